@@ -1,0 +1,1 @@
+"""Mirror of a DigitalOcean account in PostgreSQL: inventory, cost and drift."""

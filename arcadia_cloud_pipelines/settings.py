@@ -1,0 +1,153 @@
+"""The one place that reads the environment.
+
+What belongs here: names of variables, their defaults, and the types they become.
+What does not: opening connections, starting servers, or any import of Dagster.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+API_URL = "https://api.digitalocean.com"
+PROJECT_NAME = "skyai-internal"
+
+
+class SettingsError(Exception):
+    """A setting is missing or unusable; the text names the variable and what to do."""
+
+
+class Purpose(StrEnum):
+    """What a token is used for. Each has its own rate limit, and a Dagster pool of its name."""
+
+    CLOUD_SYNC_FAST = "cloud_sync_fast"
+    CLOUD_SYNC_FULL = "cloud_sync_full"
+    CLOUD_SYNC_SLOW = "cloud_sync_slow"
+    CLOUD_BILLING = "cloud_billing"
+    PROVISIONING = "provisioning"
+    METERING = "metering"
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A text that must not be shown. Only `reveal` gives it out, at the point of use."""
+
+    _value: str
+
+    def reveal(self) -> str:
+        """The secret itself. Call it where it leaves the process, never to build a message."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a secret is not pickled: read it from settings where it is needed")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the environment says, read once per call of `load_settings`."""
+
+    home: Path
+    """Folder of local state (embedded PostgreSQL, Dagster's files): `.arcadia` in the checkout."""
+    api_url: str
+    tokens: Mapping[Purpose, Secret]
+    project_name: str
+    database_url: Secret | None
+    dagster_database_url: Secret | None
+
+    def token(self, purpose: Purpose) -> Secret:
+        """The token for one purpose.
+
+        Raises:
+            SettingsError: no token is set for it, nor a general one.
+        """
+        try:
+            return self.tokens[purpose]
+        except KeyError:
+            raise SettingsError(
+                f"No DigitalOcean token: set DO_API_TOKEN (or DO_API_TOKEN_{purpose.name}, or "
+                "either with _FILE and a path). To try things without an account run "
+                "`make demo` or `make up`, which use the simulator."
+            ) from None
+
+
+def checkout() -> Path:
+    """The folder that holds `dagster.yaml` and `.arcadia`.
+
+    The checkout for an editable install, else the working directory.
+    """
+    parent = Path(__file__).resolve().parent.parent
+    return parent if (parent / "pyproject.toml").is_file() else Path.cwd()
+
+
+def _read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
+    """The secret in variable `name`, or in the file that `name_FILE` gives the path of."""
+    value = environ.get(name, "").strip()
+    if value:
+        return Secret(value)
+    path = environ.get(f"{name}_FILE", "").strip()
+    if not path:
+        return None
+    try:
+        value = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise SettingsError(f"{name}_FILE: cannot read {path}: {reason}") from None
+    if not value:
+        raise SettingsError(f"{name}_FILE: {path} is empty")
+    return Secret(value)
+
+
+def _check_token(name: str, token: Secret) -> Secret:
+    """Refuse what could never be sent in a header, without showing it."""
+    if not token.reveal().isascii() or any(c.isspace() for c in token.reveal()):
+        raise SettingsError(
+            f"{name} holds white space or letters outside ASCII: paste the token alone, on one line"
+        )
+    return token
+
+
+def _check_api_url(url: str) -> str:
+    url = url.rstrip("/")
+    if not url.startswith(("https://", "http://")):
+        raise SettingsError(f"DO_API_URL must start with https://, not {url!r}")
+    if url.endswith("/v2"):
+        raise SettingsError("DO_API_URL is the address without /v2")
+    return url
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment.
+
+    Args:
+        environ: the variables; those of the process when None.
+
+    Raises:
+        SettingsError: a variable is set to something unusable, or a `_FILE` cannot be read.
+    """
+    env = os.environ if environ is None else environ
+    general = _read_secret(env, "DO_API_TOKEN")
+    tokens = {}
+    for purpose in Purpose:
+        name = f"DO_API_TOKEN_{purpose.name}"
+        token = _read_secret(env, name)
+        if token is not None:
+            tokens[purpose] = _check_token(name, token)
+        elif general is not None:
+            tokens[purpose] = _check_token("DO_API_TOKEN", general)
+    home = env.get("ARCADIA_HOME", "").strip()
+    return Settings(
+        home=Path(home).expanduser().resolve() if home else checkout() / ".arcadia",
+        api_url=_check_api_url(env.get("DO_API_URL", "").strip() or API_URL),
+        tokens=tokens,
+        project_name=env.get("DO_PROJECT_NAME", "").strip() or PROJECT_NAME,
+        database_url=_read_secret(env, "ARCADIA_DATABASE_URL"),
+        dagster_database_url=_read_secret(env, "DAGSTER_POSTGRES_URL"),
+    )
