@@ -1,0 +1,143 @@
+"""What every subject's Dagster definitions share: resources, error reporting, metadata.
+
+The only module besides `assets.py`, `checks.py`, `sensors.py`, `definitions.py` and `operations/`
+that imports Dagster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from .digitalocean import DigitalOceanError
+from .digitalocean.clients import Clients
+from .settings import Settings, SettingsError, load_settings
+from .warehouse.engine import Warehouse, WarehouseError, WarehouseUnreachable, open_warehouse
+
+OWNERS = ["team:platform"]
+
+RETRY = dg.RetryPolicy(
+    max_retries=1, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
+"""For errors that pass by themselves; the client has already tried for a while."""
+
+
+def _clients(_context: dg.InitResourceContext) -> Iterator[Clients]:
+    clients = Clients(load_settings())
+    try:
+        yield clients
+    finally:
+        clients.close()
+
+
+def _warehouse(_context: dg.InitResourceContext) -> Warehouse:
+    return open_warehouse(load_settings())
+
+
+def _settings(_context: dg.InitResourceContext) -> Settings:
+    return load_settings()
+
+
+# Plain objects with a safe repr: the fields of a ConfigurableResource show in events and logs.
+RESOURCES: Mapping[str, dg.ResourceDefinition] = {
+    "clients": dg.ResourceDefinition(dg.resource(_clients).resource_fn, description="DigitalOcean"),
+    "warehouse": dg.ResourceDefinition(_warehouse, description="The warehouse"),
+}
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Turn our own errors into Dagster failures that people read; transient ones are retried."""
+    try:
+        yield
+    except DigitalOceanError as error:
+        raise dg.Failure(str(error), allow_retries=error.transient) from error
+    except WarehouseUnreachable as error:
+        raise dg.Failure(str(error), allow_retries=True) from error
+    except (WarehouseError, SettingsError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataValue:
+    """A table for people; cells as text, none of which can break it."""
+
+    def cell(value: Any) -> str:
+        text = "" if value is None else str(value)
+        return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+
+    lines = [
+        "| " + " | ".join(columns) + " |",
+        "|" + " --- |" * len(columns),
+        *("| " + " | ".join(map(cell, row)) + " |" for row in rows),
+    ]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def column_schema(table: sa.Table) -> dg.TableSchema:
+    """The table's columns and their comments, as the Dagster UI shows them."""
+    from sqlalchemy.dialects import postgresql
+
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                column.type.compile(postgresql.dialect()).lower(),  # type: ignore[no-untyped-call]
+                description=column.comment,
+                constraints=dg.TableColumnConstraints(
+                    nullable=bool(column.nullable), unique=bool(column.primary_key)
+                ),
+            )
+            for column in table.columns
+        ],
+    )
+
+
+def table_metadata(table: sa.Table) -> dict[str, Any]:
+    """Definition metadata of an asset that writes `table`."""
+    return {
+        "dagster/table_name": f"public.{table.name}",
+        "dagster/column_schema": column_schema(table),
+    }
+
+
+def timestamp(value: Any) -> dg.MetadataValue:
+    """An aware datetime as metadata."""
+    return dg.MetadataValue.timestamp(value.astimezone(UTC))
+
+
+_IN_FLIGHT = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def skipping_overlap(
+    *, name: str, cron: str, job: dg.UnresolvedAssetJobDefinition, description: str
+) -> dg.ScheduleDefinition:
+    """A schedule in UTC that runs by default, and skips a tick while its last run still works."""
+
+    @dg.schedule(
+        name=name,
+        cron_schedule=cron,
+        job=job,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+    def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        runs = context.instance.get_runs(
+            dg.RunsFilter(job_name=job.name, statuses=_IN_FLIGHT), limit=1
+        )
+        if runs:
+            return dg.SkipReason(f"Run {runs[0].run_id} of {job.name} is still under way.")
+        return dg.RunRequest()
+
+    return evaluate

@@ -1,0 +1,1 @@
+"""What runs: projects, resources of every kind, and each change of them."""

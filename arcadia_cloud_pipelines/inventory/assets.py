@@ -1,0 +1,148 @@
+"""One asset for each entry of the registry, and one for the projects."""
+
+from typing import Any
+
+import dagster as dg
+
+from ..dagster_support import (
+    OWNERS,
+    RETRY,
+    markdown_table,
+    reported_errors,
+    table_metadata,
+    timestamp,
+)
+from ..digitalocean.clients import Clients
+from ..warehouse.engine import Warehouse
+from . import checks
+from .kinds import KINDS, Kind
+from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
+from .sync import SyncResult, sync_kind
+from .tables import cloud_projects, cloud_resources
+
+GROUP = "inventory"
+
+FRESHNESS = dg.FreshnessPolicy.time_window(
+    fail_window=checks.STALE_AFTER, warn_window=checks.LATE_AFTER
+)
+
+
+def build_asset(kind: Kind) -> dg.AssetsDefinition:
+    """The asset that mirrors one kind."""
+
+    @dg.asset(
+        name=kind.asset,
+        group_name=GROUP,
+        description=(
+            f"{kind.description}\n\nMirrors "
+            + ", ".join(f"`GET {endpoint.path}`" for endpoint in kind.endpoints)
+            + f" into the rows of kind `{kind.name}` in `cloud_resources`; every change becomes a "
+            f"row in `cloud_resource_events`. Needs the token scope `{kind.scope}`."
+        ),
+        owners=OWNERS,
+        kinds={"digitalocean", "postgres"},
+        tags={"kind": kind.name},
+        metadata=table_metadata(cloud_resources),
+        pool=kind.purpose.value,
+        retry_policy=RETRY,
+        freshness_policy=FRESHNESS,
+        check_specs=checks.sync_check_specs(kind.asset),
+    )
+    def kind_asset(
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        clients: dg.ResourceParam[Clients],
+    ) -> dg.MaterializeResult:
+        with reported_errors():
+            result = sync_kind(
+                warehouse,
+                clients.for_purpose(kind.purpose),
+                kind,
+                run_id=context.run_id,
+                progress=context.log.info,
+            )
+        return dg.MaterializeResult(
+            metadata=_sync_metadata(result)
+            | {
+                "preview": markdown_table(
+                    ("id", "name", "region", "status", "size", "tags"),
+                    (
+                        (s.provider_id, s.name, s.region, s.status, s.size_slug, " ".join(s.tags))
+                        for s in result.sample
+                    ),
+                )
+            },
+            check_results=checks.sync_check_results(kind.asset, result, kind.scope),
+        )
+
+    return kind_asset
+
+
+def _sync_metadata(result: SyncResult) -> dict[str, Any]:
+    recorded = result.recorded
+    return {
+        "dagster/row_count": recorded.live,
+        "discovered": recorded.discovered,
+        "updated": recorded.updated,
+        "restored": recorded.restored,
+        "struck": recorded.struck,
+        "deleted": recorded.deleted,
+        "api_calls": result.api_calls,
+        "rows_seen": result.rows_seen or 0,
+        "complete": result.complete,
+        "seconds": round((result.ended_at - result.started_at).total_seconds(), 3),
+        "listed_at": timestamp(result.started_at),
+        **({"problem": result.error} if result.error else {}),
+    }
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"digitalocean", "postgres"},
+    metadata=table_metadata(cloud_projects),
+    pool=PURPOSE.value,
+    retry_policy=RETRY,
+    freshness_policy=FRESHNESS,
+    check_specs=checks.sync_check_specs("projects"),
+)
+def projects(
+    context: dg.AssetExecutionContext,
+    warehouse: dg.ResourceParam[Warehouse],
+    clients: dg.ResourceParam[Clients],
+) -> dg.MaterializeResult:
+    """Projects, and which resource is in which.
+
+    Mirrors `GET /v2/projects` into `cloud_projects` and each project's resources into
+    `cloud_project_memberships` and `cloud_resources.project_id`; makes sure that the project
+    `DO_PROJECT_NAME` exists. What a project holds and no kind claims becomes a resource of kind
+    `unknown`. Needs the token scope `project:read`.
+    """
+    with reported_errors():
+        result = sync_projects(
+            warehouse,
+            clients.for_purpose(PURPOSE),
+            project_name=clients.settings.project_name,
+            run_id=context.run_id,
+            progress=context.log.info,
+        )
+    if result.bootstrap is not None and result.bootstrap.warning is not None:
+        context.log.warning(result.bootstrap.warning)
+    return dg.MaterializeResult(
+        metadata=_sync_metadata(result.sync) | _projects_metadata(result),
+        check_results=checks.sync_check_results("projects", result.sync, SCOPE),
+    )
+
+
+def _projects_metadata(result: ProjectsResult) -> dict[str, Any]:
+    return {
+        "dagster/row_count": len(result.names),
+        "members": result.members,
+        "attributed": result.attributed,
+        "unknown_members": result.unknown.live,
+        "bootstrap": result.bootstrap.outcome if result.bootstrap else "not available",
+        "preview": markdown_table(("project", "environment", "members"), result.names[:20]),
+    }
+
+
+ASSETS: list[dg.AssetsDefinition] = [projects, *(build_asset(kind) for kind in KINDS)]

@@ -1,0 +1,181 @@
+"""The ledger: the only way a sighting reaches `cloud_resources`.
+
+One listing of one kind is recorded in one transaction and a fixed number of statements, whatever
+the number of rows. What costs is what changed: of every sighting only identity and digest travel
+to the database; whole rows follow for those alone that are new or differ.
+
+The rules are those of the data contract: new → `discovered`; a meaningful field changed →
+`updated`; only tags → `tagged`; seen again after deletion → `restored`; missing from a complete
+listing → a strike, and the third in a row → `deleted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ..warehouse.copy import NULL, array_literal, copy_rows
+from ..warehouse.statements import Statements
+from .sightings import Sighting
+
+STRIKES = 3
+"""Complete listings in a row that must lack a resource before it counts as deleted."""
+IMPLAUSIBLE_SHARE = 0.5
+"""A listing that lacks more than this share of the live rows strikes nothing…"""
+IMPLAUSIBLE_FROM = 10
+"""…where there are at least this many of them."""
+BLANKED_FROM = 3
+"""A field that at least this many rows had and none has any more is withheld, not recorded."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What the ledger finds implausible. The defaults are the contract's."""
+
+    share: float = IMPLAUSIBLE_SHARE
+    at_least: int = IMPLAUSIBLE_FROM
+    blanked_from: int = BLANKED_FROM
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One listing of one kind, ready to be recorded."""
+
+    account: str
+    kind: str
+    started_at: datetime
+    """When the listing began: no row of it is newer, and events are dated by it."""
+    sightings: Sequence[Sighting]
+    """Distinct by `provider_id`."""
+    complete: bool
+    """Whether absence means anything."""
+    run_id: str | None = None
+    dropped_fields: frozenset[str] = frozenset()
+    """Fields that this release does not store any more: they may vanish from all rows at once."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What recording one observation came to; counts of rows."""
+
+    discovered: int = 0
+    updated: int = 0
+    """With a meaningful change, tags alone included; restored rows are not in it."""
+    restored: int = 0
+    struck: int = 0
+    deleted: int = 0
+    missing: int = 0
+    """Live rows that the listing lacked, struck or not."""
+    live: int = 0
+    """Live rows after recording."""
+    implausible: bool = False
+    withheld: dict[str, int] = field(default_factory=dict)
+    """Fields that went empty everywhere at once, with the number of rows that had them."""
+    foreign: int = 0
+    """Sightings whose row is another account's and was left alone."""
+    superseded: bool = False
+    """A sync that began later was recorded first: this one changed nothing."""
+
+
+_SQL = Statements(__file__)
+_ROW_COLUMNS = (
+    "provider_id", "name", "region", "status", "size_slug", "tags", "created_at", "attrs",
+    "project", "content_hash",
+)  # fmt: skip
+
+
+def record(
+    connection: sa.Connection, observation: Observation, guard: Guard | None = None
+) -> Recorded:
+    """Record what one listing showed.
+
+    Call it in a transaction of its own and commit right after. Two recordings of one kind and
+    account take turns; of two, the one whose listing began later wins, whichever comes first.
+
+    Args:
+        connection: an open transaction.
+        observation: the listing. An incomplete one records what it saw and strikes nothing.
+        guard: what counts as implausible; the contract's figures when None.
+    """
+    guard = guard or Guard()
+    seen = observation.sightings
+    scope = {
+        "provider": "digitalocean",
+        "account": observation.account,
+        "kind": observation.kind,
+        "seen_at": observation.started_at,
+        "run_id": observation.run_id,
+    }
+    _SQL.run(connection, "lock", scope)
+    if _SQL.run(connection, "superseded", scope).scalar_one():
+        return Recorded(superseded=True)
+
+    _SQL.run(connection, "create_listed")
+    copy_rows(
+        connection, "listed", ("ordinal", "provider_id", "content_hash"),
+        ((n, s.provider_id, f"\\x{s.content_hash.hex()}") for n, s in enumerate(seen)),
+    )  # fmt: skip
+    _SQL.run(connection, "analyze_listed")
+    _SQL.run(connection, "compare", scope)
+    foreign, live, missing = _SQL.run(connection, "count_rows", scope).one()
+    confirmed = bool(_SQL.run(connection, "loss_confirmed", scope).scalar_one())
+
+    needed = _SQL.run(connection, "needed").scalars()
+    _SQL.run(connection, "create_incoming")
+    copy_rows(connection, "incoming", _ROW_COLUMNS, (_row(seen[n]) for n in needed))
+    _SQL.run(connection, "describe_incoming", scope)
+    _SQL.run(connection, "compare_fields", scope)
+    withheld: dict[str, int] = {}
+    if not confirmed:
+        dropped = sorted(observation.dropped_fields)
+        blanked = _SQL.run(
+            connection, "blanked", {"blanked_from": guard.blanked_from, "dropped": dropped}
+        )
+        withheld = dict(blanked.tuples())
+    if withheld:
+        _SQL.run(connection, "withhold", {"withheld": list(withheld)})
+        _SQL.run(connection, "withhold_changes", {"withheld": list(withheld)})
+
+    discovered: int = _SQL.run(connection, "discover", scope).scalar_one()
+    updated, restored = _SQL.run(connection, "update", scope).one()
+    _SQL.run(connection, "touch", scope)
+
+    implausible = (
+        observation.complete
+        and not confirmed
+        and live >= guard.at_least
+        and missing > guard.share * live
+    )
+    struck = deleted = 0
+    if observation.complete and missing and not implausible:
+        struck, deleted = _SQL.run(connection, "strike", scope | {"strikes": STRIKES}).one()
+    if confirmed and observation.complete and not missing:
+        _SQL.run(connection, "end_confirmation", scope)
+    return Recorded(
+        discovered=discovered,
+        updated=updated,
+        restored=restored,
+        struck=struck,
+        deleted=deleted,
+        missing=missing,
+        live=live + discovered + restored - deleted,
+        implausible=implausible,
+        withheld=withheld,
+        foreign=foreign,
+    )
+
+
+def _row(sighting: Sighting) -> tuple[str, ...]:
+    """A sighting as COPY takes it, in the order of `_ROW_COLUMNS`."""
+    return (
+        sighting.provider_id,
+        *(NULL if text is None else text for text in sighting[1:5]),
+        array_literal(sighting.tags),
+        NULL if sighting.created_at is None else sighting.created_at.isoformat(),
+        sighting.attrs.decode(),
+        NULL if sighting.project is None else sighting.project,
+        f"\\x{sighting.content_hash.hex()}",
+    )

@@ -1,0 +1,265 @@
+-- The statements of ledger.py, in the order in which it runs them. Parameters: :provider, :account,
+-- :kind, :seen_at (start of the listing), :run_id; others are named where they are used.
+
+-- name: lock
+SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || :account || '/' || :kind, 0));
+
+-- name: superseded
+SELECT EXISTS (
+    SELECT FROM cloud_sync_runs
+    WHERE provider = :provider AND account = :account AND kind = :kind
+      AND started_at > :seen_at AND rows_seen IS NOT NULL
+);
+
+-- name: create_listed
+CREATE TEMP TABLE listed (
+    ordinal integer NOT NULL,
+    provider_id text NOT NULL,
+    content_hash bytea NOT NULL
+) ON COMMIT DROP;
+
+-- name: analyze_listed
+ANALYZE listed;
+
+-- name: compare
+-- Every sighting beside its row, if it has one. needs_row: only the whole sighting can tell.
+CREATE TEMP TABLE compared ON COMMIT DROP AS
+SELECT
+    l.ordinal,
+    l.provider_id,
+    r.id AS resource_id,
+    r.id IS NULL
+        OR r.deleted_at IS NOT NULL
+        OR r.content_hash IS DISTINCT FROM l.content_hash AS needs_row,
+    -- Identities are unique across accounts: a live row of another account is left alone.
+    r.account IS DISTINCT FROM :account AND r.deleted_at IS NULL AND r.id IS NOT NULL AS is_foreign
+FROM listed AS l
+LEFT JOIN cloud_resources AS r
+    ON r.provider = :provider AND r.kind = :kind AND r.provider_id = l.provider_id;
+
+-- name: count_rows
+SELECT
+    (SELECT count(*) FROM compared WHERE is_foreign) AS is_foreign,
+    (
+        SELECT count(*) FROM cloud_resources
+        WHERE provider = :provider AND account = :account AND kind = :kind AND deleted_at IS NULL
+    ) AS live,
+    (
+        SELECT count(*) FROM cloud_resources AS r
+        WHERE r.provider = :provider AND r.account = :account AND r.kind = :kind
+          AND r.deleted_at IS NULL
+          AND NOT EXISTS (SELECT FROM listed AS l WHERE l.provider_id = r.provider_id)
+    ) AS missing;
+
+-- name: needed
+SELECT ordinal FROM compared WHERE needs_row AND NOT is_foreign;
+
+-- name: create_incoming
+CREATE TEMP TABLE incoming (
+    provider_id text NOT NULL,
+    name text,
+    region text,
+    status text,
+    size_slug text,
+    tags text[] NOT NULL,
+    created_at timestamptz,
+    attrs jsonb NOT NULL,
+    project text,
+    content_hash bytea
+) ON COMMIT DROP;
+
+-- name: describe_incoming
+-- What is in `incoming`, completed: its row, its project, and its fields as one object. The
+-- project comes from the projects' own listings, else from the object itself, else stays.
+CREATE TEMP TABLE described ON COMMIT DROP AS
+SELECT
+    i.*,
+    c.resource_id,
+    coalesce(m.project_id, p.id) AS project_id,
+    i.attrs || jsonb_strip_nulls(jsonb_build_object(
+        'name', i.name, 'region', i.region, 'status', i.status, 'size_slug', i.size_slug,
+        'tags', nullif(to_jsonb(i.tags), '[]'), 'created_at', i.created_at
+    )) AS fields
+FROM incoming AS i
+JOIN compared AS c USING (provider_id)
+LEFT JOIN cloud_project_memberships AS m
+    ON m.provider = :provider AND m.kind = :kind AND m.provider_id = i.provider_id
+    AND m.valid_to IS NULL
+LEFT JOIN cloud_projects AS p ON p.provider = :provider AND p.provider_id = i.project;
+
+-- name: compare_fields
+-- The fields that differ, for each sighting that has a row.
+CREATE TEMP TABLE changed ON COMMIT DROP AS
+SELECT
+    r.id AS resource_id,
+    r.deleted_at IS NOT NULL AS was_deleted,
+    differing.changes
+        || CASE WHEN r.deleted_at IS NULL THEN '{}' ELSE jsonb_build_object(
+            'deleted_at', jsonb_build_object('from', r.deleted_at, 'to', NULL)
+        ) END
+        || CASE WHEN r.account = :account THEN '{}' ELSE jsonb_build_object(
+            'account', jsonb_build_object('from', r.account, 'to', :account)
+        ) END
+        -- A project learnt for the first time is no change: the resource was in it all along.
+        || CASE WHEN r.project_id IS NULL OR d.project_id IS NULL OR r.project_id = d.project_id
+            THEN '{}' ELSE jsonb_build_object(
+                'project_id', jsonb_build_object('from', r.project_id, 'to', d.project_id)
+        ) END AS changes
+FROM described AS d
+JOIN cloud_resources AS r ON r.id = d.resource_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(
+        jsonb_object_agg(key, jsonb_build_object('from', was.value, 'to', now.value)), '{}'
+    ) AS changes
+    FROM jsonb_each(r.attrs || jsonb_strip_nulls(jsonb_build_object(
+        'name', r.name, 'region', r.region, 'status', r.status, 'size_slug', r.size_slug,
+        'tags', nullif(to_jsonb(r.tags), '[]'), 'created_at', r.created_at
+    ))) AS was
+    FULL JOIN jsonb_each(d.fields) AS now USING (key)
+    WHERE was.value IS DISTINCT FROM now.value
+) AS differing;
+
+-- name: blanked
+-- Fields that many rows had (:blanked_from) and that no row of the listing has any more: a token
+-- that lost a scope looks like this. :dropped are those that this release stopped storing.
+WITH emptied AS MATERIALIZED (
+    SELECT change.key, count(*) AS rows_had_it
+    FROM changed
+    CROSS JOIN LATERAL jsonb_each(changed.changes) AS change
+    WHERE NOT changed.was_deleted AND change.value -> 'to' = 'null'
+    GROUP BY change.key
+    HAVING count(*) >= :blanked_from AND change.key <> ALL (CAST(:dropped AS text[]))
+)
+SELECT e.key, e.rows_had_it
+FROM emptied AS e
+WHERE NOT EXISTS (SELECT FROM described AS d WHERE d.fields ? e.key)
+  AND NOT EXISTS (
+    SELECT FROM compared AS c
+    JOIN cloud_resources AS r ON r.id = c.resource_id
+    WHERE NOT c.needs_row
+      AND (r.attrs || jsonb_strip_nulls(jsonb_build_object(
+          'name', r.name, 'region', r.region, 'status', r.status, 'size_slug', r.size_slug,
+          'tags', nullif(to_jsonb(r.tags), '[]'), 'created_at', r.created_at
+      ))) ? e.key
+  );
+
+-- name: withhold
+-- Put the stored values of the :withheld fields back into the sightings. No digest, so that the
+-- next listing is compared again.
+UPDATE described AS d
+SET name = CASE WHEN 'name' = ANY (CAST(:withheld AS text[])) THEN r.name ELSE d.name END,
+    region = CASE WHEN 'region' = ANY (CAST(:withheld AS text[])) THEN r.region ELSE d.region END,
+    status = CASE WHEN 'status' = ANY (CAST(:withheld AS text[])) THEN r.status ELSE d.status END,
+    size_slug = CASE
+        WHEN 'size_slug' = ANY (CAST(:withheld AS text[])) THEN r.size_slug ELSE d.size_slug
+    END,
+    tags = CASE WHEN 'tags' = ANY (CAST(:withheld AS text[])) THEN r.tags ELSE d.tags END,
+    created_at = CASE
+        WHEN 'created_at' = ANY (CAST(:withheld AS text[])) THEN r.created_at ELSE d.created_at
+    END,
+    attrs = d.attrs || coalesce((
+        SELECT jsonb_object_agg(kept.key, kept.value)
+        FROM jsonb_each(r.attrs) AS kept
+        WHERE kept.key = ANY (CAST(:withheld AS text[]))
+    ), '{}'),
+    content_hash = NULL
+FROM cloud_resources AS r
+WHERE r.id = d.resource_id;
+
+-- name: withhold_changes
+UPDATE changed SET changes = changes - CAST(:withheld AS text[]);
+
+-- name: discover
+WITH added AS (
+    INSERT INTO cloud_resources (
+        provider, account, kind, provider_id, name, region, status, size_slug, tags, project_id,
+        attrs, created_at, first_seen_at, last_seen_at, content_hash
+    )
+    SELECT
+        :provider, :account, :kind, provider_id, name, region, status, size_slug, tags, project_id,
+        attrs, created_at, :seen_at, :seen_at, content_hash
+    FROM described
+    WHERE resource_id IS NULL
+    -- Another account may be inserting the same identity at this moment; the next sync sees it.
+    ON CONFLICT ON CONSTRAINT cloud_resources_identity_key DO NOTHING
+    RETURNING id, provider_id
+), logged AS (
+    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
+    SELECT added.id, 'discovered', :seen_at, (
+        SELECT coalesce(
+            jsonb_object_agg(f.key, jsonb_build_object('from', NULL, 'to', f.value)), '{}'
+        )
+        FROM jsonb_each(d.fields) AS f
+    ), :run_id
+    FROM added JOIN described AS d USING (provider_id)
+    RETURNING 1
+)
+SELECT count(*) FROM logged;
+
+-- name: update
+WITH applied AS (
+    UPDATE cloud_resources AS r
+    SET account = :account, name = d.name, region = d.region, status = d.status,
+        size_slug = d.size_slug, tags = d.tags, attrs = d.attrs, created_at = d.created_at,
+        project_id = coalesce(d.project_id, r.project_id), content_hash = d.content_hash,
+        last_seen_at = :seen_at, stale_strike_count = 0, deleted_at = NULL
+    FROM described AS d
+    JOIN changed AS c USING (resource_id)
+    WHERE r.id = d.resource_id
+    RETURNING r.id, c.was_deleted, c.changes
+), logged AS (
+    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
+    SELECT
+        id,
+        CASE
+            WHEN was_deleted THEN 'restored'
+            WHEN changes - 'tags' = '{}' THEN 'tagged'
+            ELSE 'updated'
+        END,
+        :seen_at, changes, :run_id
+    FROM applied
+    WHERE was_deleted OR changes <> '{}'
+    RETURNING event
+)
+SELECT
+    count(*) FILTER (WHERE event <> 'restored') AS updated,
+    count(*) FILTER (WHERE event = 'restored') AS restored
+FROM logged;
+
+-- name: touch
+-- All that an unchanged resource costs.
+UPDATE cloud_resources AS r
+SET last_seen_at = :seen_at, stale_strike_count = 0
+FROM compared AS c
+WHERE r.id = c.resource_id AND NOT c.needs_row AND NOT c.is_foreign;
+
+-- name: strike
+WITH struck AS (
+    UPDATE cloud_resources AS r
+    SET stale_strike_count = r.stale_strike_count + 1,
+        deleted_at = CASE WHEN r.stale_strike_count + 1 >= :strikes THEN :seen_at END
+    WHERE r.provider = :provider AND r.account = :account AND r.kind = :kind
+      AND r.deleted_at IS NULL
+      AND NOT EXISTS (SELECT FROM listed AS l WHERE l.provider_id = r.provider_id)
+    RETURNING r.id, r.deleted_at
+), logged AS (
+    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
+    SELECT id, 'deleted', :seen_at, jsonb_build_object(
+        'deleted_at', jsonb_build_object('from', NULL, 'to', deleted_at)
+    ), :run_id
+    FROM struck
+    WHERE deleted_at IS NOT NULL
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM struck) AS struck, (SELECT count(*) FROM logged) AS deleted;
+
+-- name: loss_confirmed
+SELECT EXISTS (
+    SELECT FROM cloud_loss_confirmations
+    WHERE provider = :provider AND account = :account AND kind = :kind AND valid_until > :seen_at
+);
+
+-- name: end_confirmation
+UPDATE cloud_loss_confirmations
+SET valid_until = :seen_at
+WHERE provider = :provider AND account = :account AND kind = :kind AND valid_until > :seen_at;

@@ -1,0 +1,341 @@
+"""Projects: the mirror of the list, which resource is in which, and the project of our own.
+
+Reads projects and their members from the API, and records both in one transaction. What a project
+holds and no kind claims becomes a resource of kind `unknown`, through the ledger like all others.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+import sqlalchemy as sa
+
+from ..digitalocean import (
+    DigitalOcean,
+    DigitalOceanError,
+    Forbidden,
+    Listing,
+    NotFound,
+    RequestRefused,
+    read_listing,
+)
+from ..settings import Purpose
+from ..warehouse.copy import NULL, copy_rows
+from ..warehouse.engine import Warehouse
+from ..warehouse.statements import Statements
+from . import ledger
+from .kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
+from .sightings import sightings
+from .sync import Clock, Progress, SyncResult, record_failure, store_sync, utc_now
+
+logger = logging.getLogger(__name__)
+
+_SQL = Statements(__file__)
+
+PURPOSE = Purpose.CLOUD_SYNC_FAST
+SCOPE = "project:read"
+
+UNKNOWN_KIND = Kind(
+    name=UNKNOWN,
+    asset="projects",
+    description="Members of projects whose type of urn is not known to this release.",
+    endpoints=(Endpoint("/v2/projects/{id}/resources", "resources"),),
+    scope=SCOPE,
+    identity="urn",
+    title="urn",
+    region=None,
+    status=None,
+    tags=None,
+    created_at=None,
+    noise=("links", "assigned_at"),
+)
+
+
+class Member(NamedTuple):
+    """One resource of one project, as the project's list names it."""
+
+    urn: str
+    kind: str
+    provider_id: str
+    project: str
+    """Uuid of the project."""
+    assigned_at: str | None
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """What became of the project that the first sync makes sure of."""
+
+    outcome: str
+    """`exists`, `created`, or `read_only` when the token may not create it."""
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class ProjectsResult:
+    """What a sync of the projects came to."""
+
+    sync: SyncResult
+    bootstrap: Bootstrap | None
+    members: int
+    attributed: int
+    """Resources whose `project_id` was set or moved."""
+    unknown: ledger.Recorded
+    names: tuple[tuple[str, str | None, int], ...] = ()
+    """Name, environment and number of members of each project."""
+
+
+def split_urn(urn: str) -> tuple[str, str]:
+    """Kind and identity out of `do:<type>:<rest>`; the rest may hold colons.
+
+    A type nobody told us about gives the kind `unknown` and the whole urn as its identity.
+    """
+    _, _, rest = urn.partition(":")
+    urn_type, _, identity = rest.partition(":")
+    kind = KIND_OF_URN_TYPE.get(urn_type.lower())
+    return (kind, identity) if kind is not None and identity else (UNKNOWN, urn)
+
+
+def ensure_project(
+    client: DigitalOcean, name: str, projects: Sequence[Json]
+) -> tuple[Bootstrap, Json | None]:
+    """Make sure that the project `name` exists.
+
+    Args:
+        client: with a token that may create projects; one that may not is a warning.
+        name: from DO_PROJECT_NAME.
+        projects: the whole list, as just read.
+
+    Returns:
+        What was found or done, and the project when it was created.
+    """
+    if any(str(p.get("name", "")).casefold() == name.casefold() for p in projects):
+        return Bootstrap("exists"), None
+    body = {
+        "name": name,
+        "purpose": "Operational / Developer tooling",
+        "description": "Made sure of by arcadia_cloud_pipelines (DO_PROJECT_NAME).",
+        "environment": "Production",
+    }
+    try:
+        created = client.post("/v2/projects", body).get("project")
+    except Forbidden:
+        return Bootstrap(
+            "read_only",
+            f"The project {name!r} does not exist and the token may not create it: grant it "
+            "project:create, create the project by hand, or set DO_PROJECT_NAME to one there is.",
+        ), None
+    except RequestRefused:
+        # Somebody else created it since the list was read.
+        return Bootstrap("exists"), None
+    logger.info("created the project %r", name)
+    return Bootstrap("created"), created if isinstance(created, dict) else None
+
+
+def sync_projects(
+    warehouse: Warehouse,
+    client: DigitalOcean,
+    *,
+    project_name: str,
+    run_id: str | None = None,
+    now: Clock = utc_now,
+    progress: Progress | None = None,
+    guard: ledger.Guard | None = None,
+) -> ProjectsResult:
+    """Mirror the projects, make sure of our own, and give each resource its project.
+
+    Raises:
+        DigitalOceanError: the projects could not be listed; nothing was changed. A token without
+            `project:read` is no error: the result says that projects are not available.
+        WarehouseError: the warehouse is away or not migrated; nothing was written.
+    """
+    warehouse.check_migrated()
+    started_at = now()
+    calls_before = client.calls
+    account: str | None = None
+
+    def failed(error: DigitalOceanError, *, available: bool) -> SyncResult:
+        calls = client.calls - calls_before
+        return record_failure(
+            warehouse, "project", account, started_at, now(), calls, error,
+            available=available, run_id=run_id,
+        )  # fmt: skip
+
+    try:
+        account = client.account().uuid
+        try:
+            listing = read_listing(
+                client, "/v2/projects", envelope="projects", identity=_project_id, scope=SCOPE
+            )
+        except (Forbidden, NotFound) as error:
+            return ProjectsResult(failed(error, available=False), None, 0, 0, ledger.Recorded())
+        bootstrap, created = ensure_project(client, project_name, listing.items)
+        projects = [*listing.items, *([created] if created else [])]
+        members: list[Member] = []
+        unknown: list[Json] = []
+        read: list[str] = []
+        names = []
+        for number, project in enumerate(projects, 1):
+            if progress is not None:
+                progress(f"projects: members of {number:,} of {len(projects):,}")
+            resources = _members(client, _project_id(project))
+            if resources is None:
+                continue
+            if resources.complete:
+                read.append(_project_id(project))
+            found = [_member(r, _project_id(project)) for r in resources.items if _is_live(r)]
+            members += found
+            unknown += [
+                r
+                for r, m in zip(filter(_is_live, resources.items), found, strict=True)
+                if m.kind == UNKNOWN
+            ]
+            names.append((str(project.get("name")), project.get("environment"), len(found)))
+        unknown_seen = sightings(UNKNOWN_KIND, {r["urn"]: r for r in unknown}.values())
+    except DigitalOceanError as error:
+        failed(error, available=True)
+        raise
+
+    scope = {
+        "provider": "digitalocean",
+        "account": account,
+        "seen_at": started_at,
+        "run_id": run_id,
+    }
+    guard = guard or ledger.Guard()
+    with warehouse.transaction() as connection:
+        recorded = _record_projects(connection, scope, projects, listing.complete)
+        attributed = 0
+        unknown_recorded = ledger.Recorded()
+        if not recorded.superseded:
+            attributed = _record_members(connection, scope, members, read, guard)
+            unknown_recorded = ledger.record(
+                connection,
+                ledger.Observation(
+                    account=account,
+                    kind=UNKNOWN,
+                    started_at=started_at,
+                    sightings=unknown_seen,
+                    complete=listing.complete and len(read) == len(projects),
+                    run_id=run_id,
+                ),
+                guard,
+            )
+        sync = SyncResult(
+            kind="project",
+            account=account,
+            started_at=started_at,
+            ended_at=now(),
+            rows_seen=None if recorded.superseded else len(projects),
+            rows_expected=None if listing.total is None else listing.total + bool(created),
+            complete=listing.complete and not recorded.superseded,
+            api_calls=client.calls - calls_before,
+            error=listing.reason,
+            recorded=recorded,
+        )
+        store_sync(connection, sync, run_id)
+    return ProjectsResult(sync, bootstrap, len(members), attributed, unknown_recorded, tuple(names))
+
+
+def _project_id(project: Json) -> str:
+    return str(project["id"])
+
+
+def _is_live(resource: Json) -> bool:
+    # A deleted resource can stay in the list as `not_found`.
+    return resource.get("status") != "not_found"
+
+
+def _members(client: DigitalOcean, project: str) -> Listing | None:
+    """The list of one project, or None when the project went away since it was listed."""
+    try:
+        return read_listing(
+            client,
+            f"/v2/projects/{project}/resources",
+            envelope="resources",
+            identity=lambda resource: str(resource["urn"]),
+            scope=SCOPE,
+        )
+    except NotFound:
+        logger.warning("project %s went away while the projects were read", project)
+        return None
+
+
+def _member(resource: Json, project: str) -> Member:
+    urn = str(resource["urn"])
+    kind, identity = split_urn(urn)
+    assigned_at = resource.get("assigned_at")
+    return Member(urn, kind, identity, project, assigned_at if assigned_at else None)
+
+
+def _text(value: Any) -> str:
+    return str(value) if value not in (None, "") else NULL
+
+
+def _record_projects(
+    connection: sa.Connection, scope: dict[str, Any], projects: Sequence[Json], complete: bool
+) -> ledger.Recorded:
+    _SQL.run(connection, "lock", scope)
+    if _SQL.run(connection, "superseded", scope).scalar_one():
+        return ledger.Recorded(superseded=True)
+    _SQL.run(connection, "create_listed")
+    copy_rows(
+        connection,
+        "listed_projects",
+        ("provider_id", "name", "description", "environment", "is_default", "attrs"),
+        (
+            (
+                _project_id(p),
+                str(p.get("name") or ""),
+                _text(p.get("description")),
+                _text(p.get("environment")),
+                "t" if p.get("is_default") else "f",
+                # owner_id and owner_uuid say whose account it is, which `account` does.
+                orjson.dumps({k: p[k] for k in ("purpose", "created_at") if p.get(k)}).decode(),
+            )
+            for p in projects
+        ),
+    )
+    discovered, restored, _ = _SQL.run(connection, "record", scope).one()
+    struck = deleted = 0
+    if complete:
+        struck, deleted = _SQL.run(connection, "strike", scope | {"strikes": ledger.STRIKES}).one()
+    return ledger.Recorded(
+        discovered=discovered, restored=restored, struck=struck, deleted=deleted, missing=struck
+    )
+
+
+def _record_members(
+    connection: sa.Connection,
+    scope: dict[str, Any],
+    members: Sequence[Member],
+    read: Sequence[str],
+    guard: ledger.Guard,
+) -> int:
+    """Record who is in which project; the number of resources whose project was set or moved.
+
+    Args:
+        connection: the transaction.
+        scope: parameters of every statement.
+        members: of all projects.
+        read: uuids of the projects whose list is complete: absence from others means nothing.
+        guard: how much may plausibly be gone at once.
+    """
+    _SQL.run(connection, "create_members")
+    copy_rows(
+        connection,
+        "listed_members",
+        Member._fields,
+        ((*m[:4], m.assigned_at or NULL) for m in members),
+    )
+    _SQL.run(connection, "resolve_members", scope)
+    _SQL.run(connection, "close_moved", scope)
+    limits = {"read": list(read), "share": guard.share, "at_least": guard.at_least}
+    _SQL.run(connection, "close_gone", scope | limits)
+    _SQL.run(connection, "open", scope)
+    attributed: int = _SQL.run(connection, "attribute", scope).one().attributed
+    return attributed

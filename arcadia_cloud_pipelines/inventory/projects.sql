@@ -1,0 +1,147 @@
+-- The statements of projects.py, in the order in which it runs them. Parameters: :provider,
+-- :account, :seen_at (start of the listing), :run_id; others are named where they are used.
+
+-- name: lock
+SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || :account || '/project', 0));
+
+-- name: superseded
+SELECT EXISTS (
+    SELECT FROM cloud_sync_runs
+    WHERE provider = :provider AND account = :account AND kind = 'project'
+      AND started_at > :seen_at AND rows_seen IS NOT NULL
+);
+
+-- name: create_listed
+CREATE TEMP TABLE listed_projects (
+    provider_id text NOT NULL,
+    name text NOT NULL,
+    description text,
+    environment text,
+    is_default boolean NOT NULL,
+    attrs jsonb NOT NULL
+) ON COMMIT DROP;
+
+-- name: record
+-- tenant_id and purpose are ours and never touched.
+WITH known AS (
+    SELECT provider_id, deleted_at FROM cloud_projects WHERE provider = :provider
+), stored AS (
+    INSERT INTO cloud_projects AS p (
+        provider, account, provider_id, name, description, environment, is_default, attrs,
+        first_seen_at, last_seen_at
+    )
+    SELECT
+        :provider, :account, provider_id, name, description, environment, is_default, attrs,
+        :seen_at, :seen_at
+    FROM listed_projects
+    ON CONFLICT ON CONSTRAINT cloud_projects_provider_id_key DO UPDATE
+    SET name = excluded.name, description = excluded.description,
+        environment = excluded.environment, is_default = excluded.is_default,
+        attrs = excluded.attrs, last_seen_at = excluded.last_seen_at,
+        stale_strike_count = 0, deleted_at = NULL
+    WHERE p.account = :account
+    RETURNING p.provider_id
+)
+SELECT
+    count(*) FILTER (WHERE known.provider_id IS NULL) AS discovered,
+    count(*) FILTER (WHERE known.deleted_at IS NOT NULL) AS restored,
+    count(*) AS stored
+FROM stored LEFT JOIN known USING (provider_id);
+
+-- name: strike
+WITH struck AS (
+    UPDATE cloud_projects AS p
+    SET stale_strike_count = p.stale_strike_count + 1,
+        deleted_at = CASE WHEN p.stale_strike_count + 1 >= :strikes THEN :seen_at END
+    WHERE p.provider = :provider AND p.account = :account AND p.deleted_at IS NULL
+      AND NOT EXISTS (SELECT FROM listed_projects AS l WHERE l.provider_id = p.provider_id)
+    RETURNING p.deleted_at
+)
+SELECT count(*) AS struck, count(deleted_at) AS deleted FROM struck;
+
+-- name: create_members
+CREATE TEMP TABLE listed_members (
+    urn text NOT NULL,
+    kind text NOT NULL,
+    provider_id text NOT NULL,
+    project text NOT NULL,
+    assigned_at timestamptz
+) ON COMMIT DROP;
+
+-- name: resolve_members
+-- A resource that moved while the projects were read shows in two: the later assignment holds.
+CREATE TEMP TABLE members ON COMMIT DROP AS
+SELECT DISTINCT ON (l.kind, l.provider_id)
+    l.urn, l.kind, l.provider_id, p.id AS project_id, l.assigned_at
+FROM listed_members AS l
+JOIN cloud_projects AS p
+    ON p.provider = :provider AND p.account = :account AND p.provider_id = l.project
+ORDER BY l.kind, l.provider_id, l.assigned_at DESC NULLS LAST, l.project;
+
+-- name: close_moved
+UPDATE cloud_project_memberships AS m
+SET valid_to = :seen_at
+FROM members AS l
+WHERE m.provider = :provider AND m.account = :account AND m.valid_to IS NULL
+  AND m.kind = l.kind AND m.provider_id = l.provider_id AND m.project_id <> l.project_id;
+
+-- name: close_gone
+-- Only for projects whose list was read whole (:read), and only for kinds of which something is
+-- left: the API leaves out what the token may not see, without an error.
+WITH gone AS (
+    SELECT m.id, m.kind
+    FROM cloud_project_memberships AS m
+    WHERE m.provider = :provider AND m.account = :account AND m.valid_to IS NULL
+      AND m.project_id IN (
+        SELECT id FROM cloud_projects
+        WHERE provider = :provider AND provider_id = ANY (CAST(:read AS text[]))
+      )
+      AND NOT EXISTS (
+        SELECT FROM members AS l WHERE l.kind = m.kind AND l.provider_id = m.provider_id
+      )
+), plausible AS (
+    SELECT o.kind
+    FROM cloud_project_memberships AS o
+    WHERE o.provider = :provider AND o.account = :account AND o.valid_to IS NULL
+    GROUP BY o.kind
+    HAVING count(*) < :at_least
+        OR (SELECT count(*) FROM gone AS g WHERE g.kind = o.kind) <= :share * count(*)
+)
+UPDATE cloud_project_memberships AS m
+SET valid_to = :seen_at
+FROM gone
+WHERE m.id = gone.id AND gone.kind IN (SELECT kind FROM plausible);
+
+-- name: open
+INSERT INTO cloud_project_memberships (
+    provider, account, urn, kind, provider_id, project_id, assigned_at, valid_from
+)
+SELECT :provider, :account, l.urn, l.kind, l.provider_id, l.project_id, l.assigned_at, :seen_at
+FROM members AS l
+WHERE NOT EXISTS (
+    SELECT FROM cloud_project_memberships AS m
+    WHERE m.provider = :provider AND m.kind = l.kind AND m.provider_id = l.provider_id
+      AND m.valid_to IS NULL
+);
+
+-- name: attribute
+-- Give every resource the project it is in. A project learnt for the first time is no change: the
+-- resource was in it all along.
+WITH moved AS (
+    UPDATE cloud_resources AS r
+    SET project_id = l.project_id
+    FROM members AS l, cloud_resources AS was
+    WHERE r.provider = :provider AND r.account = :account
+      AND r.kind = l.kind AND r.provider_id = l.provider_id
+      AND r.project_id IS DISTINCT FROM l.project_id AND was.id = r.id
+    RETURNING r.id, was.project_id AS from_project, r.project_id AS to_project
+), logged AS (
+    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
+    SELECT id, 'updated', :seen_at, jsonb_build_object(
+        'project_id', jsonb_build_object('from', from_project, 'to', to_project)
+    ), :run_id
+    FROM moved
+    WHERE from_project IS NOT NULL
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM moved) AS attributed, (SELECT count(*) FROM logged) AS changed;

@@ -1,0 +1,230 @@
+"""API objects made into sightings: what the ledger records, and nothing it must not.
+
+This is the edge where credentials, personal data and noise are dropped: nothing behind it ever
+sees them. No network and no database here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+import orjson
+
+from .kinds import Json, Kind
+
+
+class Sighting(NamedTuple):
+    """One resource as one listing showed it."""
+
+    provider_id: str
+    name: str | None
+    region: str | None
+    status: str | None
+    size_slug: str | None
+    tags: tuple[str, ...]
+    """Sorted, each once."""
+    created_at: datetime | None
+    attrs: bytes
+    """A JSON object, keys and lists sorted."""
+    project: str | None
+    """The project uuid that the object itself carries, for kinds that do."""
+    content_hash: bytes
+    """Digest of all of the above but the identity."""
+
+
+# Names of fields that hold credentials or personal data, in any object at any depth.
+_SECRET_NAME = re.compile(
+    r"passw|secret|(^|_)token($|_)|private_?key|api_?key|access_?key|credential|kubeconfig"
+    r"|user_data|userdata|(^|_)uri($|_)|conn(ection)?_?str|authorization|bearer"
+    r"|e?mails?$|phone|certificate_authority_data|dsn$",
+    re.IGNORECASE,
+)
+# Values that are one, whatever the field is called: addresses with a password, key files, tokens.
+_SECRET_VALUE = re.compile(
+    r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY|\bdo[a-z]_v1_[0-9a-f]{16}"
+)
+_DROP = object()
+_Plan = dict[str, Any]
+
+
+@cache
+def _names_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
+
+
+def _holds_secret(text: str) -> bool:
+    # Two cheap questions first: the pattern is asked of hardly any text.
+    if "://" in text or "-----BEGIN" in text or "_v1_" in text:
+        return _SECRET_VALUE.search(text) is not None
+    return False
+
+
+def _walk(path: str) -> Callable[[Json], Any]:
+    """A function that reads a dotted path, giving None wherever it ends early."""
+    steps = path.split(".")
+    if len(steps) == 1:
+        key = steps[0]
+        return lambda item: item.get(key)
+
+    def read(item: Json) -> Any:
+        value: Any = item
+        for step in steps:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(step)
+        return value
+
+    return read
+
+
+def _plan(kind: Kind) -> _Plan:
+    """What to leave out of `attrs`, as a tree of the object's own shape."""
+    plan: _Plan = {}
+
+    def drop(path: str) -> None:
+        *parents, last = path.split(".")
+        node = plan
+        for step in parents:
+            node = node.setdefault(step, {})
+        node[last] = _DROP
+
+    for path in (*kind.noise, *kind.secret, "project_id"):
+        drop(path)
+    # What has a column of its own is not repeated.
+    for column in (kind.identity, kind.title, kind.status, kind.size_slug, kind.tags):
+        if column is not None:
+            drop(column.split(".")[0])
+    if kind.region is not None:
+        drop(kind.region.split(".")[0])
+    if kind.created_at is not None:
+        drop(kind.created_at)
+    return plan
+
+
+def dropped_fields(kind: Kind) -> frozenset[str]:
+    """Top-level fields that are never stored, though an earlier release may have."""
+    return frozenset(key for key, rule in _plan(kind).items() if rule is _DROP)
+
+
+def _clean(value: Any, plan: _Plan | None) -> Any:
+    """`value` without noise, secrets and emptiness; lists sorted, for no order is promised.
+
+    "", null, [] and {} all mean "nothing" and are used interchangeably between kinds (and within
+    one kind over the years), so all of them become None.
+    """
+    if isinstance(value, dict):
+        kept = {}
+        for key, inner in value.items():
+            rule = plan.get(key) if plan else None
+            if rule is _DROP or inner is None or inner == "" or _names_secret(key):
+                continue
+            cleaned = inner if isinstance(inner, (int, float)) else _clean(inner, rule)
+            if cleaned is not None:
+                kept[key] = cleaned
+        return kept or None
+    if isinstance(value, list):
+        items = [c for item in value if (c := _clean(item, plan)) is not None]
+        if len(items) > 1:
+            items.sort(key=_order)
+        return items or None
+    if isinstance(value, str):
+        if not value or _holds_secret(value):
+            return None
+        return value.replace("\0", "\ufffd") if "\0" in value else value
+    return value
+
+
+def _order(item: Any) -> Any:
+    return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+
+
+def _text(value: Any) -> str | None:
+    """A column's text: numbers become text, emptiness and secrets become None."""
+    if value is None or isinstance(value, (dict, list)):
+        return None
+    if not isinstance(value, str):
+        return orjson.dumps(value).decode()
+    cleaned: str | None = _clean(value, None)
+    return cleaned
+
+
+def _time(value: Any) -> datetime | None:
+    """A time as the API spells it: nanoseconds, offsets, Go's zero time, the empty text."""
+    if not isinstance(value, str) or not value or value.startswith("0001-"):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def identity_of(kind: Kind) -> Callable[[Json], str]:
+    """A function that reads an object's identity as text.
+
+    Its errors: KeyError when the object has none.
+    """
+    read = _walk(kind.identity)
+
+    def identity(item: Json) -> str:
+        value = read(item)
+        if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+            raise KeyError(kind.identity)
+        return str(value)
+
+    return identity
+
+
+def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
+    """The API's objects as sightings.
+
+    Args:
+        kind: its entry in the registry.
+        items: objects of the listing, as decoded from JSON.
+
+    Raises:
+        KeyError: an object has no identity. Everything else may be missing.
+    """
+    plan = _plan(kind)
+    identity = identity_of(kind)
+    name, region, status, size, tags, created = (
+        _walk(path) if path else (lambda _item: None)
+        for path in (kind.title, kind.region, kind.status, kind.size_slug, kind.tags,
+                     kind.created_at)
+    )  # fmt: skip
+    seen = []
+    for item in items:
+        provider_id = identity(item)
+        source = dict(item)
+        for key, wanted in kind.keep.items():
+            inner = source.get(key)
+            if isinstance(inner, dict):
+                source[key] = {k: inner[k] for k in wanted if k in inner}
+        if kind.adjust is not None:
+            source = kind.adjust(source)
+        listed = tags(item)
+        labels = sorted({_text(t) or "" for t in listed} - {""}) if listed else []
+        created_at = _time(created(item))
+        columns = (
+            _text(name(item)), _text(region(item)), _text(status(item)), _text(size(item)),
+        )  # fmt: skip
+        attrs = orjson.dumps(_clean(source, plan) or {}, option=orjson.OPT_SORT_KEYS)
+        project = item.get("project_id")
+        if not isinstance(project, str) or not project:
+            project = None
+        digest = hashlib.blake2b(
+            orjson.dumps((*columns, labels, created_at, project)), digest_size=16
+        )
+        digest.update(attrs)
+        seen.append(
+            Sighting(
+                provider_id, *columns, tuple(labels), created_at, attrs,
+                project, digest.digest(),
+            )
+        )  # fmt: skip
+    return seen

@@ -1,0 +1,256 @@
+"""One sync of one kind: list it, record it, and leave a row that says how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, NotFound, read_listing
+from ..warehouse.engine import Warehouse, WarehouseError
+from . import ledger
+from .kinds import Json, Kind
+from .sightings import Sighting, dropped_fields, identity_of, sightings
+from .tables import cloud_sync_runs
+
+Progress = Callable[[str], None]
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, aware; a parameter everywhere, so that tests move it."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class KindListing:
+    """What the API said of one kind."""
+
+    items: list[Json]
+    expected: int | None
+    """Distinct things the API says there are; None where it gives no total."""
+    complete: bool
+    reason: str | None
+    """Why it is not complete."""
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What one sync came to, as its row in `cloud_sync_runs` has it."""
+
+    kind: str
+    account: str | None
+    started_at: datetime
+    ended_at: datetime
+    rows_seen: int | None
+    rows_expected: int | None
+    complete: bool
+    api_calls: int
+    available: bool = True
+    error: str | None = None
+    recorded: ledger.Recorded = field(default_factory=ledger.Recorded)
+    sample: tuple[Sighting, ...] = ()
+    """A few rows for people to look at."""
+
+
+def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None) -> KindListing:
+    """Every object of one kind, each once.
+
+    Raises:
+        DigitalOceanError: a page could not be read; there is no partial result.
+    """
+    identity = identity_of(kind)
+    items: dict[str, Json] = {}
+    read = 0
+    totals: list[int | None] = []
+    reasons = []
+    for endpoint in kind.endpoints:
+
+        def on_page(seen: int, total: int | None, before: int = read) -> None:
+            if progress is not None:
+                of = "" if total is None else f" of {before + total:,}"
+                progress(f"{kind.asset}: {before + seen:,}{of} listed")
+
+        listing = read_listing(
+            client,
+            endpoint.path,
+            envelope=endpoint.envelope,
+            identity=identity,
+            params=endpoint.params,
+            paged=endpoint.paged,
+            on_page=on_page,
+            scope=kind.scope,
+        )
+        read += len(listing.items)
+        items |= {identity(item): item for item in listing.items}
+        totals.append(listing.total)
+        if listing.reason is not None:
+            reasons.append(listing.reason)
+    known = [total for total in totals if total is not None]
+    return KindListing(
+        items=list(items.values()),
+        # What two endpoints both list is one thing.
+        expected=sum(known) - (read - len(items)) if len(known) == len(totals) else None,
+        complete=not reasons,
+        reason="; ".join(reasons) or None,
+    )
+
+
+def sync_kind(
+    warehouse: Warehouse,
+    client: DigitalOcean,
+    kind: Kind,
+    *,
+    run_id: str | None = None,
+    now: Clock = utc_now,
+    progress: Progress | None = None,
+    guard: ledger.Guard | None = None,
+) -> SyncResult:
+    """List one kind and record it, in one transaction, with its row in `cloud_sync_runs`.
+
+    An endpoint that answers 403, or 404 for a feature the team never used, is recorded as not
+    available: no error, and nothing is struck.
+
+    Raises:
+        DigitalOceanError: the listing failed. Rows are untouched; the failure has its sync row.
+        WarehouseError: the warehouse is away or not migrated; nothing was written.
+    """
+    warehouse.check_migrated()
+    started_at = now()
+    calls_before = client.calls
+    account = None
+
+    def failed(error: DigitalOceanError, *, available: bool) -> SyncResult:
+        calls = client.calls - calls_before
+        return record_failure(
+            warehouse, kind.name, account, started_at, now(), calls, error,
+            available=available, run_id=run_id,
+        )  # fmt: skip
+
+    try:
+        account = client.account().uuid
+        try:
+            listing = list_kind(client, kind, progress)
+        except (Forbidden, NotFound) as error:
+            return failed(error, available=False)
+    except DigitalOceanError as error:
+        failed(error, available=True)
+        raise
+    return record_listing(
+        warehouse,
+        ledger.Observation(
+            account=account,
+            kind=kind.name,
+            started_at=started_at,
+            sightings=sightings(kind, listing.items),
+            complete=listing.complete,
+            run_id=run_id,
+            dropped_fields=dropped_fields(kind),
+        ),
+        expected=listing.expected,
+        reason=listing.reason,
+        api_calls=lambda: client.calls - calls_before,
+        now=now,
+        guard=guard,
+    )
+
+
+def record_listing(
+    warehouse: Warehouse,
+    observation: ledger.Observation,
+    *,
+    expected: int | None,
+    reason: str | None,
+    api_calls: Callable[[], int],
+    now: Clock,
+    guard: ledger.Guard | None = None,
+) -> SyncResult:
+    """Give one listing to the ledger and store its sync row, both in one transaction."""
+    with warehouse.transaction() as connection:
+        recorded = ledger.record(connection, observation, guard)
+        result = SyncResult(
+            kind=observation.kind,
+            account=observation.account,
+            started_at=observation.started_at,
+            ended_at=now(),
+            rows_seen=None if recorded.superseded else len(observation.sightings),
+            rows_expected=expected,
+            complete=observation.complete and not recorded.superseded,
+            api_calls=api_calls(),
+            error="superseded: a sync that began later was recorded first"
+            if recorded.superseded
+            else reason,
+            recorded=recorded,
+            sample=tuple(observation.sightings[:10]),
+        )
+        store_sync(connection, result, observation.run_id)
+    return result
+
+
+def record_failure(
+    warehouse: Warehouse,
+    kind: str,
+    account: str | None,
+    started_at: datetime,
+    ended_at: datetime,
+    api_calls: int,
+    error: DigitalOceanError,
+    *,
+    available: bool,
+    run_id: str | None,
+) -> SyncResult:
+    """Store the row of a sync that listed nothing, and return it.
+
+    If the warehouse is away too, the first error is the one to tell: only a result that the
+    caller goes on with insists on its row.
+    """
+    result = SyncResult(
+        kind=kind,
+        account=account,
+        started_at=started_at,
+        ended_at=ended_at,
+        rows_seen=None,
+        rows_expected=None,
+        complete=False,
+        api_calls=api_calls,
+        available=available,
+        error=str(error),
+    )
+    try:
+        with warehouse.transaction() as connection:
+            store_sync(connection, result, run_id)
+    except WarehouseError:
+        if not available:
+            raise
+    return result
+
+
+def store_sync(connection: sa.Connection, result: SyncResult, run_id: str | None) -> None:
+    """Add the row of one sync."""
+    recorded = result.recorded
+    connection.execute(
+        cloud_sync_runs.insert().values(
+            account=result.account,
+            kind=result.kind,
+            run_id=run_id,
+            started_at=result.started_at,
+            ended_at=result.ended_at,
+            rows_seen=result.rows_seen,
+            rows_expected=result.rows_expected,
+            complete=result.complete,
+            available=result.available,
+            api_calls=result.api_calls,
+            discovered=recorded.discovered,
+            updated=recorded.updated,
+            restored=recorded.restored,
+            struck=recorded.struck,
+            deleted=recorded.deleted,
+            missing=recorded.missing,
+            implausible=recorded.implausible,
+            withheld=recorded.withheld,
+            foreign_rows=recorded.foreign,
+            error=result.error,
+        )
+    )

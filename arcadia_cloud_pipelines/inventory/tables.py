@@ -1,0 +1,255 @@
+"""The tables of the inventory, with the comments that a reader of the database sees.
+
+The migrations carry the same as frozen SQL; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
+
+from ..warehouse.metadata import metadata
+
+_TIME = sa.DateTime(timezone=True)
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column(
+        "id", sa.BigInteger, sa.Identity(always=False), primary_key=True,
+        comment="Our own number of the row.",
+    )  # fmt: skip
+
+
+def _provider() -> sa.Column[str]:
+    return sa.Column(
+        "provider", sa.Text, nullable=False, server_default="digitalocean",
+        comment="The cloud it lives in: digitalocean.",
+    )  # fmt: skip
+
+
+def _account(nullable: bool = False) -> sa.Column[str]:
+    return sa.Column(
+        "account", sa.Text, nullable=nullable,
+        comment="Uuid of the team that the token belongs to.",
+    )  # fmt: skip
+
+
+cloud_projects = sa.Table(
+    "cloud_projects",
+    metadata,
+    _id(),
+    _provider(),
+    _account(),
+    sa.Column("provider_id", sa.Text, nullable=False, comment="DigitalOcean's project uuid."),
+    sa.Column("name", sa.Text, nullable=False, comment="Name, unique within the account."),
+    sa.Column("description", sa.Text, comment="Free text that the owner gave it."),
+    sa.Column("environment", sa.Text, comment="Development, Staging or Production; may be null."),
+    sa.Column(
+        "is_default", sa.Boolean, nullable=False, server_default=sa.false(),
+        comment="Whether new resources land in it.",
+    ),
+    sa.Column("tenant_id", sa.Text, comment="The tenant it belongs to: our classification."),
+    sa.Column("purpose", sa.Text, comment="What it is for: our classification, never the API's."),
+    sa.Column(
+        "attrs", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"),
+        comment="What else the API says of it, such as its own purpose text.",
+    ),
+    sa.Column("first_seen_at", _TIME, nullable=False, comment="First listing that held it."),
+    sa.Column("last_seen_at", _TIME, nullable=False, comment="Newest listing that held it."),
+    sa.Column(
+        "stale_strike_count", sa.Integer, nullable=False, server_default="0",
+        comment="Complete listings in a row without it; the third marks it deleted.",
+    ),
+    sa.Column("deleted_at", _TIME, comment="When the third strike fell; null while it exists."),
+    sa.UniqueConstraint("provider", "provider_id", name="cloud_projects_provider_id_key"),
+    comment="DigitalOcean projects, live and deleted. Written by the asset projects.",
+)  # fmt: skip
+
+cloud_resources = sa.Table(
+    "cloud_resources",
+    metadata,
+    _id(),
+    _provider(),
+    _account(),
+    sa.Column("kind", sa.Text, nullable=False, comment="droplet, volume, database and so on."),
+    sa.Column(
+        "provider_id", sa.Text, nullable=False,
+        comment="The provider's identity of it as text: an id, a uuid, an address or a name.",
+    ),
+    sa.Column("name", sa.Text, comment="The name people gave it. Not unique."),
+    sa.Column("region", sa.Text, comment="Region slug, such as fra1; null for global things."),
+    sa.Column("status", sa.Text, comment="The provider's word for its state."),
+    sa.Column("size_slug", sa.Text, comment="The plan it is billed by, where it has one."),
+    sa.Column(
+        "tags", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'::text[]"),
+        comment="Tags, sorted, each once.",
+    ),
+    sa.Column(
+        "project_id", sa.BigInteger,
+        sa.ForeignKey("cloud_projects.id", name="cloud_resources_project_id_fkey"),
+        comment="The project it is in now; null while no project listing has named it.",
+    ),
+    sa.Column(
+        "attrs", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"),
+        comment="What is particular to the kind, as the API names it; no noise, no secrets.",
+    ),
+    sa.Column("created_at", _TIME, comment="When the provider made it; null where it never says."),
+    sa.Column("first_seen_at", _TIME, nullable=False, comment="First listing that held it."),
+    sa.Column("last_seen_at", _TIME, nullable=False, comment="Newest listing that held it."),
+    sa.Column(
+        "stale_strike_count", sa.Integer, nullable=False, server_default="0",
+        comment="Complete listings in a row without it; the third marks it deleted.",
+    ),
+    sa.Column("deleted_at", _TIME, comment="When the third strike fell; null while it exists."),
+    sa.Column(
+        "content_hash", BYTEA,
+        comment="Digest of what the provider said; null when a row was edited by hand.",
+    ),
+    sa.UniqueConstraint("provider", "kind", "provider_id", name="cloud_resources_identity_key"),
+    sa.Index(
+        "cloud_resources_live_idx", "account", "kind",
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    ),
+    sa.Index("cloud_resources_project_idx", "project_id"),
+    sa.Index("cloud_resources_tags_idx", "tags", postgresql_using="gin"),
+    sa.Index("cloud_resources_name_idx", "kind", sa.text("lower(name)")),
+    sa.Index("cloud_resources_created_idx", "created_at"),
+    sa.Index(
+        "cloud_resources_deleted_idx", "deleted_at",
+        postgresql_where=sa.text("deleted_at IS NOT NULL"),
+    ),
+    comment=(
+        "Every resource ever seen, live (deleted_at is null) and deleted, one row each. "
+        "Written by the ledger alone."
+    ),
+)  # fmt: skip
+
+cloud_resource_events = sa.Table(
+    "cloud_resource_events",
+    metadata,
+    _id(),
+    sa.Column(
+        "resource_id", sa.BigInteger,
+        sa.ForeignKey("cloud_resources.id", name="cloud_resource_events_resource_id_fkey"),
+        nullable=False, comment="The resource it happened to.",
+    ),
+    sa.Column(
+        "event", sa.Text, nullable=False,
+        comment="discovered, updated, tagged, deleted, restored or drift_detected.",
+    ),
+    sa.Column(
+        "occurred_at", _TIME, nullable=False,
+        comment="Start of the listing that showed it; the change came between it and the last.",
+    ),
+    sa.Column(
+        "changes", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"),
+        comment='{"field": {"from": old, "to": new}}; from null for everything when discovered.',
+    ),
+    sa.Column("run_id", sa.Text, comment="The Dagster run that saw it."),
+    sa.CheckConstraint(
+        "event IN ('discovered', 'updated', 'deleted', 'restored', 'tagged', 'drift_detected')",
+        name="cloud_resource_events_event_check",
+    ),
+    sa.Index("cloud_resource_events_resource_idx", "resource_id", "occurred_at"),
+    sa.Index("cloud_resource_events_time_idx", "occurred_at"),
+    comment="What happened to each resource. Append-only: the database refuses anything else.",
+)  # fmt: skip
+
+cloud_project_memberships = sa.Table(
+    "cloud_project_memberships",
+    metadata,
+    _id(),
+    _provider(),
+    _account(),
+    sa.Column("urn", sa.Text, nullable=False, comment="As the API gave it: do:droplet:123."),
+    sa.Column("kind", sa.Text, nullable=False, comment="Kind that the urn's type stands for."),
+    sa.Column("provider_id", sa.Text, nullable=False, comment="Identity out of the urn."),
+    sa.Column(
+        "project_id", sa.BigInteger,
+        sa.ForeignKey("cloud_projects.id", name="cloud_project_memberships_project_id_fkey"),
+        nullable=False, comment="The project it was in.",
+    ),
+    sa.Column("assigned_at", _TIME, comment="When the provider says it was assigned."),
+    sa.Column("valid_from", _TIME, nullable=False, comment="First listing that showed it there."),
+    sa.Column("valid_to", _TIME, comment="First complete listing without it; null while there."),
+    sa.Index(
+        "cloud_project_memberships_open_key", "provider", "kind", "provider_id", unique=True,
+        postgresql_where=sa.text("valid_to IS NULL"),
+    ),
+    sa.Index("cloud_project_memberships_project_idx", "project_id", "valid_from"),
+    comment="Which resource was in which project, and from when to when.",
+)  # fmt: skip
+
+cloud_sync_runs = sa.Table(
+    "cloud_sync_runs",
+    metadata,
+    _id(),
+    _provider(),
+    _account(nullable=True),
+    sa.Column("kind", sa.Text, nullable=False, comment="Kind that was listed, or project."),
+    sa.Column("run_id", sa.Text, comment="The Dagster run it was part of."),
+    sa.Column("started_at", _TIME, nullable=False, comment="When the listing began."),
+    sa.Column("ended_at", _TIME, nullable=False, comment="When its rows were in, or it failed."),
+    sa.Column("rows_seen", sa.Integer, comment="Distinct things listed; null when it failed."),
+    sa.Column("rows_expected", sa.Integer, comment="The API's own total; null if it gives none."),
+    sa.Column(
+        "complete", sa.Boolean, nullable=False,
+        comment="Every page was read and the distinct ids agree with the API's total.",
+    ),
+    sa.Column(
+        "available", sa.Boolean, nullable=False, server_default=sa.true(),
+        comment="False when the endpoint answered 403, or 404 for a feature never used.",
+    ),
+    sa.Column("api_calls", sa.Integer, nullable=False, server_default="0",
+              comment="HTTP requests it took, retries included."),
+    sa.Column("discovered", sa.Integer, nullable=False, server_default="0",
+              comment="Rows that are new."),
+    sa.Column("updated", sa.Integer, nullable=False, server_default="0",
+              comment="Rows with a meaningful change, tags alone included."),
+    sa.Column("restored", sa.Integer, nullable=False, server_default="0",
+              comment="Deleted rows that were seen again."),
+    sa.Column("struck", sa.Integer, nullable=False, server_default="0",
+              comment="Live rows missing from the listing that got a strike."),
+    sa.Column("deleted", sa.Integer, nullable=False, server_default="0",
+              comment="Those of them for which it was the third."),
+    sa.Column("missing", sa.Integer, nullable=False, server_default="0",
+              comment="Live rows that the listing lacked, struck or not."),
+    sa.Column("implausible", sa.Boolean, nullable=False, server_default=sa.false(),
+              comment="More was missing than plausibly could, so nothing was struck."),
+    sa.Column(
+        "withheld", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"),
+        comment='Fields that came back empty for all rows at once, and how many had them: '
+        '{"tags": 12}. Not recorded as change.',
+    ),
+    sa.Column("foreign_rows", sa.Integer, nullable=False, server_default="0",
+              comment="Listed things whose row belongs to another account; left alone."),
+    sa.Column("error", sa.Text, comment="Why it failed or was incomplete; null when all is well."),
+    sa.Index("cloud_sync_runs_kind_idx", "kind", "started_at"),
+    comment="One row for each kind and sync, failed ones too: what freshness rests on.",
+)  # fmt: skip
+
+cloud_loss_confirmations = sa.Table(
+    "cloud_loss_confirmations",
+    metadata,
+    _id(),
+    _provider(),
+    _account(),
+    sa.Column("kind", sa.Text, nullable=False, comment="Kind whose loss is confirmed as real."),
+    sa.Column("confirmed_at", _TIME, nullable=False, server_default=sa.func.now(),
+              comment="When."),
+    sa.Column("confirmed_by", sa.Text, nullable=False, comment="By whom."),
+    sa.Column("reason", sa.Text, comment="Why, in their words."),
+    sa.Column("valid_until", _TIME, nullable=False,
+              comment="Syncs that start later are guarded again."),
+    sa.Index("cloud_loss_confirmations_kind_idx", "kind", "valid_until"),
+    comment="People's word that an implausible loss is real: arcadia inventory confirm-loss.",
+)  # fmt: skip
+
+TABLES = (
+    cloud_projects,
+    cloud_resources,
+    cloud_resource_events,
+    cloud_project_memberships,
+    cloud_sync_runs,
+    cloud_loss_confirmations,
+)

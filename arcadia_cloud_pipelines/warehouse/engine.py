@@ -1,0 +1,137 @@
+"""Connections to the warehouse, and the two questions asked before any work.
+
+Is it there, and is its schema the one this code was written for?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from ..settings import Settings
+from .embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, embedded_postgres
+from .urls import sqlalchemy_url
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot be used; the text names it and what to do."""
+
+
+class WarehouseUnreachable(WarehouseError):
+    """No connection, or the connection was lost."""
+
+
+class WarehouseNotMigrated(WarehouseError):
+    """The schema is not the one this code was written for."""
+
+
+def warehouse_url(settings: Settings) -> sa.URL:
+    """Where the warehouse is; starts the embedded server when no URL is set."""
+    if settings.database_url is not None:
+        return sqlalchemy_url(settings.database_url, "ARCADIA_DATABASE_URL")
+    return embedded_postgres(settings.home).url(WAREHOUSE_DATABASE)
+
+
+def dagster_url(settings: Settings) -> sa.URL:
+    """Where Dagster keeps runs and events; starts the embedded server when no URL is set."""
+    if settings.dagster_database_url is not None:
+        return sqlalchemy_url(settings.dagster_database_url, "DAGSTER_POSTGRES_URL")
+    return embedded_postgres(settings.home).url(DAGSTER_DATABASE)
+
+
+class Warehouse:
+    """The warehouse, as the rest of the code sees it."""
+
+    def __init__(self, url: sa.URL, *, embedded: bool) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            url: from `warehouse_url`.
+            embedded: whether it is the embedded server, which is migrated without being asked.
+        """
+        self.embedded = embedded
+        self.place = _place(url)
+        self.engine = sa.create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=4,
+            connect_args={
+                "application_name": "arcadia",
+                "connect_timeout": 10,
+                "options": "-c timezone=UTC",
+                # Notice a dead peer within a minute instead of TCP's two hours.
+                "keepalives_idle": 30,
+                "keepalives_interval": 10,
+                "keepalives_count": 3,
+            },
+        )
+
+    def __repr__(self) -> str:
+        return f"Warehouse({self.place})"
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """One transaction: committed at the end, rolled back on any error.
+
+        Raises:
+            WarehouseUnreachable: the server is down or went away; nothing was written.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise self._unreachable(error) from None
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise self._unreachable(error) from None
+            raise
+
+    def _unreachable(self, error: DBAPIError) -> WarehouseUnreachable:
+        # The driver's own text names host and reason, never the password.
+        reason = " ".join(str(error.orig).split()) or type(error.orig).__name__
+        return WarehouseUnreachable(
+            f"The warehouse {self.place} does not answer: {reason}. What was stored before is "
+            "untouched; check the server and run again, or ask `arcadia doctor`."
+        )
+
+    def check_migrated(self) -> None:
+        """Make sure that the schema is the code's own; the embedded one is brought to it.
+
+        Raises:
+            WarehouseNotMigrated: a database given by URL has an older, newer or no schema.
+            WarehouseUnreachable: it does not answer.
+        """
+        from .migrate import current_revision, head_revision, migrate
+
+        with self.transaction() as connection:
+            current = current_revision(connection)
+        if current == head_revision():
+            return
+        if self.embedded:
+            migrate(self)
+            return
+        raise WarehouseNotMigrated(
+            f"The warehouse {self.place} has schema {current or 'none'}, this release needs "
+            f"{head_revision()}: run `arcadia migrate`."
+        )
+
+
+def _place(url: sa.URL) -> str:
+    """Host and database, for messages: no user, no password, no parameters but the host."""
+    host = url.host or url.query.get("host") or "localhost"
+    name = host if isinstance(host, str) else ",".join(host)
+    return f"{name}{f':{url.port}' if url.port else ''}/{url.database or ''}"
+
+
+_opened: dict[sa.URL, Warehouse] = {}
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The warehouse of these settings; one object, and so one connection pool, per process."""
+    url = warehouse_url(settings)
+    if url not in _opened:
+        _opened[url] = Warehouse(url, embedded=settings.database_url is None)
+    return _opened[url]

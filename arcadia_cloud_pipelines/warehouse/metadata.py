@@ -1,0 +1,5 @@
+"""The MetaData object itself, apart from `schema` so that subjects can import it."""
+
+from sqlalchemy import MetaData
+
+metadata = MetaData()

@@ -1,0 +1,79 @@
+"""Bringing a warehouse to the schema of this release, with Alembic.
+
+`python -m alembic` is not needed: the configuration is built here, so that a wheel can migrate.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+if TYPE_CHECKING:
+    from .engine import Warehouse
+
+# Any constant will do, as long as every release uses the same one.
+_MIGRATION_LOCK = 0x_A2CA_D1A0
+
+
+def alembic_config(connection: sa.Connection | None = None) -> Config:
+    """Alembic's configuration; `connection` is the one the migration scripts run on."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+@cache
+def head_revision() -> str:
+    """The revision this code was written for."""
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    if head is None:
+        raise RuntimeError("the package carries no migrations: install it again")
+    return head
+
+
+def current_revision(connection: sa.Connection) -> str | None:
+    """The revision of the database, None when it was never migrated."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
+    """Bring the warehouse to the newest schema in one transaction.
+
+    Does nothing on a current one. Two that start at once take turns, and the second finds the
+    work done.
+
+    Returns:
+        The revision found and the revision left.
+
+    Raises:
+        WarehouseNotMigrated: the database was migrated by a newer release than this.
+        WarehouseUnreachable: it does not answer.
+    """
+    from .engine import WarehouseNotMigrated
+
+    with warehouse.transaction() as connection:
+        connection.execute(
+            sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+        )
+        before = current_revision(connection)
+        known = {
+            script.revision
+            for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()
+        }
+        if before is not None and before not in known:
+            raise WarehouseNotMigrated(
+                f"The warehouse {warehouse.place} has schema {before}, which this release does "
+                "not know: it was migrated by a newer one. Install that release."
+            )
+        if before != head_revision():
+            command.upgrade(alembic_config(connection), "head")
+    return before, head_revision()

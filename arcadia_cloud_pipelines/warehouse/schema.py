@@ -1,0 +1,14 @@
+"""The one MetaData that the subjects' tables hang on.
+
+Each subject declares its tables in its own `tables.py`; importing them here makes the whole
+schema known to Alembic's comparison and to the generated documentation.
+"""
+
+from __future__ import annotations
+
+from ..inventory import tables as _inventory
+from .metadata import metadata
+
+__all__ = ["metadata"]
+
+TABLES = _inventory.TABLES
