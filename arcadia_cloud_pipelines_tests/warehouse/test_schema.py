@@ -1,0 +1,69 @@
+"""The schema in the database is the one in the code, commented and append-only where it says so."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.schema import metadata
+
+
+def test_migrations_and_tables_agree(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_every_table_and_column_has_a_comment(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as connection:
+        bare = connection.execute(
+            sa.text("""
+                SELECT c.relname, a.attname
+                FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                JOIN pg_attribute a ON a.attrelid = c.oid AND (a.attnum > 0 OR a.attnum = -1)
+                WHERE n.nspname = 'public' AND c.relkind IN ('r', 'v', 'm', 'p')
+                  AND NOT a.attisdropped
+                  AND (
+                    (a.attnum > 0 AND col_description(c.oid, a.attnum) IS NULL)
+                    OR obj_description(c.oid, 'pg_class') IS NULL
+                  )
+            """)
+        ).all()
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE cloud_resource_events SET event = 'deleted'",
+        "DELETE FROM cloud_resource_events",
+        "TRUNCATE cloud_resource_events",
+        "TRUNCATE cloud_resources CASCADE",
+    ],
+)
+def test_events_are_append_only_in_the_database(warehouse: Warehouse, statement: str) -> None:
+    with warehouse.transaction() as connection:
+        connection.execute(
+            sa.text("""
+                WITH r AS (
+                    INSERT INTO cloud_resources
+                        (account, kind, provider_id, first_seen_at, last_seen_at)
+                    VALUES ('a', 'droplet', '1', now(), now()) RETURNING id
+                )
+                INSERT INTO cloud_resource_events (resource_id, event, occurred_at)
+                SELECT id, 'discovered', now() FROM r
+            """)
+        )
+    with (
+        pytest.raises(sa.exc.IntegrityError, match="append-only"),
+        warehouse.transaction() as connection,
+    ):
+        connection.execute(sa.text(statement))
+    with warehouse.transaction() as connection:
+        events = connection.execute(sa.text("SELECT event FROM cloud_resource_events")).scalars()
+        assert list(events) == ["discovered"]
