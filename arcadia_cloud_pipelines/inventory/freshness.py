@@ -18,4 +18,4 @@ def newest_complete_syncs(warehouse: Warehouse) -> dict[str, datetime]:
         sa.select(runs.kind, sa.func.max(runs.started_at)).where(runs.complete).group_by(runs.kind)
     )
     with warehouse.transaction() as connection:
-        return dict(connection.execute(query).tuples())
+        return dict(connection.execute(query).tuples().all())

@@ -134,7 +134,7 @@ def record(
         blanked = _SQL.run(
             connection, "blanked", {"blanked_from": guard.blanked_from, "dropped": dropped}
         )
-        withheld = dict(blanked.tuples())
+        withheld = dict(blanked.tuples().all())
     if withheld:
         _SQL.run(connection, "withhold", {"withheld": list(withheld)})
         _SQL.run(connection, "withhold_changes", {"withheld": list(withheld)})
