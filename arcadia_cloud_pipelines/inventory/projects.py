@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -29,7 +30,7 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from . import ledger
 from .kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
-from .sightings import sightings
+from .sightings import parse_time, sightings
 from .sync import Clock, Progress, SyncResult, record_failure, store_sync, utc_now
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,6 @@ UNKNOWN_KIND = Kind(
     identity="urn",
     title="urn",
     region=None,
-    status=None,
     tags=None,
     created_at=None,
     noise=("links", "assigned_at"),
@@ -63,7 +63,7 @@ class Member(NamedTuple):
     provider_id: str
     project: str
     """Uuid of the project."""
-    assigned_at: str | None
+    assigned_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -175,27 +175,7 @@ def sync_projects(
             return ProjectsResult(failed(error, available=False), None, 0, 0, ledger.Recorded())
         bootstrap, created = ensure_project(client, project_name, listing.items)
         projects = [*listing.items, *([created] if created else [])]
-        members: list[Member] = []
-        unknown: list[Json] = []
-        read: list[str] = []
-        names = []
-        for number, project in enumerate(projects, 1):
-            if progress is not None:
-                progress(f"projects: members of {number:,} of {len(projects):,}")
-            resources = _members(client, _project_id(project))
-            if resources is None:
-                continue
-            if resources.complete:
-                read.append(_project_id(project))
-            found = [_member(r, _project_id(project)) for r in resources.items if _is_live(r)]
-            members += found
-            unknown += [
-                r
-                for r, m in zip(filter(_is_live, resources.items), found, strict=True)
-                if m.kind == UNKNOWN
-            ]
-            names.append((str(project.get("name")), project.get("environment"), len(found)))
-        unknown_seen = sightings(UNKNOWN_KIND, {r["urn"]: r for r in unknown}.values())
+        found = _read_members(client, projects, progress)
     except DigitalOceanError as error:
         failed(error, available=True)
         raise
@@ -206,25 +186,32 @@ def sync_projects(
         "seen_at": started_at,
         "run_id": run_id,
     }
-    guard = guard or ledger.Guard()
     with warehouse.transaction() as connection:
         recorded = _record_projects(connection, scope, projects, listing.complete)
         attributed = 0
-        unknown_recorded = ledger.Recorded()
+        unknown = ledger.Recorded()
         if not recorded.superseded:
-            attributed = _record_members(connection, scope, members, read, guard)
-            unknown_recorded = ledger.record(
-                connection,
-                ledger.Observation(
-                    account=account,
-                    kind=UNKNOWN,
-                    started_at=started_at,
-                    sightings=unknown_seen,
-                    complete=listing.complete and len(read) == len(projects),
-                    run_id=run_id,
-                ),
-                guard,
+            guard = guard or ledger.Guard()
+            attributed = _record_members(connection, scope, found, guard)
+            observation = ledger.Observation(
+                account=account,
+                kind=UNKNOWN,
+                started_at=started_at,
+                sightings=sightings(UNKNOWN_KIND, found.unknown.values()),
+                complete=listing.complete and len(found.whole) == len(projects),
+                run_id=run_id,
             )
+            unknown = ledger.record(connection, observation, guard)
+            seen = len(observation.sightings)
+            store_sync(
+                connection,
+                SyncResult(
+                    kind=UNKNOWN, account=account, started_at=started_at, ended_at=now(),
+                    rows_seen=seen, rows_expected=None, complete=observation.complete,
+                    api_calls=0, recorded=unknown,
+                ),
+                run_id,
+            )  # fmt: skip
         sync = SyncResult(
             kind="project",
             account=account,
@@ -238,38 +225,63 @@ def sync_projects(
             recorded=recorded,
         )
         store_sync(connection, sync, run_id)
-    return ProjectsResult(sync, bootstrap, len(members), attributed, unknown_recorded, tuple(names))
+    return ProjectsResult(
+        sync, bootstrap, len(found.members), attributed, unknown, tuple(found.counts)
+    )
+
+
+@dataclass
+class _Found:
+    """What the lists of all projects held."""
+
+    members: list[Member] = field(default_factory=list)
+    unknown: dict[str, Json] = field(default_factory=dict)
+    """Members that no kind claims, by urn."""
+    whole: list[str] = field(default_factory=list)
+    """Uuids of the projects whose list was read whole: absence from others means nothing."""
+    counts: list[tuple[str, str | None, int]] = field(default_factory=list)
+    """Name, environment and number of members of each project."""
+
+
+def _read_members(
+    client: DigitalOcean, projects: Sequence[Json], progress: Progress | None
+) -> _Found:
+    found = _Found()
+    for number, project in enumerate(projects, 1):
+        if progress is not None:
+            progress(f"projects: members of {number:,} of {len(projects):,}")
+        uuid = _project_id(project)
+        try:
+            listing = read_listing(
+                client,
+                f"/v2/projects/{uuid}/resources",
+                envelope="resources",
+                identity=lambda resource: str(resource["urn"]),
+                scope=SCOPE,
+            )
+        except NotFound:
+            logger.warning("project %s went away while the projects were read", uuid)
+            continue
+        if listing.complete:
+            found.whole.append(uuid)
+        # A deleted resource can stay in the list as `not_found`.
+        live = [r for r in listing.items if r.get("status") != "not_found"]
+        members = [_member(resource, uuid) for resource in live]
+        found.members += members
+        found.unknown |= {m.urn: r for m, r in zip(members, live, strict=True) if m.kind == UNKNOWN}
+        name, environment = str(project.get("name")), project.get("environment")
+        found.counts.append((name, environment, len(members)))
+    return found
 
 
 def _project_id(project: Json) -> str:
     return str(project["id"])
 
 
-def _is_live(resource: Json) -> bool:
-    # A deleted resource can stay in the list as `not_found`.
-    return resource.get("status") != "not_found"
-
-
-def _members(client: DigitalOcean, project: str) -> Listing | None:
-    """The list of one project, or None when the project went away since it was listed."""
-    try:
-        return read_listing(
-            client,
-            f"/v2/projects/{project}/resources",
-            envelope="resources",
-            identity=lambda resource: str(resource["urn"]),
-            scope=SCOPE,
-        )
-    except NotFound:
-        logger.warning("project %s went away while the projects were read", project)
-        return None
-
-
 def _member(resource: Json, project: str) -> Member:
     urn = str(resource["urn"])
     kind, identity = split_urn(urn)
-    assigned_at = resource.get("assigned_at")
-    return Member(urn, kind, identity, project, assigned_at if assigned_at else None)
+    return Member(urn, kind, identity, project, parse_time(resource.get("assigned_at")))
 
 
 def _text(value: Any) -> str:
@@ -312,8 +324,7 @@ def _record_projects(
 def _record_members(
     connection: sa.Connection,
     scope: dict[str, Any],
-    members: Sequence[Member],
-    read: Sequence[str],
+    found: _Found,
     guard: ledger.Guard,
 ) -> int:
     """Record who is in which project; the number of resources whose project was set or moved.
@@ -321,8 +332,7 @@ def _record_members(
     Args:
         connection: the transaction.
         scope: parameters of every statement.
-        members: of all projects.
-        read: uuids of the projects whose list is complete: absence from others means nothing.
+        found: members of all projects.
         guard: how much may plausibly be gone at once.
     """
     _SQL.run(connection, "create_members")
@@ -330,11 +340,11 @@ def _record_members(
         connection,
         "listed_members",
         Member._fields,
-        ((*m[:4], m.assigned_at or NULL) for m in members),
+        ((*m[:4], m.assigned_at.isoformat() if m.assigned_at else NULL) for m in found.members),
     )
     _SQL.run(connection, "resolve_members", scope)
     _SQL.run(connection, "close_moved", scope)
-    limits = {"read": list(read), "share": guard.share, "at_least": guard.at_least}
+    limits = {"read": found.whole, "share": guard.share, "at_least": guard.at_least}
     _SQL.run(connection, "close_gone", scope | limits)
     _SQL.run(connection, "open", scope)
     attributed: int = _SQL.run(connection, "attribute", scope).one().attributed

@@ -153,7 +153,7 @@ def _text(value: Any) -> str | None:
     return cleaned
 
 
-def _time(value: Any) -> datetime | None:
+def parse_time(value: Any) -> datetime | None:
     """A time as the API spells it: nanoseconds, offsets, Go's zero time, the empty text."""
     if not isinstance(value, str) or not value or value.startswith("0001-"):
         return None
@@ -209,7 +209,7 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
             source = kind.adjust(source)
         listed = tags(item)
         labels = sorted({_text(t) or "" for t in listed} - {""}) if listed else []
-        created_at = _time(created(item))
+        created_at = parse_time(created(item))
         columns = (
             _text(name(item)), _text(region(item)), _text(status(item)), _text(size(item)),
         )  # fmt: skip
