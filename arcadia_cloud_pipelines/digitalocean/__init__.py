@@ -1,0 +1,47 @@
+"""DigitalOcean's API as plain Python: calls, errors, rate budget and whole listings.
+
+What belongs here: how the API is spoken. What does not: what droplets, invoices or projects are,
+and any import of Dagster.
+"""
+
+from .budget import LIMITS, SYSTEM_CLOCK, Budget, Clock, Limit, budget_for
+from .client import Account, DigitalOcean
+from .errors import (
+    BadAnswer,
+    DigitalOceanError,
+    Forbidden,
+    NotFound,
+    PagingError,
+    RateLimited,
+    RedirectRefused,
+    RequestRefused,
+    ServerError,
+    Unauthorized,
+    Unreachable,
+)
+from .pages import Listing, identity_of, read_listing
+
+__all__ = [
+    "LIMITS",
+    "SYSTEM_CLOCK",
+    "Account",
+    "BadAnswer",
+    "Budget",
+    "Clock",
+    "DigitalOcean",
+    "DigitalOceanError",
+    "Forbidden",
+    "Limit",
+    "Listing",
+    "NotFound",
+    "PagingError",
+    "RateLimited",
+    "RedirectRefused",
+    "RequestRefused",
+    "ServerError",
+    "Unauthorized",
+    "Unreachable",
+    "budget_for",
+    "identity_of",
+    "read_listing",
+]

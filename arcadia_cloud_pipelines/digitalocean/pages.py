@@ -1,0 +1,296 @@
+"""Reading a whole list, in every shape of paging the API has, and saying whether it is whole.
+
+There is no snapshot between pages: what is created or deleted meanwhile shifts the rest, so that
+rows come twice or not at all (digitalocean/api-v2#93, doctl#78). A listing is therefore believed
+only when the distinct ids agree with the API's own total.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from .client import DigitalOcean, origin
+from .errors import BadAnswer, PagingError
+
+PER_PAGE: Final = 200
+"""The most the API gives; what it does above is not specified (API reference, Pagination)."""
+
+MOST_PAGES: Final = 2000
+"""Requests of one listing; 400,000 rows, far beyond any account's limits."""
+
+_PUBLIC: Final = ("https", "api.digitalocean.com", 443)
+
+Item = dict[str, Any]
+OnPage = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a list held.
+
+    Attributes:
+        items: one per identity, in the order first seen, as last read.
+        total: the API's own count, of the last page; None where it gives none.
+        complete: every page was read, and the distinct ids agree with the total.
+        reason: why it is not complete, a sentence for people; None when it is.
+        api_calls: HTTP requests it took, retries included.
+    """
+
+    items: list[Item] = field(repr=False)
+    total: int | None
+    complete: bool
+    reason: str | None
+    api_calls: int
+
+
+def identity_of(name: str) -> Callable[[Item], str]:
+    """An identity for `read_listing`: the field `name`, a number or a text that is not empty."""
+
+    def identity(item: Item) -> str:
+        value = item[name]
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise TypeError(name)
+        return str(value)
+
+    return identity
+
+
+def read_listing(
+    client: DigitalOcean,
+    path: str,
+    *,
+    envelope: str,
+    identity: Callable[[Item], str],
+    params: Mapping[str, Any] | None = None,
+    paged: bool = True,
+    per_page: int = PER_PAGE,
+    on_page: OnPage | None = None,
+    scope: str | None = None,
+) -> Listing:
+    """Every item of a list.
+
+    A list whose ids do not agree with its total, or that shows one twice, is read once more from
+    the start. If that does not settle it, everything seen is returned as not complete.
+
+    Links to the next page are not followed: `page` and `page_token` are taken from them and asked
+    of the client's own base URL with the same parameters. The token so never goes elsewhere, a
+    filter cannot get lost on the way, and a proxy under `DO_API_URL` that leaves DigitalOcean's own
+    links in works. A link to any other origin is an error nevertheless.
+
+    Args:
+        client: the connection.
+        path: from `/v2/`.
+        envelope: the key that holds the items: a list, null, or an object keyed by id, whose keys
+            are added to the items as `_key` where `identity` finds nothing in the item alone.
+        identity: what tells items apart; raises KeyError and the like, or gives "", if missing.
+        params: documented query parameters; others are silently ignored by the API.
+        paged: False for the lists that take no `page` and `per_page`.
+        per_page: 1 to 200.
+        on_page: called after each page with the distinct items so far, and the API's total.
+        scope: the token scope needed, for the message of a 403.
+
+    Raises:
+        BadAnswer: no such envelope, or an item without identity.
+        PagingError: the link to the next page loops, skips, goes elsewhere, or never ends.
+        DigitalOceanError: any call failed; nothing is returned of a list read in part.
+    """
+    if not 1 <= per_page <= PER_PAGE:
+        raise ValueError(f"per_page must be 1 to {PER_PAGE}, not {per_page}")
+    before = client.calls
+    reader = _Reader(client, path, envelope, identity, params, paged, per_page, on_page, scope)
+    first = reader.read()
+    if first.doubt is None:
+        items, total, reason = first.items, first.total, None
+    else:
+        second = reader.read()
+        total = second.total
+        if second.doubt is None:
+            items, reason = second.items, None
+        else:
+            items = first.items | second.items
+            reason = f"GET {path} read twice: {second.doubt}"
+    return Listing(list(items.values()), total, reason is None, reason, client.calls - before)
+
+
+@dataclass
+class _Pass:
+    """One reading from the first page to the last."""
+
+    items: dict[str, Item] = field(default_factory=dict)
+    totals: list[int] = field(default_factory=list)
+    repeated: int = 0
+
+    @property
+    def total(self) -> int | None:
+        return self.totals[-1] if self.totals else None
+
+    @property
+    def doubt(self) -> str | None:
+        """Why this reading does not prove itself complete."""
+        seen = len(self.items)
+        # Between the first and the last as well: one more and one less cancel out otherwise.
+        if len(set(self.totals)) > 1:
+            least, most = min(self.totals), max(self.totals)
+            return f"the API's total moved between {least} and {most} while it was read"
+        if self.total is not None and self.total != seen:
+            return f"{seen} distinct items, but the API counts {self.total}"
+        if self.repeated:
+            return f"{self.repeated} of {seen} items came more than once, so others may be missing"
+        return None
+
+
+@dataclass(frozen=True)
+class _Reader:
+    client: DigitalOcean
+    path: str
+    envelope: str
+    identity: Callable[[Item], str]
+    params: Mapping[str, Any] | None
+    paged: bool
+    per_page: int
+    on_page: OnPage | None
+    scope: str | None
+
+    def read(self) -> _Pass:
+        done = _Pass()
+        page, token = 1, None
+        asked: set[tuple[int, str | None]] = set()
+        guessed = False
+        while True:
+            if (page, token) in asked:
+                raise self._paging("links to a page that was already read")
+            if len(asked) >= MOST_PAGES:
+                raise self._paging(f"has more than {MOST_PAGES} pages")
+            asked.add((page, token))
+            query = dict(self.params or {})
+            if self.paged or len(asked) > 1:
+                query |= {"page": page, "per_page": self.per_page}
+            if token is not None:
+                query["page_token"] = token
+            answer = self.client.get(self.path, query, scope=self.scope)
+
+            total = self._total(answer)
+            found = self._items(answer, total)
+            if guessed and not any(key not in done.items for key, _ in found):
+                break  # there was no such page: the API gave none, or the last one again
+            for key, item in found:
+                done.repeated += key in done.items
+                done.items[key] = item
+            if total is not None:
+                done.totals.append(total)
+            if self.on_page is not None:
+                self.on_page(len(done.items), total)
+
+            link = self._link(answer)
+            guessed = link is None
+            if link is not None:
+                page, token = self._follow(link, page)
+            elif self._more(answer, page, len(found), len(done.items), total):
+                page, token = page + 1, None
+            else:
+                break
+        return done
+
+    # -- one page -----------------------------------------------------------------------------
+
+    def _total(self, answer: Item) -> int | None:
+        """`meta.total` of most lists, `total_items` of insights, `total` of vector databases."""
+        meta = answer.get("meta")
+        for place, name in ((meta, "total"), (answer, "total_items"), (answer, "total")):
+            value = place.get(name) if isinstance(place, dict) else None
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise self._bad(f"has a total in {name!r} that is not a count")
+            return value
+        return None
+
+    def _items(self, answer: Item, total: int | None) -> list[tuple[str, Item]]:
+        if self.envelope not in answer and total != 0:
+            raise self._bad(f"has no {self.envelope!r}")
+        held = answer.get(self.envelope)
+        if held is None:
+            return []
+        if isinstance(held, list):
+            return [self._item(index, item) for index, item in enumerate(held)]
+        if isinstance(held, dict):
+            return [self._item(key, item, key) for key, item in held.items()]
+        raise self._bad(f"has {self.envelope!r}, but it is neither a list nor an object")
+
+    def _item(self, index: int | str, item: object, key: str | None = None) -> tuple[str, Item]:
+        if not isinstance(item, dict):
+            raise self._bad(f"has an item {self.envelope}[{index}] that is not an object")
+        known = self._identify(item)
+        if known is None and key is not None:
+            item = {**item, "_key": key}
+            known = self._identify(item)
+        if known is None:
+            raise self._bad(f"has an item {self.envelope}[{index}] without an identity")
+        return known, item
+
+    def _identify(self, item: Item) -> str | None:
+        try:
+            return self.identity(item) or None
+        except (LookupError, TypeError, ValueError, AttributeError):
+            return None
+
+    # -- the next page ------------------------------------------------------------------------
+
+    def _link(self, answer: Item) -> str | None:
+        """The link to the next page: `links.pages.next`, or the flat `links.next` of alerts."""
+        links = answer.get("links")
+        if not isinstance(links, dict):
+            return None
+        pages = links.get("pages")
+        link = (pages.get("next") if isinstance(pages, dict) else None) or links.get("next")
+        if link is not None and not isinstance(link, str):
+            raise self._paging("has a link to the next page that is not text")
+        return link or None
+
+    def _follow(self, link: str, current: int) -> tuple[int, str | None]:
+        try:
+            parts = urlsplit(link)
+            # Without a host it is relative; the spec has one such, misspelled "https//api…".
+            ours = (origin(urlsplit(self.client.base_url)), _PUBLIC)
+            foreign = bool(parts.scheme or parts.netloc) and origin(parts) not in ours
+            query = parse_qs(parts.query, max_num_fields=100)
+        except ValueError:
+            raise self._paging("has a link to the next page that cannot be parsed") from None
+        if foreign:
+            raise self._paging("links to a next page on another host")
+        token = query.get("page_token", [None])[0]
+        number = query.get("page", [None])[0]
+        if number is None and token is None:
+            raise self._paging("links to a next page without a number")
+        if number is None:
+            return current, token
+        if not (number.isascii() and number.isdigit() and len(number) <= 9):
+            raise self._paging("links to a next page whose number is none")
+        page = int(number)
+        if token is None and page > current + 1:
+            # Without a total nothing else would show that pages were left out.
+            raise self._paging(f"links from page {current} to page {page}")
+        return page, token
+
+    def _more(self, answer: Item, page: int, found: int, seen: int, total: int | None) -> bool:
+        """Whether to ask for one more page although there is no link to it."""
+        if not self.paged or not found:
+            return False
+        meta = answer.get("meta")
+        # gen-ai counts pages in meta, insights beside the items; neither need have links.
+        for place, count in ((meta, "pages"), (answer, "total_pages")):
+            pages = place.get(count) if isinstance(place, dict) else None
+            if isinstance(pages, int) and pages > page:
+                return True
+        if answer.get("links") is not None:
+            return False
+        return seen < total if total is not None else found >= self.per_page
+
+    def _bad(self, problem: str) -> BadAnswer:
+        return BadAnswer(f"GET {self.path}", f"answered 200, but it {problem}", status=200)
+
+    def _paging(self, problem: str) -> PagingError:
+        return PagingError(f"GET {self.path}", problem, status=200)
