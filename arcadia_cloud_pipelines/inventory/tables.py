@@ -8,38 +8,15 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 
+from ..warehouse.columns import TIME, account, provider, row_id
 from ..warehouse.metadata import metadata
-
-_TIME = sa.DateTime(timezone=True)
-
-
-def _id() -> sa.Column[int]:
-    return sa.Column(
-        "id", sa.BigInteger, sa.Identity(always=False), primary_key=True,
-        comment="Our own number of the row.",
-    )  # fmt: skip
-
-
-def _provider() -> sa.Column[str]:
-    return sa.Column(
-        "provider", sa.Text, nullable=False, server_default="digitalocean",
-        comment="The cloud it lives in: digitalocean.",
-    )  # fmt: skip
-
-
-def _account(nullable: bool = False) -> sa.Column[str]:
-    return sa.Column(
-        "account", sa.Text, nullable=nullable,
-        comment="Uuid of the team that the token belongs to.",
-    )  # fmt: skip
-
 
 cloud_projects = sa.Table(
     "cloud_projects",
     metadata,
-    _id(),
-    _provider(),
-    _account(),
+    row_id(),
+    provider(),
+    account(),
     sa.Column("provider_id", sa.Text, nullable=False, comment="DigitalOcean's project uuid."),
     sa.Column("name", sa.Text, nullable=False, comment="Name, unique within the account."),
     sa.Column("description", sa.Text, comment="Free text that the owner gave it."),
@@ -54,13 +31,13 @@ cloud_projects = sa.Table(
         "attrs", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"),
         comment="What else the API says of it, such as its own purpose text.",
     ),
-    sa.Column("first_seen_at", _TIME, nullable=False, comment="First listing that held it."),
-    sa.Column("last_seen_at", _TIME, nullable=False, comment="Newest listing that held it."),
+    sa.Column("first_seen_at", TIME, nullable=False, comment="First listing that held it."),
+    sa.Column("last_seen_at", TIME, nullable=False, comment="Newest listing that held it."),
     sa.Column(
         "stale_strike_count", sa.Integer, nullable=False, server_default="0",
         comment="Complete listings in a row without it; the third marks it deleted.",
     ),
-    sa.Column("deleted_at", _TIME, comment="When the third strike fell; null while it exists."),
+    sa.Column("deleted_at", TIME, comment="When the third strike fell; null while it exists."),
     sa.UniqueConstraint("provider", "provider_id", name="cloud_projects_provider_id_key"),
     comment="DigitalOcean projects, live and deleted. Written by the asset projects.",
 )  # fmt: skip
@@ -68,9 +45,9 @@ cloud_projects = sa.Table(
 cloud_resources = sa.Table(
     "cloud_resources",
     metadata,
-    _id(),
-    _provider(),
-    _account(),
+    row_id(),
+    provider(),
+    account(),
     sa.Column("kind", sa.Text, nullable=False, comment="droplet, volume, database and so on."),
     sa.Column(
         "provider_id", sa.Text, nullable=False,
@@ -93,14 +70,14 @@ cloud_resources = sa.Table(
         "attrs", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"),
         comment="What is particular to the kind, as the API names it; no noise, no secrets.",
     ),
-    sa.Column("created_at", _TIME, comment="When the provider made it; null where it never says."),
-    sa.Column("first_seen_at", _TIME, nullable=False, comment="First listing that held it."),
-    sa.Column("last_seen_at", _TIME, nullable=False, comment="Newest listing that held it."),
+    sa.Column("created_at", TIME, comment="When the provider made it; null where it never says."),
+    sa.Column("first_seen_at", TIME, nullable=False, comment="First listing that held it."),
+    sa.Column("last_seen_at", TIME, nullable=False, comment="Newest listing that held it."),
     sa.Column(
         "stale_strike_count", sa.Integer, nullable=False, server_default="0",
         comment="Complete listings in a row without it; the third marks it deleted.",
     ),
-    sa.Column("deleted_at", _TIME, comment="When the third strike fell; null while it exists."),
+    sa.Column("deleted_at", TIME, comment="When the third strike fell; null while it exists."),
     sa.Column(
         "content_hash", BYTEA,
         comment="Digest of what the provider said; null when a row was edited by hand.",
@@ -127,7 +104,7 @@ cloud_resources = sa.Table(
 cloud_resource_events = sa.Table(
     "cloud_resource_events",
     metadata,
-    _id(),
+    row_id(),
     sa.Column(
         "resource_id", sa.BigInteger,
         sa.ForeignKey("cloud_resources.id", name="cloud_resource_events_resource_id_fkey"),
@@ -138,7 +115,7 @@ cloud_resource_events = sa.Table(
         comment="discovered, updated, tagged, deleted, restored or drift_detected.",
     ),
     sa.Column(
-        "occurred_at", _TIME, nullable=False,
+        "occurred_at", TIME, nullable=False,
         comment="Start of the listing that showed it; the change came between it and the last.",
     ),
     sa.Column(
@@ -158,9 +135,9 @@ cloud_resource_events = sa.Table(
 cloud_project_memberships = sa.Table(
     "cloud_project_memberships",
     metadata,
-    _id(),
-    _provider(),
-    _account(),
+    row_id(),
+    provider(),
+    account(),
     sa.Column("urn", sa.Text, nullable=False, comment="As the API gave it: do:droplet:123."),
     sa.Column("kind", sa.Text, nullable=False, comment="Kind that the urn's type stands for."),
     sa.Column("provider_id", sa.Text, nullable=False, comment="Identity out of the urn."),
@@ -169,9 +146,9 @@ cloud_project_memberships = sa.Table(
         sa.ForeignKey("cloud_projects.id", name="cloud_project_memberships_project_id_fkey"),
         nullable=False, comment="The project it was in.",
     ),
-    sa.Column("assigned_at", _TIME, comment="When the provider says it was assigned."),
-    sa.Column("valid_from", _TIME, nullable=False, comment="First listing that showed it there."),
-    sa.Column("valid_to", _TIME, comment="First complete listing without it; null while there."),
+    sa.Column("assigned_at", TIME, comment="When the provider says it was assigned."),
+    sa.Column("valid_from", TIME, nullable=False, comment="First listing that showed it there."),
+    sa.Column("valid_to", TIME, comment="First complete listing without it; null while there."),
     sa.Index(
         "cloud_project_memberships_open_key", "provider", "kind", "provider_id", unique=True,
         postgresql_where=sa.text("valid_to IS NULL"),
@@ -183,13 +160,13 @@ cloud_project_memberships = sa.Table(
 cloud_sync_runs = sa.Table(
     "cloud_sync_runs",
     metadata,
-    _id(),
-    _provider(),
-    _account(nullable=True),
+    row_id(),
+    provider(),
+    account(nullable=True),
     sa.Column("kind", sa.Text, nullable=False, comment="Kind that was listed, or project."),
     sa.Column("run_id", sa.Text, comment="The Dagster run it was part of."),
-    sa.Column("started_at", _TIME, nullable=False, comment="When the listing began."),
-    sa.Column("ended_at", _TIME, nullable=False, comment="When its rows were in, or it failed."),
+    sa.Column("started_at", TIME, nullable=False, comment="When the listing began."),
+    sa.Column("ended_at", TIME, nullable=False, comment="When its rows were in, or it failed."),
     sa.Column("rows_seen", sa.Integer, comment="Distinct things listed; null when it failed."),
     sa.Column("rows_expected", sa.Integer, comment="The API's own total; null if it gives none."),
     sa.Column(
@@ -231,15 +208,15 @@ cloud_sync_runs = sa.Table(
 cloud_loss_confirmations = sa.Table(
     "cloud_loss_confirmations",
     metadata,
-    _id(),
-    _provider(),
-    _account(),
+    row_id(),
+    provider(),
+    account(),
     sa.Column("kind", sa.Text, nullable=False, comment="Kind whose loss is confirmed as real."),
-    sa.Column("confirmed_at", _TIME, nullable=False, server_default=sa.func.now(),
+    sa.Column("confirmed_at", TIME, nullable=False, server_default=sa.func.now(),
               comment="When."),
     sa.Column("confirmed_by", sa.Text, nullable=False, comment="By whom."),
     sa.Column("reason", sa.Text, comment="Why, in their words."),
-    sa.Column("valid_until", _TIME, nullable=False,
+    sa.Column("valid_until", TIME, nullable=False,
               comment="Syncs that start later are guarded again."),
     sa.Index("cloud_loss_confirmations_kind_idx", "kind", "valid_until"),
     comment="People's word that an implausible loss is real: arcadia inventory confirm-loss.",

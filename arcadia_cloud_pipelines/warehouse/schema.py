@@ -6,9 +6,10 @@ schema known to Alembic's comparison and to the generated documentation.
 
 from __future__ import annotations
 
-from ..inventory import tables as _inventory
+from ..billing import tables as billing
+from ..inventory import tables as inventory
 from .metadata import metadata
 
-__all__ = ["metadata"]
+__all__ = ["TABLES", "metadata"]
 
-TABLES = _inventory.TABLES
+TABLES = (*inventory.TABLES, *billing.TABLES)
