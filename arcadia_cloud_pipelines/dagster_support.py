@@ -51,15 +51,19 @@ RESOURCES: Mapping[str, dg.ResourceDefinition] = {
 
 
 @contextmanager
-def reported_errors() -> Iterator[None]:
-    """Turn our own errors into Dagster failures that people read; transient ones are retried."""
+def reported_errors(*permanent: type[Exception]) -> Iterator[None]:
+    """Turn our own errors into Dagster failures that people read; transient ones are retried.
+
+    Args:
+        permanent: further errors of the subject that no retry will mend.
+    """
     try:
         yield
     except DigitalOceanError as error:
         raise dg.Failure(str(error), allow_retries=error.transient) from error
     except WarehouseUnreachable as error:
         raise dg.Failure(str(error), allow_retries=True) from error
-    except (WarehouseError, SettingsError) as error:
+    except (WarehouseError, SettingsError, *permanent) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
@@ -110,7 +114,7 @@ def timestamp(value: Any) -> dg.MetadataValue:
     return dg.MetadataValue.timestamp(value.astimezone(UTC))
 
 
-_IN_FLIGHT = [
+IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -134,7 +138,7 @@ def skipping_overlap(
     )
     def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         runs = context.instance.get_runs(
-            dg.RunsFilter(job_name=job.name, statuses=_IN_FLIGHT), limit=1
+            dg.RunsFilter(job_name=job.name, statuses=IN_FLIGHT), limit=1
         )
         if runs:
             return dg.SkipReason(f"Run {runs[0].run_id} of {job.name} is still under way.")

@@ -6,10 +6,11 @@ from datetime import timedelta
 import dagster as dg
 
 from ..dagster_support import reported_errors, timestamp
+from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .freshness import newest_complete_syncs
 from .kinds import KINDS
-from .sync import SyncResult, utc_now
+from .sync import SyncResult
 
 LATE_AFTER = timedelta(minutes=90)
 STALE_AFTER = timedelta(hours=3)

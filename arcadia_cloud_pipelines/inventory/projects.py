@@ -19,19 +19,19 @@ from ..digitalocean import (
     DigitalOcean,
     DigitalOceanError,
     Forbidden,
-    Listing,
     NotFound,
     RequestRefused,
     read_listing,
 )
 from ..settings import Purpose
+from ..times import Clock, parse_time, utc_now
 from ..warehouse.copy import NULL, copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from . import ledger
 from .kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
-from .sightings import parse_time, sightings
-from .sync import Clock, Progress, SyncResult, record_failure, store_sync, utc_now
+from .sightings import sightings
+from .sync import Progress, SyncResult, record_failure, store_sync
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
 
+from ..times import parse_time
 from .kinds import Json, Kind
 
 
@@ -151,17 +152,6 @@ def _text(value: Any) -> str | None:
         return orjson.dumps(value).decode()
     cleaned: str | None = _clean(value, None)
     return cleaned
-
-
-def parse_time(value: Any) -> datetime | None:
-    """A time as the API spells it: nanoseconds, offsets, Go's zero time, the empty text."""
-    if not isinstance(value, str) or not value or value.startswith("0001-"):
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def identity_of(kind: Kind) -> Callable[[Json], str]:

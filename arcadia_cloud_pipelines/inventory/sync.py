@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, NotFound, read_listing
+from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse, WarehouseError
 from . import ledger
 from .kinds import Json, Kind
@@ -16,12 +17,6 @@ from .sightings import Sighting, dropped_fields, identity_of, sightings
 from .tables import cloud_sync_runs
 
 Progress = Callable[[str], None]
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The time, aware; a parameter everywhere, so that tests move it."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)

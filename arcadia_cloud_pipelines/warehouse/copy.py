@@ -7,9 +7,11 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pandas as pd
 import sqlalchemy as sa
 
 _CHUNK = 1 << 20
+_FRAME_ROWS = 50_000
 
 
 class _Reader(io.TextIOBase):
@@ -72,3 +74,26 @@ def array_literal(items: Iterable[str]) -> str:
     """A text[] as PostgreSQL reads it."""
     quoted = ",".join('"' + i.replace("\\", "\\\\").replace('"', '\\"') + '"' for i in items)
     return "{" + quoted + "}"
+
+
+def copy_frame(
+    connection: sa.Connection, table: str, frame: pd.DataFrame, columns: Sequence[str]
+) -> int:
+    """COPY columns of a frame into the same columns of `table`; the number of rows.
+
+    Missing values become NULL. Text goes as it is: PostgreSQL casts it to the column's type.
+    """
+    driver: Any = connection.connection.driver_connection
+    names = ", ".join(f'"{column}"' for column in columns)
+    with driver.cursor() as cursor:
+        for start in range(0, len(frame), _FRAME_ROWS):
+            part = frame.iloc[start : start + _FRAME_ROWS]
+            text = io.StringIO()
+            part.to_csv(text, columns=list(columns), index=False, header=False, na_rep=NULL)
+            text.seek(0)
+            cursor.copy_expert(
+                f"COPY {table} ({names}) FROM STDIN WITH (FORMAT csv, NULL '{NULL}')",
+                text,
+                size=_CHUNK,
+            )
+    return len(frame)

@@ -1,0 +1,37 @@
+"""Times: always aware, always UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time, aware; a parameter everywhere, so that tests move it."""
+    return datetime.now(UTC)
+
+
+def parse_time(value: object) -> datetime | None:
+    """A time as the API spells it: nanoseconds, offsets, Go's zero time, the empty text.
+
+    None for what is no time: a mirror goes on without it.
+    """
+    if not isinstance(value, str) or not value or value.startswith("0001-"):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def parse_month(value: object) -> date | None:
+    """`2026-04` as the first day of the month; None for what is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return date.fromisoformat(f"{value}-01")
+    except ValueError:
+        return None
