@@ -1,0 +1,74 @@
+"""A simulator of the DigitalOcean API v2, for the demo, the tests and the benchmarks.
+
+It imports nothing of the product, so that it cannot inherit the product's mistakes, and it
+is never in the path of a real account.
+
+    account = SimulatedAccount(seed=7, droplets=25)
+    with serve(account) as server:
+        requests.get(f"{server.url}/v2/droplets", headers={"Authorization": ...})
+        account.advance(hours=24)
+
+A further kind of resource is a module with a `Kind` in it, imported below.
+"""
+
+from . import registry  # noqa: I001 (the order of the kinds is the order of making history)
+from . import droplets  # must come first: the others attach to droplets
+from . import volumes, databases, kubernetes, load_balancers, reserved_ips, domains
+from . import projects  # after every kind that lives in projects
+from . import account_endpoint
+from .account import (
+    BUCKET_URN,
+    HISTORY_START,
+    NOW,
+    UNDOCUMENTED_URN,
+    SimulatedAccount,
+    UnknownResourceError,
+    View,
+)
+from .databases import SECRET_PREFIX
+from .faults import Fault, Faults
+from .limits import GENEROUS, REAL_LIMITS, RateLimits
+from .lives import Facts, Interval, Life, Price, Version
+from .registry import Kind, Route, register, register_route
+from .server import Api, RunningSimulator, Seen, real_clock, run, serve
+
+__all__ = [
+    "BUCKET_URN",
+    "GENEROUS",
+    "HISTORY_START",
+    "NOW",
+    "REAL_LIMITS",
+    "SECRET_PREFIX",
+    "UNDOCUMENTED_URN",
+    "Api",
+    "Facts",
+    "Fault",
+    "Faults",
+    "Interval",
+    "Kind",
+    "Life",
+    "Price",
+    "RateLimits",
+    "Route",
+    "RunningSimulator",
+    "Seen",
+    "SimulatedAccount",
+    "UnknownResourceError",
+    "Version",
+    "View",
+    "account_endpoint",
+    "databases",
+    "domains",
+    "droplets",
+    "kubernetes",
+    "load_balancers",
+    "projects",
+    "real_clock",
+    "register",
+    "register_route",
+    "registry",
+    "reserved_ips",
+    "run",
+    "serve",
+    "volumes",
+]

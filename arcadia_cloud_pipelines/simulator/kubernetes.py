@@ -1,0 +1,180 @@
+"""Kubernetes clusters with node pools; the workers are ordinary droplets."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from . import catalog, droplets
+from .lives import Facts, Life, Price, iso
+from .registry import Kind, register
+
+if TYPE_CHECKING:
+    from .account import SimulatedAccount, View
+
+_CONTROL_PLANE = "40"
+"""Price of a highly available control plane; the plain one is free, workers are droplets."""
+
+_SWITCHES = [
+    "routing_agent", "amd_gpu_device_plugin", "amd_gpu_device_metrics_exporter_plugin",
+    "nvidia_gpu_device_plugin", "rdma_shared_dev_plugin", "coredns_autoscaler",
+    "p2p_oci_registry_plugin",
+]  # fmt: skip
+
+
+def _facts(name: str, region: str) -> Facts:
+    return {
+        "name": name,
+        "region": region,
+        "version": "1.33.1-do.3",
+        "cluster_subnet": "10.244.0.0/16",
+        "service_subnet": "10.245.0.0/16",
+        "tags": ["production"],
+        "node_pools": [],
+        "maintenance_policy": {"start_time": "00:00", "duration": "4h0m0s", "day": "any"},
+        "auto_upgrade": False,
+        "isolated_workers": False,
+        "surge_upgrade": True,
+        "registry_enabled": False,
+        "registries": [],
+        "ha": False,
+        "control_plane_firewall": {"enabled": False, "allowed_addresses": []},
+    }
+
+
+def _template(_account: SimulatedAccount, rng: Random) -> Facts:
+    return _facts(f"k8s-{rng.randrange(10_000):04d}", rng.choice(list(catalog.REGIONS)))
+
+
+def _cluster_tags(cluster_id: object) -> list[str]:
+    return ["k8s", f"k8s:{cluster_id}"]
+
+
+def _render(view: View, life: Life, facts: Facts) -> dict[str, Any]:
+    upgrading = view.chance(life.id, 12)
+    hour = iso(datetime.fromtimestamp(view.epoch * 3600, life.created_at.tzinfo))
+    tags = [*facts["tags"], *_cluster_tags(life.id)]
+
+    def node(made: dict[str, Any]) -> dict[str, Any]:
+        state = "provisioning" if view.chance(made["id"], 24) else "running"
+        return {**made, "status": {"state": state}, "updated_at": hour}
+
+    pools = [
+        {
+            **pool,
+            "count": len(pool["nodes"]),
+            "tags": view.order([*tags, "k8s:worker"]),
+            "nodes": [node(made) for made in view.order(pool["nodes"])],
+        }
+        for pool in view.order(facts["node_pools"])
+    ]
+    return {
+        "id": life.id,
+        "vpc_uuid": view.account.vpc_uuid(facts["region"]),
+        "ipv4": f"203.0.113.{sum(str(life.id).encode()) % 254 + 1}",
+        "endpoint": f"https://{life.id}.k8s.ondigitalocean.example",
+        "tags": view.order(tags),
+        "node_pools": pools,
+        "status": {
+            "state": "upgrading" if upgrading else "running",
+            "message": "upgrading" if upgrading else "",
+        },
+        "created_at": iso(life.created_at),
+        "updated_at": hour,
+        "cluster_autoscaler_configuration": None,
+        "sso": None,
+        **{switch: {"enabled": False} for switch in _SWITCHES},
+    }
+
+
+def _node(
+    account: SimulatedAccount, rng: Random, cluster: Life, pool: Facts, at: datetime
+) -> Facts:
+    """A new worker: a node of the cluster and a droplet."""
+    letters = "".join(rng.choice("abcdefghijkmnopqrstuvwxyz3456789") for _ in range(5))
+    name = f"{pool['name']}-{letters}"
+    tags = [*_cluster_tags(cluster.id), "k8s:worker"]
+    facts = droplets.worker_facts(name, cluster.facts["region"], pool["size"], tags)
+    number = account.new_int(rng, 100_000_000, 599_999_999)
+    account.add_life("droplet", number, facts, at)
+    return {
+        "id": account.new_uuid(rng),
+        "name": name,
+        "droplet_id": str(number),
+        "created_at": iso(at),
+    }
+
+
+def _pool(account: SimulatedAccount, rng: Random, name: str, size: str, auto: bool) -> Facts:
+    return {
+        "id": account.new_uuid(rng),
+        "name": name,
+        "size": size,
+        "labels": {"service": "backend"} if auto else None,
+        "taints": [],
+        "auto_scale": auto,
+        "min_nodes": 2 if auto else 0,
+        "max_nodes": 5 if auto else 0,
+        "nodes": [],
+    }
+
+
+def _populate(account: SimulatedAccount, rng: Random) -> None:
+    for index in range(droplets.clusters_for(account.droplets)):
+        ago = account.now - account.history_start
+        at = (account.now - ago * (0.02 + 0.3 * rng.random())).replace(microsecond=0)
+        facts = _facts(f"prod-cluster-{index + 1:02d}", rng.choice(["nyc1", "fra1", "sfo3"]))
+        facts["ha"] = index % 2 == 0
+        cluster = account.add_life("kubernetes_cluster", account.new_uuid(rng), facts, at)
+        up = at + timedelta(minutes=4)
+        pools = [
+            _pool(account, rng, "frontend-pool", "s-1vcpu-2gb", auto=False),
+            _pool(account, rng, "backend-pool", "g-2vcpu-8gb", auto=True),
+        ]
+        for pool, count in zip(pools, (3, droplets.CLUSTER_NODES - 3), strict=True):
+            pool["nodes"] = [_node(account, rng, cluster, pool, up) for _ in range(count)]
+        account.change_life(cluster, up, node_pools=pools)
+
+
+def _live(account: SimulatedAccount, rng: Random, hour: datetime) -> None:
+    """Workers are recycled: the old droplet goes, one of another name and id comes."""
+    for _ in range(account.count(rng, account.droplets / 100)):
+        cluster = account.pick(rng, "kubernetes_cluster", lambda c: bool(c.facts["node_pools"]))
+        if cluster is None:
+            continue
+        pools = [dict(pool) for pool in cluster.facts["node_pools"]]
+        pool = rng.choice(pools)
+        if not pool["nodes"]:
+            continue
+        at = account.moment(rng, hour, cluster)
+        old = account.find("droplet", int(pool["nodes"][0]["droplet_id"]))
+        at = max(at, old.versions[-1].valid_from)
+        pool["nodes"] = [*pool["nodes"][1:], _node(account, rng, cluster, pool, at)]
+        account.change_life(cluster, at, node_pools=pools)
+        if old.deleted_at is None:
+            account.end_life(old, at)
+
+
+def _price(facts: Facts, _at: datetime) -> Price | None:
+    return catalog.monthly_price(_CONTROL_PLANE) if facts["ha"] else None
+
+
+KUBERNETES_CLUSTER = register(
+    Kind(
+        name="kubernetes_cluster",
+        path="/v2/kubernetes/clusters",
+        envelope="kubernetes_clusters",
+        singular="kubernetes_cluster",
+        scope="kubernetes:read",
+        urn="kubernetes",
+        links="absent",
+        template=_template,
+        render=_render,
+        consumed=frozenset({"tags", "node_pools"}),
+        blanks={"tags": ("tag:read", []), "vpc_uuid": ("vpc:read", "")},
+        populate=_populate,
+        live=_live,
+        price=_price,
+    )
+)

@@ -1,0 +1,146 @@
+"""The simulator's objects have the shape of DigitalOcean's own examples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Client
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+# Keys that the example lacks, and why the simulator has them all the same.
+EXTRA = {
+    "databases[].project_id": "databases carry it (fact sheet, section 4)",
+    "load_balancers[].size_unit": "the current size field (fact sheet, 2.1); examples have `size`",
+    "droplets[].size.disk_info": "in sizes.json and in droplets_gpu.json, not in droplets.json",
+    "reserved_ips[].droplet.disk_info": "in droplets.json",
+    "reserved_ips[].droplet.size.disk_info": "in sizes.json",
+    "droplets_gpu[].image.error_message": "in droplets.json",
+    "sizes[].gpu_info": "in droplets_gpu.json",
+}
+# Keys that may be missing: true of the real API, too.
+OPTIONAL = {
+    "droplets[].disk_info": "newer field, absent on old droplets",
+    "reserved_ips[].droplet.disk_info": "newer field, absent on old droplets",
+    "load_balancers[].size": "or size_unit",
+    "load_balancers[].sticky_sessions.cookie_name": "only with type cookies",
+    "load_balancers[].sticky_sessions.cookie_ttl_seconds": "only with type cookies",
+}
+# Objects whose keys are data.
+FREE = {"kubernetes_clusters[].node_pools[].labels"}
+
+LISTS = [
+    ("/v2/droplets", "droplets", "droplets"),
+    ("/v2/droplets?type=gpus", "droplets_gpu", "droplets"),
+    ("/v2/volumes", "volumes", "volumes"),
+    ("/v2/databases", "databases", "databases"),
+    ("/v2/kubernetes/clusters", "kubernetes_clusters", "kubernetes_clusters"),
+    ("/v2/load_balancers", "load_balancers", "load_balancers"),
+    ("/v2/reserved_ips", "reserved_ips", "reserved_ips"),
+    ("/v2/domains", "domains", "domains"),
+    ("/v2/projects", "projects", "projects"),
+    ("/v2/regions", "regions", "regions"),
+    ("/v2/sizes", "sizes", "sizes"),
+]
+
+NUMBER = (int, float)
+
+
+def example(name: str) -> Any:
+    return json.loads((EXAMPLES / f"{name}.json").read_text())
+
+
+def merged(values: list[Any]) -> Any:
+    """One example of everything several examples show."""
+    objects = [v for v in values if isinstance(v, dict)]
+    if objects:
+        return {k: merged([o[k] for o in objects if k in o]) for o in objects for k in o}
+    lists = [v for v in values if isinstance(v, list)]
+    if lists:
+        return [merged([x for one in lists for x in one])] if any(lists) else []
+    known = [v for v in values if v is not None]
+    return known[0] if known else None
+
+
+def differences(ours: Any, theirs: Any, path: str) -> list[str]:
+    if ours is None or theirs is None or path in FREE:
+        return []
+    if isinstance(theirs, dict):
+        if not isinstance(ours, dict):
+            return [f"{path}: {type(ours).__name__}, not an object"]
+        found = [
+            f"{path}.{k}: unknown" for k in ours if k not in theirs and f"{path}.{k}" not in EXTRA
+        ]
+        found += [
+            f"{path}.{k}: missing"
+            for k in theirs
+            if k not in ours and f"{path}.{k}" not in OPTIONAL
+        ]
+        for key in ours.keys() & theirs.keys():
+            found += differences(ours[key], theirs[key], f"{path}.{key}")
+        return found
+    if isinstance(theirs, list):
+        if not isinstance(ours, list):
+            return [f"{path}: {type(ours).__name__}, not a list"]
+        return [d for x in ours if theirs for d in differences(x, theirs[0], f"{path}[]")]
+    same = type(ours) is type(theirs) or (
+        isinstance(ours, NUMBER)
+        and isinstance(theirs, NUMBER)
+        and not isinstance(ours, bool)
+        and not isinstance(theirs, bool)
+    )
+    return [] if same else [f"{path}: {type(ours).__name__}, not {type(theirs).__name__}"]
+
+
+@pytest.mark.parametrize(("path", "file", "envelope"), LISTS)
+def test_lists_have_the_shape_of_the_examples(
+    client: Client, path: str, file: str, envelope: str
+) -> None:
+    template = merged([merged(example(file)[envelope])])
+    if file == "reserved_ips":
+        template["droplet"] = example("reserved_ip_assigned")["reserved_ip"]["droplet"]
+    bare, _, query = path.partition("?")
+    params = dict([query.split("=")]) if query else {}
+    if file != "databases":
+        params["per_page"] = "200"
+    rows = client.get(bare, **params).json()[envelope]
+    assert rows
+    found = {d for row in rows for d in differences(row, template, f"{file}[]")}
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("path", "file"), [("/v2/account", "account"), ("/v2/projects/default", "project_default")]
+)
+def test_single_objects(client: Client, path: str, file: str) -> None:
+    assert differences(client.get(path).json(), example(file), file) == []
+
+
+def test_project_resources(client: Client) -> None:
+    template = merged(example("project_resources")["resources"])
+    for project in client.all("/v2/projects", "projects"):
+        rows = client.all(f"/v2/projects/{project['id']}/resources", "resources", per_page=200)
+        assert {d for r in rows for d in differences(r, template, "r")} <= {"r.links.self: missing"}
+
+
+def test_single_links_shapes_all_occur(client: Client) -> None:
+    def links(path: str) -> Any:
+        return client.get(path, per_page=200).json().get("links", "absent")
+
+    assert links("/v2/droplets") == {"pages": {}}
+    assert links("/v2/volumes") == {}
+    assert links("/v2/kubernetes/clusters") == "absent"
+    url = f"{client.server.url}/v2/projects?page=1&per_page=200"
+    assert links("/v2/projects") == {"pages": {"first": url, "last": url}}
+    assert set(client.get("/v2/databases").json()) == {"databases"}
+
+
+def test_errors(client: Client) -> None:
+    assert client.get("/v2/nothing").json() == example("error_404")
+    client.session.headers["Authorization"] = "Bearer wrong"
+    answer = client.get("/v2/droplets")
+    assert (answer.status_code, answer.json()) == (401, example("error_401"))
