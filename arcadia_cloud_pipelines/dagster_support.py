@@ -63,7 +63,9 @@ def reported_errors(*permanent: type[Exception]) -> Iterator[None]:
         raise dg.Failure(str(error), allow_retries=error.transient) from error
     except WarehouseUnreachable as error:
         raise dg.Failure(str(error), allow_retries=True) from error
-    except (WarehouseError, SettingsError, *permanent) as error:
+    except Exception as error:
+        if not isinstance(error, (WarehouseError, SettingsError, *permanent)):
+            raise
         raise dg.Failure(str(error), allow_retries=False) from error
 
 

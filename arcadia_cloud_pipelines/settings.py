@@ -117,7 +117,8 @@ def _check_token(name: str, token: Secret) -> Secret:
 def _check_api_url(url: str) -> str:
     url = url.rstrip("/")
     if not url.startswith(("https://", "http://")):
-        raise SettingsError(f"DO_API_URL must start with https://, not {url!r}")
+        # Not shown: it may be a token, pasted into the wrong variable.
+        raise SettingsError("DO_API_URL must start with https:// (http:// for the simulator)")
     if url.endswith("/v2"):
         raise SettingsError("DO_API_URL is the address without /v2")
     return url

@@ -29,7 +29,7 @@ import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
-from arcadia_cloud_pipelines.inventory.ledger import _ROW_COLUMNS, _row
+from arcadia_cloud_pipelines.inventory.ledger import ROW_COLUMNS, staged_row
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.settings import Secret, load_settings
@@ -51,11 +51,13 @@ def fetch_floor(url: str, token: str) -> list[dict[str, Any]]:
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {token}"
     items: list[dict[str, Any]] = []
-    for extra in ({}, {"type": "gpus"}):
+    for kind in (None, "gpus"):
         page: int | None = 1
         while page is not None:
             answer = session.get(
-                f"{url}/v2/droplets", params={"page": page, "per_page": 200, **extra}, timeout=60
+                f"{url}/v2/droplets",
+                params={"page": page, "per_page": 200, "type": kind},
+                timeout=60,
             )
             body = orjson.loads(answer.content)
             items += body["droplets"]
@@ -68,11 +70,11 @@ def step_floor(warehouse: Warehouse, url: str, token: str) -> dict[str, Any]:
     begun = time.perf_counter()
     items = fetch_floor(url, token)
     fetched = time.perf_counter() - begun
-    rows = [_row(sighting) for sighting in sightings(KIND, items)]  # Not timed.
+    rows = [staged_row(sighting) for sighting in sightings(KIND, items)]  # Not timed.
     with warehouse.transaction() as connection:
         connection.execute(sa.text(FLOOR_TABLE))
         begun = time.perf_counter()
-        copy_rows(connection, "floor", _ROW_COLUMNS, rows)
+        copy_rows(connection, "floor", ROW_COLUMNS, rows)
         copied = time.perf_counter() - begun
         connection.execute(sa.text("DROP TABLE floor"))
     return {"wall": fetched + copied, "rows": len(rows), "fetch": fetched, "copy": copied}

@@ -17,7 +17,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ..warehouse.copy import NULL, array_literal, copy_rows
+from ..warehouse.copy import array_literal, copy_rows
 from ..warehouse.statements import Statements
 from .sightings import Sighting
 
@@ -81,7 +81,7 @@ class Recorded:
 
 
 _SQL = Statements(__file__)
-_ROW_COLUMNS = (
+ROW_COLUMNS = (
     "provider_id", "name", "region", "status", "size_slug", "tags", "created_at", "attrs",
     "project", "content_hash",
 )  # fmt: skip
@@ -125,7 +125,7 @@ def record(
 
     needed = _SQL.run(connection, "needed").scalars()
     _SQL.run(connection, "create_incoming")
-    copy_rows(connection, "incoming", _ROW_COLUMNS, (_row(seen[n]) for n in needed))
+    copy_rows(connection, "incoming", ROW_COLUMNS, (staged_row(seen[n]) for n in needed))
     _SQL.run(connection, "describe_incoming", scope)
     _SQL.run(connection, "compare_fields", scope)
     withheld: dict[str, int] = {}
@@ -168,14 +168,13 @@ def record(
     )
 
 
-def _row(sighting: Sighting) -> tuple[str, ...]:
-    """A sighting as COPY takes it, in the order of `_ROW_COLUMNS`."""
+def staged_row(sighting: Sighting) -> tuple[object, ...]:
+    """A sighting as COPY takes it, in the order of `ROW_COLUMNS`."""
     return (
-        sighting.provider_id,
-        *(NULL if text is None else text for text in sighting[1:5]),
+        *sighting[:5],
         array_literal(sighting.tags),
-        NULL if sighting.created_at is None else sighting.created_at.isoformat(),
+        sighting.created_at,
         sighting.attrs.decode(),
-        NULL if sighting.project is None else sighting.project,
+        sighting.project,
         f"\\x{sighting.content_hash.hex()}",
     )

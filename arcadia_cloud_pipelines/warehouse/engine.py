@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import psycopg2
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -58,15 +60,7 @@ class Warehouse:
             url,
             pool_pre_ping=True,
             pool_size=4,
-            connect_args={
-                "application_name": "arcadia",
-                "connect_timeout": 10,
-                "options": "-c timezone=UTC",
-                # Notice a dead peer within a minute instead of TCP's two hours.
-                "keepalives_idle": 30,
-                "keepalives_interval": 10,
-                "keepalives_count": 3,
-            },
+            connect_args=_connect_args(url),
         )
 
     def __repr__(self) -> str:
@@ -82,16 +76,18 @@ class Warehouse:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except OperationalError as error:
+        except psycopg2.OperationalError as error:  # from COPY, which SQLAlchemy does not wrap
             raise self._unreachable(error) from None
+        except OperationalError as error:
+            raise self._unreachable(error.orig) from None
         except DBAPIError as error:
             if error.connection_invalidated:
-                raise self._unreachable(error) from None
+                raise self._unreachable(error.orig) from None
             raise
 
-    def _unreachable(self, error: DBAPIError) -> WarehouseUnreachable:
+    def _unreachable(self, error: BaseException | None) -> WarehouseUnreachable:
         # The driver's own text names host and reason, never the password.
-        reason = " ".join(str(error.orig).split()) or type(error.orig).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__
         return WarehouseUnreachable(
             f"The warehouse {self.place} does not answer: {reason}. What was stored before is "
             "untouched; check the server and run again, or ask `arcadia doctor`."
@@ -117,6 +113,20 @@ class Warehouse:
             f"The warehouse {self.place} has schema {current or 'none'}, this release needs "
             f"{head_revision()}: run `arcadia migrate`."
         )
+
+
+def _connect_args(url: sa.URL) -> dict[str, Any]:
+    """What every connection asks for, unless the URL says otherwise."""
+    wanted = {
+        "application_name": "arcadia",
+        "connect_timeout": 10,
+        # Notice a dead peer within a minute instead of TCP's two hours.
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
+    options = f"{url.query.get('options', '')} -c timezone=UTC".strip()
+    return {k: v for k, v in wanted.items() if k not in url.query} | {"options": options}
 
 
 def _place(url: sa.URL) -> str:

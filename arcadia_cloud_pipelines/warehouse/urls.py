@@ -7,7 +7,7 @@ with psycopg2 alone. So every URL is spelled out here, and nowhere else.
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 from sqlalchemy import URL
 
@@ -31,40 +31,57 @@ def sqlalchemy_url(secret: Secret, variable: str) -> URL:
         SettingsError: it is no such URI. The text never shows it: it may hold a password.
     """
     problem = f"{variable} is not a PostgreSQL URL of the form postgresql://user@host:5432/database"
+    # By hand: urllib would end the password at "?" or "#", and may quote it in its errors.
+    scheme, found, rest = secret.reveal().partition("://")
+    if not found or scheme not in _SCHEMES:
+        raise SettingsError(f"{problem}: it must start with postgresql://")
+    credentials, addresses, path, parameters = _split(rest)
+    if "@" in path:
+        raise SettingsError(f"{problem}: write a / in the password as %2F, and an @ as %40")
+    user, _, password = credentials.partition(":")
+    query = {}
+    for parameter in filter(None, parameters.split("&")):
+        name, _, value = parameter.partition("=")
+        query[unquote(name)] = unquote(value)
     try:
-        parts = urlsplit(secret.reveal())
-        if parts.scheme not in _SCHEMES:
-            raise SettingsError(f"{problem}: it must start with postgresql://")
-        credentials, _, addresses = parts.netloc.rpartition("@")
-        user, _, password = credentials.partition(":")
-        query: dict[str, list[str]] = {}
-        for name, value in parse_qsl(parts.query, keep_blank_values=True, strict_parsing=False):
-            query.setdefault(name, []).append(value)
         hosts = [_split_address(address) for address in addresses.split(",") if address]
     except ValueError:
-        # urllib's text may quote the password.
-        raise SettingsError(problem) from None
-    host: str | None = None
-    port: int | None = None
-    if len(hosts) == 1 and not hosts[0][0].startswith("/"):
-        host, port = hosts[0]
-    elif hosts:
-        query["host"] = [f"{name}:{number or 5432}" for name, number in hosts]
-        if len(hosts) == 1:
-            query["host"] = [hosts[0][0]]
-            port = hosts[0][1]
-            if port is not None:
-                query["port"] = [str(port)]
-                port = None
+        raise SettingsError(f"{problem}: a port is not a number") from None
+    host, port = hosts[0] if len(hosts) == 1 else (None, None)
+    if len(hosts) > 1 or (host or "").startswith("/"):
+        host, port = None, None
+        query.setdefault("host", ",".join(name for name, _ in hosts))
+        if any(number for _, number in hosts):
+            query.setdefault("port", ",".join(str(number or 5432) for _, number in hosts))
+    # A password among the parameters would show wherever a URL is printed.
     return URL.create(
         DRIVER,
-        username=unquote(user) or None,
-        password=unquote(password) or None,
+        username=query.pop("user", unquote(user)) or None,
+        password=query.pop("password", unquote(password)) or None,
         host=host,
         port=port,
-        database=unquote(parts.path.lstrip("/")) or None,
-        query={name: tuple(v) if len(v) > 1 else v[0] for name, v in query.items()},
+        database=query.pop("dbname", unquote(path)) or None,
+        query=query,
     )
+
+
+def _split(rest: str) -> tuple[str, str, str, str]:
+    """Credentials, addresses, path and parameters of what follows `postgresql://`.
+
+    As libpq reads it: credentials end at "@" before the first "/", whatever else they hold.
+    """
+    authority, slash, tail = rest.partition("/")
+    credentials, at, addresses = authority.partition("@")
+    if not at:
+        credentials, addresses = "", authority
+    addresses, question, parameters = addresses.partition("?")
+    if question:  # no path
+        return credentials, addresses, "", parameters + slash + tail
+    more, at, last = addresses.rpartition("@")
+    if at:  # people forget to encode it
+        credentials, addresses = f"{credentials}@{more}", last
+    path, _, parameters = tail.partition("?")
+    return credentials, addresses, path, parameters
 
 
 def _split_address(address: str) -> tuple[str, int | None]:

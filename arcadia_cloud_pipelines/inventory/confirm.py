@@ -1,0 +1,99 @@
+"""A person's word that an implausible loss is real.
+
+The ledger strikes nothing when a listing lacks more than plausibly could be gone, or when a field
+went empty everywhere. If that is what really happened, somebody says so here, and the next syncs
+record it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from ..warehouse.engine import Warehouse
+from .kinds import KIND_BY_NAME, UNKNOWN
+from .tables import cloud_loss_confirmations, cloud_sync_runs
+
+VALID_FOR = timedelta(days=7)
+"""Long enough for the three complete listings that a deletion takes, and some that fail."""
+
+CONFIRMABLE = frozenset({*KIND_BY_NAME, UNKNOWN, "project"})
+
+
+class NothingToConfirm(Exception):
+    """There is no such kind, or no such loss; the text says which."""
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What was confirmed."""
+
+    kind: str
+    account: str
+    missing: int
+    """Live rows that the newest listing lacked; 0 unless it was implausible."""
+    withheld: dict[str, int]
+    """Fields gone empty, with the number of rows that had them."""
+    valid_until: datetime
+
+
+def confirm_loss(
+    warehouse: Warehouse, kind: str, *, actor: str, reason: str | None, now: datetime
+) -> Confirmation:
+    """Confirm what the newest sync of a kind found implausible, for the account it listed.
+
+    Args:
+        warehouse: where the syncs are.
+        kind: as `cloud_resources.kind` spells it, or `project`.
+        actor: who says so.
+        reason: why, in their words.
+        now: the confirmation holds for `VALID_FOR` from here, or until a complete listing misses
+            nothing.
+
+    Raises:
+        NothingToConfirm: no such kind, no sync of it, or nothing implausible in the newest.
+        WarehouseError: the warehouse is away or not migrated; nothing was written.
+    """
+    if kind not in CONFIRMABLE:
+        raise NothingToConfirm(
+            f"There is no kind {kind!r}; the kinds are {', '.join(sorted(CONFIRMABLE))}."
+        )
+    warehouse.check_migrated()
+    runs = cloud_sync_runs
+    newest = (
+        sa.select(runs)
+        .where(runs.c.kind == kind)
+        .order_by(runs.c.started_at.desc(), runs.c.id.desc())
+        .limit(1)
+    )
+    with warehouse.transaction() as connection:
+        row = connection.execute(newest).one_or_none()
+        if row is None:
+            raise NothingToConfirm(
+                f"The kind {kind} was never synced: there is nothing to confirm."
+            )
+        if row.account is None or not (row.implausible or row.withheld):
+            raise NothingToConfirm(
+                f"The newest sync of {kind} ({row.started_at:%Y-%m-%d %H:%M} UTC) found nothing "
+                "implausible: there is nothing to confirm."
+            )
+        confirmation = Confirmation(
+            kind=kind,
+            account=row.account,
+            missing=row.missing if row.implausible else 0,
+            withheld=dict(row.withheld),
+            valid_until=now + VALID_FOR,
+        )
+        connection.execute(
+            cloud_loss_confirmations.insert().values(
+                account=confirmation.account,
+                kind=kind,
+                confirmed_at=now,
+                confirmed_by=actor,
+                reason=reason,
+                valid_until=confirmation.valid_until,
+            )
+        )
+    return confirmation
