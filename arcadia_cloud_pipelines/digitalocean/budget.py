@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Final, Protocol
 
@@ -64,9 +64,10 @@ class Limit:
         return not self.path or path == self.path or path.startswith(self.path + "/")
 
 
+HOURLY: Final = 5000
 LIMITS: Final = (
     Limit(250, 60),
-    Limit(5000, 3600),
+    Limit(HOURLY, 3600),
     Limit(10, 60, "/v2/account/keys"),
     Limit(5, 10, "/v2/cdn/endpoints"),
 )
@@ -138,6 +139,7 @@ class Budget:
             limits: sliding windows; a request counts in every one that covers its path.
             clock: replaceable for tests.
         """
+        self._usual = tuple(limits)
         self._windows = [(limit, deque[float]()) for limit in limits]
         self._clock = clock
         self._lock = threading.Lock()
@@ -185,6 +187,10 @@ class Budget:
     def note(self, status: int, headers: Mapping[str, str]) -> None:
         """Learn from an answer.
 
+        A `ratelimit-limit` above 5,000 says that DigitalOcean raised the account's hourly limit; the
+        minute's is 5 % of it. A lower one is not believed: near the minute's limit the headers
+        have been seen to speak of the minute.
+
         A 429 blocks the token for as long as it says. `ratelimit-remaining: 0` on any other answer
         blocks until `ratelimit-reset`, when one slot frees, but no longer than a minute: near the
         minute's limit 0 may be shown although the hour is not used up, and if it is used up the
@@ -194,6 +200,9 @@ class Budget:
             status: of the answer.
             headers: with names in lower case, or case-insensitive.
         """
+        raised = _number(headers.get("ratelimit-limit")) or 0
+        if raised > HOURLY:
+            self._raise(raised / HOURLY)
         if status == 429:
             seconds = min(
                 retry_after(status, headers, self._clock) or _SHORTEST_WAIT, _LONGEST_BLOCK
@@ -209,6 +218,16 @@ class Budget:
         with self._lock:
             until = self._clock.monotonic() + seconds
             self._blocked_until = max(self._blocked_until, until)
+
+
+    def _raise(self, factor: float) -> None:
+        """Let the limits that hold everywhere grow by `factor` over DigitalOcean's usual ones."""
+        with self._lock:
+            self._windows = [
+                (limit if limit.path else replace(limit, requests=int(usual.requests * factor)),
+                 times)
+                for usual, (limit, times) in zip(self._usual, self._windows, strict=True)
+            ]  # fmt: skip
 
 
 _budgets: dict[tuple[bytes, Clock], Budget] = {}

@@ -214,3 +214,28 @@ def test_threads_do_not_overspend() -> None:
     for thread in threads:
         thread.join()
     assert len(done) == 100
+
+
+def test_a_raised_hourly_limit_raises_the_minute_with_it() -> None:
+    clock = FakeClock()
+    budget = Budget(clock=clock)
+    budget.note(200, {"ratelimit-limit": "10000"})
+    assert sum(budget.acquire("/v2/droplets") for _ in range(500)) == 0
+    assert budget.acquire("/v2/droplets") > 0
+
+
+@pytest.mark.parametrize("limit", ["250", "5000", "no number", "0"])
+def test_no_other_limit_changes_the_budget(limit: str) -> None:
+    clock = FakeClock()
+    budget = Budget(clock=clock)
+    budget.note(200, {"ratelimit-limit": limit})
+    assert sum(budget.acquire("/v2/droplets") for _ in range(250)) == 0
+    assert budget.acquire("/v2/droplets") > 0
+
+
+def test_a_raised_limit_leaves_narrower_paths_alone() -> None:
+    clock = FakeClock()
+    budget = Budget(clock=clock)
+    budget.note(200, {"ratelimit-limit": "1000000"})
+    assert sum(budget.acquire("/v2/cdn/endpoints") for _ in range(5)) == 0
+    assert budget.acquire("/v2/cdn/endpoints") > 0
