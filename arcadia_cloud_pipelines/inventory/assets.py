@@ -58,7 +58,7 @@ def build_asset(kind: Kind) -> dg.AssetsDefinition:
                 warehouse,
                 clients.for_purpose(kind.purpose),
                 kind,
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 progress=context.log.info,
             )
         return dg.MaterializeResult(
@@ -123,7 +123,7 @@ def projects(
             warehouse,
             clients.for_purpose(PURPOSE),
             project_name=clients.settings.project_name,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             progress=context.log.info,
         )
     if result.bootstrap is not None and result.bootstrap.warning is not None:

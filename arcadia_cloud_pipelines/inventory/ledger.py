@@ -11,7 +11,7 @@ listing → a strike, and the third in a row → `deleted`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -38,6 +38,10 @@ class Guard:
     share: float = IMPLAUSIBLE_SHARE
     at_least: int = IMPLAUSIBLE_FROM
     blanked_from: int = BLANKED_FROM
+
+    def implausible(self, live: int, missing: int) -> bool:
+        """Whether so many of the live rows cannot plausibly be missing."""
+        return live >= self.at_least and missing > self.share * live
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ def record(
     _SQL.run(connection, "analyze_listed")
     _SQL.run(connection, "compare", scope)
     foreign, live, missing = _SQL.run(connection, "count_rows", scope).one()
-    confirmed = bool(_SQL.run(connection, "loss_confirmed", scope).scalar_one())
+    confirmed = loss_confirmed(connection, scope)
 
     needed = _SQL.run(connection, "needed").scalars()
     _SQL.run(connection, "create_incoming")
@@ -143,17 +147,12 @@ def record(
     updated, restored = _SQL.run(connection, "update", scope).one()
     _SQL.run(connection, "touch", scope)
 
-    implausible = (
-        observation.complete
-        and not confirmed
-        and live >= guard.at_least
-        and missing > guard.share * live
-    )
+    implausible = observation.complete and not confirmed and guard.implausible(live, missing)
     struck = deleted = 0
     if observation.complete and missing and not implausible:
         struck, deleted = _SQL.run(connection, "strike", scope | {"strikes": STRIKES}).one()
     if confirmed and observation.complete and not missing:
-        _SQL.run(connection, "end_confirmation", scope)
+        end_confirmation(connection, scope)
     return Recorded(
         discovered=discovered,
         updated=updated,
@@ -166,6 +165,16 @@ def record(
         withheld=withheld,
         foreign=foreign,
     )
+
+
+def loss_confirmed(connection: sa.Connection, scope: Mapping[str, object]) -> bool:
+    """Whether people said that the loss of this account's kind is real."""
+    return bool(_SQL.run(connection, "loss_confirmed", scope).scalar_one())
+
+
+def end_confirmation(connection: sa.Connection, scope: Mapping[str, object]) -> None:
+    """Nothing is missing any more: from here on losses are guarded again."""
+    _SQL.run(connection, "end_confirmation", scope)
 
 
 def staged_row(sighting: Sighting) -> tuple[object, ...]:

@@ -184,19 +184,20 @@ def sync_projects(
         failed(error, available=True)
         raise
 
+    guard = guard or ledger.Guard()
     scope = {
         "provider": "digitalocean",
         "account": account,
+        "kind": "project",
         "seen_at": started_at,
         "run_id": run_id,
     }
     try:
         with warehouse.transaction() as connection:
-            recorded = _record_projects(connection, scope, projects, listing.complete)
+            recorded = _record_projects(connection, scope, projects, listing.complete, guard)
             attributed = 0
             unknown = ledger.Recorded()
             if not recorded.superseded:
-                guard = guard or ledger.Guard()
                 attributed = _record_members(connection, scope, found, guard)
                 observation = ledger.Observation(
                     account=account,
@@ -297,7 +298,11 @@ def _text(value: Any) -> str | None:
 
 
 def _record_projects(
-    connection: sa.Connection, scope: dict[str, Any], projects: Sequence[Json], complete: bool
+    connection: sa.Connection,
+    scope: dict[str, Any],
+    projects: Sequence[Json],
+    complete: bool,
+    guard: ledger.Guard,
 ) -> ledger.Recorded:
     _SQL.run(connection, "lock", scope)
     if _SQL.run(connection, "superseded", scope).scalar_one():
@@ -320,12 +325,23 @@ def _record_projects(
             for p in projects
         ),
     )
+    live, missing = _SQL.run(connection, "count_rows", scope).one()
+    confirmed = ledger.loss_confirmed(connection, scope)
+    implausible = complete and not confirmed and guard.implausible(live, missing)
     discovered, restored, _ = _SQL.run(connection, "record", scope).one()
     struck = deleted = 0
-    if complete:
+    if complete and missing and not implausible:
         struck, deleted = _SQL.run(connection, "strike", scope | {"strikes": ledger.STRIKES}).one()
+    if complete and confirmed and not missing:
+        ledger.end_confirmation(connection, scope)
     return ledger.Recorded(
-        discovered=discovered, restored=restored, struck=struck, deleted=deleted, missing=struck
+        discovered=discovered,
+        restored=restored,
+        struck=struck,
+        deleted=deleted,
+        missing=missing,
+        live=live + discovered + restored - deleted,
+        implausible=implausible,
     )
 
 

@@ -21,6 +21,15 @@ CREATE TEMP TABLE listed_projects (
     attrs jsonb NOT NULL
 ) ON COMMIT DROP;
 
+-- name: count_rows
+SELECT
+    count(*) AS live,
+    count(*) FILTER (
+        WHERE NOT EXISTS (SELECT FROM listed_projects AS l WHERE l.provider_id = p.provider_id)
+    ) AS missing
+FROM cloud_projects AS p
+WHERE p.provider = :provider AND p.account = :account AND p.deleted_at IS NULL;
+
 -- name: record
 -- tenant_id and purpose are ours and never touched.
 WITH known AS (

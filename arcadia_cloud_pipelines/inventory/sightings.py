@@ -40,7 +40,7 @@ class Sighting(NamedTuple):
 
 # Names of fields that hold credentials or personal data, in any object at any depth.
 _SECRET_NAME = re.compile(
-    r"passw|secret|(^|_)token($|_)|private_?key|api_?key|access_?key|credential|kubeconfig"
+    r"passw|passphrase|secret|(^|_)tokens?($|_)|private_?key|api_?key|access_?key|credential|kubeconfig"
     r"|user_data|userdata|(^|_)uri($|_)|conn(ection)?_?str|authorization|bearer"
     r"|e?mails?$|phone|certificate_authority_data|dsn$",
     re.IGNORECASE,
@@ -55,8 +55,13 @@ _Plan = dict[str, Any]
 
 
 @cache
+def _kept_name(name: str) -> str | None:
+    """The name as jsonb can hold it, None when it names a secret."""
+    return None if _SECRET_NAME.search(name) else name.replace("\0", "\ufffd")
+
+
 def _names_secret(name: str) -> bool:
-    return _SECRET_NAME.search(name) is not None
+    return _kept_name(name) is None
 
 
 def _holds_secret(text: str) -> bool:
@@ -122,29 +127,33 @@ def _clean(value: Any, plan: _Plan | None) -> Any:
     "", null, [] and {} all mean "nothing" and are used interchangeably between kinds (and within
     one kind over the years), so all of them become None.
     """
-    if isinstance(value, dict):
+    # JSON has these types and no subclasses of them; `type` is twice as fast as `isinstance`, and
+    # this runs for every field of every object.
+    kind = type(value)
+    if kind is str:
+        if not value or _holds_secret(value):
+            return None
+        return value.replace("\0", "\ufffd") if "\0" in value else value
+    if kind is dict:
         kept = {}
         for key, inner in value.items():
             rule = plan.get(key) if plan else None
-            if rule is _DROP or inner is None or inner == "" or _names_secret(key):
+            name = _kept_name(key)
+            if rule is _DROP or inner is None or name is None:
                 continue
-            cleaned = inner if isinstance(inner, (int, float)) else _clean(inner, rule)
+            cleaned = _clean(inner, rule)
             if cleaned is not None:
-                kept[key] = cleaned
+                kept[name] = cleaned
         return kept or None
-    if isinstance(value, list):
+    if kind is list:
         items = [c for item in value if (c := _clean(item, plan)) is not None]
         if len(items) > 1:
             items.sort(key=_order)
         return items or None
-    if isinstance(value, str):
-        if not value or _holds_secret(value):
-            return None
-        return value.replace("\0", "\ufffd") if "\0" in value else value
     return value
 
 
-def _order(item: Any) -> Any:
+def _order(item: Any) -> bytes:
     return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
 
 
@@ -169,7 +178,7 @@ def identity_of(kind: Kind) -> Callable[[Json], str]:
         value = read(item)
         if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
             raise KeyError(kind.identity)
-        return str(value)
+        return str(value).replace("\0", "\ufffd")
 
     return identity
 

@@ -14,17 +14,21 @@ A further kind of resource is a module with a `Kind` in it, imported below.
 from . import registry  # noqa: I001 (the order of the kinds is the order of making history)
 from . import droplets  # must come first: the others attach to droplets
 from . import volumes, databases, kubernetes, load_balancers, reserved_ips, domains
+from . import snapshots, container_registry
 from . import projects  # after every kind that lives in projects
 from . import account_endpoint
+from .billing import endpoints as billing_endpoints
 from .account import (
     BUCKET_URN,
     HISTORY_START,
     NOW,
+    START_OF_137_INVOICES,
     UNDOCUMENTED_URN,
     SimulatedAccount,
     UnknownResourceError,
     View,
 )
+from .billing import PERSON_PREFIX, Billing, Dialect, Invoice, Line, UnknownInvoiceError
 from .databases import SECRET_PREFIX
 from .faults import Fault, Faults
 from .limits import GENEROUS, REAL_LIMITS, RateLimits
@@ -37,26 +41,35 @@ __all__ = [
     "GENEROUS",
     "HISTORY_START",
     "NOW",
+    "PERSON_PREFIX",
     "REAL_LIMITS",
     "SECRET_PREFIX",
+    "START_OF_137_INVOICES",
     "UNDOCUMENTED_URN",
     "Api",
+    "Billing",
+    "Dialect",
     "Facts",
     "Fault",
     "Faults",
     "Interval",
+    "Invoice",
     "Kind",
     "Life",
+    "Line",
     "Price",
     "RateLimits",
     "Route",
     "RunningSimulator",
     "Seen",
     "SimulatedAccount",
+    "UnknownInvoiceError",
     "UnknownResourceError",
     "Version",
     "View",
     "account_endpoint",
+    "billing_endpoints",
+    "container_registry",
     "databases",
     "domains",
     "droplets",
@@ -70,5 +83,6 @@ __all__ = [
     "reserved_ips",
     "run",
     "serve",
+    "snapshots",
     "volumes",
 ]

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import orjson
 
 from . import catalog
+from .billing.books import Billing
 from .faults import Faults
 from .lives import Facts, Interval, Life, ResourceId, Version, iso
 from .registry import KINDS, Kind
@@ -24,6 +25,8 @@ Item = TypeVar("Item")
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HISTORY_START = datetime(2014, 3, 1, tzinfo=UTC)
+START_OF_137_INVOICES = datetime(2015, 6, 1, tzinfo=UTC)
+"""As `history_start` with the default `now`: an invoice for each of 137 months."""
 API_BASE = "https://api.digitalocean.com"
 VARIANTS = 4
 HOUR = timedelta(hours=1)
@@ -185,6 +188,8 @@ class SimulatedAccount:
         self._vpcs: dict[str, str] = {}
         self._picks: tuple[datetime, dict[str, list[Life]]] = (self.now, {})
         self.token = self.add_token("default")
+        self.billing = Billing(self)
+        """Invoices, history and balance; computed when first asked for."""
         for kind in KINDS.values():
             if kind.populate is not None:
                 kind.populate(self, self.rng("populate", kind.name))

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from .account import SimulatedAccount, Token, View
 from .faults import OTHER_HOST, Fault
 from .lives import Life
-from .registry import KINDS, Kind, LinksStyle
+from .registry import KINDS, Kind, LinksStyle, sharing
 
 MAX_PER_PAGE = 200
 
@@ -131,8 +131,9 @@ def page_of(
     *,
     links: LinksStyle = "pages",
     per_page_first: bool = False,
+    beside: Mapping[str, Any] | None = None,
 ) -> Response:
-    """One page of a list, with `links` and `meta`."""
+    """One page of a list, with `links` and `meta`, and what stands beside it on every page."""
     page = _number(call.params, "page", 1, 10**9)
     per_page = _number(call.params, "per_page", 20, MAX_PER_PAGE)
     shift = _shift_of(call, page)
@@ -141,6 +142,7 @@ def page_of(
     start = max(0, (page - 1) * per_page - shift)
     chosen = rows[start : start + per_page]
     answer: dict[str, Any] = {envelope: [render(row) for row in chosen]}
+    answer.update(beside or {})
     link_object = _links(call, page, last, links, per_page_first)
     if link_object is not None:
         answer["links"] = link_object
@@ -191,13 +193,18 @@ def _links(
 
 
 def list_kind(call: Call, kind: Kind) -> Response:
-    """The list of a kind."""
-    try:
-        select = kind.select(call.params)
-    except ValueError as error:
-        raise unprocessable(str(error)) from None
+    """The list of a kind, or of the kinds that share it."""
+    if kind.list is not None:
+        return kind.list(call)
     key = tuple(sorted((k, v) for k, v in call.params.items() if k in kind.params))
-    rows = call.account.listing(kind.name, select, key)
+    lists = []
+    for one in sharing(kind):
+        try:
+            select = one.select(call.params)
+        except ValueError as error:
+            raise unprocessable(str(error)) from None
+        lists.append(call.account.listing(one.name, select, key))
+    rows = lists[0] if len(lists) == 1 else [life for lives in lists for life in lives]
 
     def render(life: Life) -> dict[str, Any]:
         return call.account.render(life, call.view)
@@ -211,13 +218,16 @@ def list_kind(call: Call, kind: Kind) -> Response:
 
 def one_of_kind(call: Call, kind: Kind, text: str) -> Response:
     """The single object of a kind."""
-    lives = call.account.lives[kind.name]
-    life = lives.get(text)
-    if life is None and text.isascii() and text.isdecimal():
-        life = lives.get(int(text))
-    if life is None or not life.alive(call.account.now):
-        raise not_found()
-    return json_response({str(kind.singular): call.account.render(life, call.view)})
+    if kind.single is not None:
+        return kind.single(call, text)
+    for one in sharing(kind):
+        lives = call.account.lives[one.name]
+        life = lives.get(text)
+        if life is None and text.isascii() and text.isdecimal():
+            life = lives.get(int(text))
+        if life is not None and life.alive(call.account.now):
+            return json_response({str(kind.singular): call.account.render(life, call.view)})
+    raise not_found()
 
 
 def path_of_urn(urn: str) -> str | None:

@@ -152,6 +152,11 @@ def _backups(life: Life, view: View) -> list[int]:
     return view.order([newest - back for back in range(min(4, age))])
 
 
+def _snapshots(life: Life, view: View) -> list[int]:
+    found = view.holders("droplet_snapshot", "resource_id").get(str(life.id), [])
+    return view.order([int(number) for number in found])
+
+
 _SIZE_DISKS = {
     slug: orjson.Fragment(orjson.dumps(catalog.disk_info(s))) for slug, s in catalog.SIZES.items()
 }
@@ -179,7 +184,7 @@ def _render(view: View, life: Life, facts: Facts) -> dict[str, Any]:
         "backup_ids": _backups(life, view) if backups else [],
         # The real API shows a window with backups off, too.
         "next_backup_window": _backup_window(number, view) if backups or number % 5 == 0 else None,
-        "snapshot_ids": [],
+        "snapshot_ids": _snapshots(life, view),
         "image": view.image(image) if isinstance(image, str) else image,
         "volume_ids": view.order(view.holders("volume", "droplet_ids").get(number, [])),
         "size": view.size(slug),
@@ -292,6 +297,7 @@ def _populate(account: SimulatedAccount, rng: Random) -> None:
         _past(account, rng, life, end, rate)
         if dies:
             account.bury(life, end)
+    _recreate(account)
     for index in range(1 + account.droplets // 100 if account.droplets else 0):
         at = account.now - timedelta(days=rng.randrange(2, 300), seconds=rng.randrange(86400))
         at = max(at, account.history_start)
@@ -302,6 +308,19 @@ def _populate(account: SimulatedAccount, rng: Random) -> None:
             "image": "gpu-h100x1-base",
         }
         account.add_life("droplet", _new_id(account, rng), facts, at)
+
+
+def _recreate(account: SimulatedAccount) -> None:
+    """Make some dead droplets forerunners of living ones: same name, gone before."""
+    lives = list(account.lives["droplet"].values())
+    dead = [life for life in lives if life.deleted_at is not None]
+    for life in [life for life in lives if life.deleted_at is None][:60:6]:
+        earlier = [d for d in dead if d.deleted_at is not None and d.deleted_at < life.created_at]
+        if earlier:
+            last = max(earlier, key=lambda d: (d.deleted_at, d.id))
+            dead.remove(last)
+            name = life.versions[0].facts["name"]
+            last.versions = [v._replace(facts={**v.facts, "name": name}) for v in last.versions]
 
 
 # ---- life

@@ -42,6 +42,7 @@ class Kind:
 
     name: str
     path: str
+    """Kinds that share one are one list; then all but the prices should be the same."""
     envelope: str
     scope: str
     template: Callable[[SimulatedAccount, Random], Facts]
@@ -78,6 +79,10 @@ class Kind:
     live: Callable[[SimulatedAccount, Random, datetime], None] | None = None
     """One hour of life, which begins at the given instant."""
     price: Callable[[Facts, datetime], Price | None] | None = None
+    list: Callable[[Call], Response] | None = None
+    """Answers the list itself, where there is more in it than lives of this kind."""
+    single: Callable[[Call, str], Response] | None = None
+    """The same for a single object."""
     size: Callable[[Facts], str | None] = _no_size
     price_changes: tuple[datetime, ...] = ()
     """Instants at which list prices moved: an interval never crosses one."""
@@ -93,6 +98,11 @@ class Route:
     scope: str | None
     handle: Callable[[Call], Response]
     params: frozenset[str] = frozenset()
+
+
+def sharing(kind: Kind) -> tuple[Kind, ...]:
+    """The kinds of the list that this one is in."""
+    return tuple(other for other in KINDS.values() if other.path == kind.path)
 
 
 KINDS: dict[str, Kind] = {}

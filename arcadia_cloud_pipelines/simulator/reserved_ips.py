@@ -54,6 +54,16 @@ def _populate(account: SimulatedAccount, rng: Random) -> None:
             # Let go of at some time in the past: unused, hence billed, since then.
             freed = account.now - min(timedelta(days=40), (account.now - at) * rng.random())
             account.change_life(life, max(at, freed.replace(microsecond=0)), droplet_id=None)
+    for droplet in droplets[::4]:
+        # Addresses of the past: reserved, used, idle for a while, given back.
+        ago = account.now - droplet.created_at
+        times = sorted(droplet.created_at + ago * rng.random() * 0.95 for _ in range(3))
+        begin, freed, end = (max(t.replace(microsecond=0), droplet.created_at) for t in times)
+        if begin < freed < end:
+            facts = {"region": droplet.facts["region"], "droplet_id": droplet.id, "locked": False}
+            life = account.add_life("reserved_ip", _new_ip(account, rng), facts, begin)
+            account.change_life(life, freed, droplet_id=None)
+            account.bury(life, end)
 
 
 def _live(account: SimulatedAccount, rng: Random, hour: datetime) -> None:

@@ -299,6 +299,15 @@ class Api:
             case "POST", "delete" | "hide" | "show":
                 getattr(account, what)(arguments["kind"], arguments["id"])
                 return account.summary()
+            case "GET", "billing":
+                rows = [invoice.header() for invoice in account.billing.invoices()]
+                return {"invoices": rows, "balance": account.billing.balance()}
+            case "POST", "billing/amend" | "billing/skew" | "billing/big_invoice":
+                act = getattr(account.billing, what.removeprefix("billing/"))
+                return act(**arguments).header()
+            case "POST", "billing/replace_csv":
+                account.billing.replace_csv(arguments["uuid"], arguments["text"].encode())
+                return account.billing.find(arguments["uuid"]).header()
             case "POST", "assign":
                 account.assign(arguments["project"], arguments["urn"])
                 return account.summary()

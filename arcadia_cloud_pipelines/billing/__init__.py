@@ -1,0 +1,1 @@
+"""What the account costs: balance, invoices, their lines, and the resources the lines paid for."""

@@ -1,0 +1,312 @@
+"""The assets of billing: the balance, the invoices, their lines, and the month still open."""
+
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from ..dagster_support import OWNERS, RETRY, markdown_table, reported_errors, table_metadata
+from ..digitalocean.clients import Clients
+from ..plots import line_plot, stacked_months
+from ..settings import Purpose
+from ..warehouse.engine import Warehouse
+from . import checks, report
+from .balance import accrual_of_month, snapshot_balance
+from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
+from .invoices import sync_invoices
+from .open_month import refresh_open_month
+from .tables import (
+    cloud_balance_snapshots,
+    cloud_cost_lines,
+    cloud_invoices,
+    cloud_open_month_lines,
+)
+
+GROUP = "billing"
+POOL = Purpose.CLOUD_BILLING.value
+KINDS = {"digitalocean", "postgres"}
+
+INVOICE_FILES = dg.AssetKey("invoice_files")
+PARTITIONS = dg.DynamicPartitionsDefinition(name="invoice")
+
+invoice_files = dg.AssetSpec(
+    INVOICE_FILES,
+    group_name=GROUP,
+    partitions_def=PARTITIONS,
+    kinds={"digitalocean", "csv"},
+    owners=OWNERS,
+    description=(
+        "Every invoice that DigitalOcean has for the account, one partition each, named by period "
+        "and number. A partition is materialised when `cost_lines` has its lines; the truth about "
+        "each is `cloud_invoices.ingest_status`."
+    ),
+)
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    metadata=table_metadata(cloud_balance_snapshots),
+    pool=POOL,
+    retry_policy=RETRY,
+    freshness_policy=dg.FreshnessPolicy.time_window(
+        fail_window=checks.BALANCE_STALE_AFTER, warn_window=checks.BALANCE_LATE_AFTER
+    ),
+)
+def balance_snapshots(
+    context: dg.AssetExecutionContext,
+    warehouse: dg.ResourceParam[Warehouse],
+    clients: dg.ResourceParam[Clients],
+) -> dg.MaterializeResult:
+    """The balance, one snapshot a poll.
+
+    Mirrors `GET /v2/customers/my/balance`. DigitalOcean computes it now and then: a snapshot with
+    the `generated_at` of the one before is marked `is_repeat`. Needs the token scope
+    `billing:read`.
+    """
+    with reported_errors():
+        client = clients.for_purpose(Purpose.CLOUD_BILLING)
+        balance = snapshot_balance(warehouse, client)
+        accrual = accrual_of_month(warehouse, client.account().uuid, balance.generated_at)
+    context.log.info(f"${balance.month_to_date_usage:,} used since the first of the month")
+    return dg.MaterializeResult(
+        metadata={
+            "month_to_date_usage": _dollars(balance.month_to_date_usage),
+            "account_balance": _dollars(balance.account_balance),
+            "month_to_date_balance": _dollars(balance.month_to_date_balance),
+            "generated_at": dg.MetadataValue.timestamp(balance.generated_at),
+            "is_repeat": balance.is_repeat,
+            # A number too, so that Dagster charts it over runs.
+            "month_to_date_usage_usd": float(balance.month_to_date_usage),
+            "accrual": dg.MetadataValue.md(line_plot("Usage this month, US dollars", accrual)),
+        }
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    metadata=table_metadata(cloud_invoices),
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def invoices(
+    context: dg.AssetExecutionContext,
+    warehouse: dg.ResourceParam[Warehouse],
+    clients: dg.ResourceParam[Clients],
+) -> dg.MaterializeResult:
+    """Invoice headers and the billing history.
+
+    Mirrors `GET /v2/customers/my/invoices` with each invoice's summary into `cloud_invoices`, and
+    `GET /v2/customers/my/billing_history` into `cloud_billing_entries`: payments, credits and
+    refunds too. An invoice whose amount changed after its lines were read is pending again. Of the
+    summaries only amounts are kept: the rest is personal data. Needs `billing:read`.
+    """
+    with reported_errors():
+        result = sync_invoices(
+            warehouse, clients.for_purpose(Purpose.CLOUD_BILLING), progress=context.log.info
+        )
+    context.instance.add_dynamic_partitions(
+        str(PARTITIONS.name),
+        sorted(set(result.partition_keys) - set(PARTITIONS.get_partition_keys(
+            dynamic_partitions_store=context.instance))),
+    )  # fmt: skip
+    for problem in result.problems:
+        context.log.warning(problem)
+    for uuid in result.changed:
+        context.log.warning(f"The amount of invoice {uuid} changed: it is pending again.")
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": result.invoices,
+            "discovered": result.discovered,
+            "changed": len(result.changed),
+            "pending": result.pending,
+            "history_entries": result.entries,
+            "new_history_entries": result.new_entries,
+            "api_calls": result.api_calls,
+            "complete": result.complete,
+            **({"problems": "\n".join(result.problems)} if result.problems else {}),
+        }
+    )
+
+
+class IngestConfig(dg.Config):
+    """Which invoices to ingest."""
+
+    invoice_uuids: list[str] = Field(
+        default=[],
+        description="The invoices to read, whatever their status; empty means all pending.",
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    deps=[invoices, INVOICE_FILES],
+    metadata=table_metadata(cloud_cost_lines)
+    | {
+        "dagster/column_lineage": dg.TableColumnLineage(
+            {
+                name: [dg.TableColumnDep(INVOICE_FILES, column)]
+                for name, column in {
+                    "product": "product",
+                    "group_description": "group_description",
+                    "description": "description",
+                    "hours": "hours",
+                    "started_at": "start",
+                    "ended_at": "end",
+                    "amount": "USD",
+                    "project_name": "project_name",
+                    "category": "category",
+                }.items()
+            }
+        )
+    },
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def cost_lines(
+    context: dg.AssetExecutionContext,
+    config: IngestConfig,
+    warehouse: dg.ResourceParam[Warehouse],
+    clients: dg.ResourceParam[Clients],
+) -> dg.MaterializeResult:
+    """Every line of every invoice, matched to the resource it paid for.
+
+    Reads each invoice's CSV (and the ids that only its JSON form has), replaces its lines in one
+    transaction, and matches each to its resource by id, by kind and name, or by group; a line
+    without one says why. Lines that found none before are matched again. A bad invoice is marked
+    `failed` and keeps the lines it had; the others go on, and the run fails for it at the end.
+
+    Run it with `invoice_uuids` to read chosen invoices again; without, all pending ones.
+    """
+    done: list[Ingested] = []
+
+    def ingested(result: Ingested) -> None:
+        done.append(result)
+        if result.error is None:
+            context.log_event(
+                dg.AssetMaterialization(
+                    INVOICE_FILES,
+                    partition=result.invoice.key,
+                    metadata={
+                        "dagster/partition_row_count": result.lines,
+                        "total": _dollars(result.total),
+                    },
+                )
+            )
+
+    with reported_errors(InvoiceNotKnown):
+        ingest_invoices(
+            warehouse,
+            clients.for_purpose(Purpose.CLOUD_BILLING),
+            config.invoice_uuids,
+            progress=context.log.info,
+            on_done=ingested,
+        )
+        rematched = rematch(warehouse)
+    good = [result for result in done if result.error is None]
+    failed = [result for result in done if result.error is not None]
+    metadata = _ingest_metadata(warehouse, good, failed, rematched)
+    if failed:
+        raise dg.Failure(
+            f"{len(failed):,} of {len(done):,} invoices could not be ingested and kept the lines "
+            "they had; they are asked for again twice, a day apart. "
+            + " ".join(str(result.error) for result in failed[:5]),
+            metadata=metadata,
+            allow_retries=False,
+        )
+    return dg.MaterializeResult(metadata=metadata)
+
+
+def _ingest_metadata(
+    warehouse: Warehouse, good: list[Ingested], failed: list[Ingested], rematched: int
+) -> dict[str, Any]:
+    shares = report.shares(warehouse)
+    months = report.months_by_product(warehouse)
+    preview = report.largest_lines(warehouse, [r.invoice.invoice_uuid for r in good])
+    return {
+        "dagster/row_count": sum(share.lines for share in shares),
+        "invoices_found": len(good) + len(failed),
+        "invoices_ingested": len(good),
+        "invoices_failed": len(failed),
+        "lines": sum(result.lines for result in good),
+        "dollars": _dollars(sum((result.total for result in good), Decimal(0))),
+        "rematched": rematched,
+        "matched_by": markdown_table(
+            ("method or reason", "lines", "US dollars"),
+            [(s.method, f"{s.lines:,}", f"{s.amount:,}") for s in shares],
+        ),
+        **(
+            {
+                "largest_lines": markdown_table(
+                    ("period", "product", "text", "US dollars", "matched", "resource"),
+                    [(f"{row[0]:%Y-%m}", *row[1:]) for row in preview],
+                )
+            }
+            if preview
+            else {}
+        ),
+        **(
+            {"cost_by_month": dg.MetadataValue.md(stacked_months("US dollars a month", months))}
+            if months
+            else {}
+        ),
+        **(
+            {
+                "failures": markdown_table(
+                    ("invoice", "error"), [(r.invoice.key, r.error) for r in failed]
+                )
+            }
+            if failed
+            else {}
+        ),
+    }
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    deps=[invoices],
+    metadata=table_metadata(cloud_open_month_lines),
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def open_month_lines(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.MaterializeResult:
+    """Provisional lines of the month that is not billed yet.
+
+    Mirrors the invoice preview, which DigitalOcean renews daily, into `cloud_open_month_lines`:
+    replaced whole at each read, gone when the month's invoice arrives, never part of
+    `cloud_cost_lines`.
+    """
+    with reported_errors():
+        month = refresh_open_month(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": month.lines,
+            "period": f"{month.period:%Y-%m}" if month.period else "none",
+            "dollars_so_far": _dollars(month.total),
+            **({"note": month.note} if month.note else {}),
+        }
+    )
+
+
+def _dollars(amount: Decimal) -> str:
+    # Dagster takes no Decimal, and a float would not be the amount.
+    return f"{amount:,}"
+
+
+ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
+    balance_snapshots,
+    invoices,
+    invoice_files,
+    cost_lines,
+    open_month_lines,
+]

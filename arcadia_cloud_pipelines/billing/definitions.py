@@ -1,0 +1,41 @@
+"""The Dagster definitions of billing."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from ..dagster_support import RESOURCES, skipping_overlap
+from .assets import ASSETS
+from .checks import CHECKS
+from .jobs import balance_job, history_job, ingest_job, open_month_job
+from .sensors import invoice_ingest_sensor
+
+balance_schedule = skipping_overlap(
+    name="balance_schedule",
+    cron="7 * * * *",
+    job=balance_job,
+    description="Hourly snapshot of the balance.",
+)
+
+billing_history_schedule = skipping_overlap(
+    name="billing_history_schedule",
+    cron="23 2 * * *",
+    job=history_job,
+    description="Daily mirror of invoices and billing history.",
+)
+
+open_month_schedule = skipping_overlap(
+    name="open_month_schedule",
+    cron="43 2 * * *",
+    job=open_month_job,
+    description="Daily: the invoice preview, which DigitalOcean renews once a day.",
+)
+
+defs = dg.Definitions(
+    assets=ASSETS,
+    asset_checks=CHECKS,
+    jobs=[balance_job, history_job, ingest_job, open_month_job],
+    schedules=[balance_schedule, billing_history_schedule, open_month_schedule],
+    sensors=[invoice_ingest_sensor],
+    resources=RESOURCES,
+)

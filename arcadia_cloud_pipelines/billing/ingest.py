@@ -1,0 +1,407 @@
+"""From an invoice to its lines in the warehouse: fetch, parse, match, replace.
+
+Each invoice has a transaction of its own. One that cannot be read is marked `failed` and keeps the
+lines it had; the others go on. An error that is not the invoice's fault (no token, no network)
+ends the run and leaves every invoice that was not reached as it was.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from ..digitalocean import (
+    DigitalOcean,
+    DigitalOceanError,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    Unauthorized,
+    Unreachable,
+    read_listing,
+)
+from ..times import Clock, utc_now
+from ..warehouse.copy import copy_frame
+from ..warehouse.engine import Warehouse
+from ..warehouse.statements import Statements
+from .balance import SCOPE
+from .invoice_csv import InvoiceFileError, parse_invoice_csv
+from .invoices import INVOICES, partition_key
+from .items import attach_resource_keys, items_frame
+from .matching import match
+from .products import classify
+
+_SQL = Statements(__file__)
+Progress = Callable[[str], None]
+
+LINE_COLUMNS = (
+    "line_number", "product", "kind", "group_description", "description", "resource_name",
+    "region", "hours", "started_at", "ended_at", "amount", "project_name", "category",
+    "resource_key", "resource_id", "match_method", "unmatched_reason", "match_candidates",
+)  # fmt: skip
+
+MOST_ITEMS = 100_000
+"""Lines of an invoice whose JSON form is still asked for: at 200 a page it would else use up the
+token's requests of a whole hour. The lines of larger ones are matched by name."""
+
+BATCH_INVOICES = 24
+BATCH_LINES = 50_000
+"""How much is matched at once, and held in memory: so many invoices, or lines."""
+
+MOST_FAILURES = 3
+"""A failed invoice is asked for again at most twice; then only by hand."""
+RETRY_AFTER_HOURS = 24
+
+
+class InvoiceNotKnown(Exception):
+    """Somebody asked for an invoice that no listing has named."""
+
+
+@dataclass(frozen=True)
+class Invoice:
+    """An invoice that is to be ingested."""
+
+    id: int
+    invoice_uuid: str
+    invoice_id: str | None
+    period: date
+    amount: Decimal
+
+    @property
+    def key(self) -> str:
+        """Its partition key."""
+        return partition_key(self.period, self.invoice_id, self.invoice_uuid)
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of one invoice."""
+
+    invoice: Invoice
+    lines: int = 0
+    total: Decimal = Decimal(0)
+    """US dollars, the sum of its lines."""
+    error: str | None = None
+    """Why it failed; its lines are as they were."""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What lines are matched against."""
+
+    resources: pd.DataFrame
+    """id, kind, provider_id, name, region, created_at, first_seen_at, last_seen_at, deleted_at."""
+    synced_kinds: frozenset[str]
+    """Kinds of which at least one complete listing was recorded."""
+
+
+def load_inventory(connection: sa.Connection) -> Inventory:
+    """The resources of every account, deleted ones too: invoices are about the past."""
+    rows = _SQL.run(connection, "resources")
+    resources = pd.DataFrame(rows.all(), columns=list(rows.keys()))
+    for column in ("created_at", "first_seen_at", "last_seen_at", "deleted_at"):
+        # datetime64[us] holds every year that PostgreSQL and DigitalOcean can say.
+        resources[column] = resources[column].astype("datetime64[us, UTC]")
+    for column in ("kind", "provider_id", "name", "region"):
+        resources[column] = resources[column].astype("str")
+    return Inventory(resources, frozenset(_SQL.run(connection, "synced_kinds").scalars()))
+
+
+def select_invoices(
+    warehouse: Warehouse, account: str, invoice_uuids: Sequence[str]
+) -> list[Invoice]:
+    """The invoices to ingest, oldest first.
+
+    Args:
+        warehouse: where they are.
+        account: whose; another account's token cannot fetch them.
+        invoice_uuids: the ones asked for, whatever their status; all pending when empty.
+
+    Raises:
+        InvoiceNotKnown: one of those asked for was never listed for this account.
+    """
+    with warehouse.transaction() as connection:
+        rows = _SQL.run(
+            connection, "select", {"account": account, "uuids": list(invoice_uuids)}
+        ).all()
+    found = [Invoice(*row) for row in rows]
+    missing = sorted(set(invoice_uuids) - {invoice.invoice_uuid for invoice in found})
+    if missing:
+        raise InvoiceNotKnown(
+            f"No invoice {', '.join(missing)} is known: take the uuids from "
+            "cloud_invoices.invoice_uuid, or materialise `invoices` first."
+        )
+    return found
+
+
+def ingest_invoices(
+    warehouse: Warehouse,
+    client: DigitalOcean,
+    invoice_uuids: Sequence[str] = (),
+    *,
+    now: Clock = utc_now,
+    progress: Progress | None = None,
+    on_done: Callable[[Ingested], None] | None = None,
+) -> list[Ingested]:
+    """Ingest invoices, each in a transaction of its own.
+
+    They are fetched and matched some at a time, and stored one by one.
+
+    Args:
+        warehouse: where the lines go.
+        client: with `billing:read`.
+        invoice_uuids: the ones to ingest, whatever their status; all pending when empty.
+        now: the clock.
+        progress: told of each invoice.
+        on_done: called after each, good or bad.
+
+    Returns:
+        What became of each; the failed ones carry their error.
+
+    Raises:
+        InvoiceNotKnown: see `select_invoices`.
+        DigitalOceanError: the API is out of reach or refuses the token; what was not reached
+            is as it was.
+        WarehouseError: the warehouse is away or not migrated.
+    """
+    warehouse.check_migrated()
+    invoices = select_invoices(warehouse, client.account().uuid, invoice_uuids)
+    if not invoices:
+        return []
+    with warehouse.transaction() as connection:
+        inventory = load_inventory(connection)
+    results: list[Ingested] = []
+
+    def done(result: Ingested) -> None:
+        results.append(result)
+        if on_done is not None:
+            on_done(result)
+        if progress is not None:
+            what = result.error or f"{result.lines:,} lines, ${result.total:,}"
+            progress(f"invoice {len(results):,} of {len(invoices):,}, {result.invoice.key}: {what}")
+
+    waiting = iter(invoices)
+    while batch := _fetch(client, waiting):
+        for invoice, error in batch.failed:
+            result = Ingested(invoice, error=str(error))
+            _mark_failed(warehouse, result, now)
+            done(result)
+        if batch.fetched:
+            lines = read_lines(batch.fetched, inventory)
+            for number, invoice in enumerate(batch.invoices):
+                part = lines[lines["invoice"] == number]
+                done(Ingested(invoice, *replace_lines(warehouse, invoice, part, now)))
+        if batch.outage is not None:
+            raise batch.outage
+    return results
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One invoice as it came: the CSV's lines, and the JSON form's items."""
+
+    period: date
+    lines: pd.DataFrame
+    items: pd.DataFrame
+
+
+@dataclass
+class _Batch:
+    """Invoices that are matched together: a pass costs about as much for 30 lines as for 30,000."""
+
+    invoices: list[Invoice] = field(default_factory=list)
+    fetched: list[Fetched] = field(default_factory=list)
+    failed: list[tuple[Invoice, Exception]] = field(default_factory=list)
+    outage: DigitalOceanError | None = None
+    """Not the fault of the invoice at hand: no other would fare better."""
+
+    def __bool__(self) -> bool:
+        return bool(self.invoices or self.failed or self.outage)
+
+
+def _fetch(client: DigitalOcean, waiting: Iterator[Invoice]) -> _Batch:
+    """The next invoices: some of them, or one that is large."""
+    batch = _Batch()
+    lines = 0
+    while len(batch.invoices) < BATCH_INVOICES and lines < BATCH_LINES:
+        invoice = next(waiting, None)
+        if invoice is None:
+            break
+        try:
+            fetched = fetch_invoice(client, invoice.invoice_uuid, invoice.period)
+        except (Unauthorized, Forbidden, RateLimited, Unreachable) as error:
+            batch.outage = error
+            break
+        except (InvoiceFileError, DigitalOceanError) as error:
+            batch.failed.append((invoice, error))
+            continue
+        batch.invoices.append(invoice)
+        batch.fetched.append(fetched)
+        lines += len(fetched.lines)
+    return batch
+
+
+def fetch_invoice(client: DigitalOcean, invoice_uuid: str, period: date) -> Fetched:
+    """Fetch one invoice in both its forms.
+
+    The CSV is the document; the JSON form is asked for the resources' ids, which only it has. An
+    account whose JSON form is missing (404) has its lines matched by name.
+
+    Args:
+        client: with `billing:read`.
+        invoice_uuid: the invoice, or `preview` for the open month.
+        period: first day of the month billed.
+
+    Raises:
+        InvoiceFileError: the CSV is no invoice.
+        DigitalOceanError: it could not be fetched.
+    """
+    path = f"{INVOICES}/{invoice_uuid}"
+    data = client.get_bytes(f"{path}/csv", accept="text/csv", scope=SCOPE)
+    lines = parse_invoice_csv(data, invoice=invoice_uuid)
+    items = _fetch_items(client, path) if len(lines) <= MOST_ITEMS else []
+    return Fetched(period, lines, items_frame(items))
+
+
+def _fetch_items(client: DigitalOcean, path: str) -> list[dict[str, Any]]:
+    # Items have no identity, and equal ones are real: each gets a number of its own.
+    numbers = itertools.count()
+    try:
+        return read_listing(
+            client,
+            path,
+            envelope="invoice_items",
+            identity=lambda _item: str(next(numbers)),
+            scope=SCOPE,
+        ).items
+    except NotFound:
+        return []
+
+
+def read_lines(fetched: Sequence[Fetched], inventory: Inventory) -> pd.DataFrame:
+    """Say which resource each line of some invoices paid for.
+
+    Args:
+        fetched: the invoices.
+        inventory: what there is and was.
+
+    Returns:
+        A row for each line, with `LINE_COLUMNS` and `invoice`, its position in `fetched`.
+    """
+    lines = pd.concat(
+        [
+            one.lines.assign(invoice=n, period=one.period.isoformat())
+            for n, one in enumerate(fetched)
+        ],
+        ignore_index=True,
+    )
+    items = pd.concat(
+        [one.items.assign(invoice=n) for n, one in enumerate(fetched)], ignore_index=True
+    )
+    return match_lines(attach_resource_keys(lines, items, within="invoice"), inventory)
+
+
+def match_lines(lines: pd.DataFrame, inventory: Inventory) -> pd.DataFrame:
+    """Lines with kind, name, region and the resource that each paid for.
+
+    Args:
+        lines: as `attach_resource_keys` gives them, with `period`, the first day of the month.
+        inventory: what there is and was.
+    """
+    classified = classify(lines)
+    matched = match(classified, inventory.resources, inventory.synced_kinds)
+    return pd.concat([classified, matched], axis=1).rename(
+        columns={"line_region": "region", "candidates": "match_candidates"}
+    )
+
+
+def replace_lines(
+    warehouse: Warehouse, invoice: Invoice, lines: pd.DataFrame, now: Clock
+) -> tuple[int, Decimal]:
+    """Replace one invoice's lines and mark it ingested, in one transaction.
+
+    Returns:
+        Number of lines, and their sum in US dollars.
+    """
+    with warehouse.transaction() as connection:
+        scope = {"id": invoice.id, "period": invoice.period, "at": now()}
+        _SQL.run(connection, "lock_invoice", scope)
+        _SQL.run(connection, "create_staged")
+        copy_frame(connection, "staged_lines", lines, LINE_COLUMNS)
+        _SQL.run(connection, "delete_lines", scope)
+        _SQL.run(connection, "insert_lines", scope)
+        count, total = _SQL.run(connection, "mark_ingested", scope).one()
+    return count, total
+
+
+def _mark_failed(warehouse: Warehouse, result: Ingested, now: Clock) -> None:
+    with warehouse.transaction() as connection:
+        _SQL.run(
+            connection,
+            "mark_failed",
+            {"id": result.invoice.id, "error": result.error, "at": now()},
+        )
+
+
+def rematch(warehouse: Warehouse) -> int:
+    """Match the lines again that no resource was found for; the number that have one now.
+
+    Nothing is fetched: whatever matching needs is in the lines' own columns. Worth doing whenever
+    the inventory has grown.
+    """
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        _SQL.run(connection, "lock_rematch")
+        rows = _SQL.run(connection, "unmatched")
+        lines = pd.DataFrame(rows.all(), columns=list(rows.keys()))
+        if lines.empty:
+            return 0
+        texts = lines.columns.drop(["id", "line_number"])
+        lines[texts] = lines[texts].astype("str")
+        lines = match_lines(lines, load_inventory(connection))
+        _SQL.run(connection, "create_rematched")
+        columns = (
+            "id", "kind", "resource_name", "region", "resource_id", "match_method",
+            "unmatched_reason", "match_candidates",
+        )  # fmt: skip
+        copy_frame(connection, "rematched", lines, columns)
+        matched: int = _SQL.run(connection, "store_rematched").scalar_one()
+    return matched
+
+
+def due_invoices(warehouse: Warehouse, now: Clock = utc_now) -> list[str]:
+    """Uuids of the invoices to ask for: all pending, and those that failed and are worth a retry.
+
+    A failed one is asked for again at most twice, a day apart.
+    """
+    with warehouse.transaction() as connection:
+        return list(
+            _SQL.run(
+                connection,
+                "due",
+                {"at": now(), "most": MOST_FAILURES, "hours": RETRY_AFTER_HOURS},
+            ).scalars()
+        )
+
+
+def unmatched_since(warehouse: Warehouse, newest_known: int) -> int | None:
+    """Has the inventory grown while lines are unmatched?
+
+    Args:
+        warehouse: where both are.
+        newest_known: the number (`cloud_resources.id`) of the newest resource that the lines
+            were matched against; 0 before the first time.
+
+    Returns:
+        The number of the newest resource now, or None when there is nothing to match again.
+    """
+    with warehouse.transaction() as connection:
+        newest: int | None = _SQL.run(connection, "grown", {"newest": newest_known}).scalar()
+    return newest

@@ -1,0 +1,326 @@
+"""Invoice headers and the billing history they come with.
+
+Everything that the history holds is kept: payments, credits and refunds have no invoice and no
+identity of their own. Of the summaries only amounts are read; the rest is personal data.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..digitalocean import (
+    BadAnswer,
+    DigitalOcean,
+    DigitalOceanError,
+    Forbidden,
+    Unauthorized,
+    read_listing,
+)
+from ..times import Clock, parse_month, parse_time, utc_now
+from ..warehouse.copy import copy_rows
+from ..warehouse.engine import Warehouse
+from ..warehouse.statements import Statements
+from .balance import SCOPE
+from .money import AmountError, parse_amount
+
+HISTORY = "/v2/customers/my/billing_history"
+INVOICES = "/v2/customers/my/invoices"
+
+_SQL = Statements(__file__)
+_MAIL = re.compile(r"[^\s@<>()]+@[^\s@<>()]+")
+Json = dict[str, Any]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the billing history."""
+
+    entry_type: str
+    description: str
+    amount: Decimal
+    occurred_at: datetime
+    invoice_uuid: str | None
+    invoice_id: str | None
+    occurrence: int
+    """Its number among entries equal in all else."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The amounts of an invoice's summary; US dollars. None where it says nothing."""
+
+    product_charges: Decimal | None
+    overages: Decimal | None
+    taxes: Decimal | None
+    credits_and_adjustments: Decimal | None
+
+
+@dataclass(frozen=True)
+class Header:
+    """One invoice, as the list has it."""
+
+    invoice_uuid: str
+    invoice_id: str | None
+    amount: Decimal
+    period: date
+    issued_at: datetime | None
+
+
+@dataclass(frozen=True)
+class InvoicesResult:
+    """What a sync of the invoice headers came to."""
+
+    account: str
+    invoices: int
+    discovered: int
+    changed: tuple[str, ...]
+    """Uuids whose amount is not what it was: they are pending again."""
+    pending: int
+    entries: int
+    new_entries: int
+    api_calls: int
+    complete: bool
+    without_summary: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    partition_keys: tuple[str, ...] = field(default=(), repr=False)
+    """A key for each known invoice, as `partition_key` makes it."""
+
+
+def partition_key(period: date, invoice_id: str | None, invoice_uuid: str) -> str:
+    """A key of an invoice that people can read and that sorts by period: `2026-04_418071234`."""
+    return f"{period:%Y-%m}_{invoice_id or invoice_uuid}"
+
+
+def read_history(client: DigitalOcean) -> tuple[list[Entry], str | None]:
+    """Every entry of the billing history, and why the list may not be whole (None when it is).
+
+    Raises:
+        BadAnswer: an entry has no readable date or amount.
+        DigitalOceanError: a page could not be read.
+    """
+    # Entries have no identity, and equal ones are real: each gets a number of its own.
+    numbers = itertools.count()
+    listing = read_listing(
+        client,
+        HISTORY,
+        envelope="billing_history",
+        identity=lambda _entry: str(next(numbers)),
+        scope=SCOPE,
+    )
+    entries = []
+    equal: Counter[tuple[Any, ...]] = Counter()
+    for number, item in enumerate(listing.items, 1):
+        occurred_at = parse_time(item.get("date"))
+        if occurred_at is None:
+            raise BadAnswer(f"GET {HISTORY}", f"has no readable date in entry {number}")
+        facts = (
+            str(item.get("type") or "Unknown"),
+            # Receipts name the payer's mail address.
+            _MAIL.sub("…", str(item.get("description") or "")),
+            _amount(item.get("amount"), f"GET {HISTORY}", f"entry {number}"),
+            occurred_at,
+            str(item["invoice_uuid"]) if item.get("invoice_uuid") else None,
+            str(item["invoice_id"]) if item.get("invoice_id") else None,
+        )
+        equal[facts] += 1
+        entries.append(Entry(*facts, occurrence=equal[facts]))
+    return entries, listing.reason
+
+
+def read_headers(
+    client: DigitalOcean, issued: Mapping[str, datetime]
+) -> tuple[list[Header], str | None]:
+    """Every invoice in the list, and why the list may not be whole (None when it is).
+
+    Args:
+        client: with `billing:read`.
+        issued: date of the history's entry for each invoice.
+
+    Raises:
+        BadAnswer: an invoice has no readable period or amount.
+        DigitalOceanError: a page could not be read.
+    """
+    listing = read_listing(
+        client,
+        INVOICES,
+        envelope="invoices",
+        identity=lambda invoice: str(invoice["invoice_uuid"]),
+        scope=SCOPE,
+    )
+    headers = []
+    for item in listing.items:
+        uuid = str(item["invoice_uuid"])
+        period = parse_month(item.get("invoice_period"))
+        if period is None:
+            raise BadAnswer(f"GET {INVOICES}", f"has no readable invoice_period for {uuid}")
+        headers.append(
+            Header(
+                invoice_uuid=uuid,
+                invoice_id=str(item["invoice_id"]) if item.get("invoice_id") else None,
+                amount=_amount(item.get("amount"), f"GET {INVOICES}", f"invoice {uuid}"),
+                period=period,
+                issued_at=issued.get(uuid),
+            )
+        )
+    return headers, listing.reason
+
+
+def read_summary(client: DigitalOcean, invoice_uuid: str) -> Summary:
+    """The amounts of one invoice's summary, and nothing else of it.
+
+    Raises:
+        BadAnswer: an amount cannot be read.
+        DigitalOceanError: the call failed.
+    """
+    path = f"{INVOICES}/{invoice_uuid}/summary"
+    answer = client.get(path, scope=SCOPE)
+
+    def amount(block: str) -> Decimal | None:
+        inner = answer.get(block)
+        value = inner.get("amount") if isinstance(inner, dict) else None
+        return None if value in (None, "") else _amount(value, f"GET {path}", block)
+
+    return Summary(
+        product_charges=amount("product_charges"),
+        overages=amount("overages"),
+        taxes=amount("taxes"),
+        credits_and_adjustments=amount("credits_and_adjustments"),
+    )
+
+
+def sync_invoices(
+    warehouse: Warehouse,
+    client: DigitalOcean,
+    *,
+    now: Clock = utc_now,
+    progress: Progress | None = None,
+) -> InvoicesResult:
+    """Mirror the billing history and the invoice headers.
+
+    Summaries are asked for invoices that are new, changed or lack theirs. An invoice whose amount
+    changed after its lines were ingested is pending again and says why. None is ever removed.
+
+    Raises:
+        DigitalOceanError: history or invoices could not be read; nothing was written.
+        WarehouseError: the warehouse is away or not migrated; nothing was written.
+    """
+    warehouse.check_migrated()
+    seen_at = now()
+    before = client.calls
+    account = client.account().uuid
+    entries, history_doubt = read_history(client)
+    issued = {
+        entry.invoice_uuid: entry.occurred_at
+        for entry in entries
+        if entry.invoice_uuid and entry.entry_type == "Invoice"
+    }
+    headers, list_doubt = read_headers(client, issued)
+    summaries, problems = _read_summaries(warehouse, client, headers, progress)
+
+    scope = {"provider": "digitalocean", "account": account, "seen_at": seen_at}
+    with warehouse.transaction() as connection:
+        _SQL.run(connection, "lock", scope)
+        new_entries = _store_entries(connection, entries, scope)
+        discovered, changed = _store_headers(connection, headers, summaries, scope)
+        _SQL.run(connection, "close_open_month", scope)
+        pending = _SQL.run(connection, "count_pending", scope).scalar_one()
+        known = _SQL.run(connection, "keys", scope).tuples().all()
+    return InvoicesResult(
+        account=account,
+        invoices=len(headers),
+        discovered=discovered,
+        changed=changed,
+        pending=pending,
+        entries=len(entries),
+        new_entries=new_entries,
+        api_calls=client.calls - before,
+        complete=history_doubt is None and list_doubt is None,
+        without_summary=tuple(problems),
+        problems=tuple(
+            text for text in (history_doubt, list_doubt, *problems.values()) if text is not None
+        ),
+        partition_keys=tuple(sorted(partition_key(*row) for row in known)),
+    )
+
+
+def _amount(value: object, endpoint: str, where: str) -> Decimal:
+    try:
+        return parse_amount(value)
+    except AmountError as error:
+        raise BadAnswer(endpoint, f"has an amount that is none in {where}: {error}") from None
+
+
+def _read_summaries(
+    warehouse: Warehouse,
+    client: DigitalOcean,
+    headers: Sequence[Header],
+    progress: Progress | None,
+) -> tuple[dict[str, Summary], dict[str, str]]:
+    """Summaries of the invoices that need one, and what went wrong with the others."""
+    with warehouse.transaction() as connection:
+        settled = dict(_SQL.run(connection, "with_summary").tuples().all())
+    wanted = [h for h in headers if settled.get(h.invoice_uuid) != h.amount]
+    summaries: dict[str, Summary] = {}
+    problems: dict[str, str] = {}
+    for number, header in enumerate(wanted, 1):
+        if progress is not None and (number % 10 == 1 or number == len(wanted)):
+            progress(f"invoices: summary {number:,} of {len(wanted):,}")
+        try:
+            summaries[header.invoice_uuid] = read_summary(client, header.invoice_uuid)
+        except (Unauthorized, Forbidden):
+            raise
+        except DigitalOceanError as error:
+            # The header is worth storing without it; the next sync asks again.
+            problems[header.invoice_uuid] = str(error)
+    return summaries, problems
+
+
+def _store_entries(
+    connection: sa.Connection, entries: Sequence[Entry], scope: Mapping[str, Any]
+) -> int:
+    _SQL.run(connection, "create_entries")
+    copy_rows(
+        connection,
+        "listed_entries",
+        ("entry_type", "description", "amount", "occurred_at", "invoice_uuid", "invoice_id",
+         "occurrence"),
+        map(astuple, entries),
+    )  # fmt: skip
+    added: int = _SQL.run(connection, "store_entries", scope).scalar_one()
+    return added
+
+
+def _store_headers(
+    connection: sa.Connection,
+    headers: Sequence[Header],
+    summaries: Mapping[str, Summary],
+    scope: Mapping[str, Any],
+) -> tuple[int, tuple[str, ...]]:
+    """Upsert the headers; the number of new ones, and the uuids that are pending again."""
+    _SQL.run(connection, "create_headers")
+    nothing = Summary(None, None, None, None)
+
+    def row(header: Header) -> tuple[object, ...]:
+        summary = summaries.get(header.invoice_uuid, nothing)
+        return (*astuple(header), *astuple(summary))
+
+    copy_rows(
+        connection,
+        "listed_invoices",
+        ("invoice_uuid", "invoice_id", "amount", "period", "issued_at",
+         "product_charges", "overages", "taxes", "credits_and_adjustments"),
+        map(row, headers),
+    )  # fmt: skip
+    changed = tuple(_SQL.run(connection, "changed").scalars())
+    discovered: int = _SQL.run(connection, "store_headers", scope).scalar_one()
+    return discovered, changed

@@ -1,0 +1,137 @@
+"""The JSON form of an invoice, wanted for what the CSV lacks: which resource a line is about.
+
+Items have no number and no reference to a line of the CSV, and rows may be equal in every field
+(DigitalOcean API reference, Billing). So they are paired by what both forms say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from .invoice_csv import read_columns, to_frame
+
+# Column of a frame of lines -> field of an item.
+_FIELDS = {
+    "product": "product",
+    "group_description": "group_description",
+    "description": "description",
+    "hours": "duration",
+    "started_at": "start_time",
+    "ended_at": "end_time",
+    "amount": "amount",
+    "project_name": "project_name",
+    "category": "category",
+}
+_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+
+_ALWAYS = ("product", "group_description", "description", "amount")
+_PASSES = (
+    (*_ALWAYS, "hours", "started_at", "ended_at", "project_name"),
+    # What hours mean on rows billed by the second is not documented, and projects get renamed.
+    (*_ALWAYS, "started_at", "ended_at"),
+    _ALWAYS,
+)
+"""What must agree for a line and an item to be a pair, in the order of the attempts."""
+
+
+def items_frame(items: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Invoice items as a frame like the one of the CSV, with two more columns.
+
+    Args:
+        items: as the API gives them; missing keys and other types than documented are borne.
+
+    Returns:
+        `COLUMNS` of `invoice_csv`, `line_number` being the item's position from 1, and
+        `resource_uuid`, `resource_id` (text; NA for blank, zero and the zero uuid, Go's ways to say
+        none). An amount, number or time that cannot be read is NA: the CSV is the document, and no
+        item may make an invoice fail.
+    """
+
+    def column(field: str) -> Any:
+        return pa.chunked_array([[_written(item.get(field)) for item in items]], pa.large_string())
+
+    read = read_columns({name: column(field) for name, field in _FIELDS.items()})
+    identities = read_columns({name: column(name) for name in ("resource_uuid", "resource_id")})
+    frame = to_frame(read, len(items))
+    for name, values in identities.items():
+        text = pd.Series(pd.array(values, dtype="str"), index=frame.index)
+        frame[name] = text.where(~text.str.fullmatch(r"[0-]+", na=False))
+    return frame
+
+
+def _written(value: object) -> str | None:
+    """A JSON value as text: numbers in plain digits, and nothing PostgreSQL cannot hold."""
+    if value is None or isinstance(value, bool | dict | list):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    # Lone surrogates can be said in JSON and in no encoding.
+    return str(value).encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def attach_resource_keys(
+    lines: pd.DataFrame, items: pd.DataFrame, *, within: str | None = None
+) -> pd.DataFrame:
+    """Say for each line which resource it is about, where the JSON form says so.
+
+    A line and an item are a pair only if product, group, description and amount are the same, and
+    each belongs to one pair at most. Among rows that agree, pairs are made by rank: both sides are
+    sorted by their content, so the order of items and lines changes nothing but the choice among
+    lines equal in every field.
+
+    Args:
+        lines: as `parse_invoice_csv` gives them, so each with an amount; any index.
+        items: as `items_frame` gives them.
+        within: a column of both that must agree in any case, such as the invoice.
+
+    Returns:
+        `lines` with a column `resource_key` (text): the item's uuid if it looks like one, else its
+        `resource_id`, else its `resource_uuid`; NA without a partner or where the item names none.
+    """
+    left, right = _comparable(lines), _comparable(items)
+    always = [] if within is None else [within]
+    for name in always:
+        left[name], right[name] = lines[name].to_numpy(), items[name].to_numpy()
+    right["resource_key"] = _keys(items).to_numpy()
+    left = left.sort_values([*always, *_PASSES[0], "position"])
+    right = right.sort_values([*always, *_PASSES[0], "resource_key", "position"])
+
+    found = np.full(len(lines), None, dtype=object)
+    for agree in _PASSES:
+        if left.empty or right.empty:
+            break
+        columns = [*always, *agree]
+        one = left.assign(rank=left.groupby(columns, sort=False).cumcount())
+        two = right.assign(rank=right.groupby(columns, sort=False).cumcount())
+        pairs = one[[*columns, "rank", "position"]].merge(
+            two[[*columns, "rank", "position", "resource_key"]],
+            on=[*columns, "rank"],
+            suffixes=("", "_item"),
+        )
+        found[pairs["position"].to_numpy()] = pairs["resource_key"].to_numpy(dtype=object)
+        left = left[~left["position"].isin(pairs["position"])]
+        right = right[~right["position"].isin(pairs["position_item"])]
+    return lines.assign(resource_key=pd.array(found, dtype="str"))
+
+
+def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
+    """What is compared, in one spelling, "" for NA, with the row's `position`."""
+    facts = frame[list(_PASSES[0])].reset_index(drop=True).fillna("")
+    for name in ("amount", "hours"):
+        # 12.30 is 12.3, and 744.0 is 744.
+        facts[name] = facts[name].str.replace(r"(\.[0-9]*?)0+$", r"\1", regex=True).str.rstrip(".")
+    for name in ("started_at", "ended_at"):
+        # The CSV has whole seconds.
+        facts[name] = facts[name].str.slice(0, 19)
+    facts["position"] = np.arange(len(facts))
+    return facts
+
+
+def _keys(items: pd.DataFrame) -> pd.Series[str]:
+    uuid, number = items["resource_uuid"], items["resource_id"]
+    return uuid.where(uuid.str.fullmatch(_UUID, na=False), number.fillna(uuid))

@@ -1,0 +1,245 @@
+"""Product → kind and description → name, from the rules in `products.toml`."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+NameIn = Literal["description", "group", "nothing"]
+_KEYS = {"products", "kind", "name_in", "patterns", "nameless"}
+
+
+class ProductRulesError(ValueError):
+    """A rule is not one; the text says which and why."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Where a description has the name; RE2, with a group `name` and perhaps `region`."""
+
+    pattern: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one or several products are; see the head of `products.toml`."""
+
+    products: tuple[str, ...]
+    kind: str | None
+    """None for what is no resource."""
+    name_in: NameIn = "description"
+    patterns: tuple[Pattern, ...] = ()
+    nameless: tuple[str, ...] = ()
+
+
+Rules = Mapping[str, Rule]
+"""Rule by product, in lower case (`fold_product`)."""
+
+
+@cache
+def product_rules() -> Rules:
+    """The rules that come with the package."""
+    path = Path(__file__).with_suffix(".toml")
+    return load_rules(path.read_text(encoding="utf-8"), path.name)
+
+
+def load_rules(text: str, source: str) -> Rules:
+    """Read and check rules.
+
+    Args:
+        text: TOML, as the head of `products.toml` says.
+        source: what messages call it.
+
+    Raises:
+        ProductRulesError: it is no TOML, a key is unknown or of the wrong type, a pattern is none
+            or has no group `name`, or two rules are about one product.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProductRulesError(f"{source} is not TOML: {error}.") from None
+    entries = document.get("product")
+    if set(document) != {"product"} or not isinstance(entries, list):
+        raise ProductRulesError(f"{source} must consist of [[product]] tables.")
+    rules: dict[str, Rule] = {}
+    for number, entry in enumerate(entries, 1):
+        rule = _rule(entry, f"{source}, [[product]] number {number}")
+        for product in rule.products:
+            if rules.setdefault(fold_product(product), rule) is not rule:
+                raise ProductRulesError(f"{source} has two rules for {product!r}.")
+    return rules
+
+
+def fold_product(product: str) -> str:
+    """A product as rules are looked up by."""
+    return " ".join(product.casefold().split())
+
+
+def _rule(entry: Any, where: str) -> Rule:
+    def refuse(problem: str) -> ProductRulesError:
+        return ProductRulesError(f"{where}: {problem}.")
+
+    def texts(key: str) -> tuple[str, ...]:
+        value = entry.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+            raise refuse(f"{key} must be a list of texts")
+        return tuple(value)
+
+    if not isinstance(entry, dict):
+        raise refuse("it must be a table")
+    unknown = sorted(set(entry) - _KEYS)
+    if unknown:
+        raise refuse(f"unknown key {', '.join(unknown)}; known are {', '.join(sorted(_KEYS))}")
+    products = texts("products")
+    if not products:
+        raise refuse("products must name at least one")
+    kind = entry.get("kind")
+    _check_kind(kind, refuse)
+    name_in = entry.get("name_in", "description")
+    if name_in not in get_args(NameIn):
+        raise refuse(f"name_in is {name_in!r} and must be one of {', '.join(get_args(NameIn))}")
+    listed = entry.get("patterns", [])
+    if not isinstance(listed, list):
+        raise refuse("patterns must be a list")
+    patterns = []
+    for item in listed:
+        given = {"pattern": item} if isinstance(item, str) else item
+        if not isinstance(given, dict) or not set(given) <= {"pattern", "kind"}:
+            raise refuse("a pattern must be a text or a table of pattern and kind")
+        _check_kind(given.get("kind"), refuse)
+        groups = _check_pattern(given.get("pattern"), refuse)
+        if not groups or set(groups) - {"name", "region"} or "name" not in groups:
+            raise refuse(
+                f"pattern {given['pattern']!r} must have a group (?P<name>…), and no other but "
+                "(?P<region>…)"
+            )
+        patterns.append(Pattern(given["pattern"], given.get("kind") or kind or ""))
+    nameless = texts("nameless")
+    for pattern in nameless:
+        _check_pattern(pattern, refuse)
+    if kind is None and (patterns or nameless or "name_in" in entry):
+        raise refuse("what has no kind is no resource and has no name")
+    if name_in == "nothing" and (patterns or nameless):
+        raise refuse("name_in is 'nothing', so there is no use for patterns")
+    return Rule(products, kind, name_in, tuple(patterns), nameless)
+
+
+def _check_kind(kind: object, refuse: Any) -> None:
+    if kind is not None and not (isinstance(kind, str) and re.fullmatch(r"[a-z][a-z0-9_]*", kind)):
+        raise refuse(f"kind is {kind!r} and must be spelled as in cloud_resources.kind")
+
+
+def _check_pattern(pattern: object, refuse: Any) -> list[str]:
+    """Names of the groups."""
+    if not isinstance(pattern, str):
+        raise refuse("a pattern must be a text")
+    try:
+        compiled = re.compile(pattern)
+        pc.match_substring_regex(pa.scalar("", pa.large_string()), pattern)
+    except (re.error, pa.ArrowException) as error:
+        raise refuse(f"{pattern!r} is no RE2 pattern: {error}") from None
+    if compiled.groups != len(compiled.groupindex):
+        raise refuse(f"{pattern!r} has a group without a name; write (?:…)")
+    return list(compiled.groupindex)
+
+
+def classify(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
+    """Say what each line is about.
+
+    Args:
+        lines: with `product`, `group_description`, `description` (text); any index.
+        rules: those of the package if None.
+
+    Returns:
+        `lines` with `kind` (NA for unknown products and for what is no resource), `resource_name`
+        (as the text has it; NA where it has none) and `line_region` (slug, where it has one).
+    """
+    rules = product_rules() if rules is None else rules
+    size = len(lines)
+    kinds, names, regions = (np.full(size, None, dtype=object) for _ in range(3))
+    for rule, rows in _by_rule(lines["product"], rules):
+        if rule is None or rule.kind is None:
+            continue
+        kinds[rows] = rule.kind
+        if rule.name_in == "nothing":
+            continue
+        part = lines.iloc[rows]
+        descriptions = part["description"]
+        if rule.name_in == "group":
+            group = part["group_description"]
+            has_group = group.notna().to_numpy()
+            names[rows[has_group]] = group[has_group].to_numpy(dtype=object)
+            rows, descriptions = rows[~has_group], descriptions[~has_group]
+        # Texts repeat: each is taken apart once.
+        codes, texts = pd.factorize(descriptions)
+        rows, codes = rows[codes >= 0], codes[codes >= 0]
+        if len(rows):
+            kinds[rows], names[rows], regions[rows] = (
+                column[codes] for column in _take_apart(pd.Series(texts), rule)
+            )
+    return lines.assign(
+        kind=pd.array(kinds, dtype="str"),
+        resource_name=pd.array(names, dtype="str"),
+        line_region=pd.array(regions, dtype="str"),
+    )
+
+
+def traits(products: pd.Series[str], rules: Rules | None = None) -> pd.DataFrame:
+    """What matching must know of each line's product beside its kind.
+
+    Returns:
+        Frame of booleans with the index of `products`: `not_a_resource` (by a rule, so never for
+        unknown products), `by_group` (the group names the resource), `of_kind` (a line without a
+        name is about the kind as a whole).
+    """
+    not_a_resource, by_group, of_kind = (np.zeros(len(products), dtype=bool) for _ in range(3))
+    for rule, rows in _by_rule(products, product_rules() if rules is None else rules):
+        if rule is not None:
+            not_a_resource[rows] = rule.kind is None
+            by_group[rows] = rule.name_in == "group"
+            of_kind[rows] = rule.name_in == "nothing" or bool(rule.nameless)
+    return pd.DataFrame(
+        {"not_a_resource": not_a_resource, "by_group": by_group, "of_kind": of_kind},
+        index=products.index,
+    )
+
+
+def _by_rule(products: pd.Series[str], rules: Rules) -> Iterable[tuple[Rule | None, Any]]:
+    """Each rule with the positions of its products' lines; None for products without one."""
+    codes, texts = pd.factorize(products)
+    for code in np.unique(codes):
+        text = str(texts[code]) if code >= 0 else ""
+        yield rules.get(fold_product(text)), np.flatnonzero(codes == code)
+
+
+def _take_apart(texts: pd.Series[str], rule: Rule) -> tuple[Any, Any, Any]:
+    """Kind, name and region of each text, as arrays of objects, None for none."""
+    values = pa.array(texts, type=pa.large_string())
+    kinds = np.full(len(texts), rule.kind, dtype=object)
+    names = texts.to_numpy(dtype=object).copy()
+    regions = np.full(len(texts), None, dtype=object)
+    pending = np.ones(len(texts), dtype=bool)
+    for nameless in rule.nameless:
+        hit = pc.match_substring_regex(values, nameless).to_numpy(zero_copy_only=False) & pending
+        names[hit] = None
+        pending &= ~hit
+    for pattern in rule.patterns:
+        found = pc.extract_regex(values, pattern.pattern)
+        hit = pc.is_valid(found).to_numpy(zero_copy_only=False) & pending
+        kinds[hit] = pattern.kind
+        names[hit] = pc.struct_field(found, "name").to_numpy(zero_copy_only=False)[hit]
+        if "(?P<region>" in pattern.pattern:
+            regions[hit] = pc.struct_field(found, "region").to_numpy(zero_copy_only=False)[hit]
+        pending &= ~hit
+    return kinds, names, regions

@@ -1,0 +1,268 @@
+"""Snapshots of droplets and of volumes (one endpoint), and images of the account's own.
+
+A droplet snapshot is also an image with the same integer id; it outlives its droplet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from . import catalog
+from .api import Call, json_response, not_found, page_of, unprocessable
+from .droplets import is_gpu, is_worker
+from .lives import Facts, Life, Price, iso
+from .registry import Kind, Select, register
+
+if TYPE_CHECKING:
+    from .account import SimulatedAccount, View
+
+TWINS = "nightly-export"
+"""Two snapshots of one droplet with this name and one size: equal rows on each invoice."""
+
+_PER_GIGABYTE = Decimal("0.06")
+_PER_GIGABYTE_BEFORE = Decimal("0.05")
+_GOLDEN_BORN = datetime(2021, 3, 4, 9, 10, 11, tzinfo=UTC)
+_RESOURCE_TYPES = {"droplet_snapshot": "droplet", "volume_snapshot": "volume"}
+
+
+def _facts(rng: Random, resource_type: str, source: Life | None, at: datetime) -> Facts:
+    facts: Facts = (source.facts_at(at) if source is not None else None) or {"name": "gone"}
+    region = facts.get("region", "nyc3")
+    if "size_slug" in facts:
+        disk = catalog.SIZES[facts["size_slug"]].disk
+    else:
+        disk = int(facts.get("size_gigabytes", 25))
+    return {
+        "name": f"{facts['name']}-{int(at.timestamp() * 1000)}",
+        "regions": [region if isinstance(region, str) else "nyc3"],
+        "resource_id": str(source.id) if source is not None else "99999999",
+        "resource_type": resource_type,
+        "min_disk_size": disk,
+        "size_gigabytes": round(disk * (0.05 + 0.3 * rng.random()), 2),
+        "tags": rng.sample(["web", "env:prod", "backup"], rng.randrange(3)),
+    }
+
+
+def _template(resource_type: str, account: SimulatedAccount, rng: Random) -> Facts:
+    sources = account.alive(resource_type)
+    return _facts(rng, resource_type, rng.choice(sources) if sources else None, account.now)
+
+
+def _new_number(account: SimulatedAccount, rng: Random) -> int:
+    return account.new_int(rng, 60_000_000, 97_999_999)
+
+
+def _new_id(account: SimulatedAccount, rng: Random) -> str:
+    return str(_new_number(account, rng))
+
+
+def _render(view: View, life: Life, facts: Facts) -> dict[str, Any]:
+    return {
+        "id": life.id,
+        "created_at": iso(life.created_at),
+        "regions": view.order(facts["regions"]),
+        "tags": view.order(facts["tags"]),
+    }
+
+
+def _select(kind: str, params: Mapping[str, str]) -> Select | None:
+    wanted = params.get("resource_type")
+    if wanted is None:
+        return None
+    if wanted not in _RESOURCE_TYPES.values():
+        raise ValueError("resource_type must be droplet or volume")
+    return None if wanted == _RESOURCE_TYPES[kind] else lambda _facts: False
+
+
+def _price(facts: Facts, at: datetime) -> Price:
+    each = _PER_GIGABYTE_BEFORE if at < catalog.PRICE_RISE else _PER_GIGABYTE
+    return catalog.monthly_price(each * Decimal(str(facts["size_gigabytes"])))
+
+
+def _size(facts: Facts) -> str:
+    return f"{facts['size_gigabytes']:.2f}gb"
+
+
+# ---- history
+
+
+def _can_be_copied(life: Life) -> bool:
+    return life.kind == "volume" or not (is_worker(life) or is_gpu(life.facts))
+
+
+def _populate(kind: str, account: SimulatedAccount, rng: Random) -> None:
+    source_kind = _RESOURCE_TYPES[kind]
+    new_id = _new_id if source_kind == "droplet" else type(account).new_uuid
+    sources = [life for life in account.lives[source_kind].values() if _can_be_copied(life)]
+    for index, source in enumerate(sources):
+        end = source.deleted_at or account.now
+        for number in range(max(index == 0, min(4, int(rng.expovariate(1.1))))):
+            at = source.created_at + (end - source.created_at) * rng.random()
+            at = at.replace(microsecond=0)
+            at = max(at, source.created_at)
+            facts = _facts(rng, source_kind, source, at)
+            life = account.add_life(kind, new_id(account, rng), facts, at)
+            kept = timedelta(days=rng.expovariate(1 / 250), minutes=5)
+            if (index or number) and at + kept < account.now:
+                account.bury(life, (at + kept).replace(microsecond=0))
+    if kind == "droplet_snapshot" and sources:
+        oldest = min(sources, key=lambda life: (life.created_at, str(life.id)))
+        born = oldest.created_at + (account.now - oldest.created_at) * 0.5
+        facts = {**_facts(rng, source_kind, oldest, oldest.created_at), "name": TWINS}
+        for minutes in (0, 1):
+            at = min(born.replace(microsecond=0) + timedelta(minutes=minutes), account.now)
+            account.add_life(kind, new_id(account, rng), facts, at)
+
+
+def _live(kind: str, account: SimulatedAccount, rng: Random, hour: datetime) -> None:
+    source_kind = _RESOURCE_TYPES[kind]
+    new_id = _new_id if source_kind == "droplet" else type(account).new_uuid
+    for _ in range(account.count(rng, account.droplets / 100)):
+        if source := account.pick(rng, source_kind, _can_be_copied):
+            at = account.moment(rng, hour, source)
+            facts = _facts(rng, source_kind, source, at)
+            account.add_life(kind, new_id(account, rng), facts, at)
+    for _ in range(account.count(rng, account.droplets / 100)):
+        if life := account.pick(rng, kind, lambda life: life.facts["name"] != TWINS):
+            account.end_life(life, account.moment(rng, hour, life))
+
+
+for _kind in _RESOURCE_TYPES:
+    register(
+        Kind(
+            name=_kind,
+            path="/v2/snapshots",
+            envelope="snapshots",
+            singular="snapshot",
+            scope="snapshot:read",
+            links="empty",
+            params=frozenset({"resource_type"}),
+            template=partial(_template, _RESOURCE_TYPES[_kind]),
+            new_id=_new_id
+            if _kind == "droplet_snapshot"
+            else lambda account, rng: account.new_uuid(rng),
+            render=_render,
+            consumed=frozenset({"regions", "tags"}),
+            select=partial(_select, _kind),
+            blanks={"tags": ("tag:read", [])},
+            populate=partial(_populate, _kind),
+            live=partial(_live, _kind),
+            price=_price,
+            price_changes=(catalog.PRICE_RISE,),
+            size=_size,
+        )
+    )
+
+
+# ---- images
+
+
+def _image_template(_account: SimulatedAccount, rng: Random) -> Facts:
+    return {
+        "name": f"custom-{rng.randrange(10_000):04d}",
+        "distribution": "Arch Linux",
+        "slug": None,
+        "public": False,
+        "regions": [rng.choice(list(catalog.REGIONS))],
+        "type": "custom",
+        "min_disk_size": 20,
+        "size_gigabytes": round(1 + 8 * rng.random(), 2),
+        "description": "",
+        "tags": [],
+        "status": "available",
+        "error_message": "",
+    }
+
+
+def _image_populate(account: SimulatedAccount, rng: Random) -> None:
+    if not account.droplets:
+        return
+    golden = catalog.IMAGES["golden-image"]
+    born = min(max(account.history_start, _GOLDEN_BORN), account.now)
+    facts = {
+        **_image_template(account, rng),
+        "name": golden.name,
+        "distribution": golden.distribution,
+        "regions": ["fra1"],
+        "size_gigabytes": golden.size_gigabytes,
+    }
+    account.add_life("image", golden.id, facts, born)
+
+
+def _image_of_snapshot(view: View, life: Life, facts: Facts) -> dict[str, Any]:
+    """How a droplet snapshot looks among the images."""
+    return {
+        "id": int(life.id),
+        "name": facts["name"],
+        "distribution": "Ubuntu",
+        "slug": None,
+        "public": False,
+        "regions": view.order(facts["regions"]),
+        "created_at": iso(life.created_at),
+        "type": "snapshot",
+        "min_disk_size": facts["min_disk_size"],
+        "size_gigabytes": facts["size_gigabytes"],
+        "description": "",
+        "tags": view.order(facts["tags"]) if view.can("tag:read") else [],
+        "status": "available",
+        "error_message": "",
+    }
+
+
+def _image_row(call: Call, row: Life | str) -> Any:
+    if isinstance(row, str):
+        return call.view.image(row)
+    if row.kind == "droplet_snapshot":
+        return _image_of_snapshot(call.view, row, row.facts)
+    return call.account.render(row, call.view)
+
+
+def _images(call: Call) -> Response:
+    private = call.params.get("private", "false")
+    if private not in ("true", "false"):
+        raise unprocessable("private must be true or false")
+    account = call.account
+    rows: list[Life | str] = [*account.listing("image"), *account.listing("droplet_snapshot")]
+    if private == "false":
+        rows += [key for key, image in catalog.IMAGES.items() if image.public]
+    return page_of(call, "images", rows, lambda row: _image_row(call, row))
+
+
+def _one_image(call: Call, text: str) -> Response:
+    lives = call.account.lives
+    life = lives["droplet_snapshot"].get(text)
+    if life is None and text.isascii() and text.isdecimal():
+        life = lives["image"].get(int(text))
+    if life is None or not life.alive(call.account.now):
+        raise not_found()
+    return json_response({"image": _image_row(call, life)})
+
+
+IMAGE = register(
+    Kind(
+        name="image",
+        path="/v2/images",
+        envelope="images",
+        singular="image",
+        scope="image:read",
+        params=frozenset({"private"}),
+        template=_image_template,
+        new_id=_new_number,
+        render=_render,
+        consumed=frozenset({"regions", "tags"}),
+        blanks={"tags": ("tag:read", [])},
+        list=_images,
+        single=_one_image,
+        populate=_image_populate,
+        price=_price,
+        price_changes=(catalog.PRICE_RISE,),
+        size=_size,
+    )
+)
