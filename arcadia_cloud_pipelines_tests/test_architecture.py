@@ -1,0 +1,107 @@
+"""Who may import whom, and what importing must not do."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import arcadia_cloud_pipelines
+
+PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent
+DAGSTER_MODULES = {
+    "assets", "checks", "sensors", "jobs", "definitions", "dagster_support", "dagster_storage",
+}  # fmt: skip
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package; migrations are scripts of Alembic's."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        if "migrations" not in parts and parts[-1] != "__main__":
+            found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def fresh_python(program: str, *arguments: str) -> str:
+    """Run a program in an interpreter of its own, without any of our variables."""
+    environ = {
+        k: v for k, v in os.environ.items() if not k.startswith(("ARCADIA", "DO_", "DAGSTER"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, *arguments], env=environ, text=True,
+        capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_dagster_is_imported_by_few_modules() -> None:
+    plain = [
+        name
+        for name in modules()
+        if name.rpartition(".")[2] not in DAGSTER_MODULES
+        and not name.startswith(
+            ("arcadia_cloud_pipelines.operations", "arcadia_cloud_pipelines.cli")
+        )
+    ]
+    assert len(plain) > 30
+    program = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    assert "dagster" not in sys.modules, f"{name} imports dagster"
+"""
+    fresh_python(program, *sorted(plain))
+
+
+def imported(path: Path, name: str) -> set[str]:
+    """The absolute names that a module imports, wherever in it."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def test_the_product_does_not_know_the_simulator_nor_it_the_product() -> None:
+    simulator = "arcadia_cloud_pipelines.simulator"
+    for name, path in modules().items():
+        ours = {i for i in imported(path, name) if i.startswith("arcadia_cloud_pipelines.")}
+        if name.startswith(simulator):
+            assert all(i.startswith(simulator) for i in ours), name
+        elif not name.startswith(
+            ("arcadia_cloud_pipelines.cli", "arcadia_cloud_pipelines.operations")
+        ):
+            assert not any(i.startswith(simulator) for i in ours), name
+
+
+def test_importing_the_definitions_reads_no_settings_and_opens_nothing() -> None:
+    program = """
+import socket, subprocess, sys
+import sqlalchemy, dagster, dagster_postgres, pandas, requests  # what these do is theirs
+
+def audit(event, arguments):
+    if event in ("socket.connect", "subprocess.Popen", "os.fork", "os.posix_spawn"):
+        raise RuntimeError(f"{event} while importing")
+
+sys.addaudithook(audit)
+from arcadia_cloud_pipelines import settings
+
+def refuse(*_):
+    raise RuntimeError("settings were read while importing")
+
+settings.load_settings = refuse
+from arcadia_cloud_pipelines.definitions import defs
+defs.resolve_asset_graph()
+print("quiet")
+"""
+    assert fresh_python(program).endswith("quiet\n")

@@ -1,0 +1,126 @@
+"""What Dagster knows of this deployment, listed by hand: a change here is a change for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from arcadia_cloud_pipelines import dagster_support
+from arcadia_cloud_pipelines.definitions import defs
+from arcadia_cloud_pipelines.inventory.tables import cloud_projects, cloud_resources
+
+INVENTORY = {
+    # asset: kind, pool
+    "projects": (None, "cloud_sync_fast"),
+    "droplets": ("droplet", "cloud_sync_fast"),
+    "volumes": ("volume", "cloud_sync_fast"),
+    "databases": ("database", "cloud_sync_full"),
+    "kubernetes_clusters": ("kubernetes_cluster", "cloud_sync_full"),
+    "load_balancers": ("load_balancer", "cloud_sync_full"),
+    "reserved_ips": ("reserved_ip", "cloud_sync_fast"),
+    "domains": ("domain", "cloud_sync_full"),
+}
+CHECKS = ("complete", "fresh", "plausible")
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """A schedule cannot be evaluated with an ephemeral one."""
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
+        yield made
+
+
+def test_the_group_inventory_is_these_assets() -> None:
+    graph = defs.resolve_asset_graph()
+    group = {
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if graph.get(key).group_name == "inventory"
+    }
+    assert group == INVENTORY.keys()
+
+
+@pytest.mark.parametrize("asset", INVENTORY)
+def test_each_asset_has_its_kind_pool_owner_and_columns(asset: str) -> None:
+    kind, pool = INVENTORY[asset]
+    graph = defs.resolve_asset_graph()
+    spec = graph.get(dg.AssetKey(asset))
+    assert spec.tags.get("kind") == kind
+    assert spec.pools == {pool}
+    assert list(spec.owners) == ["team:platform"]
+    assert {"digitalocean", "postgres"} <= spec.kinds
+    assert spec.description
+    assert spec.freshness_policy is not None
+    table = cloud_projects if asset == "projects" else cloud_resources
+    assert spec.metadata["dagster/table_name"] == f"public.{table.name}"
+    columns = spec.metadata["dagster/column_schema"].columns
+    assert [column.name for column in columns] == [column.name for column in table.columns]
+    assert all(column.description for column in columns)
+    checks = {k.name for k in graph.asset_check_keys if k.asset_key == dg.AssetKey(asset)}
+    assert checks == set(CHECKS)
+
+
+def test_the_schedule_of_the_inventory() -> None:
+    schedule = defs.resolve_schedule_def("inventory_schedule")
+    assert schedule.cron_schedule == "15 * * * *"
+    assert schedule.execution_timezone == "UTC"
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    job = defs.resolve_job_def(schedule.job_name)
+    keys = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert keys == INVENTORY.keys()
+
+
+@pytest.mark.parametrize(
+    ("status", "runs"),
+    [
+        (None, True),
+        (dg.DagsterRunStatus.SUCCESS, True),
+        (dg.DagsterRunStatus.FAILURE, True),
+        (dg.DagsterRunStatus.CANCELED, True),
+        (dg.DagsterRunStatus.NOT_STARTED, False),
+        (dg.DagsterRunStatus.STARTING, False),
+        (dg.DagsterRunStatus.STARTED, False),
+        (dg.DagsterRunStatus.CANCELING, False),
+    ],
+)
+def test_a_tick_is_skipped_while_a_run_is_under_way(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus | None, runs: bool
+) -> None:
+    schedule = defs.resolve_schedule_def("inventory_schedule")
+    instance.wipe()
+    if status is not None:
+        instance.add_run(dg.DagsterRun(job_name=schedule.job_name, run_id="r-1", status=status))
+    tick = schedule.evaluate_tick(
+        dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=datetime(2026, 11, 20, 12, 15, tzinfo=UTC),
+        )
+    )
+    assert len(tick.run_requests or []) == int(runs)
+    assert (tick.skip_message is None) is runs
+    if not runs:
+        assert "r-1" in str(tick.skip_message)
+
+
+def test_a_run_that_waits_for_its_turn_is_under_way() -> None:
+    """Such a run cannot be made without a daemon: ask the list itself."""
+    assert dg.DagsterRunStatus.QUEUED in dagster_support.IN_FLIGHT
+
+
+def test_every_schedule_and_sensor_runs_by_default_in_utc() -> None:
+    for schedule in defs.schedules or []:
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING, schedule.name
+        assert schedule.execution_timezone == "UTC", schedule.name
+    for sensor in defs.sensors or []:
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING, sensor.name
+
+
+def test_runs_are_one_process() -> None:
+    assert defs.executor is dg.in_process_executor
+
+
+def test_definitions_load_as_dagster_loads_them() -> None:
+    dg.Definitions.validate_loadable(defs)

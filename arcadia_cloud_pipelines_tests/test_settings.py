@@ -1,0 +1,98 @@
+"""What the environment may say, and what never shows."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from arcadia_cloud_pipelines.settings import Purpose, Secret, SettingsError, load_settings
+
+TOKEN = "dop_v1_0f3c9a7e51b2d84466"
+
+
+def test_an_empty_environment_has_defaults() -> None:
+    settings = load_settings({})
+    assert settings.api_url == "https://api.digitalocean.com"
+    assert settings.project_name == "skyai-internal"
+    assert (settings.database_url, settings.dagster_database_url) == (None, None)
+    assert settings.home.name == ".arcadia"
+    assert settings.tokens == {}
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_each_purpose_has_its_own_token_or_the_general_one(purpose: Purpose) -> None:
+    general = load_settings({"DO_API_TOKEN": TOKEN})
+    assert general.token(purpose).reveal() == TOKEN
+    narrow = load_settings({"DO_API_TOKEN": TOKEN, f"DO_API_TOKEN_{purpose.name}": "narrow"})
+    assert narrow.token(purpose).reveal() == "narrow"
+    assert {t.reveal() for p, t in narrow.tokens.items() if p is not purpose} == {TOKEN}
+    with pytest.raises(SettingsError, match=f"DO_API_TOKEN_{purpose.name}.*make up"):
+        load_settings({}).token(purpose)
+
+
+def test_tokens_from_files(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    settings = load_settings({"DO_API_TOKEN_METERING_FILE": str(file)})
+    assert settings.token(Purpose.METERING).reveal() == TOKEN
+    assert settings.tokens.keys() == {Purpose.METERING}
+    both = load_settings({"DO_API_TOKEN": "direct", "DO_API_TOKEN_FILE": str(file)})
+    assert both.token(Purpose.METERING).reveal() == "direct"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "No such file"), (b"  \n", "is empty"), (b"\xff\xfe", "not UTF-8")],
+)
+def test_files_that_cannot_be_used(tmp_path: Path, content: bytes | None, words: str) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError, match=rf"DO_API_TOKEN_FILE: .*token.*{words}"):
+        load_settings({"DO_API_TOKEN_FILE": str(file)})
+
+
+@pytest.mark.parametrize("token", ["two words", "line\nbreak", "tökèn", "a\u00a0b"])
+def test_tokens_that_could_not_be_sent_are_refused_unseen(token: str) -> None:
+    with pytest.raises(SettingsError, match="DO_API_TOKEN holds white space") as caught:
+        load_settings({"DO_API_TOKEN": token})
+    assert token not in str(caught.value)
+
+
+def test_blanks_around_are_nobodys_intention() -> None:
+    settings = load_settings({"DO_API_TOKEN": f" {TOKEN}\n", "DO_API_URL": " http://x/ "})
+    assert settings.token(Purpose.METERING).reveal() == TOKEN
+    assert settings.api_url == "http://x"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("api.digitalocean.com", "https://"), ("https://x/v2", "without /v2"),
+     ("https://x/v2/", "without /v2"), (TOKEN, "https://")],
+)  # fmt: skip
+def test_api_urls_that_cannot_be_used(url: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=f"DO_API_URL.*{words}") as caught:
+        load_settings({"DO_API_URL": url})
+    assert TOKEN not in str(caught.value)
+
+
+def test_secrets_show_nowhere() -> None:
+    settings = load_settings(
+        {"DO_API_TOKEN": TOKEN, "ARCADIA_DATABASE_URL": "postgresql://u:sesame@h/d",
+         "DAGSTER_POSTGRES_URL": "postgresql://u:sesame@h/d"}
+    )  # fmt: skip
+    shown = f"{settings} {settings!r} {settings.tokens} {Secret(TOKEN)}"
+    assert TOKEN not in shown
+    assert "sesame" not in shown
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(settings.token(Purpose.METERING))
+
+
+def test_the_process_environment_is_read_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DO_PROJECT_NAME", "ours")
+    monkeypatch.setenv("ARCADIA_HOME", "/tmp/arcadia-home")
+    settings = load_settings()
+    assert settings.project_name == "ours"
+    assert settings.home == Path("/tmp/arcadia-home").resolve()

@@ -1,0 +1,144 @@
+"""Migrations: once, together, without superuser rights, and never backwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from arcadia_cloud_pipelines.inventory.freshness import newest_complete_syncs
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseNotMigrated
+from arcadia_cloud_pipelines.warehouse.migrate import head_revision, migrate
+
+ROLE = "somebody_ordinary"
+
+
+@pytest.fixture
+def bare(empty_database: sa.URL) -> Iterator[Warehouse]:
+    made = Warehouse(empty_database, embedded=False)
+    yield made
+    made.engine.dispose()
+
+
+def run(warehouse: Warehouse, statement: str) -> None:
+    with warehouse.transaction() as connection:
+        connection.execute(sa.text(statement))
+
+
+def test_the_first_time_makes_it_and_the_second_does_nothing(bare: Warehouse) -> None:
+    assert migrate(bare) == (None, head_revision())
+    run(bare, "INSERT INTO cloud_sync_runs (kind, started_at, ended_at, complete) "
+              "VALUES ('droplet', now(), now(), true)")  # fmt: skip
+    assert migrate(bare) == (head_revision(), head_revision())
+    bare.check_migrated()
+    assert newest_complete_syncs(bare).keys() == {"droplet"}
+
+
+PROCESS = """
+import sys
+import sqlalchemy as sa
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.migrate import migrate
+print("ready", flush=True)
+sys.stdin.readline()
+print(migrate(Warehouse(sa.make_url(sys.argv[1]), embedded=False)))
+"""
+
+
+def test_two_processes_at_once_take_turns(bare: Warehouse) -> None:
+    url = bare.engine.url.render_as_string(hide_password=False)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = sorted(process.communicate(timeout=60)[0].strip() for process in processes)
+    head = head_revision()
+    assert said == [str((head, head)), str((None, head))]
+
+
+def test_an_unmigrated_database_is_told_the_command(bare: Warehouse) -> None:
+    with pytest.raises(WarehouseNotMigrated, match=r"has schema none.*run `arcadia migrate`"):
+        newest_complete_syncs(bare)
+
+
+def test_a_newer_schema_asks_for_the_newer_release(warehouse: Warehouse) -> None:
+    run(warehouse, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(WarehouseNotMigrated, match=r"9999.*newer.*Install that release"):
+        migrate(warehouse)
+    with pytest.raises(WarehouseNotMigrated, match=r"9999"):
+        warehouse.check_migrated()
+
+
+def test_a_migration_that_fails_leaves_nothing(bare: Warehouse) -> None:
+    run(bare, "CREATE TABLE cloud_sync_runs (mine int)")
+    with pytest.raises(sa.exc.ProgrammingError, match=r"already exists"):
+        migrate(bare)
+    with bare.transaction() as connection:
+        assert sa.inspect(connection).get_table_names() == ["cloud_sync_runs"]
+    run(bare, "DROP TABLE cloud_sync_runs")
+    migrate(bare)
+
+
+@pytest.fixture
+def ordinary(bare: Warehouse) -> Iterator[Warehouse]:
+    """The empty database, given to a role that may create nothing but what is in it."""
+    run(
+        bare,
+        f"DO $$ BEGIN CREATE ROLE {ROLE} LOGIN; "
+        "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+    )
+    run(bare, f'ALTER DATABASE "{bare.engine.url.database}" OWNER TO {ROLE}')
+    made = Warehouse(bare.engine.url.set(username=ROLE), embedded=False)
+    yield made
+    made.engine.dispose()
+
+
+def test_roles_that_exist_are_used_by_an_owner_who_may_create_none(ordinary: Warehouse) -> None:
+    assert migrate(ordinary) == (None, head_revision())
+    with ordinary.transaction() as connection:
+        found = connection.execute(
+            sa.text(
+                "SELECT current_user, "
+                "has_table_privilege('arcadia_reader', 'cloud_resources', 'SELECT')"
+            )
+        ).one()
+    assert tuple(found) == (ROLE, True)
+
+
+def test_roles_that_are_missing_are_asked_for(
+    ordinary: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = Path.read_text
+
+    def renamed(path: Path, *arguments: Any, **options: Any) -> str:
+        """The scripts, about roles that this server does not have: other tests need the others."""
+        script = text(path, *arguments, **options)
+        return script.replace("arcadia_reader", "arcadia_none").replace(
+            "arcadia_tenant", "arcadia_nobody"
+        )
+
+    notices: list[str] = []
+
+    @sa.event.listens_for(ordinary.engine, "after_cursor_execute")
+    def collect(_connection: Any, cursor: Any, *_: object) -> None:
+        notices.extend(cursor.connection.notices)
+
+    monkeypatch.setattr(Path, "read_text", renamed)
+    assert migrate(ordinary) == (None, head_revision())
+    assert "ask an administrator for CREATE ROLE arcadia_none NOLOGIN" in "".join(notices)
+    assert "arcadia_nobody" in "".join(notices)
