@@ -187,7 +187,7 @@ class Budget:
     def note(self, status: int, headers: Mapping[str, str]) -> None:
         """Learn from an answer.
 
-        A `ratelimit-limit` above 5,000 says that DigitalOcean raised the account's hourly limit; the
+        A `ratelimit-limit` above 5,000 says that the account was granted more an hour; the
         minute's is 5 % of it. A lower one is not believed: near the minute's limit the headers
         have been seen to speak of the minute.
 
@@ -218,7 +218,6 @@ class Budget:
         with self._lock:
             until = self._clock.monotonic() + seconds
             self._blocked_until = max(self._blocked_until, until)
-
 
     def _raise(self, factor: float) -> None:
         """Let the limits that hold everywhere grow by `factor` over DigitalOcean's usual ones."""
