@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import dagster as dg
 
+from .billing import definitions as billing
+from .drift import definitions as drift
 from .inventory import definitions as inventory
+from .operations import definitions as operations
 
 # One process a run: a process for each step would cost more than the work.
 defs = dg.Definitions.merge(
     inventory.defs,
+    billing.defs,
+    drift.defs,
+    operations.defs,
     dg.Definitions(executor=dg.in_process_executor),
 )

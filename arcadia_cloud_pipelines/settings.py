@@ -14,6 +14,9 @@ from pathlib import Path
 
 API_URL = "https://api.digitalocean.com"
 PROJECT_NAME = "skyai-internal"
+JWT_ISSUER = "arcadia"
+API_HOST = "127.0.0.1"
+API_PORT = 4005
 
 
 class SettingsError(Exception):
@@ -61,6 +64,11 @@ class Settings:
     project_name: str
     database_url: Secret | None
     dagster_database_url: Secret | None
+    jwt_secrets: tuple[Secret, ...] = ()
+    """What tokens for the HTTP API may be signed with: the secret of now, and the one before."""
+    jwt_issuer: str = JWT_ISSUER
+    api_host: str = API_HOST
+    api_port: int = API_PORT
 
     def token(self, purpose: Purpose) -> Secret:
         """The token for one purpose.
@@ -124,6 +132,12 @@ def _check_api_url(url: str) -> str:
     return url
 
 
+def _check_port(name: str, text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65_536:
+        return int(text)
+    raise SettingsError(f"{name} must be a port, 1 to 65535")
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment.
 
@@ -144,6 +158,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         elif general is not None:
             tokens[purpose] = _check_token("DO_API_TOKEN", general)
     home = env.get("ARCADIA_HOME", "").strip()
+    jwt_secrets = (_read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
         home=Path(home).expanduser().resolve() if home else checkout() / ".arcadia",
         api_url=_check_api_url(env.get("DO_API_URL", "").strip() or API_URL),
@@ -151,4 +166,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         project_name=env.get("DO_PROJECT_NAME", "").strip() or PROJECT_NAME,
         database_url=_read_secret(env, "ARCADIA_DATABASE_URL"),
         dagster_database_url=_read_secret(env, "DAGSTER_POSTGRES_URL"),
+        jwt_secrets=tuple(secret for secret in jwt_secrets if secret is not None),
+        jwt_issuer=env.get("ARCADIA_JWT_ISSUER", "").strip() or JWT_ISSUER,
+        api_host=env.get("ARCADIA_API_HOST", "").strip() or API_HOST,
+        api_port=_check_port(
+            "ARCADIA_API_PORT", env.get("ARCADIA_API_PORT", "").strip() or str(API_PORT)
+        ),
     )

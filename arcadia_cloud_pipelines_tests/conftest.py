@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +37,21 @@ TEMPLATE = "arcadia_template"
 _numbers = itertools.count()
 
 
+HOME = "PYTEST_POSTGRES_HOME"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder of the server that all workers of a run share; it goes with the run.
+
+    Not under pytest's own: another run of root's would take its permissions away from the user
+    that PostgreSQL runs as.
+    """
+    if not hasattr(config, "workerinput"):
+        os.environ[HOME] = tempfile.mkdtemp(prefix="arcadia-tests-")
+        # Registered before the server's own handler, so it runs after the server has stopped.
+        atexit.register(shutil.rmtree, os.environ[HOME], ignore_errors=True)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the machine reaches a test."""
@@ -43,11 +61,9 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> EmbeddedPostgres:
+def postgres() -> EmbeddedPostgres:
     """The server that all tests of a run share, with a migrated template database."""
-    base = tmp_path_factory.getbasetemp()
-    home: Path = (base if worker_id == "master" else base.parent) / "home"
-    home.mkdir(exist_ok=True)
+    home = Path(os.environ[HOME])
     with fasteners.InterProcessLock(str(home / "template.lock")):
         server = EmbeddedPostgres(home)
         with _admin(server) as cursor:

@@ -22,6 +22,17 @@ INVENTORY = {
     "load_balancers": ("load_balancer", "cloud_sync_full"),
     "reserved_ips": ("reserved_ip", "cloud_sync_fast"),
     "domains": ("domain", "cloud_sync_full"),
+    "droplet_snapshots": ("droplet_snapshot", "cloud_sync_full"),
+    "volume_snapshots": ("volume_snapshot", "cloud_sync_full"),
+    "registries": ("registry", "cloud_sync_full"),
+}
+BILLING = {"balance_snapshots", "invoices", "invoice_files", "cost_lines", "open_month_lines"}
+SCHEDULES = {
+    # schedule: cron, assets
+    "balance_schedule": ("7 * * * *", {"balance_snapshots"}),
+    "inventory_schedule": ("15 * * * *", INVENTORY.keys()),
+    "billing_history_schedule": ("23 2 * * *", {"invoices"}),
+    "open_month_schedule": ("43 2 * * *", {"open_month_lines"}),
 }
 CHECKS = ("complete", "fresh", "plausible")
 
@@ -124,3 +135,33 @@ def test_runs_are_one_process() -> None:
 
 def test_definitions_load_as_dagster_loads_them() -> None:
     dg.Definitions.validate_loadable(defs)
+
+
+def test_the_group_billing_is_these_assets() -> None:
+    graph = defs.resolve_asset_graph()
+    group = {
+        key.to_user_string()
+        for key in graph.get_all_asset_keys()
+        if graph.get(key).group_name == "billing"
+    }
+    assert group == BILLING
+    for asset in BILLING - {"invoice_files"}:
+        assert graph.get(dg.AssetKey(asset)).pools == {"cloud_billing"}
+    assert not graph.get(dg.AssetKey("cost_lines")).is_partitioned
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_each_schedule_runs_by_default_at_its_minute(name: str) -> None:
+    cron, assets = SCHEDULES[name]
+    schedule = defs.resolve_schedule_def(name)
+    assert (schedule.cron_schedule, schedule.execution_timezone) == (cron, "UTC")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    job = defs.resolve_job_def(schedule.job_name)
+    selected = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
+    assert selected == set(assets)
+
+
+def test_the_sensor_runs_by_default() -> None:
+    sensor = defs.resolve_sensor_def("invoice_ingest_sensor")
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    assert sensor.job_name == "invoice_ingest"

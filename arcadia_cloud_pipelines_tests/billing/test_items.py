@@ -223,3 +223,23 @@ def test_many_equal_lines() -> None:
         lines, items_frame([item(resource_id=n + 1) for n in range(3000)])
     )
     assert set(attached["resource_key"]) == set(map(str, np.arange(3000) + 1))
+
+
+def test_equal_rows_of_two_invoices_are_never_paired_across() -> None:
+    row = {"product": "Droplets", "description": "web (s-1vcpu-1gb)", "amount": "6.00"}
+    csv = b"product,description,USD\nDroplets,web (s-1vcpu-1gb),$6.00\n"
+    lines = pd.concat(
+        [parse_invoice_csv(csv, invoice="x").assign(invoice=n) for n in (0, 1)], ignore_index=True
+    )
+    items = pd.concat(
+        [
+            items_frame([{**row, "resource_id": key}]).assign(invoice=n)
+            for n, key in ((1, "11"), (0, "10"))
+        ],
+        ignore_index=True,
+    )
+    keyed = attach_resource_keys(lines, items, within="invoice")
+    assert list(keyed["resource_key"]) == ["10", "11"]
+    assert (
+        attach_resource_keys(lines, items[:1], within="invoice")["resource_key"].isna().sum() == 1
+    )

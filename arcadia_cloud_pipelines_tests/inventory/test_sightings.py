@@ -27,7 +27,8 @@ def example(name: str, index: int = 0) -> tuple[Kind, Json]:
     answer = json.loads((EXAMPLES / f"{name}.json").read_text())
     (envelope,) = set(answer) - {"links", "meta"}
     held = answer[envelope]
-    kind = next(
+    by_asset = {k.asset: k for k in KINDS} | {"snapshots": KIND_BY_NAME["droplet_snapshot"]}
+    kind = by_asset.get(name) or next(
         k for k in KINDS if any(e.envelope in (envelope, f"{envelope}s") for e in k.endpoints)
     )
     return kind, held[index] if isinstance(held, list) else held
@@ -121,6 +122,19 @@ def utc(*parts: int) -> datetime:
             ("example.com", "example.com", None, None, None, (), None),
             {"ttl": 1800},
             {"zone_file", "name"},
+        ),
+        (
+            "snapshots",
+            ("6372321", "web-01-1595954862243", None, None, None, ("env:prod", "web"),
+             utc(2020, 7, 28, 16, 47, 44)),
+            {"regions": ["nyc3", "sfo3"], "resource_id": "200776916", "size_gigabytes": 2.34},
+            {"id", "tags"},
+        ),
+        (
+            "registries",
+            ("example", "example", "fra1", None, None, (), utc(2020, 3, 21, 16, 2, 37)),
+            {},
+            {"storage_usage_bytes", "storage_usage_bytes_updated_at"},
         ),
     ],
 )  # fmt: skip

@@ -1,0 +1,47 @@
+# Everything starts here. Nothing but make and a Python from 3.11 on has to be installed.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint format demo up clean
+
+# The stamp lies in the environment: with it goes the memory that it was made.
+SETUP := .venv/.setup
+
+help: ## Show this
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | \
+	  while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+setup: $(SETUP) ## Make .venv at the locked versions
+
+$(SETUP): uv.lock pyproject.toml tools/bootstrap.py
+	@for python in python3.13 python3.12 python3.11 python3.14 python3; do \
+	  if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
+	      >/dev/null 2>&1; then \
+	    "$$python" tools/bootstrap.py && touch $@; exit; \
+	  fi; \
+	done; \
+	echo 'setup: no Python 3.11 to 3.14 found: install one, such as python3.13' >&2; exit 1
+
+test: setup ## Lint, types and all tests
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/python -m pytest -n auto --maxprocesses 4
+
+lint: setup ## Lint and types alone
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+format: setup ## Put the code into shape
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+demo: setup ## Everything once, against the simulator
+	@.venv/bin/arcadia demo
+
+up: setup ## The whole deployment, until Ctrl-C
+	@exec .venv/bin/arcadia up
+
+clean: ## Remove .venv and .tools; data in .arcadia stay
+	rm -rf .venv .tools .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,33 @@
+"""What the API needs to know, apart from the warehouse and the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..settings import JWT_ISSUER, Secret, Settings
+
+
+@dataclass(frozen=True)
+class ApiConfig:
+    """Secrets and limits. The defaults are those of the deployment."""
+
+    jwt_secrets: tuple[Secret, ...] = ()
+    """Any of them may have signed a token; none: every authenticated call is refused."""
+    jwt_issuer: str = JWT_ISSUER
+    connections: int = 4
+    """To the database, and so queries at a time. One process makes JSON of no more than this."""
+    waiting: int = 256
+    """Requests that may wait for a connection; the next one is told to come back."""
+    statement_seconds: float = 5.0
+    """After which the database gives a query up, so that none starves the pipeline."""
+    body_bytes: int = 64 * 1024
+    """Of a request."""
+    target_bytes: int = 8 * 1024
+    """Of path and query together."""
+    page_bytes: int = 4 * 1024 * 1024
+    """A page of JSON ends early when its rows are larger than this."""
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> ApiConfig:
+        """What the environment says."""
+        return cls(jwt_secrets=settings.jwt_secrets, jwt_issuer=settings.jwt_issuer)

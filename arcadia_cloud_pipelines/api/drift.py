@@ -1,0 +1,117 @@
+"""`/api/v1/drift`: the inbox of differences, and accepting them. For platform_admin alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from ..drift.accept import SHOWN, AcceptError, AlreadyResolved, Moved, NotFound, accept
+from ..drift.tables import cloud_drift
+from ..inventory.tables import cloud_resources
+from ..times import Clock
+from .access import Admin, database
+from .database import Database
+from .documents import problems, with_csv
+from .listings import Listing, answer_list, json_answer, raw_json
+from .models import AcceptedDrift, Drift, ListOf, One, Shape
+from .parameters import Id, JsonValue, PageQuery, Text
+from .parameters import Query as NoQuery
+from .problems import BadParameter, Problem, not_found
+
+router = APIRouter(prefix="/api/v1/drift", tags=["drift"])
+
+
+class DriftQuery(PageQuery):
+    """Which records."""
+
+    status: Literal["open", "accepted", "reverted", "stale"] = "open"
+    kind: Text | None = Field(default=None, description="The resource's kind.")
+    field: Text | None = None
+    resource_id: Id | None = None
+
+
+@router.get(
+    "",
+    summary="Drift records, by id",
+    response_model=ListOf[Drift],
+    responses=with_csv(problems(401, 403, 422)),
+)
+async def list_drift(
+    request: Request,
+    caller: Admin,
+    opened: Annotated[Database, Depends(database)],
+    query: Annotated[DriftQuery, Query()],
+) -> Response:
+    """The open inbox, unless another status is asked for."""
+    d, r = cloud_drift.c, cloud_resources.c
+    wanted = (
+        sa.select(
+            d.id, d.resource_id, r.kind, r.provider_id, r.name, d.field, raw_json(d.desired),
+            raw_json(d.actual), d.status, d.detected_at, d.changed_at, d.resolved_at,
+            d.resolved_by, d.resolution,
+        )
+        .select_from(sa.join(cloud_drift, cloud_resources, d.resource_id == r.id))
+        .where(d.status == query.status)
+    )  # fmt: skip
+    if query.kind is not None:
+        wanted = wanted.where(r.kind == query.kind)
+    if query.field is not None:
+        wanted = wanted.where(d.field == query.field)
+    if query.resource_id is not None:
+        wanted = wanted.where(d.resource_id == query.resource_id)
+    listing = Listing("drift", lambda _: wanted, (d.id,))
+    return await answer_list(request, opened, caller, listing, query)
+
+
+class Decision(Shape):
+    """Why, and what was seen."""
+
+    reason: Annotated[Text, Field(max_length=2000)] | None = None
+    actual: JsonValue = Field(
+        default=None,
+        description="The live value that was seen: 409 when it has moved on. Left out: the "
+        "record's own.",
+    )
+
+
+@router.post(
+    "/{drift_id}/accept",
+    summary="Make the live value the desired one",
+    response_model=One[AcceptedDrift],
+    responses=problems(401, 403, 404, 409, 413, 422),
+)
+async def accept_drift(
+    request: Request,
+    caller: Admin,
+    opened: Annotated[Database, Depends(database)],
+    drift_id: Annotated[Id, Path()],
+    query: Annotated[NoQuery, Query()],  # noqa: ARG001
+    decision: Decision | None = None,
+) -> Response:
+    """Adopt the live value; the actor is the token's subject."""
+    decided = decision or Decision()
+    seen: Any = decided.actual if "actual" in decided.model_fields_set else SHOWN
+    clock: Clock = request.app.state.clock
+    try:
+        accepted = await opened.run(
+            lambda: accept(
+                opened.warehouse,
+                drift_id,
+                actor=caller.subject,
+                reason=decided.reason,
+                expected_actual=seen,
+                now=clock,
+            )
+        )
+    except NotFound:
+        raise not_found() from None
+    except (AlreadyResolved, Moved) as error:
+        raise Problem(409, str(error)) from None
+    except AcceptError as error:
+        raise BadParameter("reason", str(error), "body") from None
+    return json_answer(request, {"data": asdict(accepted)})

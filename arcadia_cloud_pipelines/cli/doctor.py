@@ -1,0 +1,35 @@
+"""`arcadia doctor`."""
+
+from __future__ import annotations
+
+import click
+
+_MARKS = {"well": ("✓", "green"), "wrong": ("✗", "red"), "neither": ("–", None)}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Findings as a JSON list.")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Check everything; exit 0 when all is well, 1 when something is not."""
+    import dataclasses
+    import json
+
+    from ..operations.doctor import State, examine
+    from ..settings import load_settings
+
+    findings = []
+    for finding in examine(load_settings()):
+        findings.append(finding)
+        if as_json:
+            continue
+        mark, colour = _MARKS[finding.state]
+        click.echo(f"{click.style(mark, fg=colour)} {finding.subject}: {finding.text}")
+        if finding.remedy is not None:
+            click.echo(f"    → {finding.remedy}")
+    wrong = [finding for finding in findings if finding.state is State.WRONG]
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+    else:
+        click.echo(f"\n{len(wrong)} problem(s)." if wrong else "\nAll is well.")
+    ctx.exit(1 if wrong else 0)

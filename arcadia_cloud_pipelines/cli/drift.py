@@ -1,0 +1,215 @@
+"""`arcadia drift`: list, show, accept, ignore."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..warehouse.engine import Warehouse
+
+
+class DriftGroup(click.Group):
+    """Shows errors of drift as one sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        from ..drift.errors import DriftError
+
+        try:
+            return super().invoke(ctx)
+        except DriftError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=DriftGroup)
+def drift() -> None:
+    """Look through what differs from its spec, and decide on it."""
+
+
+@drift.command("list")
+@click.option("--all", "everything", is_flag=True, help="Resolved records too.")
+@click.option("--kind", help="Only this kind, such as droplet.")
+def list_(everything: bool, kind: str | None) -> None:
+    """Show the inbox: one line for each field that differs."""
+    from ..drift.inbox import as_text, list_drift
+
+    found = list_drift(warehouse(), status=None if everything else "open", kind=kind)
+    if not found:
+        click.echo("Nothing differs from its spec.")
+        return
+    print_table(
+        ("id", "kind", "name", "field", "desired", "actual", "since (UTC)", "status"),
+        [
+            (
+                str(d.id), d.kind, d.name or d.provider_id, d.field, as_text(d.desired),
+                as_text(d.actual), f"{d.detected_at:%Y-%m-%d %H:%M}", d.status,
+            )
+            for d in found
+        ],
+    )  # fmt: skip
+
+
+@drift.command()
+@click.argument("drift_id", metavar="ID", type=int)
+def show(drift_id: int) -> None:
+    """Show one record, what is live now, and what was decided."""
+    from ..drift.inbox import as_text, get_drift
+
+    record, decisions = get_drift(warehouse(), drift_id)
+    lines = {
+        "resource": f"{record.kind} {record.name or ''} ({record.provider_id})",
+        "field": record.field,
+        "desired": as_text(record.desired),
+        "actual": as_text(record.actual),
+        "live now": as_text(record.live),
+        "status": record.status,
+        "detected": f"{record.detected_at:%Y-%m-%d %H:%M} UTC",
+        "last moved": f"{record.changed_at:%Y-%m-%d %H:%M} UTC",
+    }
+    if record.successor is not None:
+        lines["recreated as"] = record.successor
+    if record.resolved_at is not None:
+        lines["resolved"] = (
+            f"{record.resolved_at:%Y-%m-%d %H:%M} UTC by {record.resolved_by}: {record.resolution}"
+        )
+    for name, text in lines.items():
+        click.echo(f"{name:14}{text}")
+    for decision in decisions:
+        click.echo(
+            f"{decision['decided_at']:%Y-%m-%d %H:%M} UTC {decision['decision']} by "
+            f"{decision['actor']}: {as_text(decision['before'])} → {as_text(decision['after'])}"
+            + (f" ({decision['reason']})" if decision["reason"] else "")
+        )
+
+
+@drift.command()
+@click.argument("drift_id", metavar="ID", type=int)
+@click.option("--actor", help="Who accepts; you by default.")
+@click.option("--reason", help="Why, for those who read it later.")
+@click.option("--expect", help="The live value that you saw, as JSON; the record's by default.")
+def accept(drift_id: int, actor: str | None, reason: str | None, expect: str | None) -> None:
+    """Make the live value of the open record ID the desired one."""
+    from ..drift.accept import SHOWN
+    from ..drift.accept import accept as accept_drift
+    from ..drift.inbox import as_text
+
+    accepted = accept_drift(
+        warehouse(),
+        drift_id,
+        actor=actor or user(),
+        reason=reason,
+        expected_actual=SHOWN if expect is None else json_value(expect),
+    )
+    click.echo(
+        f"Accepted drift {accepted.id} as {accepted.accepted_by}: {accepted.field} is desired to "
+        f"be {as_text(accepted.after)} (spec version {accepted.spec_version})."
+    )
+
+
+@drift.group()
+def ignore() -> None:
+    """Keep differences that nobody wants to hear of out of the inbox, until they expire."""
+
+
+@ignore.command("add")
+@click.option("--kind", default="*", help="A kind or a pattern; all by default.")
+@click.option("--name", "name_pattern", default="*", help="A name or a pattern; all by default.")
+@click.option("--field", default="*", help="A field or a pattern; all by default.")
+@click.option("--owner", help="Who answers for it; you by default.")
+@click.option("--reason", required=True, help="Why this is no drift.")
+@click.option(
+    "--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="In UTC; 90 days on."
+)
+def add(
+    kind: str, name_pattern: str, field: str, owner: str | None, reason: str,
+    expires: datetime | None,
+) -> None:  # fmt: skip
+    """Make a rule."""
+    from ..drift.ignore import add_rule
+
+    rule = add_rule(
+        warehouse(),
+        owner=owner or user(),
+        reason=reason,
+        kind=kind,
+        name_pattern=name_pattern,
+        field=field,
+        expires_at=None if expires is None else expires.replace(tzinfo=UTC),
+    )
+    click.echo(f"Ignoring from the next sweep on: {rule}, until {rule.expires_at:%Y-%m-%d} UTC.")
+
+
+@ignore.command("list")
+def list_rules_() -> None:
+    """Show the rules, expired ones too."""
+    from ..drift.ignore import list_rules
+    from ..times import utc_now
+
+    rules = list_rules(warehouse())
+    if not rules:
+        click.echo("There are no ignore rules.")
+        return
+    now = utc_now()
+    print_table(
+        ("id", "kind", "name", "field", "owner", "until (UTC)", "reason"),
+        [
+            (
+                str(r.id), r.kind, r.name_pattern, r.field, r.owner,
+                f"{r.expires_at:%Y-%m-%d %H:%M}" + (" EXPIRED" if r.expired(now) else ""), r.reason,
+            )
+            for r in rules
+        ],
+    )  # fmt: skip
+
+
+@ignore.command("remove")
+@click.argument("rule_id", metavar="ID", type=int)
+@click.option("--actor", help="Who ends it; you by default.")
+def remove(rule_id: int, actor: str | None) -> None:
+    """End the rule ID; what it hid opens at the next sweep."""
+    from ..drift.ignore import remove_rule
+
+    remove_rule(warehouse(), rule_id, actor=actor or user())
+    click.echo(f"Rule {rule_id} ignores nothing any more.")
+
+
+def warehouse() -> Warehouse:
+    """The warehouse of the environment."""
+    from ..settings import load_settings
+    from ..warehouse.engine import open_warehouse
+
+    return open_warehouse(load_settings())
+
+
+def user() -> str:
+    """Who is at the keyboard."""
+    from .inventory import _user
+
+    return _user()
+
+
+def json_value(text: str) -> Any:
+    """A value as JSON; what is none is a text."""
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table for people; a pipe gets whole lines."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    console.print(table, width=None if console.is_terminal else 250, markup=False)

@@ -1,0 +1,42 @@
+"""The command `arcadia` itself: what commands there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .api import api
+from .demo import demo
+from .doctor import doctor
+from .drift import drift
+from .errors import told_in_one_sentence
+from .inventory import inventory
+from .migrate import migrate
+from .provisioned import provisioned
+from .psql import psql
+from .simulate import simulate
+from .up import up
+
+
+class Program(click.Group):
+    """Shows errors of ours as one sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        with told_in_one_sentence():
+            return super().invoke(ctx)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="arcadia-cloud-pipelines", prog_name="arcadia")
+def main() -> None:
+    """Mirror a DigitalOcean account in PostgreSQL: inventory, cost and drift."""
+
+
+for _command in (demo, up, api, migrate, doctor, psql, simulate, inventory, drift, provisioned):
+    main.add_command(_command)
+
+
+if __name__ == "__main__":
+    main(prog_name="arcadia")

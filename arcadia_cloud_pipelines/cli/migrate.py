@@ -1,0 +1,36 @@
+"""`arcadia migrate`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the warehouse to the schema of this release."""
+    import logging
+
+    from ..settings import load_settings
+    from ..warehouse.engine import open_warehouse
+    from ..warehouse.migrate import migrate as migrate_warehouse
+
+    warehouse = open_warehouse(load_settings())
+    notices: list[str] = []
+
+    class Notices(logging.Handler):
+        """SQLAlchemy takes the server's notices off the connection, and logs them here."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            notices.append(" ".join(record.getMessage().split()))
+
+    logger = logging.getLogger("sqlalchemy.dialects.postgresql")
+    logger.addHandler(Notices())
+    logger.setLevel(logging.INFO)
+    before, after = migrate_warehouse(warehouse)
+    for notice in dict.fromkeys(notices):
+        if notice.startswith("WARNING"):
+            click.secho(notice, fg="yellow", err=True)
+    if before == after:
+        click.echo(f"{warehouse.place}: schema {after}, nothing to do")
+    else:
+        click.echo(f"{warehouse.place}: schema {before or 'none'} → {after}")

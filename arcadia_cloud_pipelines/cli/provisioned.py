@@ -1,0 +1,150 @@
+"""`arcadia provisioned`: record, show, adopt, terraform."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from .drift import DriftGroup, json_value, user, warehouse
+
+if TYPE_CHECKING:
+    from ..drift.specs import ResourceRef
+
+
+@click.group(cls=DriftGroup)
+def provisioned() -> None:
+    """Say what was meant to be: the desired state of resources."""
+
+
+@provisioned.command()
+@click.argument("kind")
+@click.argument("resource", metavar="ID|NAME")
+@click.argument("fields", metavar="[FIELD=VALUE]...", nargs=-1)
+@click.option("--spec", help="Fields and values as one JSON object; - reads standard input.")
+@click.option("--replace", is_flag=True, help="Drop the fields that are not named.")
+@click.option("--unset", multiple=True, metavar="FIELD", help="Drop this field.")
+@click.option("--actor", help="Who says so; you by default.")
+@click.option("--reason", help="Why, for those who read it later.")
+def record(
+    kind: str,
+    resource: str,
+    fields: tuple[str, ...],
+    spec: str | None,
+    replace: bool,
+    unset: tuple[str, ...],
+    actor: str | None,
+    reason: str | None,
+) -> None:
+    """Record the spec of one resource: arcadia provisioned record droplet web-1 size_slug=s-1."""
+    from ..drift.specs import ResourceRef, record_provisioned
+
+    text = sys.stdin.read() if spec == "-" else spec
+    values = json_value(text or "{}")
+    if not isinstance(values, dict):
+        raise click.UsageError('--spec takes a JSON object: {"size_slug": "s-1vcpu-1gb"}.')
+    for field in fields:
+        name, separator, value = field.partition("=")
+        if not separator:
+            raise click.UsageError(f"{field} is not FIELD=VALUE.")
+        values[name] = json_value(value)
+    if not values and not unset:
+        raise click.UsageError("Name at least one FIELD=VALUE, or give --spec.")
+    recorded = record_provisioned(
+        warehouse(),
+        ResourceRef(kind, resource),
+        values,
+        actor=actor or user(),
+        reason=reason,
+        mode="replace" if replace else "merge",
+        unset=unset,
+    )
+    for left_out in recorded.left_out:
+        click.secho(f"{left_out} holds a credential and was left out.", fg="yellow", err=True)
+    click.echo(
+        f"{kind} {resource}: spec version {recorded.spec_version}"
+        + ("" if recorded.changed else ", nothing changed")
+    )
+
+
+@provisioned.command()
+@click.argument("kind")
+@click.argument("resource", metavar="ID|NAME")
+def show(kind: str, resource: str) -> None:
+    """Show a spec beside what is live, and its versions."""
+    from ..drift.compare import present, same
+    from ..drift.inbox import as_text
+    from ..drift.specs import ResourceRef
+    from ..drift.specs import show as show_spec
+
+    view = show_spec(warehouse(), ResourceRef(kind, resource))
+    click.echo(
+        f"{view.kind} {view.name or ''} ({view.provider_id}): version {view.spec_version}, "
+        f"{view.source}, by {view.provisioned_by}, {view.updated_at:%Y-%m-%d %H:%M} UTC"
+    )
+    for field, desired in sorted(view.spec.items()):
+        live = view.live.get(field)
+        mark = " " if same(field, desired, live) else "≠"
+        shown = "" if mark == " " else f"   live: {as_text(present(field, desired, live))}"
+        click.echo(f"{mark} {field:24}{as_text(desired)}{shown}")
+    for version in view.history:
+        click.echo(
+            f"version {version['spec_version']}: {version['source']} by {version['actor']}, "
+            f"{version['recorded_at']:%Y-%m-%d %H:%M} UTC"
+            + (f" ({version['reason']})" if version["reason"] else "")
+        )
+
+
+@provisioned.command()
+@click.option("--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
+@click.option("--field", "fields", multiple=True, help="Only this field; may be repeated.")
+@click.option(
+    "--resource", "resources", multiple=True, metavar="KIND/ID", help="Only this; may be repeated."
+)
+@click.option("--actor", help="Who says so; you by default.")
+@click.option("--reason", help="Why, for those who read it later.")
+def adopt(
+    kinds: tuple[str, ...], fields: tuple[str, ...], resources: tuple[str, ...],
+    actor: str | None, reason: str | None,
+) -> None:  # fmt: skip
+    """Take what is live today as the desired state."""
+    from ..drift.specs import adopt as adopt_live
+
+    changed = adopt_live(
+        warehouse(),
+        actor=actor or user(),
+        kinds=kinds,
+        fields=fields,
+        resources=[_ref(text) for text in resources],
+        reason=reason,
+    )
+    click.echo(f"{changed:,} specs recorded or changed.")
+
+
+@provisioned.command()
+@click.argument("paths", nargs=-1)
+def terraform(paths: tuple[str, ...]) -> None:
+    """Record what Terraform state files say: PATHS, or those in ARCADIA_TERRAFORM_STATES."""
+    from ..drift.terraform import STATES, configured_states, record_states
+
+    chosen = list(paths) or configured_states()
+    if not chosen:
+        raise click.UsageError(f"Name a state file, or set {STATES}.")
+    result = record_states(warehouse(), chosen)
+    click.echo(
+        f"{result.recorded:,} resources described, {result.changed:,} specs changed, "
+        f"{result.withdrawn:,} withdrawn; {len(result.not_in_inventory):,} not in the inventory."
+    )
+    for state in result.files:
+        for name, count in sorted(state.unknown_types.items()):
+            click.echo(f"{state.path}: {count:,} of {name}, which nothing is recorded of")
+
+
+def _ref(text: str) -> ResourceRef:
+    from ..drift.specs import ResourceRef
+
+    kind, separator, provider_id = text.partition("/")
+    if not separator:
+        raise click.UsageError(f"{text} is not KIND/ID.")
+    return ResourceRef(kind, provider_id)

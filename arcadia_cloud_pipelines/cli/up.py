@@ -1,0 +1,20 @@
+"""`arcadia up`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--port", default=3000, show_default=True, help="Port of the Dagster UI.")
+def up(port: int) -> None:
+    """Run everything on this machine: Dagster UI, daemon, schedules."""
+    from ..operations.deployment import up as run_deployment
+    from ..settings import load_settings
+
+    run_deployment(load_settings(), port=port, say=say)
+
+
+def say(text: str) -> None:
+    """Show one line; called from several threads."""
+    click.echo(f"{click.style('arcadia', fg='cyan')}  {text}")

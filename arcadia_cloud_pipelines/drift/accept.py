@@ -1,0 +1,143 @@
+"""Accepting drift: what is live becomes what is desired. The one way, whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final
+
+from ..times import Clock, utc_now
+from ..warehouse.engine import Warehouse
+from ..warehouse.statements import Statements
+from .compare import present, same
+from .errors import DriftError
+from .specs import json_text, lock
+
+
+class AcceptError(DriftError):
+    """The drift cannot be accepted; the text says why. Nothing was changed."""
+
+
+class NotFound(AcceptError):
+    """There is no drift record of this number."""
+
+
+class AlreadyResolved(AcceptError):
+    """It was accepted before, or is gone by itself."""
+
+
+class Moved(AcceptError):
+    """The live value is not the one that was shown: look again."""
+
+
+class _Shown(Enum):
+    RECORD = "the value in the record"
+
+
+SHOWN: Final = _Shown.RECORD
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What accepting one record came to."""
+
+    id: int
+    resource_id: int
+    field: str
+    before: Any
+    """The value desired until now."""
+    after: Any
+    """The live value, desired from now on."""
+    spec_version: int
+    accepted_at: datetime
+    accepted_by: str
+    successor_id: int | None
+    """The resource that took over the spec, when this one was destroyed and recreated."""
+
+
+_SQL = Statements(__file__)
+
+
+def accept(
+    warehouse: Warehouse,
+    drift_id: int,
+    *,
+    actor: str,
+    reason: str | None = None,
+    expected_actual: Any = SHOWN,
+    now: Clock = utc_now,
+) -> Accepted:
+    """Make the live value of an open record the desired one, and close the record.
+
+    Accepting that a resource is gone desires just that; was it recreated, the new one takes over
+    the spec, if it has none.
+
+    Args:
+        warehouse: where.
+        drift_id: `cloud_drift.id`.
+        actor: who decides.
+        reason: why, in their words.
+        expected_actual: the live value that they saw; the record's own when not given.
+        now: the clock.
+
+    Raises:
+        NotFound: there is no such record.
+        AlreadyResolved: it is not open any more.
+        Moved: the live value is another than the one seen.
+        AcceptError: nobody is named.
+    """
+    if not actor.strip():
+        raise AcceptError("Say who accepts: the actor is empty.")
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        lock(connection)
+        # A number beyond PostgreSQL's is no record's either.
+        known = 0 < drift_id < 2**63
+        row = _SQL.run(connection, "read", {"id": drift_id if known else 0}).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no drift record {drift_id}: `arcadia drift list` shows them.")
+        if row.status != "open":
+            raise AlreadyResolved(
+                f"Drift {drift_id} ({row.field} of {row.name}) is {row.status} already, "
+                f"by {row.resolved_by} at {row.resolved_at:%Y-%m-%d %H:%M} UTC."
+            )
+        live = present(row.field, row.desired, row.live)
+        expected = row.actual if expected_actual is SHOWN else expected_actual
+        if not same(row.field, expected, live):
+            raise Moved(
+                f"{row.field} of {row.name} is {json_text(live)} now, not {json_text(expected)} "
+                "as it was shown: look again and accept what is there, or wait for the next sweep."
+            )
+        if row.spec_version is None:
+            raise AlreadyResolved(
+                f"{row.name} has no spec any more: the next sweep closes drift {drift_id}."
+            )
+        at = now()
+        version: int = _SQL.run(
+            connection,
+            "accept",
+            {
+                "id": drift_id,
+                "live": None if live is None else json_text(live),
+                "actor": actor,
+                "reason": reason,
+                "at": at,
+            },
+        ).scalar_one()
+        if row.successor_id is not None:
+            _SQL.run(
+                connection, "hand_over",
+                {"id": drift_id, "actor": actor, "reason": reason, "at": at},
+            )  # fmt: skip
+    return Accepted(
+        id=drift_id,
+        resource_id=row.resource_id,
+        field=row.field,
+        before=row.desired,
+        after=live,
+        spec_version=version,
+        accepted_at=at,
+        accepted_by=actor,
+        successor_id=row.successor_id,
+    )

@@ -1,0 +1,145 @@
+"""The assets of drift: specs out of Terraform, and the records of what differs."""
+
+import os
+
+import dagster as dg
+from pydantic import Field
+
+from ..dagster_support import (
+    OWNERS,
+    RETRY,
+    markdown_table,
+    reported_errors,
+    table_metadata,
+    timestamp,
+)
+from ..inventory.assets import ASSETS as INVENTORY
+from ..settings import Purpose
+from ..warehouse.engine import Warehouse
+from .errors import DriftError
+from .inbox import as_text, coverage, list_drift
+from .sweep import sweep
+from .tables import cloud_drift, cloud_provisioned
+from .terraform import configured_states, record_states
+
+GROUP = "drift"
+POOL = Purpose.PROVISIONING.value
+SHOWN = 50
+
+
+class TerraformConfig(dg.Config):
+    """Which Terraform states to read."""
+
+    paths: list[str] = Field(
+        default=[],
+        description="Files or patterns (`states/*.tfstate`); those of ARCADIA_TERRAFORM_STATES "
+        f"when empty, separated by `{os.pathsep}`.",
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"terraform", "postgres"},
+    # Matched to the resources that are known: after the inventory, when both run at once.
+    deps=INVENTORY,
+    metadata=table_metadata(cloud_provisioned),
+    pool=POOL,
+)
+def terraform_specs(
+    context: dg.AssetExecutionContext,
+    config: TerraformConfig,
+    warehouse: dg.ResourceParam[Warehouse],
+) -> dg.MaterializeResult:
+    """Desired state, as Terraform says it.
+
+    Reads state files of format 4 and records in `cloud_provisioned` what they say of droplets,
+    volumes, databases, clusters, load balancers, reserved IPs, domains, VPCs, firewalls and the
+    membership of projects. A broken file fails the run and leaves every spec as it was. A field
+    that was accepted since stays until Terraform changes it. Secrets in a state are never read.
+    """
+    with reported_errors(DriftError):
+        paths = config.paths or configured_states()
+        result = record_states(warehouse, paths)
+    if not paths:
+        context.log.info("No Terraform state is configured: set ARCADIA_TERRAFORM_STATES.")
+    unknown: dict[str, int] = {}
+    for state in result.files:
+        for name, count in state.unknown_types.items():
+            unknown[name] = unknown.get(name, 0) + count
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": result.recorded,
+            "changed": result.changed,
+            "withdrawn": result.withdrawn,
+            "files": markdown_table(
+                ("file", "serial", "resources", "other providers"),
+                [(s.path, s.serial, len(s.specs), s.other_providers) for s in result.files],
+            ),
+            "unknown_types": markdown_table(("type", "instances"), sorted(unknown.items())),
+            "not_in_inventory": len(result.not_in_inventory),
+            "not_in_inventory_examples": ", ".join(result.not_in_inventory[:10]) or "none",
+        }
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"postgres"},
+    deps=[*INVENTORY, terraform_specs],
+    metadata=table_metadata(cloud_drift),
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def drift_records(
+    context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult:
+    """Each field that differs from its spec, since when, from what to what.
+
+    Compares every spec in `cloud_provisioned` with the live row: opens records in `cloud_drift`
+    (one open for each field, with one `drift_detected` event), follows those that move on, closes
+    as `stale` those that are gone. Kinds whose newest listing is stale or incomplete are left
+    alone. Comparison is loose; its rules are in `drift/compare.py`.
+    """
+    with reported_errors():
+        result = sweep(warehouse, run_id=context.run.run_id)
+        inbox = list_drift(warehouse, limit=SHOWN)
+        shares = coverage(warehouse)
+    for kind, reason in result.kinds_skipped.items():
+        context.log.warning(f"{kind} was left alone: {reason}.")
+    for rule in result.rules_expired:
+        context.log.warning(f"Ignore {rule} expired at {rule.expires_at:%Y-%m-%d %H:%M} UTC.")
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": result.open_after,
+            "specs": result.specs,
+            "opened": result.opened,
+            "updated": result.updated,
+            "closed": result.closed,
+            "ignored": result.ignored,
+            "swept_at": timestamp(result.started_at),
+            "kinds_swept": len(result.kinds_swept),
+            "kinds_skipped": markdown_table(("kind", "why"), result.kinds_skipped.items()),
+            "inbox": markdown_table(
+                ("id", "kind", "name", "field", "desired", "actual", "since (UTC)"),
+                [
+                    (
+                        d.id, d.kind, d.name or d.provider_id, d.field, as_text(d.desired),
+                        as_text(d.actual), f"{d.detected_at:%Y-%m-%d %H:%M}",
+                    )
+                    for d in inbox
+                ],
+            ),
+            "coverage": markdown_table(
+                ("kind", "resources", "managed", "share"),
+                [
+                    (c.kind, c.resources, c.managed, "" if c.share is None else f"{c.share:.0%}")
+                    for c in shares
+                ],
+            ),
+        }
+    )  # fmt: skip
+
+
+ASSETS = [terraform_specs, drift_records]

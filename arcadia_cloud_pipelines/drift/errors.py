@@ -1,0 +1,7 @@
+"""The errors of drift that people read."""
+
+from __future__ import annotations
+
+
+class DriftError(Exception):
+    """Something asked of drift cannot be done; the text names it and what to do instead."""

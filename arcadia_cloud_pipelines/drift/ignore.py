@@ -1,0 +1,144 @@
+"""Ignore rules: differences that nobody wants to hear of, until they expire."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import translate
+from functools import cache
+
+import sqlalchemy as sa
+
+from ..times import Clock, utc_now
+from ..warehouse.engine import Warehouse
+from .errors import DriftError
+from .tables import cloud_drift_ignore_rules
+
+DEFAULT_DAYS = 90
+"""How long a rule lasts when nobody says. None lasts for ever, for no reason does."""
+
+
+class IgnoreRuleError(DriftError):
+    """A rule cannot be made or ended; the text says why."""
+
+
+@dataclass(frozen=True)
+class IgnoreRule:
+    """One rule. Patterns have `*` and `?`; capitals count, but not in names."""
+
+    id: int
+    kind: str
+    name_pattern: str
+    field: str
+    owner: str
+    reason: str
+    created_at: datetime
+    expires_at: datetime
+
+    def matches(self, kind: str, name: str | None, field: str) -> bool:
+        """Whether it holds for this field of this resource, expired or not."""
+        return (
+            _pattern(self.kind).match(kind) is not None
+            and _pattern(self.field).match(field) is not None
+            and _pattern(self.name_pattern.casefold()).match((name or "").casefold()) is not None
+        )
+
+    def expired(self, at: datetime) -> bool:
+        """Whether it has stopped working."""
+        return self.expires_at <= at
+
+    def __str__(self) -> str:
+        return f"rule {self.id} of {self.owner} ({self.kind} {self.name_pattern}, {self.field})"
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(translate(text))
+
+
+def first_match(
+    rules: Iterable[IgnoreRule], kind: str, name: str | None, field: str
+) -> IgnoreRule | None:
+    """The first of the rules that holds."""
+    return next((rule for rule in rules if rule.matches(kind, name, field)), None)
+
+
+def read_rules(connection: sa.Connection) -> list[IgnoreRule]:
+    """Every rule that was not removed, expired ones too."""
+    rules = cloud_drift_ignore_rules.c
+    columns = (rules.id, rules.kind, rules.name_pattern, rules.field, rules.owner, rules.reason,
+               rules.created_at, rules.expires_at)  # fmt: skip
+    query = sa.select(*columns).where(rules.removed_at.is_(None)).order_by(rules.id)
+    return [IgnoreRule(*row) for row in connection.execute(query).tuples()]
+
+
+def list_rules(warehouse: Warehouse) -> Sequence[IgnoreRule]:
+    """Every rule that was not removed, expired ones too."""
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        return read_rules(connection)
+
+
+def add_rule(
+    warehouse: Warehouse,
+    *,
+    owner: str,
+    reason: str,
+    kind: str = "*",
+    name_pattern: str = "*",
+    field: str = "*",
+    expires_at: datetime | None = None,
+    now: Clock = utc_now,
+) -> IgnoreRule:
+    """Make a rule; it works from the next sweep on, and closes what is open.
+
+    Args:
+        warehouse: where.
+        owner: who answers for it.
+        reason: why this is no drift.
+        kind: a kind, or a pattern.
+        name_pattern: of the resource's name.
+        field: a field, or a pattern.
+        expires_at: when it ends by itself; in `DEFAULT_DAYS` days when None.
+        now: the clock.
+
+    Raises:
+        IgnoreRuleError: nobody owns it, it has no reason, ignores everything, or is over already.
+    """
+    at = now()
+    expires_at = expires_at or at + timedelta(days=DEFAULT_DAYS)
+    if not owner.strip() or not reason.strip():
+        raise IgnoreRuleError("An ignore rule needs an owner and a reason.")
+    if kind == name_pattern == field == "*":
+        raise IgnoreRuleError("A rule for everything would hide all drift: name a kind or a field.")
+    if expires_at <= at:
+        raise IgnoreRuleError(f"The rule would have expired already, at {expires_at:%Y-%m-%d}.")
+    warehouse.check_migrated()
+    values = {"kind": kind, "name_pattern": name_pattern, "field": field, "owner": owner,
+              "reason": reason, "created_at": at, "expires_at": expires_at}  # fmt: skip
+    statement = (
+        cloud_drift_ignore_rules.insert().values(values).returning(cloud_drift_ignore_rules.c.id)
+    )
+    with warehouse.transaction() as connection:
+        rule_id: int = connection.execute(statement).scalar_one()
+    return IgnoreRule(rule_id, kind, name_pattern, field, owner, reason, at, expires_at)
+
+
+def remove_rule(warehouse: Warehouse, rule_id: int, *, actor: str, now: Clock = utc_now) -> None:
+    """End a rule. Its row stays, with who ended it.
+
+    Raises:
+        IgnoreRuleError: there is no such rule, or it was removed before.
+    """
+    warehouse.check_migrated()
+    rules = cloud_drift_ignore_rules
+    statement = (
+        rules.update()
+        .where(rules.c.id == rule_id, rules.c.removed_at.is_(None))
+        .values(removed_at=now(), removed_by=actor)
+    )
+    with warehouse.transaction() as connection:
+        if connection.execute(statement).rowcount == 0:
+            raise IgnoreRuleError(f"There is no ignore rule {rule_id}, or it was removed before.")

@@ -1,0 +1,134 @@
+"""The inbox: drift, coverage and unmanaged resources, read for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from ..warehouse.engine import Warehouse
+from ..warehouse.statements import Statements
+from .accept import NotFound
+from .compare import GONE, present
+from .specs import json_text
+
+
+@dataclass(frozen=True)
+class DriftRecord:
+    """One field that differs, or differed."""
+
+    id: int
+    resource_id: int
+    kind: str
+    provider_id: str
+    name: str | None
+    field: str
+    desired: Any
+    actual: Any
+    status: str
+    detected_at: datetime
+    changed_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+    resolution: str | None
+    successor: str | None
+    """The provider's id of what was made in place of a resource that is gone."""
+    live: Any = None
+    """What the resource has at this moment."""
+
+    @property
+    def says(self) -> str:
+        """The difference in a few words."""
+        if self.field == GONE and self.desired is None:
+            made_new = f", recreated as {self.successor}" if self.successor else ""
+            return f"gone since {self.actual}{made_new}"
+        return f"{as_text(self.desired)} → {as_text(self.actual)}"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of a kind has a spec."""
+
+    kind: str
+    resources: int
+    managed: int
+    share: Decimal | None
+    """0 to 1; None when nothing is to be managed."""
+
+
+def as_text(value: Any) -> str:
+    """A JSON value for people: texts bare, nothing as a dash."""
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json_text(value)
+
+
+_SQL = Statements(__file__)
+
+
+def list_drift(
+    warehouse: Warehouse,
+    *,
+    status: str | None = "open",
+    kind: str | None = None,
+    limit: int = 1000,
+) -> Sequence[DriftRecord]:
+    """Drift records, oldest first.
+
+    Args:
+        warehouse: where.
+        status: only these; all when None.
+        kind: only these; all when None.
+        limit: at most so many.
+    """
+    warehouse.check_migrated()
+    parameters = {"status": status, "kind": kind, "limit": limit, "id": None}
+    with warehouse.transaction() as connection:
+        return [_record(row) for row in _SQL.run(connection, "drift", parameters)]
+
+
+def get_drift(warehouse: Warehouse, drift_id: int) -> tuple[DriftRecord, Sequence[dict[str, Any]]]:
+    """One record, and what was decided on it.
+
+    Raises:
+        NotFound: there is no such record.
+    """
+    warehouse.check_migrated()
+    parameters = {"status": None, "kind": None, "limit": 1, "id": drift_id}
+    with warehouse.transaction() as connection:
+        rows = _SQL.run(connection, "drift", parameters).all() if 0 < drift_id < 2**63 else []
+        if not rows:
+            raise NotFound(f"There is no drift record {drift_id}: `arcadia drift list` shows them.")
+        decisions = _SQL.run(connection, "decisions", {"id": drift_id}).mappings().all()
+    return _record(rows[0]), [dict(row) for row in decisions]
+
+
+def _record(row: Any) -> DriftRecord:
+    values = row._asdict()
+    return DriftRecord(**values | {"live": present(row.field, row.desired, row.live)})
+
+
+def coverage(warehouse: Warehouse) -> Sequence[Coverage]:
+    """The managed share of each kind, the least managed first."""
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        return [Coverage(*row) for row in _SQL.run(connection, "coverage").tuples()]
+
+
+@dataclass(frozen=True)
+class NewestSweep:
+    """The newest sweep, for checks."""
+
+    started_at: datetime
+    kinds_swept: Sequence[str]
+    kinds_skipped: dict[str, str]
+
+
+def newest_sweep(warehouse: Warehouse) -> NewestSweep | None:
+    """The newest sweep; None before the first."""
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        row = _SQL.run(connection, "newest_sweep").one_or_none()
+    return None if row is None else NewestSweep(*row)

@@ -1,0 +1,100 @@
+"""The jobs of drift: what the schedules and the sensor start, and accepting by hand."""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from ..dagster_support import reported_errors
+from ..settings import Purpose
+from ..warehouse.engine import Warehouse
+from .accept import SHOWN, accept
+from .errors import DriftError
+from .notify import configured_channel, tell
+
+# The schedule's job is the sweep alone: a kind that failed, or a broken state file, stops nothing.
+sweep_job = dg.define_asset_job(
+    "drift_sweep",
+    selection=dg.AssetSelection.assets("drift_records"),
+    description="Compare every spec with what is live.",
+)
+
+terraform_job = dg.define_asset_job(
+    "terraform_import",
+    selection=dg.AssetSelection.assets("terraform_specs"),
+    description="Record what the configured Terraform states desire.",
+)
+
+
+class AcceptConfig(dg.Config):
+    """Which drift to accept, who does, and why."""
+
+    drift_id: int = Field(description="`cloud_drift.id`, as the inbox shows it.")
+    actor: str = Field(description="Who accepts.")
+    reason: str = Field(default="", description="Why.")
+    expected_actual: str = Field(
+        default="",
+        description="The live value that was seen, as JSON; the record's own when empty.",
+    )
+
+
+@dg.op(pool=Purpose.PROVISIONING.value)
+def accept_drift(
+    context: dg.OpExecutionContext, config: AcceptConfig, warehouse: dg.ResourceParam[Warehouse]
+) -> None:
+    """Make the live value of one open record the desired one."""
+    with reported_errors(DriftError):
+        accepted = accept(
+            warehouse,
+            config.drift_id,
+            actor=config.actor,
+            reason=config.reason or None,
+            expected_actual=_parsed(config.expected_actual),
+        )
+    context.log.info(
+        f"Drift {accepted.id}: {accepted.field} is desired as it is from now on, by "
+        f"{accepted.accepted_by}."
+    )
+    context.add_output_metadata(
+        {
+            "field": accepted.field,
+            "before": dg.MetadataValue.json(accepted.before),
+            "after": dg.MetadataValue.json(accepted.after),
+            "spec_version": accepted.spec_version,
+        }
+    )
+
+
+def _parsed(text: str) -> Any:
+    import orjson
+
+    try:
+        return orjson.loads(text) if text else SHOWN
+    except orjson.JSONDecodeError:
+        return text
+
+
+@dg.job(
+    name="drift_accept",
+    description="Accept one open drift: what is live becomes what is desired.",
+)
+def accept_job() -> None:
+    """One op."""
+    accept_drift()
+
+
+@dg.op
+def tell_of_drift(context: dg.OpExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> None:
+    """Tell the team of open drift that it was not told of."""
+    with reported_errors(DriftError):
+        told = tell(warehouse, configured_channel(context.log.warning))
+    context.add_output_metadata({"told": told})
+
+
+@dg.job(
+    name="drift_notify",
+    description="Tell the team of newly opened drift, through ARCADIA_NOTIFY_URLS or the log.",
+)
+def notify_job() -> None:
+    """One op."""
+    tell_of_drift()

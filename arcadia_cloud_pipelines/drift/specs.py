@@ -1,0 +1,324 @@
+"""Desired specifications: recording them, adopting what is live, looking at them.
+
+One row of `cloud_provisioned` for each resource, every version of it in
+`cloud_provisioned_history`. Nothing here compares; see `compare.py` and `sweep.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+import sqlalchemy as sa
+
+from ..inventory.kinds import KIND_OF_URN_TYPE
+from ..inventory.sightings import _holds_secret, _names_secret
+from ..times import Clock, utc_now
+from ..warehouse.engine import Warehouse
+from ..warehouse.statements import Statements
+from .errors import DriftError
+
+Spec = Mapping[str, Any]
+Mode = Literal["merge", "replace"]
+
+MANUAL = "manual"
+ADOPTED = "adopted"
+
+ADOPTED_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "": ("name", "region", "size_slug", "tags", "project"),
+    "droplet": ("image", "vpc_uuid", "backups", "ipv6", "volume_ids"),
+    "volume": ("size_gigabytes", "droplet_ids"),
+    "database": ("engine", "version", "num_nodes", "private_network_uuid"),
+    "kubernetes_cluster": ("node_pools", "vpc_uuid", "ha", "auto_upgrade"),
+    "load_balancer": ("forwarding_rules", "vpc_uuid", "droplet_ids"),
+    "reserved_ip": ("droplet",),
+    "domain": ("ttl",),
+    "vpc": ("ip_range",),
+    "firewall": ("inbound_rules", "outbound_rules", "droplet_ids"),
+}
+"""What `adopt` takes when no fields are named: those of every kind under "", more by kind."""
+
+
+class SpecError(DriftError):
+    """A spec cannot be recorded; the text names the resource and what to do."""
+
+
+class ResourceNotFound(SpecError):
+    """No resource of that kind has this id, or name, or more than one has this name."""
+
+
+@dataclass(frozen=True)
+class ResourceRef:
+    """A resource as people name it."""
+
+    kind: str
+    """As `cloud_resources.kind` spells it; `floating_ip` and types of urns pass too."""
+    id: str
+    """The provider's id, else the name of the one live resource that has it."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.id}"
+
+
+@dataclass(frozen=True)
+class RecordedSpec:
+    """What recording one spec came to."""
+
+    resource_id: int
+    spec: dict[str, Any]
+    spec_version: int
+    changed: bool
+    left_out: tuple[str, ...] = ()
+    """Fields that were not stored because they hold credentials."""
+
+
+@dataclass(frozen=True)
+class SpecView:
+    """One spec beside what is live."""
+
+    resource_id: int
+    kind: str
+    provider_id: str
+    name: str | None
+    spec: dict[str, Any]
+    live: dict[str, Any]
+    """What the resource has for each field of the spec; None for nothing."""
+    spec_version: int
+    provisioned_by: str
+    reason: str | None
+    source: str
+    created_at: datetime
+    updated_at: datetime
+    history: tuple[dict[str, Any], ...]
+    """Its versions, newest first: spec_version, source, actor, reason, recorded_at."""
+
+
+_SQL = Statements(__file__)
+
+
+def record_provisioned(
+    warehouse: Warehouse,
+    resource: ResourceRef | int,
+    spec: Spec,
+    *,
+    actor: str,
+    reason: str | None = None,
+    mode: Mode = "merge",
+    unset: Collection[str] = (),
+    source: str = MANUAL,
+    now: Clock = utc_now,
+) -> RecordedSpec:
+    """Record what a resource was meant to be.
+
+    Recording the same again changes nothing and writes nothing. Fields that hold credentials, by
+    name or by value, are left out and named in the answer.
+
+    Args:
+        warehouse: where.
+        resource: its row's id in `cloud_resources`, or kind and id or name.
+        spec: desired values by field, as the resource's columns and attrs name them; None desires
+            nothing.
+        actor: who says so.
+        reason: why, in their words.
+        mode: `merge` keeps the fields that `spec` does not name, `replace` drops them.
+        unset: fields to drop when merging.
+        source: what it comes from.
+        now: the clock.
+
+    Raises:
+        SpecError: the spec is no JSON object, or nobody is named.
+        ResourceNotFound: there is no such resource, or more than one.
+    """
+    kept, left_out = without_secrets(_checked(spec))
+    if not actor.strip():
+        raise SpecError("Say who records this spec: the actor is empty.")
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        lock(connection)
+        resource_id = find_resource(connection, resource)
+        row = {"resource_id": resource_id, "spec": kept, "unset": sorted(unset)}
+        changed = write_specs(
+            connection, [row], mode=mode, source=source, actor=actor, reason=reason, at=now()
+        )
+        stored = _SQL.run(connection, "read", {"resource_id": resource_id}).one()
+    return RecordedSpec(resource_id, stored.spec, stored.spec_version, bool(changed), left_out)
+
+
+def write_specs(
+    connection: sa.Connection,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    mode: Mode | Literal["follow"],
+    source: str,
+    actor: str,
+    reason: str | None,
+    at: datetime,
+) -> int:
+    """Upsert many specs in one statement, and return how many changed.
+
+    The caller holds `lock`. Rows have `resource_id`, `spec` (without secrets) and, if they like,
+    `unset`. Mode `follow` is for a source that is read again and again: of each spec only what
+    that source changed since it was last read is taken over, so a value that somebody accepted
+    in between stays.
+    """
+    parameters = {
+        "rows": json_text([dict(row) for row in rows]),
+        "mode": mode,
+        "source": source,
+        "actor": actor,
+        "reason": reason,
+        "at": at,
+    }
+    changed: int = _SQL.run(connection, "write", parameters).scalar_one()
+    return changed
+
+
+def json_text(value: Any) -> str:
+    """A JSON value as text. Not by orjson: whole numbers in jsonb have no limit."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def lock(connection: sa.Connection) -> None:
+    """Take turns: specs, decisions and sweeps never see half of one another."""
+    _SQL.run(connection, "lock")
+
+
+def find_resource(connection: sa.Connection, resource: ResourceRef | int) -> int:
+    """The row of a resource.
+
+    Raises:
+        ResourceNotFound: none, or more than one of that name.
+    """
+    if isinstance(resource, int):
+        found = _SQL.run(connection, "exists", {"resource_id": resource}).scalars().all()
+        if not found:
+            raise ResourceNotFound(f"There is no resource with the row id {resource}.")
+        return int(found[0])
+    kind = kind_called(resource.kind)
+    rows = _SQL.run(connection, "find", {"kind": kind, "id": resource.id}).all()
+    best = [row.id for row in rows if row.by_id] or [row.id for row in rows]
+    if len(best) == 1:
+        return int(best[0])
+    if best:
+        ids = ", ".join(row.provider_id for row in rows[:5])
+        raise ResourceNotFound(
+            f"{len(best)} live {kind}s are called {resource.id}: say which: {ids}."
+        )
+    raise ResourceNotFound(
+        f"The inventory knows no {kind} with the id or name {resource.id}: run the asset that "
+        "lists it, or check the spelling with `arcadia psql`."
+    )
+
+
+def kind_called(name: str) -> str:
+    """The kind by its own name, the type in a urn, or its name before 2022."""
+    return {"floating_ip": "reserved_ip", **KIND_OF_URN_TYPE}.get(name, name)
+
+
+def adopt(
+    warehouse: Warehouse,
+    *,
+    actor: str,
+    kinds: Collection[str] = (),
+    fields: Collection[str] = (),
+    resources: Collection[ResourceRef | int] = (),
+    reason: str | None = None,
+    now: Clock = utc_now,
+) -> int:
+    """Take today's live values as the desired state, and return how many specs that changed.
+
+    Live values that are nothing are not recorded, and what DigitalOcean made for a cluster is left
+    out unless it is named. Other fields of existing specs stay.
+
+    Args:
+        warehouse: where.
+        actor: who says so.
+        kinds: only these; all when empty.
+        fields: only these; `ADOPTED_FIELDS` when empty.
+        resources: only these; all when empty.
+        reason: why.
+        now: the clock.
+
+    Raises:
+        ResourceNotFound: one of `resources` is not known.
+    """
+    warehouse.check_migrated()
+    chosen = {"": tuple(fields)} if fields else dict(ADOPTED_FIELDS)
+    with warehouse.transaction() as connection:
+        lock(connection)
+        parameters = {
+            "fields": json_text(chosen),
+            "kinds": [kind_called(kind) for kind in kinds],
+            "ids": [find_resource(connection, resource) for resource in resources],
+        }
+        rows = [
+            {"resource_id": row.resource_id, "spec": without_secrets(row.spec)[0]}
+            for row in _SQL.run(connection, "live_specs", parameters)
+        ]
+        return write_specs(
+            connection, rows, mode="merge", source=ADOPTED, actor=actor,
+            reason=reason or "adopted what was live", at=now(),
+        )  # fmt: skip
+
+
+def show(warehouse: Warehouse, resource: ResourceRef | int) -> SpecView:
+    """One spec beside the live values, with its history.
+
+    Raises:
+        ResourceNotFound: there is no such resource, or more than one.
+        SpecError: it has no spec.
+    """
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        resource_id = find_resource(connection, resource)
+        row = _SQL.run(connection, "show", {"resource_id": resource_id}).mappings().one_or_none()
+        history = _SQL.run(connection, "history", {"resource_id": resource_id}).mappings().all()
+    if row is None:
+        raise SpecError(
+            f"{resource} has no spec: record one with `arcadia provisioned record`, or take what "
+            "is live with `arcadia provisioned adopt`."
+        )
+    return SpecView(**row, history=tuple(dict(version) for version in history))
+
+
+def _checked(spec: object) -> dict[str, Any]:
+    if not isinstance(spec, Mapping) or not all(isinstance(k, str) and k for k in spec):
+        raise SpecError(
+            'A spec is a JSON object of fields and values: {"size_slug": "s-1vcpu-1gb"}.'
+        )
+    try:
+        decoded: dict[str, Any] = orjson.loads(orjson.dumps(dict(spec)))
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"The spec is no JSON: {error}.") from None
+    if "\\u0000" in orjson.dumps(decoded).decode():
+        raise SpecError("The spec holds a zero byte, which PostgreSQL cannot store.")
+    return decoded
+
+
+def without_secrets(spec: Spec) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A spec without credentials, and the paths that were left out.
+
+    By the inventory's own rules, so that nothing is desired that could never be seen.
+    """
+    left_out: dict[str, None] = {}
+
+    def secret(value: Any) -> bool:
+        return isinstance(value, str) and _holds_secret(value)
+
+    def clean(value: Any, path: str) -> Any:
+        if isinstance(value, Mapping):
+            inside = {key: f"{path}.{key}" if path else str(key) for key in value}
+            bad = {key for key, item in value.items() if _names_secret(str(key)) or secret(item)}
+            left_out.update(dict.fromkeys(inside[key] for key in value if key in bad))
+            return {k: clean(item, inside[k]) for k, item in value.items() if k not in bad}
+        if isinstance(value, (list, tuple)):
+            if any(map(secret, value)):
+                left_out[path] = None
+            return [clean(item, path) for item in value if not secret(item)]
+        return value
+
+    return clean(spec, ""), tuple(left_out)

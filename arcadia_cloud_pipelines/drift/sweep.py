@@ -1,0 +1,254 @@
+"""The sweep: every spec beside every live row, and the inbox brought up to date.
+
+One transaction and a fixed number of statements, whatever the number of specs. PostgreSQL puts
+aside all pairs that are equal to the letter; the rest, and what is open, comes here and is judged
+by `compare.py`; only what opens, moves or closes goes back. When nothing did, only the sweep's own
+row is written.
+
+The rules are those of the data contract: a mismatch opens one record and writes one
+`drift_detected` event; while it is open, desired and actual follow; a mismatch that is gone closes
+as `stale`. Kinds whose inventory is stale or incomplete are left alone: stale data neither opens
+nor closes drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+import sqlalchemy as sa
+
+from ..times import Clock, utc_now
+from ..warehouse.copy import copy_rows
+from ..warehouse.engine import Warehouse
+from ..warehouse.statements import Statements
+from .compare import GONE, canonical, present, same
+from .ignore import IgnoreRule, first_match, read_rules
+from .specs import json_text, lock
+from .tables import cloud_drift_sweeps
+
+STALE_AFTER = timedelta(hours=2)
+"""How old the newest listing of a kind may be."""
+
+
+class Pair(NamedTuple):
+    """One field that is not equal to the letter, or has an open record, or both."""
+
+    resource_id: int
+    kind: str
+    name: str | None
+    field: str
+    desired: Any
+    actual: Any
+    differs: bool
+    """Whether the two differ to the letter."""
+    successor_id: int | None = None
+    drift_id: int | None = None
+    """Its open record."""
+    open_desired: Any = None
+    open_actual: Any = None
+    open_successor_id: int | None = None
+
+
+class Change(NamedTuple):
+    """What a sweep does about one pair."""
+
+    verb: Literal["open", "move", "close"]
+    drift_id: int | None
+    resource_id: int
+    field: str
+    desired: Any = None
+    actual: Any = None
+    successor_id: int | None = None
+    reason: str | None = None
+    """Why it closes."""
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What one sweep came to, as its row in `cloud_drift_sweeps` has it."""
+
+    id: int
+    started_at: datetime
+    ended_at: datetime
+    kinds_swept: tuple[str, ...]
+    """As account/kind."""
+    kinds_skipped: Mapping[str, str]
+    """account/kind → why."""
+    specs: int
+    opened: int
+    updated: int
+    closed: int
+    open_after: int
+    ignored: int
+    rules_expired: tuple[IgnoreRule, ...] = field(default=())
+
+
+def reason_to_skip(
+    listed_at: datetime | None, *, complete: bool, implausible: bool, now: datetime
+) -> str | None:
+    """Why a kind is left alone, judging by its newest sync; None when nothing speaks against it.
+
+    Args:
+        listed_at: when the newest sync of the kind began; None when there was none.
+        complete: whether it was complete.
+        implausible: whether more was missing than plausibly could.
+        now: the time.
+    """
+    if listed_at is None:
+        return "never listed"
+    if not complete:
+        return f"the listing of {listed_at:%Y-%m-%d %H:%M} UTC failed or was not complete"
+    if implausible:
+        return f"the listing of {listed_at:%Y-%m-%d %H:%M} UTC was implausible"
+    if now - listed_at >= STALE_AFTER:
+        return f"last listed {listed_at:%Y-%m-%d %H:%M} UTC, more than {STALE_AFTER} ago"
+    return None
+
+
+def decide(pair: Pair, rules: Iterable[IgnoreRule]) -> tuple[Change | None, IgnoreRule | None]:
+    """What to do about one pair, and the rule that kept it out, if one did."""
+    mismatch = pair.differs and not same(pair.field, pair.desired, pair.actual)
+    rule = first_match(rules, pair.kind, pair.name, pair.field) if mismatch else None
+    about = (pair.drift_id, pair.resource_id, pair.field)
+    if mismatch and rule is None:
+        values = (pair.desired, present(pair.field, pair.desired, pair.actual), pair.successor_id)
+        if pair.drift_id is None:
+            return Change("open", *about, *values), None
+        if (
+            _differs(pair.open_desired, values[0], pair.field)
+            or _differs(pair.open_actual, values[1], pair.field)
+            or pair.open_successor_id != pair.successor_id
+        ):
+            return Change("move", *about, *values), None
+        return None, None
+    if pair.drift_id is None:
+        return None, rule
+    why = f"ignored by {rule}" if rule is not None else "as desired again, or no longer desired"
+    return Change("close", *about, reason=why), rule
+
+
+def _differs(old: Any, new: Any, name: str) -> bool:
+    return canonical(old, name) != canonical(new, name)
+
+
+_SQL = Statements(__file__)
+
+
+def sweep(warehouse: Warehouse, *, run_id: str | None = None, now: Clock = utc_now) -> SweepResult:
+    """Compare every spec with what is live, and bring the inbox up to date.
+
+    Sweeps, decisions and new specs take turns. Writes nothing but its own row when nothing changed.
+
+    Raises:
+        WarehouseError: the warehouse is away or not migrated; nothing was written.
+    """
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        lock(connection)
+        started_at = now()
+        swept: dict[tuple[str, str], Mapping[str, int]] = {}
+        skipped: dict[str, str] = {}
+        specs = 0
+        for row in _SQL.run(connection, "kinds"):
+            label = f"{row.account}/{row.kind}"
+            reason = reason_to_skip(
+                row.started_at, complete=row.complete, implausible=row.implausible, now=started_at
+            )
+            if reason is not None:
+                skipped[label] = reason
+                continue
+            swept[row.account, row.kind] = row.withheld
+            specs += row.specs
+            if row.withheld:
+                fields = ", ".join(sorted(row.withheld))
+                skipped[label] = f"{fields} came back empty everywhere; other fields compared"
+        rules = read_rules(connection)
+        working = [rule for rule in rules if not rule.expired(started_at)]
+        changes: list[Change] = []
+        ignored = 0
+        for pair in _pairs(connection, swept):
+            change, rule = decide(pair, working)
+            ignored += rule is not None
+            if change is not None:
+                changes.append(change)
+        if changes:
+            changes.sort(key=lambda change: (change.resource_id, change.field))
+            _apply(connection, changes, started_at, run_id)
+        counts = {verb: sum(c.verb == verb for c in changes) for verb in ("open", "move", "close")}
+        values: dict[str, Any] = {
+            "started_at": started_at,
+            "ended_at": now(),
+            "kinds_swept": tuple("/".join(kind) for kind in swept),
+            "kinds_skipped": skipped,
+            "specs": specs,
+            "opened": counts["open"],
+            "updated": counts["move"],
+            "closed": counts["close"],
+            "open_after": _SQL.run(connection, "count_open").scalar_one(),
+            "ignored": ignored,
+        }
+        expired = tuple(rule for rule in rules if rule.expired(started_at))
+        sweep_id: int = connection.execute(
+            cloud_drift_sweeps.insert()
+            .values(
+                **values | {"kinds_swept": list(values["kinds_swept"])},
+                run_id=run_id,
+                rules_expired=[rule.id for rule in expired],
+            )
+            .returning(cloud_drift_sweeps.c.id)
+        ).scalar_one()
+    return SweepResult(id=sweep_id, rules_expired=expired, **values)
+
+
+def _pairs(
+    connection: sa.Connection, swept: Mapping[tuple[str, str], Mapping[str, int]]
+) -> Iterator[Pair]:
+    """What differs to the letter beside what is open, of the kinds and fields that are swept."""
+
+    def is_swept(row: Any) -> bool:
+        withheld = swept.get((row.account, row.kind))
+        return withheld is not None and row.field not in withheld
+
+    opened = {(row.id, row.field): row for row in _SQL.run(connection, "opened") if is_swept(row)}
+    successors = dict(_SQL.run(connection, "successors").tuples().all())
+    _SQL.run(connection, "few_differ")
+    for row in _SQL.run(connection, "different"):
+        if not is_swept(row):
+            continue
+        successor = successors.get(row.id) if row.field == GONE else None
+        pair = Pair(row.id, row.kind, row.name, row.field, row.desired, row.actual, True, successor)
+        was = opened.pop((row.id, row.field), None)
+        if was is not None:
+            pair = pair._replace(
+                drift_id=was.drift_id, open_desired=was.desired, open_actual=was.actual,
+                open_successor_id=was.successor_id,
+            )  # fmt: skip
+        yield pair
+    for was in opened.values():
+        yield Pair(was.id, was.kind, was.name, was.field, None, None, False, drift_id=was.drift_id)
+
+
+def _apply(
+    connection: sa.Connection, changes: Iterable[Change], at: datetime, run_id: str | None
+) -> None:
+    """Write what opens, moves and closes, in one COPY and three statements."""
+    _SQL.run(connection, "create_changes")
+    copy_rows(
+        connection, "drift_changes",
+        ("verb", "drift_id", "resource_id", "field", "desired", "actual", "successor_id", "reason"),
+        (
+            (c.verb, c.drift_id, c.resource_id, c.field, _json(c.desired), _json(c.actual),
+             c.successor_id, c.reason)
+            for c in changes
+        ),
+    )  # fmt: skip
+    parameters = {"at": at, "run_id": run_id}
+    for name in ("close", "move", "open"):
+        _SQL.run(connection, name, parameters)
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else json_text(value)

@@ -1,0 +1,105 @@
+-- The statements of sweep.py, in the order in which it runs them.
+
+-- name: kinds
+-- The newest sync of every kind that has specs or open records.
+WITH concerned AS (
+    SELECT r.account, r.kind, count(s.id) AS specs
+    FROM cloud_resources AS r
+    LEFT JOIN cloud_provisioned AS s ON s.resource_id = r.id
+    WHERE s.id IS NOT NULL
+        OR r.id IN (SELECT resource_id FROM cloud_drift WHERE status = 'open')
+    GROUP BY r.account, r.kind
+)
+SELECT c.account, c.kind, c.specs, newest.started_at,
+    coalesce(newest.complete, false) AS complete,
+    coalesce(newest.implausible, false) AS implausible,
+    coalesce(newest.withheld, '{}') AS withheld
+FROM concerned AS c
+LEFT JOIN LATERAL (
+    SELECT started_at, complete, implausible, withheld
+    FROM cloud_sync_runs AS s
+    -- A sync that failed before it knew its account counts against every account.
+    WHERE s.kind = c.kind AND (s.account = c.account OR s.account IS NULL)
+    ORDER BY s.started_at DESC, s.id DESC
+    LIMIT 1
+) AS newest ON true
+ORDER BY c.account, c.kind;
+
+-- name: few_differ
+-- The planner cannot know that hardly any row comes through, and would not share the work.
+SET LOCAL parallel_tuple_cost = 0;
+
+-- name: different
+-- Every field of every spec that is not equal to the letter. Of a resource that is gone only that
+-- is compared. Plain joins, so that the planner may use several processes.
+SELECT r.account, r.kind, r.name, r.id, f.key AS field, nullif(f.value, 'null') AS desired,
+    live.value AS actual
+FROM cloud_provisioned AS s
+JOIN cloud_resources AS r ON r.id = s.resource_id
+LEFT JOIN cloud_projects AS p ON p.id = r.project_id
+CROSS JOIN LATERAL jsonb_each(
+    CASE WHEN r.deleted_at IS NULL THEN s.spec
+    ELSE jsonb_build_object('deleted_at', s.spec -> 'deleted_at') END
+) AS f
+CROSS JOIN LATERAL (SELECT cloud_live_value(r, p, f.key) AS value) AS live
+WHERE live.value IS DISTINCT FROM nullif(f.value, 'null');
+
+-- name: successors
+-- What was made in place of resources that are gone: destroyed and recreated is another id and the
+-- same name.
+SELECT r.id, max(n.id) AS successor_id
+FROM cloud_provisioned AS s
+JOIN cloud_resources AS r ON r.id = s.resource_id
+JOIN cloud_resources AS n ON n.account = r.account AND n.kind = r.kind
+    AND lower(n.name) = lower(r.name) AND n.deleted_at IS NULL
+    AND coalesce(n.created_at, n.first_seen_at) > coalesce(r.created_at, r.first_seen_at)
+WHERE r.deleted_at IS NOT NULL
+GROUP BY r.id;
+
+-- name: opened
+SELECT r.account, r.kind, r.name, r.id, d.field, d.id AS drift_id, d.desired, d.actual,
+    d.successor_id
+FROM cloud_drift AS d
+JOIN cloud_resources AS r ON r.id = d.resource_id
+WHERE d.status = 'open';
+
+-- name: create_changes
+CREATE TEMP TABLE drift_changes (
+    verb text NOT NULL,
+    drift_id bigint,
+    resource_id bigint NOT NULL,
+    field text NOT NULL,
+    desired jsonb,
+    actual jsonb,
+    successor_id bigint,
+    reason text
+) ON COMMIT DROP;
+
+-- name: close
+UPDATE cloud_drift AS d
+SET status = 'stale', resolved_at = :at, resolved_by = 'sweep', resolution = c.reason
+FROM drift_changes AS c
+WHERE c.verb = 'close' AND d.id = c.drift_id;
+
+-- name: move
+UPDATE cloud_drift AS d
+SET desired = c.desired, actual = c.actual, successor_id = c.successor_id, changed_at = :at
+FROM drift_changes AS c
+WHERE c.verb = 'move' AND d.id = c.drift_id;
+
+-- name: open
+WITH opened AS (
+    INSERT INTO cloud_drift
+        (resource_id, field, desired, actual, detected_at, changed_at, successor_id, run_id)
+    SELECT resource_id, field, desired, actual, :at, :at, successor_id, :run_id
+    FROM drift_changes
+    WHERE verb = 'open'
+    RETURNING resource_id, field, desired, actual
+)
+INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
+SELECT resource_id, 'drift_detected', :at,
+    jsonb_build_object(field, jsonb_build_object('from', desired, 'to', actual)), :run_id
+FROM opened;
+
+-- name: count_open
+SELECT count(*) FROM cloud_drift WHERE status = 'open';

@@ -1,0 +1,133 @@
+"""The folder of local state: what is where in it, and who may use it.
+
+<home>/postgres/        the embedded PostgreSQL
+<home>/dagster/         DAGSTER_HOME: dagster.yaml, workspace.yaml, output of runs
+<home>/logs/            one file per process, rotated
+<home>/simulator.json   which simulated account this is, and its time
+<home>/up.lock, up.json whether `arcadia up` works here, and with which processes
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fasteners
+
+from ..settings import checkout
+from .errors import OperationsError
+
+# For an installation without a checkout; a checkout's own dagster.yaml says more.
+_MINIMAL_INSTANCE = """\
+storage:
+  custom:
+    module: arcadia_cloud_pipelines.warehouse.dagster_storage
+    class: ArcadiaStorage
+    config: {}
+telemetry:
+  enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 4
+  pools:
+    granularity: op
+    default_limit: 1
+run_monitoring:
+  enabled: true
+  max_runtime_seconds: 7200
+"""
+
+
+class AlreadyRunning(OperationsError):
+    """Another `arcadia up` or `arcadia demo` works in this folder."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths within the folder of local state."""
+
+    path: Path
+
+    @property
+    def dagster(self) -> Path:
+        """What DAGSTER_HOME is for everything we start."""
+        return self.path / "dagster"
+
+    @property
+    def logs(self) -> Path:
+        """Where processes write."""
+        return self.path / "logs"
+
+    @property
+    def state(self) -> Path:
+        """What `arcadia up` left of itself, for the next one and for the doctor."""
+        return self.path / "up.json"
+
+    @property
+    def simulator(self) -> Path:
+        """See `simulated`."""
+        return self.path / "simulator.json"
+
+    def prepare(self) -> None:
+        """Make the folders, and give Dagster the checkout's `dagster.yaml`."""
+        for folder in (self.dagster, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        source = checkout() / "dagster.yaml"
+        text = source.read_text(encoding="utf-8") if source.is_file() else _MINIMAL_INSTANCE
+        replace_file(self.dagster / "dagster.yaml", text)
+
+    def read_state(self) -> dict[str, Any]:
+        """The content of `state`; empty when there is none."""
+        try:
+            state = json.loads(self.state.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return state if isinstance(state, dict) else {}
+
+    def write_state(self, state: Mapping[str, Any]) -> None:
+        """Replace the content of `state`."""
+        replace_file(self.state, json.dumps(state))
+
+    def in_use(self) -> bool:
+        """Whether another process has `exclusive` now."""
+        lock = fasteners.InterProcessLock(str(self.path / "up.lock"))
+        if not self.path.is_dir() or not (self.path / "up.lock").exists():
+            return False
+        if not lock.acquire(blocking=False):
+            return True
+        lock.release()
+        return False
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep every other `arcadia up` and `arcadia demo` out of this folder.
+
+        Raises:
+            AlreadyRunning: one is there.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = fasteners.InterProcessLock(str(self.path / "up.lock"))
+        if not lock.acquire(blocking=False):
+            state = self.read_state()
+            who = f"`arcadia {state.get('command', 'up')}` (process {state.get('pid', 'unknown')})"
+            where = f": look at {state['url']}" if state.get("url") else ""
+            raise AlreadyRunning(
+                f"{who} already works in {self.path}{where}. Stop it first, or set ARCADIA_HOME to "
+                "another folder."
+            )
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new, never half of one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

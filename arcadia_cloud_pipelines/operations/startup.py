@@ -1,0 +1,96 @@
+"""What must be true before the deployment's processes start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import dagster as dg
+
+from ..settings import Purpose, Settings
+from ..warehouse.engine import open_warehouse
+from ..warehouse.migrate import migrate
+from .errors import OperationsError
+from .home import Home
+
+POOL_SLOTS = 1
+_ORPHANED = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` found and did."""
+
+    place: str
+    """The warehouse, without credentials."""
+    before: str | None
+    after: str
+    """The schema before and after."""
+    orphaned: list[str]
+    """Runs that nothing was working on any more."""
+
+
+def open_instance(home: Home) -> dg.DagsterInstance:
+    """The Dagster instance of this home.
+
+    Raises:
+        OperationsError: its database does not answer.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        return dg.DagsterInstance.from_config(str(home.dagster))
+    except DBAPIError as error:
+        reason = " ".join(str(error.orig).split()) or type(error.orig).__name__
+        raise OperationsError(
+            f"Dagster's own database does not answer: {reason}. Check the server that "
+            "DAGSTER_POSTGRES_URL names, or ask `arcadia doctor`."
+        ) from None
+
+
+def prepare(settings: Settings, home: Home, say: Callable[[str], None]) -> Prepared:
+    """Start or reach both databases, bring both to this release, and clear up after a crash.
+
+    Only for one that has `home.exclusive()`: it takes every run that is under way for dead.
+    """
+    home.prepare()
+    warehouse = open_warehouse(settings)
+    before, after = migrate(warehouse)
+    with open_instance(home) as instance:
+        # Dagster's equivalent of `dagster instance migrate`; nothing on a current database.
+        instance.upgrade()
+        set_pools(instance)
+        orphaned = fail_orphaned_runs(instance)
+    if orphaned:
+        say(f"{len(orphaned)} run(s) of before the last stop were marked as failed")
+    return Prepared(warehouse.place, before, after, orphaned)
+
+
+def set_pools(instance: dg.DagsterInstance) -> None:
+    """Give every pool its slots; a limit that somebody set by hand stays."""
+    storage = instance.event_log_storage
+    set_already = {pool.name for pool in storage.get_pool_limits() if not pool.from_default}
+    for purpose in Purpose:
+        if purpose.value not in set_already:
+            storage.set_concurrency_slots(purpose.value, POOL_SLOTS)
+
+
+def fail_orphaned_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark runs as failed that no process can be working on, and free their slots.
+
+    After a crash or a power loss they would stay started, and hold their pools, for hours.
+
+    Returns:
+        The ids of those runs.
+    """
+    runs = instance.get_runs(dg.RunsFilter(statuses=_ORPHANED))
+    for run in runs:
+        instance.report_run_failed(
+            run, "The deployment was restarted; nothing is working on this run any more."
+        )
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return [run.run_id for run in runs]

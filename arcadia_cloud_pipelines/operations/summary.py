@@ -1,0 +1,142 @@
+"""What the warehouse holds, in a page that a person can read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..warehouse.engine import Warehouse
+
+
+@dataclass(frozen=True)
+class Change:
+    """One event."""
+
+    occurred_at: datetime
+    kind: str
+    name: str
+    event: str
+    fields: list[str]
+
+
+@dataclass(frozen=True)
+class Billing:
+    """Invoices and their lines."""
+
+    invoices: int
+    ingested: int
+    billed: Decimal
+    lines: int
+    matched: Decimal
+    matchable: Decimal
+    """US dollars of lines that bill a resource: all but those that are `not_a_resource`."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The warehouse in figures, for one account."""
+
+    kinds: list[tuple[str, int, int]]
+    """Kind, live, deleted."""
+    events: list[tuple[str, int]]
+    changes: list[Change]
+    projects: list[tuple[str, str | None, int]]
+    """Name, environment, live resources."""
+    billing: Billing | None
+    open_drift: int | None
+    """None where the schema has no drift."""
+
+
+_KINDS = sa.text(
+    """
+    SELECT kind, count(*) FILTER (WHERE deleted_at IS NULL),
+           count(*) FILTER (WHERE deleted_at IS NOT NULL)
+    FROM cloud_resources WHERE account = :account GROUP BY kind ORDER BY 2 DESC, kind
+    """
+)
+_EVENTS = sa.text(
+    """
+    SELECT e.event, count(*) FROM cloud_resource_events e
+    JOIN cloud_resources r ON r.id = e.resource_id
+    WHERE r.account = :account GROUP BY e.event ORDER BY 2 DESC, e.event
+    """
+)
+_CHANGES = sa.text(
+    """
+    SELECT e.occurred_at, r.kind, coalesce(r.name, r.provider_id) AS name, e.event,
+           ARRAY(SELECT jsonb_object_keys(e.changes)) AS fields
+    FROM cloud_resource_events e JOIN cloud_resources r ON r.id = e.resource_id
+    WHERE r.account = :account AND e.event <> 'discovered'
+    ORDER BY e.occurred_at DESC, e.id DESC LIMIT :changes
+    """
+)
+_PROJECTS = sa.text(
+    """
+    SELECT p.name, p.environment, count(r.id)
+    FROM cloud_projects p
+    LEFT JOIN cloud_resources r ON r.project_id = p.id AND r.deleted_at IS NULL
+    WHERE p.account = :account AND p.deleted_at IS NULL
+    GROUP BY p.id ORDER BY 3 DESC, p.name
+    """
+)
+_INVOICES = sa.text(
+    """
+    SELECT count(*), count(*) FILTER (WHERE ingest_status = 'ingested'), coalesce(sum(amount), 0)
+    FROM cloud_invoices WHERE account = :account
+    """
+)
+_LINES = sa.text(
+    """
+    SELECT count(*),
+           coalesce(sum(l.amount) FILTER (WHERE l.resource_id IS NOT NULL), 0),
+           coalesce(sum(l.amount) FILTER (
+               WHERE l.unmatched_reason IS DISTINCT FROM 'not_a_resource'), 0)
+    FROM cloud_cost_lines l JOIN cloud_invoices i ON i.id = l.invoice_id
+    WHERE i.account = :account
+    """
+)
+_DRIFT = sa.text(
+    """
+    SELECT count(*) FROM cloud_drift d JOIN cloud_resources r ON r.id = d.resource_id
+    WHERE d.status = 'open' AND r.account = :account
+    """
+)
+
+
+def summarize(warehouse: Warehouse, account: str, changes: int = 8) -> Summary:
+    """Count what there is of one account.
+
+    Args:
+        warehouse: migrated.
+        account: whose.
+        changes: how many of the latest changes, discoveries left out.
+    """
+    scope: dict[str, Any] = {"account": account, "changes": changes}
+    with warehouse.transaction() as connection:
+
+        def rows(query: sa.TextClause) -> list[Any]:
+            return list(connection.execute(query, scope).tuples())
+
+        billing = None
+        if _exists(connection, "cloud_cost_lines"):
+            (invoices, ingested, billed), *_ = rows(_INVOICES)
+            (lines, matched, matchable), *_ = rows(_LINES)
+            if invoices:
+                billing = Billing(invoices, ingested, billed, lines, matched, matchable)
+        return Summary(
+            kinds=rows(_KINDS),
+            events=rows(_EVENTS),
+            changes=[Change(*row) for row in rows(_CHANGES)],
+            projects=rows(_PROJECTS),
+            billing=billing,
+            open_drift=rows(_DRIFT)[0][0] if _exists(connection, "cloud_drift") else None,
+        )
+
+
+def _exists(connection: sa.Connection, table: str) -> bool:
+    found = connection.execute(sa.text("SELECT to_regclass(:table)"), {"table": table}).scalar()
+    return found is not None

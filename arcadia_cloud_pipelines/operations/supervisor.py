@@ -1,0 +1,388 @@
+"""Keeps a few processes running, and leaves none behind.
+
+Plain Python about processes: what they do, and in which order they start, others say. Each child is
+the leader of a process group of its own, so that what it starts goes when it goes.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from .errors import OperationsError
+
+Say = Callable[[str], None]
+
+GRACE = 8.0
+"""Seconds that a process has between TERM and KILL."""
+_FIRST_DELAY, _LAST_DELAY = 1.0, 60.0
+_STEADY = 300.0  # seconds after which a child's earlier deaths are forgotten
+_LOG_BYTES, _LOG_FILES = 10_000_000, 3
+_LOUD = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|^Traceback ")
+_HARMLESS = re.compile(r"No cursor for event type")  # Dagster, on a new instance
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_TIMES = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4})?")
+
+
+@dataclass(frozen=True)
+class Child:
+    """One process to keep running."""
+
+    name: str
+    """Names its log file, too."""
+    command: Sequence[str]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """Variables beside those of the deployment."""
+    ready: Callable[[], bool] | None = None
+    """Whether it does its work by now; None for what is ready when it runs."""
+    ready_within: float = 120
+    """Seconds."""
+    restart_after: float | None = None
+    """Seconds after which it is replaced by a fresh one."""
+    memory_limit: int | None = None
+    """Bytes of resident memory, its own children's included, above which it is replaced."""
+
+
+def listens(port: int, host: str = "127.0.0.1") -> Callable[[], bool]:
+    """A question: does anything accept connections there?"""
+
+    def ask() -> bool:
+        with suppress(OSError), socket.create_connection((host, port), timeout=1):
+            return True
+        return False
+
+    return ask
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nothing uses now."""
+    with socket.create_server((host, 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def check_port(port: int, what: str, host: str = "127.0.0.1") -> None:
+    """Make sure that a port can be bound.
+
+    Raises:
+        OperationsError: it cannot; the text names the program that has it, where one may know.
+    """
+    try:
+        socket.create_server((host, port)).close()
+    except (OSError, OverflowError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        raise OperationsError(
+            f"Port {port} of {host}, wanted for {what}, cannot be used ({reason}){_owner(port)}: "
+            "stop what uses it, or choose another with --port."
+        ) from None
+
+
+def _owner(port: int) -> str:
+    with suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("inet"):
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr
+                and connection.laddr.port == port
+                and connection.pid
+            ):
+                return (
+                    f"; process {connection.pid} ({psutil.Process(connection.pid).name()}) has it"
+                )
+    return ""
+
+
+class _Running:
+    """A child that was started: its process, and the thread that reads what it writes."""
+
+    def __init__(
+        self, child: Child, environ: Mapping[str, str], logs: Path, say: Say, now: float
+    ) -> None:
+        self.child = child
+        self.started = now
+        self.last_lines: deque[str] = deque(maxlen=15)
+        self._say = say
+        self._shown = ""
+        self._log = logging.handlers.RotatingFileHandler(
+            logs / f"{child.name}.log", maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, delay=True
+        )
+        self.process = subprocess.Popen(
+            list(child.command),
+            env={**environ, **child.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+        self.created = _created(self.process.pid)
+        self._reader = threading.Thread(target=self._read, name=f"log of {child.name}", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None  # noqa: S101
+        with self.process.stdout as output:
+            for raw in output:
+                line = _COLOUR.sub("", raw.decode("utf-8", "replace")).rstrip()
+                self._log.emit(logging.LogRecord(self.child.name, 20, "", 0, line, None, None))
+                self.last_lines.append(line)
+                if _LOUD.search(line) and not _HARMLESS.search(line):
+                    # A warning every few seconds is one warning.
+                    text = _TIMES.sub("", line)
+                    if text != self._shown:
+                        self._say(f"{self.child.name}: {line[:400]}")
+                    self._shown = text
+        self._log.close()
+
+    def finish_reading(self) -> None:
+        """Wait for the last line; a grandchild may hold the pipe open."""
+        self._reader.join(2)
+
+    def memory(self) -> int:
+        """Bytes resident, children included."""
+        total = 0
+        with suppress(psutil.Error):
+            leader = psutil.Process(self.process.pid)
+            for process in (leader, *leader.children(recursive=True)):
+                with suppress(psutil.Error):
+                    total += process.memory_info().rss
+        return total
+
+
+def _created(pid: int) -> float:
+    with suppress(psutil.Error):
+        return psutil.Process(pid).create_time()
+    return 0.0
+
+
+class Supervisor:
+    """Starts children in order, restarts what dies, and stops everything."""
+
+    def __init__(
+        self,
+        children: Iterable[Child],
+        *,
+        environ: Mapping[str, str],
+        logs: Path,
+        say: Say,
+        clock: Callable[[], float] = time.monotonic,
+        first_delay: float = _FIRST_DELAY,
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            children: in the order of starting.
+            environ: the variables that all of them get.
+            logs: folder of the log files.
+            say: shows one line to the person at the terminal; called from several threads.
+            clock: seconds, for backoff and ages; replaceable for tests.
+            first_delay: seconds before the first restart; doubles with every further one.
+        """
+        self._children = list(children)
+        self._environ = dict(environ)
+        self._logs = logs
+        self._say = say
+        self._clock = clock
+        self._first_delay = first_delay
+        self._running: dict[str, _Running] = {}
+        self._deaths: dict[str, int] = {}
+        self._due: dict[str, float] = {}
+        self._launches = 0
+
+    def processes(self) -> list[dict[str, float | str]]:
+        """Name, id and time of creation of each: what `end_leftovers` takes."""
+        return [
+            {"name": name, "pid": running.process.pid, "created": running.created}
+            for name, running in self._running.items()
+        ]
+
+    def start(
+        self, stop: threading.Event | None = None, started: Callable[[], None] | None = None
+    ) -> None:
+        """Start each and wait until it is ready.
+
+        Args:
+            stop: give up waiting when it is set.
+            started: called after each start.
+
+        Raises:
+            OperationsError: one died, or was not ready in time; call `stop` then.
+        """
+        stop = stop or threading.Event()
+        for child in self._children:
+            if stop.is_set():
+                return
+            running = self._launch(child)
+            if started is not None:
+                started()
+            deadline = self._clock() + child.ready_within
+            while child.ready is not None and not child.ready() and not stop.is_set():
+                if running.process.poll() is not None:
+                    running.finish_reading()
+                    raise OperationsError(
+                        f"{child.name} ended ({_describe(running.process.returncode)}) before it "
+                        f"was ready; {self._tail(running)}"
+                    )
+                if self._clock() > deadline:
+                    raise OperationsError(
+                        f"{child.name} was not ready after {child.ready_within:.0f} s; "
+                        f"{self._tail(running)}"
+                    )
+                stop.wait(0.1)
+
+    def _tail(self, running: _Running) -> str:
+        log = self._logs / f"{running.child.name}.log"
+        lines = [line for line in running.last_lines if line.strip()][-4:]
+        return f"see {log}. It said last: {' | '.join(lines) or 'nothing'}"
+
+    def _launch(self, child: Child) -> _Running:
+        running = _Running(child, self._environ, self._logs, self._say, self._clock())
+        self._running[child.name] = running
+        self._launches += 1
+        return running
+
+    def run(
+        self,
+        stop: threading.Event,
+        changed: Callable[[], None] | None = None,
+        every: float = 1.0,
+    ) -> None:
+        """Look after the children until told to stop; `changed` is called after a restart."""
+        while not stop.wait(every):
+            if self.look_after() and changed is not None:
+                changed()
+
+    def look_after(self) -> bool:
+        """One round: restart what died and is due, replace what is too old or too large.
+
+        Returns:
+            Whether a process was started.
+        """
+        now = self._clock()
+        before = self._launches
+        for child in self._children:
+            running = self._running[child.name]
+            if child.name in self._due:
+                if now >= self._due[child.name]:
+                    del self._due[child.name]
+                    self._launch(child)
+                    self._say(f"{child.name} was started again")
+                continue
+            status = running.process.poll()
+            if status is not None:
+                _end_group(running.process.pid, 0)
+                if now - running.started > _STEADY:
+                    self._deaths[child.name] = 0
+                deaths = self._deaths[child.name] = self._deaths.get(child.name, 0) + 1
+                delay = min(_LAST_DELAY, self._first_delay * 2 ** (deaths - 1))
+                self._due[child.name] = now + delay
+                running.finish_reading()
+                self._say(
+                    f"{child.name} died ({_describe(status)}), starting it again in {delay:.0f} s; "
+                    f"{self._tail(running)}"
+                )
+                continue
+            reason = self._overdue(running, now)
+            if reason is not None:
+                self._say(f"{child.name} is restarted: {reason}")
+                self._end([running], GRACE)
+                self._launch(child)
+        return self._launches != before
+
+    def _overdue(self, running: _Running, now: float) -> str | None:
+        child = running.child
+        if child.restart_after is not None and now - running.started > child.restart_after:
+            return f"it has run for {(now - running.started) / 3600:.0f} hours"
+        if child.memory_limit is not None and (memory := running.memory()) > child.memory_limit:
+            return f"it uses {memory / 2**20:.0f} MiB of memory"
+        return None
+
+    def stop(self, grace: float = GRACE) -> None:
+        """End every child and all they started: TERM, a while to finish, KILL."""
+        self._end(list(self._running.values()), grace)
+
+    def _end(self, running: Sequence[_Running], grace: float) -> None:
+        groups = [one.process.pid for one in running]
+        for group in groups:
+            _signal_group(group, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        for one in running:
+            with suppress(subprocess.TimeoutExpired):
+                one.process.wait(max(0.0, deadline - time.monotonic()))
+        for group in groups:
+            _end_group(group, max(0.0, deadline - time.monotonic()))
+        for one in running:
+            one.process.wait()
+            one.finish_reading()
+
+
+def _describe(status: int) -> str:
+    if status >= 0:
+        return f"status {status}"
+    with suppress(ValueError):
+        return f"by {signal.Signals(-status).name}"
+    return f"by signal {-status}"
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def _members(group: int) -> list[int]:
+    """Processes of a group that still do something."""
+    found = []
+    for process in psutil.process_iter(["status"]):
+        with suppress(OSError):
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
+
+
+def _end_group(group: int, grace: float) -> None:
+    """KILL what is left of a group when its time is up."""
+    deadline = time.monotonic() + grace
+    while _members(group):
+        if time.monotonic() >= deadline:
+            _signal_group(group, signal.SIGKILL)
+            return
+        time.sleep(0.05)
+
+
+def end_leftovers(
+    processes: Iterable[Mapping[str, float | str]], grace: float = GRACE
+) -> list[str]:
+    """End the children of a supervisor that was killed before it could do so itself.
+
+    Args:
+        processes: from `Supervisor.processes`. One whose id belongs to another program by now, as
+            its time of creation shows, is left alone.
+        grace: seconds between TERM and KILL.
+
+    Returns:
+        The names of those that were still there.
+    """
+    found: dict[str, int] = {}
+    for process in processes:
+        pid = int(process["pid"])
+        if _created(pid) == process["created"] != 0:
+            found[str(process["name"])] = pid
+    for group in found.values():
+        _signal_group(group, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    for group in found.values():
+        _end_group(group, max(0.0, deadline - time.monotonic()))
+    return list(found)

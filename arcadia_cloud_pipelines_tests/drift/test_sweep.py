@@ -1,0 +1,337 @@
+"""The sweep: what it leaves alone, resources that are gone, what it writes, and taking turns."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from arcadia_cloud_pipelines.drift.accept import AlreadyResolved, accept
+from arcadia_cloud_pipelines.drift.sweep import STALE_AFTER, reason_to_skip
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+
+from .helpers import (
+    T0,
+    TEAM,
+    at,
+    change,
+    desire,
+    drift,
+    events,
+    execute,
+    inbox,
+    listed,
+    query,
+    resource,
+    spec_of,
+    swept,
+)
+
+
+@pytest.mark.parametrize(
+    ("sync", "hours", "reason"),
+    [
+        ({}, 2, "more than 2:00:00 ago"),
+        ({"complete": False}, 0.1, "not complete"),
+        ({"complete": False, "account": None}, 0.1, "not complete"),
+        ({"implausible": True}, 0.1, "implausible"),
+        ({"kind": "volume"}, 0.1, "never listed"),
+        ({"account": "team-b"}, 0.1, "never listed"),
+    ],
+)
+def test_stale_or_incomplete_inventory_neither_opens_nor_closes(
+    warehouse: Warehouse, sync: dict[str, Any], hours: float, reason: str
+) -> None:
+    listed(warehouse, hours=-10)
+    drifting = resource(warehouse, 1, size_slug="b")
+    desire(warehouse, drifting, size_slug="a")
+    swept(warehouse, -9.9)
+    change(warehouse, drifting, size_slug="a")  # would close
+    desire(warehouse, resource(warehouse, 2, size_slug="b"), size_slug="a")  # would open
+    if reason == "never listed":
+        execute(warehouse, "DELETE FROM cloud_sync_runs")
+    listed(warehouse, **sync)
+
+    result = swept(warehouse, hours)
+    assert (result.opened, result.updated, result.closed) == (0, 0, 0)
+    assert inbox(warehouse) == [(drifting, "size_slug", "a", "b")]
+    assert reason in result.kinds_skipped[f"{TEAM}/droplet"]
+    assert result.kinds_swept == ()
+    [_, row] = query(warehouse, "SELECT * FROM cloud_drift_sweeps ORDER BY id")
+    assert row["kinds_skipped"] == result.kinds_skipped
+
+
+def test_other_kinds_go_on(warehouse: Warehouse) -> None:
+    listed(warehouse, "droplet", complete=False)
+    listed(warehouse, "volume")
+    desire(warehouse, resource(warehouse, kind="droplet"), region="ams3")
+    volume = resource(warehouse, kind="volume")
+    desire(warehouse, volume, region="ams3")
+    result = swept(warehouse)
+    assert [row[0] for row in inbox(warehouse)] == [volume]
+    assert (result.kinds_swept, result.specs) == ((f"{TEAM}/volume",), 1)
+    assert list(result.kinds_skipped) == [f"{TEAM}/droplet"]
+
+
+def test_a_complete_listing_after_a_failed_one_counts(warehouse: Warehouse) -> None:
+    listed(warehouse, hours=-1, complete=False)
+    listed(warehouse, hours=0)
+    desire(warehouse, resource(warehouse), region="ams3")
+    assert swept(warehouse).opened == 1
+
+
+def test_the_edge_of_staleness() -> None:
+    assert reason_to_skip(T0, complete=True, implausible=False, now=T0 + STALE_AFTER) is not None
+    just = T0 + STALE_AFTER - at(0).resolution
+    assert reason_to_skip(T0, complete=True, implausible=False, now=just) is None
+
+
+def test_a_withheld_field_is_left_alone_and_others_are_not(warehouse: Warehouse) -> None:
+    listed(warehouse, hours=-1)
+    droplet = resource(warehouse, tags=["a"])
+    desire(warehouse, droplet, tags=["b"])
+    swept(warehouse, -0.9)
+    listed(warehouse, withheld={"tags": 12})
+    desire(warehouse, droplet, tags=["a"], region="ams3")
+    result = swept(warehouse)
+    assert [row[1] for row in inbox(warehouse)] == ["tags", "region"]
+    assert "tags" in result.kinds_skipped[f"{TEAM}/droplet"]
+
+
+# --- resources that are gone --------------------------------------------------------------------
+
+
+def test_desired_and_gone(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    droplet = resource(warehouse, size_slug="b")
+    desire(warehouse, droplet, size_slug="a")
+    swept(warehouse, 0.1)
+    change(warehouse, droplet, deleted_at=at(0.15))
+    result = swept(warehouse, 0.2)
+    assert (result.opened, result.closed) == (1, 1)
+    assert [row[:3] for row in inbox(warehouse)] == [(droplet, "deleted_at", None)]
+    assert events(warehouse)[-1]["changes"]["deleted_at"]["from"] is None
+    # Seen again: both close, or come back, by themselves.
+    change(warehouse, droplet, deleted_at=None)
+    swept(warehouse, 0.3)
+    assert [row[1] for row in inbox(warehouse)] == ["size_slug"]
+
+
+def test_accepting_that_it_is_gone(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    droplet = resource(warehouse, deleted_at=at(0))
+    desire(warehouse, droplet, region="ams3")
+    swept(warehouse, 0.1)
+    accept(warehouse, drift(warehouse)[0]["id"], actor="bob")
+    assert swept(warehouse, 0.2).open_after == 0
+    assert spec_of(warehouse, droplet)["spec_version"] == 2
+    # That it is back is news.
+    change(warehouse, droplet, deleted_at=None)
+    swept(warehouse, 0.3)
+    assert {row[1] for row in inbox(warehouse)} == {"deleted_at", "region"}
+
+
+def test_destroyed_and_recreated(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    old = resource(warehouse, 1, name="web", deleted_at=at(0), created_at=at(-100))
+    desire(warehouse, old, size_slug="s-1vcpu-1gb", region="ams3")
+    resource(warehouse, 2, name="web", created_at=at(-200))  # older: no successor
+    new = resource(warehouse, 3, name="Web", created_at=at(-1))
+    swept(warehouse, 0.1)
+    [record] = drift(warehouse)
+    assert (record["field"], record["successor_id"]) == ("deleted_at", new)
+    accept(warehouse, record["id"], actor="bob", reason="rebuilt")
+    assert spec_of(warehouse, new)["spec"] == {"size_slug": "s-1vcpu-1gb", "region": "ams3"}
+    swept(warehouse, 0.2)
+    assert inbox(warehouse) == [(new, "region", "ams3", "fra1")]
+
+
+# --- what it writes -----------------------------------------------------------------------------
+
+
+def test_when_nothing_changed_only_the_sweeps_row_is_written(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    for n in range(30):
+        desire(warehouse, resource(warehouse, n, size_slug="b"), size_slug="a", region="fra1")
+    swept(warehouse, 0.1)
+    written = "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) AS n FROM pg_stat_user_tables"
+    flush = "SELECT pg_stat_force_next_flush()"
+    query(warehouse, flush)
+    [before] = query(warehouse, written)
+    versions = query(warehouse, "SELECT xmin::text, ctid::text FROM cloud_drift ORDER BY id")
+    with statements(warehouse) as sent:
+        swept(warehouse, 0.2)
+    writing = [s for s in sent if re.search("INSERT|UPDATE|DELETE|CREATE|COPY", s)]
+    assert len(writing) == 1
+    assert "INTO cloud_drift_sweeps" in writing[0]
+    query(warehouse, flush)
+    assert query(warehouse, written)[0]["n"] - before["n"] == 1
+    assert versions == query(
+        warehouse, "SELECT xmin::text, ctid::text FROM cloud_drift ORDER BY id"
+    )
+
+
+def statements(warehouse: Warehouse) -> Any:
+    """The SQL statements that are sent inside."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def watch() -> Any:
+        sent: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            sent.append(statement)
+
+        sa.event.listen(warehouse.engine, "before_cursor_execute", note)
+        yield sent
+        sa.event.remove(warehouse.engine, "before_cursor_execute", note)
+
+    return watch()
+
+
+def test_the_number_of_statements_does_not_grow(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    counts = []
+    for first, last in ((0, 3), (3, 60)):
+        for n in range(first, last):
+            desire(warehouse, resource(warehouse, n), region="ams3", size_slug="x", tags=["y"])
+        with statements(warehouse) as sent:
+            swept(warehouse, 0.1 + last / 1000)
+        counts.append(len(sent))
+    assert counts[0] == counts[1] <= 16
+
+
+def test_the_database_keeps_one_open_record_per_field(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    desire(warehouse, resource(warehouse), region="ams3")
+    swept(warehouse)
+    copy = "INSERT INTO cloud_drift (resource_id, field) SELECT resource_id, field FROM cloud_drift"
+    with pytest.raises(sa.exc.IntegrityError, match="cloud_drift_open_key"):
+        execute(warehouse, copy)
+    execute(warehouse, "UPDATE cloud_drift SET status = 'stale', resolved_at = now()")
+    execute(warehouse, copy)
+
+
+@pytest.mark.parametrize("table", ["cloud_provisioned_history", "cloud_drift_decisions"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE {} SET actor = 'eve'", "DELETE FROM {}", "TRUNCATE {}"]
+)
+def test_the_trails_are_append_only(warehouse: Warehouse, table: str, statement: str) -> None:
+    listed(warehouse)
+    desire(warehouse, resource(warehouse), region="ams3")
+    swept(warehouse)
+    accept(warehouse, drift(warehouse)[0]["id"], actor="bob")
+    with pytest.raises(sa.exc.IntegrityError, match="append-only"):
+        execute(warehouse, statement.format(table))
+
+
+# --- taking turns -------------------------------------------------------------------------------
+
+
+def test_two_sweeps_at_once_open_each_record_once(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    for n in range(50):
+        desire(warehouse, resource(warehouse, n), region="ams3")
+    barrier = threading.Barrier(3)
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        barrier.wait()
+        try:
+            swept(warehouse)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failures == []
+    assert len(drift(warehouse)) == len(events(warehouse)) == 50
+
+
+def test_accepting_during_a_sweep_waits_for_it(warehouse: Warehouse) -> None:
+    """A sweep that read the old spec must not open again what is accepted meanwhile."""
+    listed(warehouse)
+    desire(warehouse, resource(warehouse, size_slug="b"), size_slug="a")
+    swept(warehouse, 0.1)
+    [record] = drift(warehouse)
+    results: list[object] = []
+    threads: list[threading.Thread] = []
+
+    def take() -> None:
+        results.append(accept(warehouse, record["id"], actor="bob"))
+
+    def between(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "count(*) FROM cloud_drift WHERE status" in statement and not threads:
+            threads.append(threading.Thread(target=take))
+            threads[0].start()
+            # It cannot get through before the sweep ends: it waits for the lock.
+            wait_for_lock(warehouse)
+            assert results == []
+
+    sa.event.listen(warehouse.engine, "before_cursor_execute", between)
+    swept(warehouse, 0.2)
+    sa.event.remove(warehouse.engine, "before_cursor_execute", between)
+    threads[0].join(30)
+    assert len(results) == 1
+    assert swept(warehouse, 0.3).open_after == 0
+    assert [d["status"] for d in drift(warehouse)] == ["accepted"]
+
+
+def wait_for_lock(warehouse: Warehouse) -> None:
+    """Until somebody waits for an advisory lock."""
+    engine = sa.create_engine(warehouse.engine.url, poolclass=sa.NullPool)
+    sql = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with engine.connect() as connection:
+        for _ in range(5_000):
+            if connection.execute(sql).scalar_one():
+                return
+            connection.rollback()
+    raise AssertionError("nobody waits")
+
+
+def test_only_one_of_many_accepts_wins(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    droplet = resource(warehouse, size_slug="b")
+    desire(warehouse, droplet, size_slug="a")
+    swept(warehouse)
+    [record] = drift(warehouse)
+    won: list[object] = []
+    lost: list[AlreadyResolved] = []
+
+    def take(name: str) -> None:
+        try:
+            won.append(accept(warehouse, record["id"], actor=name))
+        except AlreadyResolved as error:
+            lost.append(error)
+
+    threads = [threading.Thread(target=take, args=(f"p{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert (len(won), len(lost)) == (1, 3)
+    assert spec_of(warehouse, droplet)["spec_version"] == 2
+
+
+def test_a_sweep_that_fails_leaves_nothing(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed(warehouse)
+    desire(warehouse, resource(warehouse), region="ams3")
+
+    def broken(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "count(*) FROM cloud_drift WHERE status" in statement:
+            raise RuntimeError("the machine stops")
+
+    sa.event.listen(warehouse.engine, "before_cursor_execute", broken)
+    with pytest.raises(RuntimeError):
+        swept(warehouse)
+    sa.event.remove(warehouse.engine, "before_cursor_execute", broken)
+    assert drift(warehouse) == events(warehouse) == []
+    assert query(warehouse, "SELECT * FROM cloud_drift_sweeps") == []

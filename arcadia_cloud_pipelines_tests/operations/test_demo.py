@@ -1,0 +1,79 @@
+"""`arcadia demo`, twice, as a person runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def demo(home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "arcadia_cloud_pipelines.cli.main", "demo"],
+        env={**os.environ, "ARCADIA_HOME": str(home), **variables},
+        cwd=home.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def counts(text: str, title: str) -> dict[str, int]:
+    """First and second column of the table with this title."""
+    block = text.split(f"\n{title}")[1].split("\n\n")[0].splitlines()[2:]
+    return {row.split()[0]: int(row.split()[1].replace(",", "")) for row in block}
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    home = tmp_path_factory.mktemp("demo") / "home"
+    # Whatever is set, the demo touches neither an account nor another database.
+    done = demo(
+        home,
+        DO_API_URL="http://127.0.0.1:1",
+        DO_API_TOKEN="dop_v1_secret",
+        ARCADIA_DATABASE_URL="postgresql://me:hunter2@127.0.0.1:1/x",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "secret" not in done.stdout + done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+    return home, done.stdout
+
+
+def test_shows_what_came_of_it(first: tuple[Path, str]) -> None:
+    home, text = first
+    assert "✓ droplets" in text
+    resources = counts(text, "Resources")
+    assert resources["droplet"] >= 10
+    assert resources["unknown"] == 1
+    events = counts(text, "Events")
+    assert events["discovered"] >= 30
+    assert {"updated", "deleted"} <= events.keys()
+    assert "skyai-internal" in text
+    assert "make up" in text
+    assert "RUN_SUCCESS" in (home / "logs" / "demo.log").read_text()
+    assert "RUN_SUCCESS" not in text
+
+
+def test_a_second_one_goes_on_and_the_doctor_is_content(first: tuple[Path, str]) -> None:
+    home, text = first
+    again = demo(home)
+    assert again.returncode == 0, again.stdout + again.stderr
+    before, after = counts(text, "Events"), counts(again.stdout, "Events")
+    # The same account, a few days older: no second discovery of everything, no mass deletion.
+    assert before["discovered"] <= after["discovered"] < before["discovered"] * 1.5
+    assert before["deleted"] <= after["deleted"] < before["discovered"] / 2
+    doctor = subprocess.run(
+        [sys.executable, "-m", "arcadia_cloud_pipelines.cli.main", "doctor"],
+        env={**os.environ, "ARCADIA_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert doctor.returncode == 0, doctor.stdout
+    assert "✓ pools: cloud_billing 1" in doctor.stdout

@@ -1,0 +1,106 @@
+"""The whole of it: `arcadia up` as a person starts and stops it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
+from arcadia_cloud_pipelines.operations.deployment import environment, services
+from arcadia_cloud_pipelines.operations.errors import OperationsError
+from arcadia_cloud_pipelines.operations.home import Home
+from arcadia_cloud_pipelines.operations.simulated import open_account
+from arcadia_cloud_pipelines.operations.supervisor import free_port
+from arcadia_cloud_pipelines.settings import load_settings
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+
+ARCADIA = [sys.executable, "-m", "arcadia_cloud_pipelines.cli.main"]
+
+
+def test_a_real_account_needs_no_simulator(home: Home) -> None:
+    with_token = load_settings({"ARCADIA_HOME": str(home.path), "DO_API_TOKEN": "dop_v1_x"})
+    names = [child.name for child in services(home, ui_port=3000, code_port=1)]
+    assert names == ["code-server", "daemon", "webserver"]
+    assert "DO_API_TOKEN" not in environment(with_token, home, None)
+
+
+def test_loopback_alone(home: Home) -> None:
+    for child in services(home, ui_port=3000, code_port=1, simulator_port=2):
+        assert "0.0.0.0" not in child.command
+        if "--host" in child.command:
+            assert child.command[list(child.command).index("--host") + 1] == "127.0.0.1"
+
+
+def test_without_a_token_the_simulators_data_stay_apart_from_an_accounts(
+    home: Home, warehouse: Warehouse, libpq_url: str
+) -> None:
+    settings = load_settings({"ARCADIA_HOME": str(home.path), "ARCADIA_DATABASE_URL": libpq_url})
+    account = open_account(home)
+
+    def sync(team: str) -> None:
+        at = datetime.now(UTC)
+        with warehouse.transaction() as connection:
+            connection.execute(
+                cloud_sync_runs.insert().values(
+                    account=team, kind="droplet", started_at=at, ended_at=at, complete=True
+                )
+            )
+
+    sync(account.team_uuid)
+    assert environment(settings, home, 4010)["DO_API_TOKEN"] == account.token
+    sync("a real team")
+    with pytest.raises(OperationsError, match="mirrors the account a real team"):
+        environment(settings, home, 4010)
+
+
+def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    environ = {**os.environ, "ARCADIA_HOME": str(home.path)}
+    port = free_port()
+    command = [*ARCADIA, "up", "--port", str(port)]
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as up:
+        try:
+            assert up.stdout is not None
+            said = []
+            for line in up.stdout:
+                said.append(line)
+                if "Ctrl-C stops everything" in line:
+                    break
+            text = "".join(said)
+            assert "this is the simulator" in text, text
+            url = f"http://127.0.0.1:{port}"
+            assert f"Dagster UI: {url}" in text
+            query = "{repositoriesOrError{... on RepositoryConnection{nodes{schedules{name}}}}}"
+            answer = requests.post(f"{url}/graphql", json={"query": query}, timeout=60).json()
+            (repository,) = answer["data"]["repositoriesOrError"]["nodes"]
+            schedules = {schedule["name"] for schedule in repository["schedules"]}
+            assert {"inventory_schedule", "housekeeping_schedule"} <= schedules
+
+            second = subprocess.run(
+                command, env=environ, capture_output=True, text=True, check=False, timeout=60
+            )
+            assert second.returncode == 1
+            assert f"process {up.pid}" in second.stderr
+            assert url in second.stderr
+
+            children = home.read_state()["children"]
+            assert len(children) == 4
+            postgres = int((home.path / "postgres" / "postmaster.pid").read_text().split()[0])
+        finally:
+            up.send_signal(signal.SIGTERM)
+            rest = up.stdout.read() if up.stdout is not None else ""
+        assert up.wait(60) == 0, rest
+    for pid in (*(child["pid"] for child in children), postgres):
+        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+    assert not home.state.exists()
+    assert not home.in_use()

@@ -1,0 +1,135 @@
+"""What the doctor finds, and that each finding says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
+from arcadia_cloud_pipelines.operations.doctor import State, examine
+from arcadia_cloud_pipelines.operations.home import Home
+from arcadia_cloud_pipelines.operations.simulated import open_account
+from arcadia_cloud_pipelines.settings import Settings, load_settings
+from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def server() -> Iterator[RunningSimulator]:
+    with serve(SimulatedAccount(droplets=3)) as running:
+        yield running
+
+
+@pytest.fixture
+def environ(home: Home, libpq_url: str, empty_database: sa.URL) -> dict[str, str]:
+    dagster = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
+    return {
+        "ARCADIA_HOME": str(home.path),
+        "ARCADIA_DATABASE_URL": libpq_url,
+        "DAGSTER_POSTGRES_URL": dagster,
+    }
+
+
+def found(environ: Mapping[str, str], now: datetime = NOW) -> dict[str, tuple[State, str]]:
+    settings: Settings = load_settings(environ)
+    findings = list(examine(settings, lambda: now))
+    for finding in findings:
+        assert (finding.state is State.WRONG) == (finding.remedy is not None), finding
+    return {finding.subject: (finding.state, finding.text) for finding in findings}
+
+
+def wrong(environ: Mapping[str, str], now: datetime = NOW) -> list[str]:
+    return [name for name, (state, _) in found(environ, now).items() if state is State.WRONG]
+
+
+def sync(warehouse: Warehouse, account: str, at: datetime, **values: object) -> None:
+    row = {"kind": "droplet", "complete": True, **values}
+    with warehouse.transaction() as connection:
+        connection.execute(
+            cloud_sync_runs.insert().values(account=account, started_at=at, ended_at=at, **row)
+        )
+
+
+def test_all_is_well_with_a_good_token(
+    environ: dict[str, str], server: RunningSimulator, warehouse: Warehouse
+) -> None:
+    sync(warehouse, server.account.team_uuid, NOW - timedelta(minutes=30))
+    environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": server.token}
+    findings = found(environ, datetime.now(UTC))
+    assert [name for name, (state, _) in findings.items() if state is State.WRONG] == []
+    for subject in ("warehouse", "schema", "token", "clock", "freshness", "folder", "scopes"):
+        assert findings[subject][0] is State.WELL, findings[subject]
+    assert server.token not in str(findings)
+    assert server.account.violations == []
+
+
+def test_missing_scopes_are_named(environ: dict[str, str], server: RunningSimulator) -> None:
+    token = server.account.add_token(
+        "narrow", scopes=["account:read", "droplet:read", "project:read"]
+    )
+    environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": token}
+    missing = wrong(environ, datetime.now(UTC))
+    assert "scope block_storage:read" in missing
+    assert "scope droplet:read" not in missing
+    assert "scope project:read" not in missing
+
+
+def test_a_token_that_is_not_valid(environ: dict[str, str], server: RunningSimulator) -> None:
+    environ |= {
+        "DO_API_URL": server.url,
+        "DO_API_TOKEN": server.token,
+        "DO_API_TOKEN_CLOUD_BILLING": "dop_v1_nonsense",
+    }
+    findings = found(environ, datetime.now(UTC))
+    state, text = findings["token cloud_billing"]
+    assert state is State.WRONG
+    assert "401" in text
+    assert "nonsense" not in text
+
+
+def test_a_clock_that_is_off(environ: dict[str, str], server: RunningSimulator) -> None:
+    environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": server.token}
+    assert "clock" in wrong(environ, datetime.now(UTC) + timedelta(minutes=5))
+
+
+def test_no_token_is_fine_with_the_simulators_data_and_not_with_an_accounts(
+    environ: dict[str, str], home: Home, warehouse: Warehouse
+) -> None:
+    sync(warehouse, open_account(home).team_uuid, NOW - timedelta(days=3))
+    assert wrong(environ) == []
+    assert found(environ)["token"][0] is State.NEITHER
+    sync(warehouse, "a real team", NOW - timedelta(days=1))
+    assert "token" in wrong(environ)
+
+
+def test_stale_data_of_an_account(
+    environ: dict[str, str], server: RunningSimulator, warehouse: Warehouse
+) -> None:
+    environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": server.token}
+    now = datetime.now(UTC)
+    sync(warehouse, "team", now - timedelta(hours=5))
+    sync(warehouse, "team", now - timedelta(hours=1), complete=False, error="cut short")
+    sync(warehouse, "team", now, kind="volume")
+    sync(warehouse, "team", now, kind="database", complete=False, available=False)
+    state, text = found(environ, now)["freshness"]
+    assert state is State.WRONG
+    assert "droplet 5 hours ago" in text
+    assert "volume" not in text
+    assert "database" not in text
+
+
+def test_an_unmigrated_database(environ: dict[str, str]) -> None:
+    environ["ARCADIA_DATABASE_URL"] = environ["DAGSTER_POSTGRES_URL"]
+    assert "schema" in wrong(environ)
+
+
+def test_a_dagster_database_that_is_away(environ: dict[str, str]) -> None:
+    environ["DAGSTER_POSTGRES_URL"] = "postgresql://me:hunter2@127.0.0.1:1/x"
+    findings = found(environ)
+    assert findings["Dagster storage"][0] is State.WRONG
+    assert "hunter2" not in str(findings)

@@ -1,0 +1,257 @@
+"""Processes that are started, die, hang, grow old, and are gone in the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from arcadia_cloud_pipelines.operations.errors import OperationsError
+from arcadia_cloud_pipelines.operations.supervisor import (
+    Child,
+    Supervisor,
+    check_port,
+    end_leftovers,
+    free_port,
+    listens,
+)
+
+FOREVER = "import signal\nsignal.pause()"
+STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Bench:
+    """Makes supervisors, and cleans up after them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.said: list[str] = []
+        self.made: list[Supervisor] = []
+
+    def supervise(self, *children: Child) -> Supervisor:
+        made = Supervisor(
+            children,
+            environ={"PATH": "/usr/bin:/bin", "COMMON": "yes"},
+            logs=self.folder,
+            say=self.said.append,
+            clock=self.clock,
+        )
+        self.made.append(made)
+        return made
+
+    def child(self, name: str, code: str, **options: object) -> Child:
+        """A child that is ready once it has written its file, after `code`'s first lines."""
+        mark = self.folder / f"{name}.ready"
+        lines = f"{code.replace('READY', f'open({str(mark)!r}, chr(119)).close()')}"
+        return Child(name, [sys.executable, "-c", lines], ready=mark.exists, **options)  # type: ignore[arg-type]
+
+    def forever(self, name: str = "one", prelude: str = "", **options: object) -> Child:
+        return self.child(name, f"{prelude}\nREADY\n{FOREVER}", **options)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    for supervisor in made.made:
+        supervisor.stop(grace=0)
+
+
+def pid(supervisor: Supervisor, name: str = "one") -> int:
+    return next(int(p["pid"]) for p in supervisor.processes() if p["name"] == name)
+
+
+def gone(process: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def await_death(process: int) -> None:
+    """The supervisor's own children stay zombies until it looks."""
+    waited = os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+    assert waited is not None
+
+
+def test_starts_in_a_group_of_its_own_and_stops(bench: Bench) -> None:
+    supervisor = bench.supervise(bench.forever("one"), bench.forever("two"))
+    supervisor.start()
+    pids = [pid(supervisor, name) for name in ("one", "two")]
+    assert [os.getpgid(p) for p in pids] == pids
+    supervisor.stop()
+    assert all(gone(p) for p in pids)
+
+
+def test_what_does_not_heed_term_is_killed_with_all_it_started(bench: Bench) -> None:
+    grandchild = (
+        "import subprocess, sys, pathlib\n"
+        f"p = subprocess.Popen([sys.executable, '-c', {STUBBORN + FOREVER!r}])\n"
+        f"pathlib.Path({str(bench.folder / 'grandchild')!r}).write_text(str(p.pid))\n"
+    )
+    supervisor = bench.supervise(bench.forever(prelude=STUBBORN + grandchild))
+    supervisor.start()
+    below = int((bench.folder / "grandchild").read_text())
+    supervisor.stop(grace=0.2)
+    assert gone(pid(supervisor))
+    psutil.wait_procs([psutil.Process(below)] if psutil.pid_exists(below) else [], timeout=10)
+    assert gone(below)
+
+
+def test_a_dead_child_is_restarted_after_a_growing_delay(bench: Bench) -> None:
+    supervisor = bench.supervise(bench.forever())
+    supervisor.start()
+    for delay in (1, 2, 4):
+        first = pid(supervisor)
+        os.kill(first, signal.SIGKILL)
+        await_death(first)
+        assert supervisor.look_after() is False
+        assert f"one died (by SIGKILL), starting it again in {delay} s" in bench.said[-1]
+        bench.clock.now += delay - 0.1
+        assert supervisor.look_after() is False
+        bench.clock.now += 0.1
+        assert supervisor.look_after() is True
+        assert bench.said[-1] == "one was started again"
+        assert pid(supervisor) != first
+
+
+def test_one_that_was_steady_starts_with_the_short_delay_again(bench: Bench) -> None:
+    supervisor = bench.supervise(bench.forever())
+    supervisor.start()
+    for _ in range(2):
+        os.kill(pid(supervisor), signal.SIGKILL)
+        await_death(pid(supervisor))
+        bench.clock.now += 1000
+        supervisor.look_after()
+        assert "again in 1 s" in bench.said[-1]
+        bench.clock.now += 1
+        supervisor.look_after()
+
+
+def test_an_old_or_a_large_child_is_replaced(bench: Bench) -> None:
+    old = bench.forever("old", restart_after=3600)
+    large = bench.forever("large", memory_limit=1)
+    supervisor = bench.supervise(old, large)
+    supervisor.start()
+    before = {name: pid(supervisor, name) for name in ("old", "large")}
+    supervisor.look_after()
+    assert pid(supervisor, "old") == before["old"]
+    assert pid(supervisor, "large") != before["large"]
+    assert "MiB of memory" in bench.said[-1]
+    bench.clock.now += 3601
+    supervisor.look_after()
+    assert pid(supervisor, "old") != before["old"]
+    assert gone(before["old"])
+
+
+def test_one_that_dies_at_once_is_an_error_with_its_last_words(bench: Bench) -> None:
+    code = "import sys\nprint('no such module: nonsense')\nsys.exit(3)"
+    supervisor = bench.supervise(bench.child("one", code))
+    with pytest.raises(OperationsError, match=r"one ended \(status 3\).*no such module: nonsense"):
+        supervisor.start()
+
+
+def test_one_that_is_never_ready_is_an_error(bench: Bench) -> None:
+    def late() -> bool:
+        bench.clock.now += 60
+        return False
+
+    supervisor = bench.supervise(
+        Child("one", [sys.executable, "-c", FOREVER], ready=late, ready_within=100)
+    )
+    with pytest.raises(OperationsError, match="one was not ready after 100 s"):
+        supervisor.start()
+
+
+def test_output_goes_to_the_log_and_warnings_to_the_terminal(bench: Bench) -> None:
+    code = (
+        "import os\nprint('COMMON is', os.environ['COMMON'])\n"
+        "print('\\x1b[33m2026-01-01 00:00:00 - x - WARNING - look out\\x1b[0m')\n"
+        "print('2026-01-01 00:00:30 - x - WARNING - look out')\n"
+        "print('2026-01-01 00:00:31 - x - ERROR - too late')\n"
+    )
+    supervisor = bench.supervise(bench.child("one", f"{code}READY"))
+    supervisor.start()
+    await_death(pid(supervisor))
+    supervisor.stop()
+    log = (bench.folder / "one.log").read_text().splitlines()
+    assert log[0] == "COMMON is yes"
+    assert len(log) == 4
+    assert bench.said == [
+        "one: 2026-01-01 00:00:00 - x - WARNING - look out",
+        "one: 2026-01-01 00:00:31 - x - ERROR - too late",
+    ]
+
+
+def test_stops_waiting_when_told(bench: Bench) -> None:
+    stop = threading.Event()
+
+    def ready() -> bool:
+        stop.set()
+        return False
+
+    never = Child("two", ["/bin/false"])
+    first = Child("one", [sys.executable, "-c", FOREVER], ready=ready)
+    supervisor = bench.supervise(first, never)
+    supervisor.start(stop)
+    supervisor.run(stop)
+    assert [p["name"] for p in supervisor.processes()] == ["one"]
+
+
+def test_leftovers_are_ended_and_strangers_left_alone(bench: Bench) -> None:
+    supervisor = bench.supervise(bench.forever())
+    supervisor.start()
+    (mine,) = supervisor.processes()
+    stranger = {**mine, "name": "stranger", "created": float(mine["created"]) - 100}
+    assert end_leftovers([stranger]) == []
+    assert not gone(pid(supervisor))
+    assert end_leftovers([mine]) == ["one"]
+    assert gone(pid(supervisor))
+    assert end_leftovers([{"name": "nobody", "pid": 2**22 - 1, "created": 1.0}]) == []
+
+
+def test_children_heed_signals_though_the_parent_was_told_to_ignore_them(tmp_path: Path) -> None:
+    """A shell's background job starts with SIGINT ignored, and so would what it starts."""
+    code = """
+import signal, subprocess, sys, threading
+from arcadia_cloud_pipelines.operations.deployment import _stop_on_signals
+_stop_on_signals(threading.Event())
+child = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+subprocess.run([sys.executable, "-c", child], check=True)
+"""
+
+    def ignore() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], preexec_fn=ignore, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "True"
+
+
+def test_a_taken_port_is_named() -> None:
+    port = free_port()
+    ask: Callable[[], bool] = listens(port)
+    assert not ask()
+    with socket.create_server(("127.0.0.1", port)):
+        assert ask()
+        with pytest.raises(OperationsError, match=rf"Port {port} .*--port"):
+            check_port(port, "a test")
+    check_port(port, "a test")
