@@ -69,6 +69,10 @@ class Settings:
     jwt_issuer: str = JWT_ISSUER
     api_host: str = API_HOST
     api_port: int = API_PORT
+    notify_urls: tuple[Secret, ...] = ()
+    """apprise URLs that are told about newly opened drift."""
+    terraform_states: tuple[str, ...] = ()
+    """Paths of Terraform state files, or patterns."""
 
     def token(self, purpose: Purpose) -> Secret:
         """The token for one purpose.
@@ -158,6 +162,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         elif general is not None:
             tokens[purpose] = _check_token("DO_API_TOKEN", general)
     home = env.get("ARCADIA_HOME", "").strip()
+    notify = _read_secret(env, "ARCADIA_NOTIFY_URLS")
     jwt_secrets = (_read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
         home=Path(home).expanduser().resolve() if home else checkout() / ".arcadia",
@@ -171,5 +176,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         api_host=env.get("ARCADIA_API_HOST", "").strip() or API_HOST,
         api_port=_check_port(
             "ARCADIA_API_PORT", env.get("ARCADIA_API_PORT", "").strip() or str(API_PORT)
+        ),
+        notify_urls=tuple(map(Secret, notify.reveal().split())) if notify else (),
+        terraform_states=tuple(
+            path.strip()
+            for path in env.get("ARCADIA_TERRAFORM_STATES", "").split(os.pathsep)
+            if path.strip()
         ),
     )

@@ -38,6 +38,8 @@ def demo() -> None:
 
 
 def _reporter(console: Console) -> Reporter:
+    from rich.markup import escape
+
     from ..operations.demo import Reporter, Round, Step
     from ..operations.home import Home
     from ..operations.startup import Prepared
@@ -76,6 +78,9 @@ def _reporter(console: Console) -> Reporter:
                 f"{changes or 'no change'}"
             )
 
+        def told(self, text: str) -> None:
+            console.print(f"  [cyan]•[/cyan] {escape(text)}")
+
         def note(self, text: str) -> None:
             console.print(f"note: {text}", markup=False)
 
@@ -85,6 +90,7 @@ def _reporter(console: Console) -> Reporter:
 def _show(console: Console, result: DemoResult) -> None:
     from rich.table import Table
 
+    from ..billing.report import shares
     from ..operations.summary import summarize
 
     summary = summarize(result.warehouse, result.account)
@@ -116,6 +122,16 @@ def _show(console: Console, result: DemoResult) -> None:
     console.print()
     if summary.billing is not None:
         billing = summary.billing
+        lines = table(
+            "Cost lines",
+            ("matched by, or why not", "left"),
+            ("lines", "right"),
+            ("US dollars", "right"),
+        )
+        for method in shares(result.warehouse):
+            lines.add_row(method.method, f"{method.lines:,}", f"{method.amount:,.2f}")
+        console.print(lines)
+        console.print()
         share = billing.matched / billing.matchable if billing.matchable else 0
         console.print(
             f"Invoices: {billing.ingested} of {billing.invoices} ingested, "

@@ -11,20 +11,7 @@ if TYPE_CHECKING:
     from ..warehouse.engine import Warehouse
 
 
-class DriftGroup(click.Group):
-    """Shows errors of drift as one sentence."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was asked for."""
-        from ..drift.errors import DriftError
-
-        try:
-            return super().invoke(ctx)
-        except DriftError as error:
-            raise click.ClickException(str(error)) from None
-
-
-@click.group(cls=DriftGroup)
+@click.group()
 def drift() -> None:
     """Look through what differs from its spec, and decide on it."""
 

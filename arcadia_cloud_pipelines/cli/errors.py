@@ -23,6 +23,7 @@ def told_in_one_sentence() -> Iterator[None]:
 
 def _for_people() -> tuple[type[Exception], ...]:
     from ..digitalocean import DigitalOceanError
+    from ..drift.errors import DriftError
     from ..inventory.confirm import NothingToConfirm
     from ..operations.errors import OperationsError
     from ..settings import SettingsError
@@ -36,4 +37,5 @@ def _for_people() -> tuple[type[Exception], ...]:
         DigitalOceanError,
         OperationsError,
         NothingToConfirm,
+        DriftError,
     )

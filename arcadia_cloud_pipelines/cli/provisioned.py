@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .drift import DriftGroup, json_value, user, warehouse
+from .drift import json_value, user, warehouse
 
 if TYPE_CHECKING:
     from ..drift.specs import ResourceRef
 
 
-@click.group(cls=DriftGroup)
+@click.group()
 def provisioned() -> None:
     """Say what was meant to be: the desired state of resources."""
 
@@ -126,9 +126,10 @@ def adopt(
 @click.argument("paths", nargs=-1)
 def terraform(paths: tuple[str, ...]) -> None:
     """Record what Terraform state files say: PATHS, or those in ARCADIA_TERRAFORM_STATES."""
-    from ..drift.terraform import STATES, configured_states, record_states
+    from ..drift.terraform import STATES, record_states
+    from ..settings import load_settings
 
-    chosen = list(paths) or configured_states()
+    chosen = list(paths) or list(load_settings().terraform_states)
     if not chosen:
         raise click.UsageError(f"Name a state file, or set {STATES}.")
     result = record_states(warehouse(), chosen)

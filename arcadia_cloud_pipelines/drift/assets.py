@@ -14,13 +14,13 @@ from ..dagster_support import (
     timestamp,
 )
 from ..inventory.assets import ASSETS as INVENTORY
-from ..settings import Purpose
+from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
 from .errors import DriftError
 from .inbox import as_text, coverage, list_drift
 from .sweep import sweep
 from .tables import cloud_drift, cloud_provisioned
-from .terraform import configured_states, record_states
+from .terraform import record_states
 
 GROUP = "drift"
 POOL = Purpose.PROVISIONING.value
@@ -59,7 +59,7 @@ def terraform_specs(
     that was accepted since stays until Terraform changes it. Secrets in a state are never read.
     """
     with reported_errors(DriftError):
-        paths = config.paths or configured_states()
+        paths = config.paths or load_settings().terraform_states
         result = record_states(warehouse, paths)
     if not paths:
         context.log.info("No Terraform state is configured: set ARCADIA_TERRAFORM_STATES.")

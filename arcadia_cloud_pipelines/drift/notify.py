@@ -8,10 +8,9 @@ credentials, so they are secrets. Without any, the log is the channel.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from ..settings import Secret, _read_secret
+from ..settings import Secret, load_settings
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
@@ -28,16 +27,6 @@ Channel = Callable[[str, str], None]
 
 class NotifyError(DriftError):
     """The team could not be told; the text names the setting. It is tried again."""
-
-
-def load_notify_urls(environ: Mapping[str, str] | None = None) -> tuple[Secret, ...]:
-    """The addresses to tell, none by default.
-
-    Raises:
-        SettingsError: the `_FILE` cannot be read.
-    """
-    secret = _read_secret(os.environ if environ is None else environ, NOTIFY_URLS)
-    return () if secret is None else tuple(Secret(url) for url in secret.reveal().split())
 
 
 def apprise_channel(urls: Sequence[Secret]) -> Channel:
@@ -70,7 +59,7 @@ def apprise_channel(urls: Sequence[Secret]) -> Channel:
 
 def configured_channel(log: Callable[[str], None]) -> Channel:
     """The channel that the environment asks for; `log` without one."""
-    urls = load_notify_urls()
+    urls = load_settings().notify_urls
     return apprise_channel(urls) if urls else lambda title, text: log(f"{title}\n{text}")
 
 

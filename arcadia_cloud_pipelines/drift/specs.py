@@ -16,7 +16,7 @@ import orjson
 import sqlalchemy as sa
 
 from ..inventory.kinds import KIND_OF_URN_TYPE
-from ..inventory.sightings import _holds_secret, _names_secret
+from ..inventory.sightings import holds_secret, names_secret
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
@@ -307,12 +307,12 @@ def without_secrets(spec: Spec) -> tuple[dict[str, Any], tuple[str, ...]]:
     left_out: dict[str, None] = {}
 
     def secret(value: Any) -> bool:
-        return isinstance(value, str) and _holds_secret(value)
+        return isinstance(value, str) and holds_secret(value)
 
     def clean(value: Any, path: str) -> Any:
         if isinstance(value, Mapping):
             inside = {key: f"{path}.{key}" if path else str(key) for key in value}
-            bad = {key for key, item in value.items() if _names_secret(str(key)) or secret(item)}
+            bad = {key for key, item in value.items() if names_secret(str(key)) or secret(item)}
             left_out.update(dict.fromkeys(inside[key] for key in value if key in bad))
             return {k: clean(item, inside[k]) for k, item in value.items() if k not in bad}
         if isinstance(value, (list, tuple)):

@@ -8,7 +8,6 @@ Attributes and formats: the documentation of terraform-provider-digitalocean, an
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -282,12 +281,6 @@ def _spec(known: TerraformType, attributes: Json) -> Json:
         if value not in (None, "", [], {}) and not (key == "droplet" and not value)
     }
     return without_secrets(kept)[0]
-
-
-def configured_states(environ: Mapping[str, str] | None = None) -> list[str]:
-    """The paths in `ARCADIA_TERRAFORM_STATES`, separated as in PATH; none by default."""
-    text = (os.environ if environ is None else environ).get(STATES, "")
-    return [path.strip() for path in text.split(os.pathsep) if path.strip()]
 
 
 def read_states(paths: Sequence[str]) -> list[StateFile]:

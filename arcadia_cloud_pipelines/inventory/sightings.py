@@ -60,11 +60,13 @@ def _kept_name(name: str) -> str | None:
     return None if _SECRET_NAME.search(name) else name.replace("\0", "\ufffd")
 
 
-def _names_secret(name: str) -> bool:
+def names_secret(name: str) -> bool:
+    """Whether a field of this name holds a credential or personal data."""
     return _kept_name(name) is None
 
 
-def _holds_secret(text: str) -> bool:
+def holds_secret(text: str) -> bool:
+    """Whether a text is or contains a credential, whatever its field is called."""
     # Two cheap questions first: the pattern is asked of hardly any text.
     if "://" in text or "-----BEGIN" in text or "_v1_" in text:
         return _SECRET_VALUE.search(text) is not None
@@ -131,7 +133,7 @@ def _clean(value: Any, plan: _Plan | None) -> Any:
     # this runs for every field of every object.
     kind = type(value)
     if kind is str:
-        if not value or _holds_secret(value):
+        if not value or holds_secret(value):
             return None
         return value.replace("\0", "\ufffd") if "\0" in value else value
     if kind is dict:

@@ -18,7 +18,11 @@ from functools import partial
 from pathlib import Path
 
 import dagster as dg
+import sqlalchemy as sa
 
+from ..drift.accept import accept
+from ..drift.inbox import DriftRecord, list_drift
+from ..drift.specs import adopt, record_provisioned
 from ..settings import Settings, load_settings
 from ..simulator import SimulatedAccount, serve
 from ..warehouse.engine import Warehouse, open_warehouse
@@ -30,6 +34,8 @@ from .status import accounts
 ROUNDS = (timedelta(days=3), timedelta(hours=6), timedelta(hours=6))
 """How far the simulated account lives on between materialisations. What disappears in the first
 stretch has its third strike, and is deleted, in the last."""
+
+_PLANNED = "s-8vcpu-16gb"
 
 _OWN = ("ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL", "DO_API_")
 
@@ -95,6 +101,9 @@ class Reporter:
 
     def note(self, text: str) -> None:
         """Something worth knowing."""
+
+    def told(self, text: str) -> None:
+        """What somebody did between two rounds, and what came of it."""
 
 
 def demo_home(settings: Settings) -> Home:
@@ -172,6 +181,7 @@ def _rounds(
     log: logging.Handler,
 ) -> list[Round]:
     rounds: list[Round] = []
+    story = _DriftStory(open_warehouse(load_settings()), account.team_uuid, reporter)
     for number, lived in enumerate((None, *ROUNDS), 1):
         if lived is not None:
             account.advance_to(account.now + lived)
@@ -182,8 +192,69 @@ def _rounds(
         rounds.append(result)
         if not result.ok:
             break
+        story.after(number)
     save_account(home, account)
     return rounds
+
+
+class _DriftStory:
+    """Desired state recorded, drift found, accepted and gone, between the rounds."""
+
+    def __init__(self, warehouse: Warehouse, account: str, reporter: Reporter) -> None:
+        self._warehouse = warehouse
+        self._account = account
+        self._reporter = reporter
+        self._droplet: tuple[int, str] | None = None
+
+    def after(self, number: int) -> None:
+        """What happens after a round."""
+        match number:
+            case 1:
+                self._record_plan()
+            case 2:
+                self._accept()
+            case 3:
+                self._look_again()
+
+    def _record_plan(self) -> None:
+        count = adopt(
+            self._warehouse,
+            actor="demo",
+            kinds=("droplet",),
+            fields=("size_slug", "region"),
+            reason="today's account as the plan",
+        )
+        with self._warehouse.transaction() as connection:
+            row = connection.execute(
+                sa.text(
+                    "SELECT id, name FROM cloud_resources WHERE account = :account "
+                    "AND kind = 'droplet' AND deleted_at IS NULL AND NOT 'k8s' = ANY (tags) "
+                    "AND size_slug <> :planned ORDER BY created_at, id LIMIT 1"
+                ),
+                {"account": self._account, "planned": _PLANNED},
+            ).one()
+        self._droplet = (row.id, row.name)
+        record_provisioned(
+            self._warehouse, row.id, {"size_slug": _PLANNED}, actor="demo", reason="a larger plan"
+        )
+        self._reporter.told(
+            f"desired state: {count:,} droplets adopted as they are; {row.name} is meant to be "
+            f"{_PLANNED}"
+        )
+
+    def _accept(self) -> None:
+        for record in self._open():
+            accept(self._warehouse, record.id, actor="demo", reason="it does as it is")
+            self._reporter.told(
+                f"drift found: {record.name}, {record.field}: {record.says}; accepted"
+            )
+
+    def _look_again(self) -> None:
+        if not self._open():
+            self._reporter.told("drift gone: the next sweep finds it as it should be")
+
+    def _open(self) -> list[DriftRecord]:
+        return [r for r in list_drift(self._warehouse) if (r.resource_id, r.name) == self._droplet]
 
 
 def materialize_everything(

@@ -77,6 +77,7 @@ def _run(
     from .startup import prepare
 
     check_port(port, "the Dagster UI")
+    check_port(settings.api_port, "the HTTP API (ARCADIA_API_PORT)", settings.api_host)
     prepared = prepare(settings, home, say)
     kind = "embedded PostgreSQL" if settings.database_url is None else "PostgreSQL"
     done = "" if prepared.before == prepared.after else f", migrated from {prepared.before}"
@@ -88,7 +89,13 @@ def _run(
     else:
         say("account: no DO_API_TOKEN is set, so this is the simulator, not DigitalOcean")
     supervisor = Supervisor(
-        services(home, ui_port=port, code_port=free_port(), simulator_port=simulator_port),
+        services(
+            home,
+            ui_port=port,
+            code_port=free_port(),
+            simulator_port=simulator_port,
+            api=(settings.api_host, settings.api_port),
+        ),
         environ=environ,
         logs=home.logs,
         say=say,
@@ -105,6 +112,7 @@ def _run(
         supervisor.start(stop, started=note)
         if not stop.is_set():
             say(f"Dagster UI: {url}")
+            say(f"HTTP API:   http://{settings.api_host}:{settings.api_port}/docs")
             say(f"logs: {home.logs}; Ctrl-C stops everything")
         supervisor.run(stop, changed=note)
     finally:
@@ -146,7 +154,12 @@ def environment(settings: Settings, home: Home, simulator_port: int | None) -> d
 
 
 def services(
-    home: Home, *, ui_port: int, code_port: int, simulator_port: int | None = None
+    home: Home,
+    *,
+    ui_port: int,
+    code_port: int,
+    simulator_port: int | None = None,
+    api: tuple[str, int] | None = None,
 ) -> list[Child]:
     """The deployment's processes, in the order of starting. A further service is one more entry.
 
@@ -156,6 +169,7 @@ def services(
         code_port: of the code server; a fresh one each time, because a forgotten server on the
             same port would answer part of the requests with old code.
         simulator_port: of the simulator; None for a real account.
+        api: address and port of the HTTP API, which reads them from the environment itself.
     """
     workspace = write_workspace(home, code_port)
     children = []
@@ -166,6 +180,10 @@ def services(
                 _python(f"{LOCATION}.cli.main", "simulate", "--resume", "--port", simulator_port),
                 ready=listens(simulator_port),
             )
+        )
+    if api is not None:
+        children.append(
+            Child("api", _python(f"{LOCATION}.cli.main", "api"), ready=listens(api[1], api[0]))
         )
     return [
         *children,

@@ -20,11 +20,10 @@ from arcadia_cloud_pipelines.drift.ignore import add_rule
 from arcadia_cloud_pipelines.drift.notify import (
     NotifyError,
     apprise_channel,
-    load_notify_urls,
     tell,
 )
 from arcadia_cloud_pipelines.inventory.definitions import defs as inventory_defs
-from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.settings import Secret, load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import at, desire, drift, listed, query, resource, spec_of, swept
@@ -170,9 +169,9 @@ def test_a_message_that_failed_is_sent_again(warehouse: Warehouse, drifting: int
 def test_addresses_are_secrets(tmp_path: Path) -> None:
     path = tmp_path / "urls"
     path.write_text("json://user:CANARY@localhost\nnosuch://CANARY\n")
-    urls = load_notify_urls({"ARCADIA_NOTIFY_URLS_FILE": str(path)})
+    urls = load_settings({"ARCADIA_NOTIFY_URLS_FILE": str(path)}).notify_urls
     assert len(urls) == 2
-    assert load_notify_urls({}) == ()
+    assert load_settings({}).notify_urls == ()
     assert "CANARY" not in repr(urls)
     with pytest.raises(NotifyError, match="address 2 of 2") as caught:
         apprise_channel(urls)

@@ -11,10 +11,10 @@ import pytest
 from arcadia_cloud_pipelines.drift.accept import accept
 from arcadia_cloud_pipelines.drift.terraform import (
     TerraformError,
-    configured_states,
     parse_state,
     record_states,
 )
+from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import (
@@ -309,7 +309,6 @@ def test_which_instances_count() -> None:
 
 
 def test_paths_from_the_environment() -> None:
-    assert configured_states({}) == []
-    assert configured_states({"ARCADIA_TERRAFORM_STATES": "/a/*.tfstate: b "}) == [
-        "/a/*.tfstate", "b",
-    ]  # fmt: skip
+    assert load_settings({}).terraform_states == ()
+    settings = load_settings({"ARCADIA_TERRAFORM_STATES": "/a/*.tfstate: b "})
+    assert settings.terraform_states == ("/a/*.tfstate", "b")
