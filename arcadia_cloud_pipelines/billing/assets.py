@@ -27,6 +27,8 @@ GROUP = "billing"
 POOL = Purpose.CLOUD_BILLING.value
 KINDS = {"digitalocean", "postgres"}
 
+MONTHS_SHOWN = 36
+
 INVOICE_FILES = dg.AssetKey("invoice_files")
 PARTITIONS = dg.DynamicPartitionsDefinition(name="invoice")
 
@@ -227,7 +229,7 @@ def _ingest_metadata(
     warehouse: Warehouse, good: list[Ingested], failed: list[Ingested], rematched: int
 ) -> dict[str, Any]:
     shares = report.shares(warehouse)
-    months = report.months_by_product(warehouse)
+    months = dict(list(report.months_by_product(warehouse).items())[-MONTHS_SHOWN:])
     preview = report.largest_lines(warehouse, [r.invoice.invoice_uuid for r in good])
     return {
         "dagster/row_count": sum(share.lines for share in shares),

@@ -67,6 +67,7 @@ class Api:
             assert answer.status_code == 200, answer.text
             body = answer.json()
             rows += body["data"]
+            assert len(rows) < 10_000, "the walk does not end"
             if body["next_cursor"] is None:
                 return rows
             cursor = f"{'&' if '?' in path else '?'}cursor={body['next_cursor']}"
