@@ -42,7 +42,7 @@ _SQL = Statements(__file__)
 Progress = Callable[[str], None]
 
 LINE_COLUMNS = (
-    "line_number", "product", "kind", "group_description", "description", "resource_name",
+    "period", "line_number", "product", "kind", "group_description", "description", "resource_name",
     "region", "hours", "started_at", "ended_at", "amount", "project_name", "category",
     "resource_key", "resource_id", "match_method", "unmatched_reason", "match_candidates",
 )  # fmt: skip
@@ -69,6 +69,7 @@ class Invoice:
     """An invoice that is to be ingested."""
 
     id: int
+    account: str
     invoice_uuid: str
     invoice_id: str | None
     period: date
@@ -331,12 +332,15 @@ def replace_lines(
         Number of lines, and their sum in US dollars.
     """
     with warehouse.transaction() as connection:
-        scope = {"id": invoice.id, "period": invoice.period, "at": now()}
+        scope = {"id": invoice.id, "at": now()}
         _SQL.run(connection, "lock_invoice", scope)
-        _SQL.run(connection, "create_staged")
-        copy_frame(connection, "staged_lines", lines, LINE_COLUMNS)
         _SQL.run(connection, "delete_lines", scope)
-        _SQL.run(connection, "insert_lines", scope)
+        copy_frame(
+            connection,
+            "cloud_cost_lines",
+            lines.assign(account=invoice.account, invoice_id=invoice.id),
+            ("account", "invoice_id", *LINE_COLUMNS),
+        )
         count, total = _SQL.run(connection, "mark_ingested", scope).one()
     return count, total
 

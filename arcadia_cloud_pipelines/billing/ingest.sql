@@ -8,7 +8,7 @@ FROM cloud_resources;
 SELECT DISTINCT kind FROM cloud_sync_runs WHERE complete;
 
 -- name: select
-SELECT id, invoice_uuid, invoice_id, period, amount
+SELECT id, account, invoice_uuid, invoice_id, period, amount
 FROM cloud_invoices
 WHERE account = :account
   AND CASE
@@ -34,36 +34,18 @@ ORDER BY period, invoice_uuid;
 -- name: lock_invoice
 SELECT id FROM cloud_invoices WHERE id = :id FOR UPDATE;
 
--- name: create_staged
-CREATE TEMP TABLE staged_lines (LIKE cloud_cost_lines) ON COMMIT DROP;
-ALTER TABLE staged_lines
-    ALTER id DROP NOT NULL, ALTER account DROP NOT NULL, ALTER invoice_id DROP NOT NULL,
-    ALTER period DROP NOT NULL;
-
 -- name: delete_lines
 DELETE FROM cloud_cost_lines WHERE invoice_id = :id;
-
--- name: insert_lines
-INSERT INTO cloud_cost_lines (
-    account, invoice_id, period, line_number, product, kind, group_description, description,
-    resource_name, region, hours, started_at, ended_at, amount, project_name, category,
-    resource_key, resource_id, match_method, unmatched_reason, match_candidates
-)
-SELECT
-    i.account, i.id, i.period, s.line_number, s.product, s.kind, s.group_description,
-    s.description, s.resource_name, s.region, s.hours, s.started_at, s.ended_at, s.amount,
-    s.project_name, s.category, s.resource_key, s.resource_id, s.match_method, s.unmatched_reason,
-    s.match_candidates
-FROM staged_lines AS s
-CROSS JOIN cloud_invoices AS i
-WHERE i.id = :id
-ORDER BY s.line_number;
 
 -- name: mark_ingested
 UPDATE cloud_invoices AS i
 SET ingest_status = 'ingested', ingested_at = :at, last_attempt_at = :at, failed_attempts = 0,
     last_error = NULL, status_note = NULL, line_count = t.lines, lines_total = t.total
-FROM (SELECT count(*) AS lines, coalesce(sum(amount), 0) AS total FROM staged_lines) AS t
+FROM (
+    SELECT count(*) AS lines, coalesce(sum(amount), 0) AS total
+    FROM cloud_cost_lines
+    WHERE invoice_id = :id
+) AS t
 WHERE i.id = :id
 RETURNING i.line_count, i.lines_total;
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from ..digitalocean import DigitalOcean, NotFound
 from ..times import Clock, parse_month, utc_now
@@ -49,7 +50,7 @@ def refresh_open_month(
     """
     warehouse.check_migrated()
     account = client.account().uuid
-    scope = {"account": account, "read_at": now()}
+    scope: dict[str, Any] = {"account": account, "read_at": now()}
     preview = client.get(INVOICES, {"page": 1, "per_page": 1}, scope=SCOPE).get("invoice_preview")
     period = parse_month(preview.get("invoice_period")) if isinstance(preview, dict) else None
     if period is None:
@@ -66,14 +67,18 @@ def refresh_open_month(
         return _clear(warehouse, scope, OpenMonth(period, note="The preview has no lines."))
     with warehouse.transaction() as connection:
         _SQL.run(connection, "lock", scope)
-        _SQL.run(connection, "create_staged")
-        copy_frame(connection, "staged_open_month", lines, LINE_COLUMNS)
         _SQL.run(connection, "clear", scope)
-        count, total = _SQL.run(connection, "insert", scope | {"period": period}).one()
+        copy_frame(
+            connection,
+            "cloud_open_month_lines",
+            lines.assign(account=account, read_at=scope["read_at"]),
+            (*scope, *LINE_COLUMNS),
+        )
+        count, total = _SQL.run(connection, "count", scope).one()
     return OpenMonth(period, count, total)
 
 
-def _clear(warehouse: Warehouse, scope: dict[str, object], result: OpenMonth) -> OpenMonth:
+def _clear(warehouse: Warehouse, scope: dict[str, Any], result: OpenMonth) -> OpenMonth:
     with warehouse.transaction() as connection:
         _SQL.run(connection, "clear", scope)
     return result

@@ -12,8 +12,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.compute as pc  # type: ignore[import-untyped]
+import pyarrow as pa
+import pyarrow.compute as pc
 
 NameIn = Literal["description", "group", "nothing"]
 _KEYS = {"products", "kind", "name_in", "patterns", "nameless"}

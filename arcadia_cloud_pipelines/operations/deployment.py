@@ -74,8 +74,10 @@ def _run(
     say: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
+    from ..api.auth import check_secrets
     from .startup import prepare
 
+    check_secrets(settings.jwt_secrets)
     check_port(port, "the Dagster UI")
     check_port(settings.api_port, "the HTTP API (ARCADIA_API_PORT)", settings.api_host)
     prepared = prepare(settings, home, say)
@@ -183,7 +185,12 @@ def services(
         )
     if api is not None:
         children.append(
-            Child("api", _python(f"{LOCATION}.cli.main", "api"), ready=listens(api[1], api[0]))
+            Child(
+                "api",
+                _python(f"{LOCATION}.cli.main", "api"),
+                ready=listens(api[1], api[0]),
+                memory_limit=_GIBIBYTE,
+            )
         )
     return [
         *children,

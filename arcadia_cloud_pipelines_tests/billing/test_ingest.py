@@ -81,7 +81,10 @@ def test_no_line_is_given_to_a_resource_it_did_not_pay_for(
     assert len(found) > 100
     for row in found:
         truth = account.billing.lines(row["invoice_uuid"])[row["line_number"] - 1]
-        assert str(truth.life_id) == row["provider_id"], truth
+        if row["kind"] == "registry":  # The team has one; its overage names none.
+            assert truth.product == "Container Registry Subscription"
+        else:
+            assert str(truth.life_id) == row["provider_id"], truth
     methods = {share.method for share in shares(warehouse)}
     assert {"resource_id", "not_a_resource", "never_seen"} <= methods
 
@@ -298,7 +301,7 @@ KILLED = """
 @pytest.mark.usefixtures("_headers")
 @pytest.mark.parametrize(
     ("statement", "times"),
-    [("delete_lines", 1), ("insert_lines", 3), ("mark_ingested", 2), ("lock_invoice", 5)],
+    [("delete_lines", 1), ("delete_lines", 3), ("mark_ingested", 2), ("lock_invoice", 5)],
 )
 def test_a_kill_leaves_each_invoice_wholly_old_or_wholly_new(
     warehouse: Warehouse,

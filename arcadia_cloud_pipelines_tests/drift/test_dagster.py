@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from arcadia_cloud_pipelines.cli.drift import drift as drift_command
+from arcadia_cloud_pipelines.cli.main import main
 from arcadia_cloud_pipelines.cli.provisioned import provisioned as provisioned_command
 from arcadia_cloud_pipelines.drift import checks, sensors, sweep
 from arcadia_cloud_pipelines.drift.definitions import defs as drift_defs
@@ -203,7 +204,7 @@ def test_the_command_line(
     monkeypatch.setattr("getpass.getuser", lambda: "ann-at-keyboard")
 
     def call(command: Any, *arguments: str, code: int = 0) -> str:
-        done = CliRunner().invoke(command, arguments)
+        done = CliRunner().invoke(main, [command.name, *arguments])
         assert done.exit_code == code, done.output
         return done.output
 

@@ -63,8 +63,11 @@ def test_without_a_token_the_simulators_data_stay_apart_from_an_accounts(
 
 def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    environ = {**os.environ, "ARCADIA_HOME": str(home.path)}
-    port = free_port()
+    port, api_port = free_port(), free_port()
+    environ = {
+        **os.environ, "ARCADIA_HOME": str(home.path), "ARCADIA_API_PORT": str(api_port),
+        "ARCADIA_JWT_SECRET": "s" * 64,
+    }  # fmt: skip
     command = [*ARCADIA, "up", "--port", str(port)]
     with subprocess.Popen(
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -80,6 +83,8 @@ def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path
             assert "this is the simulator" in text, text
             url = f"http://127.0.0.1:{port}"
             assert f"Dagster UI: {url}" in text
+            health = requests.get(f"http://127.0.0.1:{api_port}/api/health", timeout=60).json()
+            assert (health["service"], health["ready"]) == ("arcadia-cloud", True)
             query = "{repositoriesOrError{... on RepositoryConnection{nodes{schedules{name}}}}}"
             answer = requests.post(f"{url}/graphql", json={"query": query}, timeout=60).json()
             (repository,) = answer["data"]["repositoriesOrError"]["nodes"]
@@ -94,7 +99,7 @@ def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path
             assert url in second.stderr
 
             children = home.read_state()["children"]
-            assert len(children) == 4
+            assert len(children) == 5
             postgres = int((home.path / "postgres" / "postmaster.pid").read_text().split()[0])
         finally:
             up.send_signal(signal.SIGTERM)
