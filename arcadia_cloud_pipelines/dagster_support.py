@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from .digitalocean import DigitalOceanError
 from .digitalocean.clients import Clients
-from .settings import Settings, SettingsError, load_settings
+from .settings import SettingsError, load_settings
+from .times import utc_now
 from .warehouse.engine import Warehouse, WarehouseError, WarehouseUnreachable, open_warehouse
 
 OWNERS = ["team:platform"]
@@ -37,10 +38,6 @@ def _clients(_context: dg.InitResourceContext) -> Iterator[Clients]:
 
 def _warehouse(_context: dg.InitResourceContext) -> Warehouse:
     return open_warehouse(load_settings())
-
-
-def _settings(_context: dg.InitResourceContext) -> Settings:
-    return load_settings()
 
 
 # Plain objects with a safe repr: the fields of a ConfigurableResource show in events and logs.
@@ -147,3 +144,25 @@ def skipping_overlap(
         return dg.RunRequest()
 
     return evaluate
+
+
+AFTER_A_FAILURE = timedelta(minutes=30)
+"""How long a sensor starts nothing after a run that failed: what it needs may be out for hours."""
+
+
+def reason_to_wait(newest: dg.RunRecord, now: datetime) -> str | None:
+    """Why not to start a run, judging by the newest one; None when nothing speaks against it."""
+    run = newest.dagster_run
+    if run.status in IN_FLIGHT:
+        return f"Run {run.run_id} is still under way."
+    if run.status == dg.DagsterRunStatus.FAILURE and newest.end_time is not None:
+        age = timedelta(seconds=now.timestamp() - newest.end_time)
+        if age < AFTER_A_FAILURE:
+            return f"Run {run.run_id} failed less than {AFTER_A_FAILURE} ago."
+    return None
+
+
+def newest_run_speaks_against(instance: dg.DagsterInstance, job_name: str) -> str | None:
+    """`reason_to_wait` for the newest run of a job; None when it never ran."""
+    newest = instance.get_run_records(dg.RunsFilter(job_name=job_name), limit=1)
+    return reason_to_wait(newest[0], utc_now()) if newest else None

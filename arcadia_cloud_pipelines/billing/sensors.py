@@ -1,29 +1,11 @@
 """The sensor that has every known invoice ingested, in one run for all of them."""
 
-from datetime import datetime, timedelta
-
 import dagster as dg
 
-from ..dagster_support import IN_FLIGHT, reported_errors
-from ..times import utc_now
+from ..dagster_support import reported_errors
 from ..warehouse.engine import Warehouse
 from .ingest import due_invoices, unmatched_since
 from .jobs import ingest_job
-
-AFTER_A_FAILURE = timedelta(minutes=30)
-"""How long nothing is asked for after a run that failed: the API may be out for hours."""
-
-
-def reason_to_wait(newest: dg.RunRecord, now: datetime) -> str | None:
-    """Why not to start a run, judging by the newest one; None when nothing speaks against it."""
-    run = newest.dagster_run
-    if run.status in IN_FLIGHT:
-        return f"Run {run.run_id} is still ingesting."
-    if run.status == dg.DagsterRunStatus.FAILURE and newest.end_time is not None:
-        age = timedelta(seconds=now.timestamp() - newest.end_time)
-        if age < AFTER_A_FAILURE:
-            return f"Run {run.run_id} failed less than {AFTER_A_FAILURE} ago."
-    return None
 
 
 @dg.sensor(
@@ -39,8 +21,7 @@ def invoice_ingest_sensor(
     context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.SensorResult | dg.SkipReason:
     """What is due, and is nobody at it already?"""
-    newest_run = context.instance.get_run_records(dg.RunsFilter(job_name=ingest_job.name), limit=1)
-    if newest_run and (reason := reason_to_wait(newest_run[0], utc_now())):
+    if reason := newest_run_speaks_against(context.instance, ingest_job.name):
         return dg.SkipReason(reason)
     with reported_errors():
         due = due_invoices(warehouse)

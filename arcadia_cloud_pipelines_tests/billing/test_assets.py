@@ -12,6 +12,7 @@ from arcadia_cloud_pipelines.billing import sensors
 from arcadia_cloud_pipelines.billing.assets import ASSETS, INVOICE_FILES, PARTITIONS
 from arcadia_cloud_pipelines.billing.checks import CHECKS
 from arcadia_cloud_pipelines.billing.definitions import defs
+from arcadia_cloud_pipelines.dagster_support import reason_to_wait
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount
@@ -190,4 +191,4 @@ def test_the_sensor_waits_for_a_run_and_after_a_failure(
         update_timestamp=NOW,
         end_time=NOW.timestamp() - minutes * 60,
     )
-    assert (sensors.reason_to_wait(record, NOW) is not None) == waits
+    assert (reason_to_wait(record, NOW) is not None) == waits
