@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ..dagster_support import reported_errors
+from ..dagster_support import newest_run_speaks_against, reported_errors
 from ..warehouse.engine import Warehouse
 from .ingest import due_invoices, unmatched_since
 from .jobs import ingest_job

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
+from arcadia_cloud_pipelines import dagster_support
 from arcadia_cloud_pipelines.cli.drift import drift as drift_command
 from arcadia_cloud_pipelines.cli.main import main
 from arcadia_cloud_pipelines.cli.provisioned import provisioned as provisioned_command
@@ -43,7 +44,7 @@ def instance() -> Any:
 @pytest.fixture
 def drifting(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> int:
     """A droplet whose size differs; the time is a few minutes after its listing."""
-    for module in (checks, sensors):
+    for module in (checks, dagster_support):
         monkeypatch.setattr(module, "utc_now", lambda: at(0.2))
     monkeypatch.setattr(sweep.sweep, "__kwdefaults__", {"run_id": None, "now": lambda: at(0.1)})
     listed(warehouse)
