@@ -24,6 +24,7 @@ def told_in_one_sentence() -> Iterator[None]:
 def _for_people() -> tuple[type[Exception], ...]:
     from ..digitalocean import DigitalOceanError
     from ..drift.errors import DriftError
+    from ..inventory.classify import ProjectError
     from ..inventory.confirm import NothingToConfirm
     from ..operations.errors import OperationsError
     from ..settings import SettingsError
@@ -38,4 +39,5 @@ def _for_people() -> tuple[type[Exception], ...]:
         OperationsError,
         NothingToConfirm,
         DriftError,
+        ProjectError,
     )

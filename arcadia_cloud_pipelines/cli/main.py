@@ -13,6 +13,7 @@ from .drift import drift
 from .errors import told_in_one_sentence
 from .inventory import inventory
 from .migrate import migrate
+from .projects import projects
 from .provisioned import provisioned
 from .psql import psql
 from .simulate import simulate
@@ -34,7 +35,19 @@ def main() -> None:
     """Mirror a DigitalOcean account in PostgreSQL: inventory, cost and drift."""
 
 
-for _command in (demo, up, api, migrate, doctor, psql, simulate, inventory, drift, provisioned):
+for _command in (
+    demo,
+    up,
+    api,
+    migrate,
+    doctor,
+    psql,
+    simulate,
+    inventory,
+    projects,
+    drift,
+    provisioned,
+):
     main.add_command(_command)
 
 
