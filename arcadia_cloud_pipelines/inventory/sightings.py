@@ -41,7 +41,7 @@ class Sighting(NamedTuple):
 # Names of fields that hold credentials or personal data, in any object at any depth.
 _SECRET_NAME = re.compile(
     r"passw|passphrase|secret|(^|_)tokens?($|_)|private_?key|api_?key|access_?key|credential|kubeconfig"
-    r"|user_data|userdata|(^|_)uri($|_)|conn(ection)?_?str|authorization|bearer"
+    r"|(auth|service|encryption|signing|shared)_?key|webhook|slack|user_data|userdata|(^|_)uri($|_)|conn(ection)?_?str|authorization|bearer"
     r"|e?mails?$|phone|certificate_authority_data|dsn$",
     re.IGNORECASE,
 )
@@ -49,6 +49,7 @@ _SECRET_NAME = re.compile(
 _SECRET_VALUE = re.compile(
     r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY|\bdo[a-z]_v1_[0-9a-f]{16}"
 )
+_ANYWHERE = "*."
 _DROP = object()
 _COLUMNS = {"name", "region", "status", "size_slug", "tags", "created_at"}
 _Plan = dict[str, Any]
@@ -100,18 +101,18 @@ def _plan(kind: Kind) -> _Plan:
         node = plan
         for step in parents:
             node = node.setdefault(step, {})
+            if node is _DROP:
+                return
         node[last] = _DROP
 
-    for path in (*kind.noise, *kind.secret, "project_id"):
-        drop(path)
     # What has a column of its own is not repeated.
-    for column in (kind.identity, kind.title, kind.status, kind.size_slug, kind.tags):
-        if column is not None:
-            drop(column.split(".")[0])
-    if kind.region is not None:
-        drop(kind.region.split(".")[0])
-    if kind.created_at is not None:
-        drop(kind.created_at)
+    columns = (
+        kind.identity, kind.title, kind.region, kind.status, kind.size_slug, kind.tags,
+        kind.created_at,
+    )  # fmt: skip
+    secret = (path for path in kind.secret if not path.startswith(_ANYWHERE))
+    for path in (*filter(None, columns), *kind.noise, *secret, "project_id"):
+        drop(path)
     return plan
 
 
@@ -155,6 +156,13 @@ def _clean(value: Any, plan: _Plan | None) -> Any:
     return value
 
 
+def _without(value: Any, names: frozenset[str]) -> Any:
+    """`value` without the fields of these names, at any depth."""
+    if isinstance(value, dict):
+        return {k: _without(inner, names) for k, inner in value.items() if k not in names}
+    return [_without(inner, names) for inner in value] if isinstance(value, list) else value
+
+
 def _order(item: Any) -> bytes:
     return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
 
@@ -196,6 +204,9 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
         KeyError: an object has no identity. Everything else may be missing.
     """
     plan = _plan(kind)
+    anywhere = frozenset(
+        path.removeprefix(_ANYWHERE) for path in kind.secret if path.startswith(_ANYWHERE)
+    )
     identity = identity_of(kind)
     name, region, status, size, tags, created = (
         _walk(path) if path else (lambda _item: None)
@@ -205,7 +216,7 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
     seen = []
     for item in items:
         provider_id = identity(item)
-        source = dict(item)
+        source = _without(item, anywhere) if anywhere else dict(item)
         for key, wanted in kind.keep.items():
             inner = source.get(key)
             if isinstance(inner, dict):

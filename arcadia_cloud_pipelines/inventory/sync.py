@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -12,9 +14,11 @@ from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, NotFound,
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse, WarehouseError
 from . import ledger
-from .kinds import Json, Kind
+from .kinds import KIND_BY_NAME, Json, Kind
 from .sightings import Sighting, dropped_fields, identity_of, sightings
 from .tables import cloud_sync_runs
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 
@@ -55,6 +59,9 @@ class SyncResult:
 def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None) -> KindListing:
     """Every object of one kind, each once.
 
+    Children are asked for parent by parent, after a listing of the parents. A parent that is gone
+    by then is left out, and its children with it.
+
     Raises:
         DigitalOceanError: a page could not be read; there is no partial result.
     """
@@ -64,32 +71,61 @@ def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None
     totals: list[int | None] = []
     reasons = []
     for endpoint in kind.endpoints:
+        parents: list[str | None] = [None]
+        if endpoint.per is not None:
+            parent_kind = KIND_BY_NAME[endpoint.per]
+            listed = list_kind(client, parent_kind, progress)
+            parents = [identity_of(parent_kind)(item) for item in listed.items]
+            if listed.reason is not None:
+                reasons.append(listed.reason)
+        for number, parent in enumerate(parents, 1):
 
-        def on_page(seen: int, total: int | None, before: int = read) -> None:
-            if progress is not None:
-                of = "" if total is None else f" of {before + total:,}"
-                progress(f"{kind.asset}: {before + seen:,}{of} listed")
+            def on_page(
+                seen: int, total: int | None, before: int = read, single: bool = parent is None
+            ) -> None:
+                if progress is not None and single:
+                    of = "" if total is None else f" of {before + total:,}"
+                    progress(f"{kind.asset}: {before + seen:,}{of} listed")
 
-        listing = read_listing(
-            client,
-            endpoint.path,
-            envelope=endpoint.envelope,
-            identity=identity,
-            params=endpoint.params,
-            paged=endpoint.paged,
-            on_page=on_page,
-            scope=kind.scope,
-        )
-        read += len(listing.items)
-        items |= {identity(item): item for item in listing.items}
-        totals.append(listing.total)
-        if listing.reason is not None:
-            reasons.append(listing.reason)
+            try:
+                listing = read_listing(
+                    client,
+                    endpoint.path
+                    if parent is None
+                    else endpoint.path.format(parent=quote(parent, safe="")),
+                    envelope=endpoint.envelope,
+                    identity=identity,
+                    params=endpoint.params,
+                    paged=endpoint.paged,
+                    on_page=on_page,
+                    scope=kind.scope,
+                )
+            except NotFound:
+                if parent is None:
+                    raise
+                logger.warning("%s: a %s went away while listed", kind.asset, endpoint.per)
+                continue
+            read += len(listing.items)
+            for item in listing.items:
+                if parent is not None:
+                    item.setdefault(endpoint.parent_field, parent)
+                items[identity(item)] = item
+            totals.append(listing.total)
+            if listing.reason is not None:
+                reasons.append(listing.reason)
+            if parent is not None and progress is not None:
+                of = f"{number:,} of {len(parents):,} parents"
+                progress(f"{kind.asset}: {len(items):,} listed, {of}")
     known = [total for total in totals if total is not None]
+    kept = [
+        item
+        for item in items.values()
+        if not any(item.get(name) == value for name, value in kind.leave_out.items())
+    ]
     return KindListing(
-        items=list(items.values()),
-        # What two endpoints both list is one thing.
-        expected=sum(known) - (read - len(items)) if len(known) == len(totals) else None,
+        items=kept,
+        # What two endpoints both list is one thing, and what is another kind's is none.
+        expected=sum(known) - (read - len(kept)) if len(known) == len(totals) else None,
         complete=not reasons,
         reason="; ".join(reasons) or None,
     )

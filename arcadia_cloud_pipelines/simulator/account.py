@@ -246,6 +246,10 @@ class SimulatedAccount:
         """Delete a resource at an instant, and let go of it whatever pointed to it."""
         self.bury(life, at)
         for kind in KINDS.values():
+            if life.kind in (kind.parent, kind.ends_with):
+                for child_id in self.holders(kind.name, "parent", self.now).get(life.id, []):
+                    child = self.lives[kind.name][child_id]
+                    self.end_life(child, max(at, child.versions[-1].valid_from))
             for field, target in kind.refs.items():
                 if target != life.kind:
                     continue

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from .account import SimulatedAccount, Token, View
 from .faults import OTHER_HOST, Fault
-from .lives import Life
+from .lives import Facts, Life
 from .registry import KINDS, Kind, LinksStyle, sharing
 
 MAX_PER_PAGE = 200
@@ -192,15 +192,25 @@ def _links(
     return {} if style == "empty" else None
 
 
+def _child_of(parent: str) -> Callable[[Facts], bool]:
+    return lambda facts: facts.get("parent") == parent
+
+
 def list_kind(call: Call, kind: Kind) -> Response:
     """The list of a kind, or of the kinds that share it."""
     if kind.list is not None:
         return kind.list(call)
     key = tuple(sorted((k, v) for k, v in call.params.items() if k in kind.params))
+    parent = call.path_params.get("parent")
+    if parent is not None:
+        life = call.account.lives[str(kind.parent)].get(parent)
+        if life is None or not life.alive(call.account.now):
+            raise not_found()
+        key += (("parent", parent),)
     lists = []
     for one in sharing(kind):
         try:
-            select = one.select(call.params)
+            select = one.select(call.params) if parent is None else _child_of(parent)
         except ValueError as error:
             raise unprocessable(str(error)) from None
         lists.append(call.account.listing(one.name, select, key))

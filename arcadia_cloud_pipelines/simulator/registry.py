@@ -59,6 +59,11 @@ class Kind:
     identity: str = "id"
     singular: str | None = None
     """Envelope of `GET {path}/{id}`; None: there is no such route."""
+    parent: str | None = None
+    """The kind whose ids stand for `{parent}` in the path: one list for each; the fact `parent`
+    says whose a resource is."""
+    ends_with: str | None = None
+    """The kind that the fact `parent` points to, where there is one list of all."""
     urn: str | None = None
     """The type in `do:<type>:<id>` for kinds that live in projects."""
     paged: bool = True

@@ -89,12 +89,15 @@ class Api:
         self._asked: dict[str, int] = {}
         self._shifts: dict[Any, int] = {}
         self._served = 0
-        self._lists = {kind.path: kind for kind in KINDS.values()}
+        self._lists = {kind.path: kind for kind in KINDS.values() if kind.parent is None}
+        self._children = [
+            (compile_path(kind.path)[0], kind) for kind in KINDS.values() if kind.parent is not None
+        ]
         self._routes = [(r.method, compile_path(r.path)[0], r) for r in ROUTES]
         self._singles: list[tuple[re.Pattern[str], Kind]] = [
             (re.compile(f"{re.escape(kind.path)}/(?P<id>[^/]+)"), kind)
             for kind in KINDS.values()
-            if kind.singular is not None
+            if kind.singular is not None and kind.parent is None
         ]
 
     @property
@@ -183,7 +186,7 @@ class Api:
             self._check_params(call, target)
             if isinstance(target, Route):
                 response = target.handle(call)
-            elif path_params:
+            elif "id" in path_params:
                 response = api.one_of_kind(call, target, path_params["id"])
             else:
                 response = api.list_kind(call, target)
@@ -199,7 +202,7 @@ class Api:
             if route_method == method and (match := pattern.match(path)):
                 return route, match.groupdict()
         if method == "GET":
-            for pattern, kind in self._singles:
+            for pattern, kind in (*self._children, *self._singles):
                 if match := pattern.fullmatch(path):
                     return kind, match.groupdict()
         return None, {}
@@ -236,7 +239,7 @@ class Api:
         """Unknown parameters are ignored, as in reality, and recorded."""
         known = target.params
         if isinstance(target, Kind):
-            if call.path_params:
+            if "id" in call.path_params:
                 known = frozenset()
             elif target.paged:
                 known |= _PAGING

@@ -193,7 +193,8 @@ def test_many_projects_missing_at_once_strike_nothing(mirror: ProjectsMirror) ->
 
 def test_resources_learn_their_project_without_an_event(mirror: ProjectsMirror) -> None:
     for kind in KINDS:
-        mirror.sync(kind.name)
+        if kind.name != "backup_policy":  # identified by its droplet's id
+            mirror.sync(kind.name)
     result = mirror.projects()
     assert result.attributed > 20
     assert {e["event"] for e in events(mirror.warehouse)} == {"discovered"}

@@ -22,15 +22,26 @@ Json = dict[str, Any]
 EXAMPLES = Path(__file__).parent / "examples"
 
 
+# Files that are not called as the asset is.
+KIND_OF_FILE = {
+    "snapshots": "droplet_snapshot", "droplets_gpu": "droplet",
+    "reserved_ip_assigned": "reserved_ip", "reserved_ipv6": "reserved_ipv6",
+    "vpc_nat_gateways": "nat_gateway", "functions_namespaces": "function_namespace",
+    "uptime_check_alerts": "uptime_alert", "monitoring_alerts": "alert_policy",
+    "droplet_backup_policies": "backup_policy", "genai_agents": "agent",
+    "genai_knowledge_bases": "knowledge_base", "genai_custom_models": "custom_model",
+}  # fmt: skip
+
+
 def example(name: str, index: int = 0) -> tuple[Kind, Json]:
     """An official object and its kind."""
     answer = json.loads((EXAMPLES / f"{name}.json").read_text())
-    (envelope,) = set(answer) - {"links", "meta"}
+    by_asset = {k.asset: k for k in KINDS}
+    kind = by_asset.get(name) or KIND_BY_NAME[KIND_OF_FILE[name]]
+    (envelope,) = set(answer) - {"links", "meta", "total", "max_threshold"}
     held = answer[envelope]
-    by_asset = {k.asset: k for k in KINDS} | {"snapshots": KIND_BY_NAME["droplet_snapshot"]}
-    kind = by_asset.get(name) or next(
-        k for k in KINDS if any(e.envelope in (envelope, f"{envelope}s") for e in k.endpoints)
-    )
+    if envelope == "policies" and isinstance(held, dict):
+        held = list(held.values())
     return kind, held[index] if isinstance(held, list) else held
 
 
@@ -135,6 +146,209 @@ def utc(*parts: int) -> datetime:
             ("example", "example", "fra1", None, None, (), utc(2020, 3, 21, 16, 2, 37)),
             {},
             {"storage_usage_bytes", "storage_usage_bytes_updated_at"},
+        ),
+        (
+            "vpcs",
+            ("5a4981aa-9653-4bd1-bef5-d6bff52042e4", "env.prod-vpc", "nyc1", None, None, (),
+             utc(2020, 3, 13, 19, 20, 47, 442049)),
+            {"ip_range": "10.10.10.0/24", "default": False},
+            {"urn", "region"},
+        ),
+        (
+            "vpc_peerings",
+            ("6b5c619c-359c-44ca-87e2-47e98170c01d", "example-vpc-peering", None, "ACTIVE", None,
+             (), utc(2024, 1, 9, 20, 44, 32)),
+            {"vpc_ids": ["997615ce-132d-4bae-9270-9ee21b395e5d",
+                         "e51aed59-3bb1-4a6a-8de0-9d1329e9c997"]},
+            set(),
+        ),
+        (
+            "vpc_nat_gateways",
+            ("70e1b58d-cdec-4e95-b3ee-2d4d95feff51", "test-vpc-nat-gateways", "tor1", "ACTIVE",
+             "1", (), utc(2025, 8, 12, 18, 43, 14)),
+            {"type": "PUBLIC", "egresses": {"public_gateways": [{"ipv4": "174.138.113.197"}]}},
+            {"updated_at", "project_id"},
+        ),
+        (
+            "firewalls",
+            ("fb6045f1-cf1d-4ca3-bfac-18832663025b", "firewall", None, None, None, (),
+             utc(2017, 5, 23, 21, 23, 59)),
+            {"droplet_ids": [8043964]},
+            {"status", "pending_changes"},
+        ),
+        (
+            "reserved_ipv6",
+            ("fd53:616d:6d60::dc9:c001", "fd53:616d:6d60::dc9:c001", "nyc3", None, None, (),
+             utc(2020, 1, 1)),
+            {},
+            {"region_slug", "reserved_at"},
+        ),
+        (
+            "byoip_prefixes",
+            ("f47ac10b-58cc-4372-a567-0e02b2c3d479", "203.0.113.0/24", "nyc3", "active", None, (),
+             None),
+            {"advertised": True},
+            {"locked", "validations"},
+        ),
+        (
+            "partner_attachments",
+            ("5a4981aa-9653-4bd1-bef5-d6bff52042e4", "env.prod-partner-network-connect", "nyc",
+             "active", None, (), utc(2020, 3, 13, 19, 20, 47, 442049)),
+            {"connection_bandwidth_in_mbps": 10000, "naas_provider": "MEGAPORT"},
+            {"urn"},
+        ),
+        (
+            "cdn_endpoints",
+            ("19f06b6a-3ace-4315-b086-499a0e521b76", "static-images.nyc3.digitaloceanspaces.com",
+             None, None, None, (), utc(2018, 7, 19, 15, 4, 16)),
+            {"ttl": 3600, "custom_domain": "static.example.com"},
+            {"origin"},
+        ),
+        (
+            "certificates",
+            ("892071a0-bb95-49bc-8021-3afd67a210bf", "web-cert-01", None, "verified", None, (),
+             utc(2017, 2, 8, 16, 2, 37)),
+            {"type": "custom", "not_after": "2017-02-22T00:23:00Z"},
+            {"state", "dns_names"},
+        ),
+        (
+            "apps",
+            ("4f6c71e2-1e90-4762-9fee-6cc4a0a9f2cf", "sample-php", "fra", None, None, (),
+             utc(2020, 11, 19, 20, 27, 18)),
+            {"tier_slug": "basic", "live_domain": "sample-php.example.com"},
+            {"owner_uuid", "updated_at", "active_deployment", "pending_deployment", "progress",
+             "cause"},
+        ),
+        (
+            "functions_namespaces",
+            ("fn-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "my namespace", "nyc1", None, None, (),
+             utc(2022, 9, 14, 4, 16, 45)),
+            {"api_host": "https://api_host.io"},
+            {"key", "updated_at"},
+        ),
+        (
+            "spaces_keys",
+            ("DOACCESSKEYEXAMPLE", "my-access-key", None, None, None, (),
+             utc(2018, 7, 19, 15, 4, 16)),
+            {"grants": [{"bucket": "my-bucket", "permission": "read"}]},
+            {"access_key"},
+        ),
+        (
+            "ssh_keys",
+            ("289794", "Other Public Key", None, None, None, (), None),
+            {"fingerprint": "3b:16:e4:bf:8b:00:8b:b8:59:8c:a9:d3:f0:19:fa:45"},
+            {"public_key"},
+        ),
+        (
+            "uptime_checks",
+            ("5a4981aa-9653-4bd1-bef5-d6bff52042e4", "Landing page check", None, None, None, (),
+             None),
+            {"enabled": True, "regions": ["eu_west", "us_east"]},
+            set(),
+        ),
+        (
+            "uptime_check_alerts",
+            ("5a4981aa-9653-4bd1-bef5-d6bff52042e4", "Landing page degraded performance", None,
+             None, None, (), None),
+            {"threshold": 300, "period": "2m"},
+            {"notifications"},
+        ),
+        (
+            "monitoring_alerts",
+            ("78b3da62-27e5-49ba-ac70-5db0b5935c64", "CPU Alert", None, None, None, (), None),
+            {"value": 80, "tags": ["production_droplets"], "enabled": True},
+            {"alerts"},
+        ),
+        (
+            "autoscale_pools",
+            ("0d3db13e-a604-4944-9827-7ec2642d32ac", "test-autoscaler-group-01", "tor1", "active",
+             "c-2", (), utc(2020, 11, 19, 20, 27, 18)),
+            {"config": {"min_instances": 1, "max_instances": 5, "target_cpu_utilization": 0.5,
+                        "cooldown_minutes": 10}},
+            {"current_utilization", "active_resources_count", "updated_at"},
+        ),
+        (
+            "droplet_backup_policies",
+            ("436444618", "436444618", None, None, None, (), None),
+            {"backup_enabled": False},
+            {"next_backup_window"},
+        ),
+        (
+            "images",
+            ("7555620", "Nifty New Snapshot", None, "available", None, (),
+             utc(2014, 11, 4, 22, 23, 2)),
+            {"distribution": "Ubuntu", "regions": ["nyc2", "nyc3"], "size_gigabytes": 2.34},
+            {"slug", "error_message"},
+        ),
+        (
+            "nfs_shares",
+            ("0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d", "example-share-drive", "atl1", "ACTIVE", None,
+             (), utc(2023, 1, 1)),
+            {"size_gib": 1024, "performance_tier": "PERFORMANCE_TIER_HIGH"},
+            set(),
+        ),
+        (
+            "nfs_snapshots",
+            ("0a1b2c3d-4e5f-6a7b-8c9d-0e1f2a3b4c5d", "daily-backup", "atl1", "CREATING", None, (),
+             utc(2023, 11, 14, 16, 29, 21)),
+            {"size_gib": 1024, "share_id": "1a2b3c4d-5e6f-7a8b-9c0d-1e2f3a4b5c6d"},
+            set(),
+        ),
+        (
+            "database_replicas",
+            ("4e1bfbc3-dc3e-41f2-a18f-1b4d7ba71679", "read-nyc3-01", "nyc3", "online", None, (),
+             utc(2019, 1, 11, 18, 37, 36)),
+            {"connection": {"host": "read-nyc3-01-do-user-19081923-0.db.ondigitalocean.com",
+                            "port": 25060, "database": "defaultdb"}},
+            set(),
+        ),
+        (
+            "domain_records",
+            ("28448429", "@", None, None, None, (), None),
+            {"type": "NS", "data": "ns1.digitalocean.com", "ttl": 1800},
+            {"priority"},
+        ),
+        (
+            "genai_agents",
+            ("12345678-1234-1234-1234-123456789012", "My Agent", "tor1", "STATUS_UNKNOWN", None,
+             ("example string",), utc(2021, 1, 1)),
+            {"instruction": "Hello, how can I help you?", "temperature": 0.5},
+            {"url", "user_id", "route_created_by", "updated_at"},
+        ),
+        (
+            "genai_knowledge_bases",
+            ("123e4567-e89b-12d3-a456-426614174000", "example name", "example string", None, None,
+             ("example string",), utc(2023, 1, 1)),
+            {"database_id": "123e4567-e89b-12d3-a456-426614174000"},
+            {"user_id", "last_indexing_job"},
+        ),
+        (
+            "genai_custom_models",
+            ("123e4567-e89b-12d3-a456-426614174000", "example name", "example string",
+             "STATUS_UNSPECIFIED", None, ("example string",), utc(2023, 1, 1)),
+            {"cost_estimate_per_month": 123},
+            {"team_id", "tags", "updated_at"},
+        ),
+        (
+            "dedicated_inferences",
+            ("6b5c619c-359c-44ca-87e2-47e98170c01d", None, "atl1", "active", None, (),
+             utc(2024, 1, 9, 20, 44, 32)),
+            {"vpc_uuid": "997615ce-132d-4bae-9270-9ee21b395e5d"},
+            {"updated_at"},
+        ),
+        (
+            "vector_databases",
+            ("example string", "example name", "tor1", "example string", "example string",
+             ("example string",), utc(2023, 1, 1)),
+            {},
+            {"owner_uuid", "updated_at"},
+        ),
+        (
+            "addons",
+            ("123e4567-e89b-12d3-a456-426614174000", "my-resource-01", None, "provisioned",
+             "basic_plan", (), None),
+            {"plan_price_per_month": 10, "app_slug": "example_app"},
+            {"metadata", "sso_url", "message"},
         ),
     ],
 )  # fmt: skip

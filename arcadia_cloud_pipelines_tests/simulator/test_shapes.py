@@ -15,6 +15,13 @@ EXAMPLES = Path(__file__).parent / "examples"
 
 # Keys that the example lacks, and why the simulator has them all the same.
 EXTRA = {
+    "apps[].project_id": "asked for with_projects=true",
+    "partner_attachments[].bgp.auth_key": "a canary",
+    "certificates[].private_key": "a canary",
+    "genai_agents[].api_keys": "a canary",
+    "apps[].spec.envs": "a canary",
+    "apps[].spec.services[].envs": "a canary",
+    "apps[].spec.services[].log_destinations": "a canary",
     "databases[].project_id": "databases carry it (fact sheet, section 4)",
     "load_balancers[].size_unit": "the current size field (fact sheet, 2.1); examples have `size`",
     "droplets[].size.disk_info": "in sizes.json and in droplets_gpu.json, not in droplets.json",
@@ -28,6 +35,12 @@ EXTRA = {
 }
 # Keys that may be missing: true of the real API, too.
 OPTIONAL = {
+    "vpc_nat_gateways[].project_id": "empty or absent where a token lacks project:read",
+    "byoip_prefixes[].project_id": "empty or absent where a token lacks project:read",
+    "genai_agents[].project_id": "empty or absent where a token lacks project:read",
+    "genai_knowledge_bases[].project_id": "empty or absent where a token lacks project:read",
+    "vector_databases[].project_id": "empty or absent where a token lacks project:read",
+    "apps[].pending_deployment": "only while one is pending",
     "droplets[].disk_info": "newer field, absent on old droplets",
     "reserved_ips[].droplet.disk_info": "newer field, absent on old droplets",
     "load_balancers[].size": "or size_unit",
@@ -37,7 +50,15 @@ OPTIONAL = {
     "load_balancers[].sticky_sessions.cookie_ttl_seconds": "only with type cookies",
 }
 # Objects whose keys are data.
-FREE = {"kubernetes_clusters[].node_pools[].labels"}
+FREE = {
+    "kubernetes_clusters[].node_pools[].labels",
+    # Rules name sources of any sort; a deployment's parts and jobs come and go.
+    "firewalls[].inbound_rules",
+    "firewalls[].outbound_rules",
+    "apps[].active_deployment",
+    "apps[].progress",
+    "genai_knowledge_bases[].last_indexing_job",
+}
 
 LISTS = [
     ("/v2/droplets", "droplets", "droplets"),
@@ -52,6 +73,30 @@ LISTS = [
     ("/v2/snapshots", "snapshots", "snapshots"),
     ("/v2/images?private=true", "images", "images"),
     ("/v2/registries", "registries", "registries"),
+    ("/v2/vpcs", "vpcs", "vpcs"),
+    ("/v2/vpc_peerings", "vpc_peerings", "vpc_peerings"),
+    ("/v2/vpc_nat_gateways", "vpc_nat_gateways", "vpc_nat_gateways"),
+    ("/v2/firewalls", "firewalls", "firewalls"),
+    ("/v2/reserved_ipv6", "reserved_ipv6", "reserved_ipv6s"),
+    ("/v2/byoip_prefixes", "byoip_prefixes", "byoip_prefixes"),
+    ("/v2/partner_network_connect/attachments", "partner_attachments", "partner_attachments"),
+    ("/v2/cdn/endpoints", "cdn_endpoints", "endpoints"),
+    ("/v2/certificates", "certificates", "certificates"),
+    ("/v2/apps", "apps", "apps"),
+    ("/v2/functions/namespaces", "functions_namespaces", "namespaces"),
+    ("/v2/spaces/keys", "spaces_keys", "keys"),
+    ("/v2/account/keys", "ssh_keys", "ssh_keys"),
+    ("/v2/uptime/checks", "uptime_checks", "checks"),
+    ("/v2/monitoring/alerts", "monitoring_alerts", "policies"),
+    ("/v2/droplets/autoscale", "autoscale_pools", "autoscale_pools"),
+    ("/v2/nfs", "nfs_shares", "shares"),
+    ("/v2/nfs/snapshots", "nfs_snapshots", "snapshots"),
+    ("/v2/gen-ai/agents", "genai_agents", "agents"),
+    ("/v2/gen-ai/knowledge_bases", "genai_knowledge_bases", "knowledge_bases"),
+    ("/v2/gen-ai/custom_models", "genai_custom_models", "models"),
+    ("/v2/dedicated-inferences", "dedicated_inferences", "dedicated_inferences"),
+    ("/v2/vector-databases", "vector_databases", "vector_dbs"),
+    ("/v2/add-ons/saas", "addons", "resources"),
     ("/v2/customers/my/billing_history", "billing_history", "billing_history"),
     ("/v2/customers/my/invoices", "invoices", "invoices"),
     ("/v2/customers/my/invoices/preview", "invoice_items", "invoice_items"),

@@ -1,0 +1,308 @@
+"""The kinds that only have to be there: their objects are the official examples' in shape.
+
+`shapes.json` holds one object of each from digitalocean/openapi (Apache License 2.0), without what
+is different for each resource; every field that could hold a secret or a person's data holds
+`SECRET_PREFIX`. Nobody is billed for any of them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.responses import Response
+
+from . import catalog
+from .api import Call, json_response, page_of
+from .lives import Facts, Life, ResourceId, iso
+from .registry import Kind, register
+
+if TYPE_CHECKING:
+    from .account import SimulatedAccount, View
+
+SHAPES: dict[str, Facts] = orjson.loads(Path(__file__).with_name("shapes.json").read_bytes())
+
+NewId = Callable[["SimulatedAccount", Random], ResourceId]
+Noise = Callable[["View", Life], dict[str, Any]]
+
+
+def _uuid(account: SimulatedAccount, rng: Random) -> str:
+    return account.new_uuid(rng)
+
+
+def _integer(account: SimulatedAccount, rng: Random) -> int:
+    return account.new_int(rng, 100_000, 59_999_999)
+
+
+def _updated(view: View, _life: Life) -> dict[str, Any]:
+    return {"updated_at": iso(view.at)}
+
+
+def _plain(
+    name: str,
+    path: str,
+    envelope: str,
+    singular: str,
+    scope: str,
+    *,
+    created: str | None = "created_at",
+    new_id: NewId = _uuid,
+    noise: Noise = lambda _view, _life: {},
+    in_project: str | None = None,
+    children: int = 1,
+    **options: Any,
+) -> None:
+    """Register a kind whose facts are its shape.
+
+    Args:
+        name: as in the product.
+        path: of the list; with `{parent}` for children.
+        envelope: of the list.
+        singular: envelope of one object.
+        scope: what the list needs.
+        created: the field with the time of creation.
+        new_id: makes the identity.
+        noise: fields that move by themselves.
+        in_project: the type of the kind's urn; its objects name their project.
+        children: how many each parent has.
+        options: further fields of `Kind`.
+    """
+    kind = Kind(
+        name=name, path=path, envelope=envelope, singular=singular, scope=scope, new_id=new_id,
+        template=lambda _account, rng: _facts(name, rng), consumed=frozenset({"parent"}),
+        urn=in_project, **options,
+    )  # fmt: skip
+
+    def render(view: View, life: Life, _facts: Facts) -> dict[str, Any]:
+        found = {kind.identity: life.id, **noise(view, life)}
+        if created is not None:
+            found[created] = iso(life.created_at)
+        if in_project is not None:
+            found["project_id"] = view.project_of(f"do:{in_project}:{life.id}")
+        return found
+
+    def populate(account: SimulatedAccount, rng: Random) -> None:
+        parents: list[Any] = [None, None] if account.droplets else []
+        if kind.parent is not None:
+            parents = [life.id for life in account.alive(kind.parent)] * children
+        for parent in parents:
+            at = account.history_start + (account.now - account.history_start) * rng.random()
+            if kind.parent is not None:
+                at = max(at, account.lives[kind.parent][parent].versions[-1].valid_from)
+            facts = _facts(name, rng) | ({} if parent is None else {"parent": parent})
+            account.add_life(name, new_id(account, rng), facts, at.replace(microsecond=0))
+
+    register(replace(kind, render=render, populate=kind.populate or populate))
+
+
+def _facts(name: str, rng: Random) -> Facts:
+    facts = copy.deepcopy(SHAPES[name])
+    if "name" in facts and name != "domain_record":
+        facts["name"] = f"{facts['name']}-{rng.randrange(10_000):04d}"
+    if "spec" in facts:
+        facts["spec"]["name"] = f"{facts['spec']['name']}-{rng.randrange(10_000):04d}"
+    return facts
+
+
+# ---- network
+
+
+def _vpcs(account: SimulatedAccount, _rng: Random) -> None:
+    """One in each region, made with the account: what is in the region lies in it."""
+    for region in catalog.REGIONS if account.droplets else ():
+        facts = {**SHAPES["vpc"], "name": f"default-{region}", "region": region}
+        account.add_life("vpc", account.vpc_uuid(region), facts, account.history_start)
+
+
+def _ipv6(account: SimulatedAccount, rng: Random) -> str:
+    return f"fd53:616d:6d60::{account.new_int(rng, 1, 65_535):x}"
+
+
+_plain(
+    "vpc", "/v2/vpcs", "vpcs", "vpc", "vpc:read", populate=_vpcs, links="empty",
+    noise=lambda _view, life: {"urn": f"do:vpc:{life.id}"},
+)  # fmt: skip
+_plain("vpc_peering", "/v2/vpc_peerings", "vpc_peerings", "vpc_peering", "vpc_peering:read")
+_plain(
+    "nat_gateway", "/v2/vpc_nat_gateways", "vpc_nat_gateways", "vpc_nat_gateway",
+    "nat_gateway:read", noise=_updated,
+)  # fmt: skip
+_plain(
+    "firewall", "/v2/firewalls", "firewalls", "firewall", "firewall:read",
+    noise=lambda view, life: {
+        "pending_changes": [{"droplet_id": 1, "removing": False, "status": "waiting"}]
+        if view.chance(life.id, 3) else [],
+    },
+)  # fmt: skip
+_plain(
+    "reserved_ipv6", "/v2/reserved_ipv6", "reserved_ipv6s", "reserved_ipv6", "reserved_ip:read",
+    identity="ip", created="reserved_at", new_id=_ipv6,
+)  # fmt: skip
+_plain(
+    "byoip_prefix", "/v2/byoip_prefixes", "byoip_prefixes", "byoip_prefix", "byoip_prefix:read",
+    identity="uuid", created=None, noise=lambda view, life: {"locked": view.chance(life.id, 4)},
+)  # fmt: skip
+_plain(
+    "partner_attachment", "/v2/partner_network_connect/attachments", "partner_attachments",
+    "partner_attachment", "partner_network_connect:read",
+    noise=lambda _view, life: {"urn": f"do:partner_attachment:{life.id}"},
+)  # fmt: skip
+_plain(
+    "cdn_endpoint", "/v2/cdn/endpoints", "endpoints", "endpoint", "cdn:read", tight_limit=(5, 10)
+)
+_plain("certificate", "/v2/certificates", "certificates", "certificate", "certificate:read")
+_plain(
+    "domain_record", "/v2/domains/{parent}/records", "domain_records", "domain_record",
+    "domain:read", parent="domain", children=2, created=None, new_id=_integer,
+)  # fmt: skip
+
+
+# ---- computers and what runs on them
+
+
+def _policies(call: Call) -> Response:
+    """An object by droplet id, paged like a list."""
+    rows = call.account.listing("backup_policy")
+    page = page_of(call, "policies", rows, lambda life: call.account.render(life, call.view))
+    answer = orjson.loads(page.body)
+    answer["policies"] = {str(policy["droplet_id"]): policy for policy in answer["policies"]}
+    return json_response(answer)
+
+
+def _some_policies(account: SimulatedAccount, _rng: Random) -> None:
+    for droplet in account.alive("droplet"):
+        facts = {**SHAPES["backup_policy"], "parent": droplet.id}
+        at = droplet.versions[-1].valid_from
+        account.add_life("backup_policy", droplet.id, facts, at)
+
+
+def _window(view: View, _life: Life) -> dict[str, Any]:
+    end = view.at + timedelta(hours=4)
+    return {"next_backup_window": {"start": iso(view.at), "end": iso(end)}}
+
+
+_plain(
+    "backup_policy", "/v2/droplets/backups/policies", "policies", "policy", "droplet:read",
+    identity="droplet_id", created=None, new_id=_integer, noise=_window, list=_policies,
+    ends_with="droplet", populate=_some_policies,
+)  # fmt: skip
+_plain(
+    "autoscale_pool", "/v2/droplets/autoscale", "autoscale_pools", "autoscale_pool",
+    "droplet:read",
+    noise=lambda view, life: {
+        "updated_at": iso(view.at),
+        "current_utilization": {"memory": view.epoch % 97 / 100, "cpu": view.epoch % 89 / 100},
+        "active_resources_count": 1 + view.chance(life.id, 5),
+    },
+)  # fmt: skip
+_plain(
+    "app", "/v2/apps", "apps", "app", "app:read", in_project="app",
+    params=frozenset({"with_projects"}),
+    noise=lambda view, _life: {
+        "updated_at": iso(view.at),
+        "last_deployment_created_at": iso(view.at),
+        "cause": f"commit {view.epoch:x} pushed",
+        "progress": {"success_steps": view.epoch % 6, "total_steps": 6},
+    },
+)  # fmt: skip
+_plain(
+    "function_namespace", "/v2/functions/namespaces", "namespaces", "namespace", "function:read",
+    identity="namespace", paged=False, new_id=lambda a, rng: f"fn-{a.new_uuid(rng)}",
+    noise=lambda view, life: {"updated_at": iso(view.at), "uuid": str(life.id)[3:]},
+)  # fmt: skip
+_plain("addon", "/v2/add-ons/saas", "resources", "resource", "addon:read", identity="uuid",
+       paged=False, created=None)  # fmt: skip
+
+# ---- storage and data
+
+_plain(
+    "nfs_share", "/v2/nfs", "shares", "share", "nfs:list", paged=False,
+    params=frozenset({"region"}),
+)  # fmt: skip
+_plain(
+    "nfs_snapshot", "/v2/nfs/snapshots", "snapshots", "snapshot", "nfs:list", paged=False,
+    params=frozenset({"region"}),
+)  # fmt: skip
+_plain(
+    "database_replica", "/v2/databases/{parent}/replicas", "replicas", "replica", "database:read",
+    parent="database", paged=False,
+)  # fmt: skip
+_plain(
+    "spaces_key", "/v2/spaces/keys", "keys", "key", "spaces_key:read", identity="access_key",
+    new_id=lambda a, rng: f"DO00SIMULATED{a.new_int(rng, 1, 9_999_999):07d}",
+)  # fmt: skip
+
+
+def _vector_databases(call: Call) -> Response:
+    """The total beside the items, no `links` and no `meta`."""
+    rows = call.account.listing("vector_database")
+    page = page_of(call, "vector_dbs", rows, lambda life: call.account.render(life, call.view))
+    answer = orjson.loads(page.body)
+    return json_response({"vector_dbs": answer["vector_dbs"], "total": answer["meta"]["total"]})
+
+
+_plain(
+    "vector_database", "/v2/vector-databases", "vector_dbs", "vector_db", "database:read",
+    noise=_updated, list=_vector_databases,
+)  # fmt: skip
+
+# ---- watching and keys
+
+_plain("uptime_check", "/v2/uptime/checks", "checks", "check", "uptime:read", created=None)
+_plain(
+    "uptime_alert", "/v2/uptime/checks/{parent}/alerts", "alerts", "alert", "uptime:read",
+    parent="uptime_check", created=None,
+)  # fmt: skip
+_plain(
+    "alert_policy", "/v2/monitoring/alerts", "policies", "policy", "monitoring:read",
+    identity="uuid", created=None,
+)  # fmt: skip
+_plain(
+    "ssh_key", "/v2/account/keys", "ssh_keys", "ssh_key", "ssh_key:read", created=None,
+    new_id=_integer, tight_limit=(10, 60),
+)  # fmt: skip
+
+# ---- AI
+
+
+def _counting_pages(name: str, envelope: str) -> Callable[[Call], Response]:
+    """gen-ai says in `meta` which page of how many this is."""
+
+    def answer(call: Call) -> Response:
+        rows = call.account.listing(name)
+        page = page_of(call, envelope, rows, lambda life: call.account.render(life, call.view))
+        made = orjson.loads(page.body)
+        pages = max(1, -(-len(rows) // int(call.params.get("per_page", 20))))
+        made["meta"] |= {"page": int(call.params.get("page", 1)), "pages": pages}
+        return json_response(made)
+
+    return answer
+
+
+def _gen_ai(name: str, envelope: str, singular: str, noise: Noise) -> None:
+    _plain(
+        name, f"/v2/gen-ai/{name}s" if name != "custom_model" else "/v2/gen-ai/custom_models",
+        envelope, singular, "genai:read", identity="uuid", noise=noise,
+        list=_counting_pages(name, envelope),
+    )  # fmt: skip
+
+
+_gen_ai("agent", "agents", "agent", _updated)
+_gen_ai(
+    "knowledge_base", "knowledge_bases", "knowledge_base",
+    lambda view, _life: {
+        "updated_at": iso(view.at),
+        "last_indexing_job": {"status": "INDEX_JOB_STATUS_COMPLETED", "tokens": view.epoch},
+    },
+)  # fmt: skip
+_gen_ai("custom_model", "models", "model", _updated)
+_plain(
+    "dedicated_inference", "/v2/dedicated-inferences", "dedicated_inferences",
+    "dedicated_inference", "dedicated_inference:read", noise=_updated, links="projects",
+)  # fmt: skip

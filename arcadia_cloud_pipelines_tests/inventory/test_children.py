@@ -1,0 +1,54 @@
+"""Kinds that need a call for each parent, and lists that hold what is another kind's."""
+
+from __future__ import annotations
+
+import pytest
+
+from arcadia_cloud_pipelines.inventory.kinds import KINDS, Kind
+
+from .helpers import Mirror, rows
+
+CHILDREN = [kind for kind in KINDS if any(endpoint.per for endpoint in kind.endpoints)]
+
+
+def test_these_kinds_are_children() -> None:
+    assert {kind.name for kind in CHILDREN} == {
+        "domain_record", "database_replica", "uptime_alert",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.name)
+def test_a_child_names_its_parent(mirror: Mirror, kind: Kind) -> None:
+    (endpoint,) = kind.endpoints
+    assert mirror.sync(kind.name).complete
+    parents = {row["attrs"][endpoint.parent_field] for row in rows(mirror.warehouse).values()}
+    assert parents == {str(i) for i in mirror.account.ids(str(endpoint.per))}
+
+
+@pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.name)
+def test_a_parent_that_vanishes_while_listed_is_left_out(mirror: Mirror, kind: Kind) -> None:
+    (endpoint,) = kind.endpoints
+    before = len(mirror.account.ids(kind.name))
+    gone = mirror.account.ids(str(endpoint.per))[0]
+    path = endpoint.path.format(parent=gone)
+    mirror.account.faults.add(path, 404, times=None)
+    result = mirror.sync(kind.name)
+    assert (result.complete, result.available) == (True, True)
+    assert 0 < result.rows_seen < before
+
+
+def test_children_of_a_listing_that_failed_are_not_struck(mirror: Mirror) -> None:
+    mirror.sync("domain_record")
+    mirror.account.faults.add("/v2/domains", 403, times=None)
+    result = mirror.sync("domain_record")
+    assert not result.available
+    assert not [r for r in rows(mirror.warehouse).values() if r["stale_strike_count"]]
+
+
+def test_an_image_that_is_a_snapshot_is_stored_once(mirror: Mirror) -> None:
+    result = mirror.sync("image")
+    assert result.complete
+    assert result.rows_expected == result.rows_seen == len(mirror.account.ids("image"))
+    assert not rows(mirror.warehouse).keys() & {
+        str(i) for i in mirror.account.ids("droplet_snapshot")
+    }
