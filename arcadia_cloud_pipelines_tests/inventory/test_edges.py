@@ -126,8 +126,9 @@ def test_an_edge_stays_when_its_end_is_deleted(synced: Mirror) -> None:
 
 def test_idle_addresses_and_volumes(synced: Mirror) -> None:
     idle = {
-        ("reserved_ip", ip, "unassigned")
-        for ip, address in objects(synced, "reserved_ip").items() if not address["droplet"]
+        (kind, ip, "unassigned")
+        for kind in ("reserved_ip", "reserved_ipv6")
+        for ip, address in objects(synced, kind).items() if not address.get("droplet")
     } | {
         ("volume", v, "unattached")
         for v, volume in objects(synced, "volume").items() if not volume["droplet_ids"]
