@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..digitalocean import (
     DigitalOcean,
     DigitalOceanError,
     Forbidden,
+    NotFound,
     Unauthorized,
     read_listing,
 )
@@ -175,6 +176,27 @@ def read_headers(
     return headers, listing.reason
 
 
+def headers_of_history(entries: Sequence[Entry], listed: Collection[str]) -> list[Header]:
+    """Headers of the invoices that only the history names.
+
+    Args:
+        entries: the billing history.
+        listed: uuids of the invoices that the list has: it knows their periods, the history only
+            their dates. Invoices are made on the first of the month for the month before.
+    """
+    return [
+        Header(
+            invoice_uuid=entry.invoice_uuid,
+            invoice_id=entry.invoice_id,
+            amount=entry.amount,
+            period=(entry.occurred_at.date().replace(day=1) - timedelta(days=1)).replace(day=1),
+            issued_at=entry.occurred_at,
+        )
+        for entry in {e.invoice_uuid: e for e in entries if e.entry_type == "Invoice"}.values()
+        if entry.invoice_uuid is not None and entry.invoice_uuid not in listed
+    ]
+
+
 def read_summary(client: DigitalOcean, invoice_uuid: str) -> Summary:
     """The amounts of one invoice's summary, and nothing else of it.
 
@@ -224,7 +246,12 @@ def sync_invoices(
         for entry in entries
         if entry.invoice_uuid and entry.entry_type == "Invoice"
     }
-    headers, list_doubt = read_headers(client, issued)
+    try:
+        headers, list_doubt = read_headers(client, issued)
+    except NotFound:
+        # The history alone names every invoice too.
+        headers, list_doubt = [], None
+    headers += headers_of_history(entries, {header.invoice_uuid for header in headers})
     summaries, problems = _read_summaries(warehouse, client, headers, progress)
 
     scope = {"provider": "digitalocean", "account": account, "seen_at": seen_at}

@@ -215,6 +215,7 @@ def sync_projects(
                         kind=UNKNOWN, account=account, started_at=started_at, ended_at=now(),
                         rows_seen=seen, rows_expected=None, complete=observation.complete,
                         api_calls=0, recorded=unknown,
+                        error=None if observation.complete else "not every project's list was read",
                     ),
                     run_id,
                 )  # fmt: skip

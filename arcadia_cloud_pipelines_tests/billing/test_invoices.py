@@ -145,3 +145,15 @@ def test_a_token_without_the_scope_says_which_it_needs(
         pytest.raises(Forbidden, match="billing:read"),
     ):
         snapshot_balance(warehouse, narrow)
+
+
+def test_the_history_alone_names_every_invoice_too(
+    warehouse: Warehouse, client: DigitalOcean, account: SimulatedAccount
+) -> None:
+    account.faults.add("/v2/customers/my/invoices", 404, times=None)
+    result = sync_invoices(warehouse, client, now=lambda: NOW)
+    rows = query(warehouse, "SELECT invoice_uuid, period, amount FROM cloud_invoices")
+    assert result.discovered == len(rows)
+    assert {(r["invoice_uuid"], f"{r['period']:%Y-%m}", r["amount"]) for r in rows} == {
+        (i.uuid, i.period, i.amount) for i in account.billing.invoices()
+    }
