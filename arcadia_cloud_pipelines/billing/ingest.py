@@ -7,7 +7,6 @@ ends the run and leaves every invoice that was not reached as it was.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,6 +24,7 @@ from ..digitalocean import (
     RateLimited,
     Unauthorized,
     Unreachable,
+    no_identity,
     read_listing,
 )
 from ..times import Clock, utc_now
@@ -272,14 +272,12 @@ def fetch_invoice(client: DigitalOcean, invoice_uuid: str, period: date) -> Fetc
 
 
 def _fetch_items(client: DigitalOcean, path: str) -> list[dict[str, Any]]:
-    # Items have no identity, and equal ones are real: each gets a number of its own.
-    numbers = itertools.count()
     try:
         return read_listing(
             client,
             path,
             envelope="invoice_items",
-            identity=lambda _item: str(next(numbers)),
+            identity=no_identity(),
             scope=SCOPE,
         ).items
     except NotFound:

@@ -6,7 +6,6 @@ identity of their own. Of the summaries only amounts are read; the rest is perso
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,6 +23,7 @@ from ..digitalocean import (
     Forbidden,
     NotFound,
     Unauthorized,
+    no_identity,
     read_listing,
 )
 from ..times import Clock, parse_month, parse_time, utc_now
@@ -109,13 +109,11 @@ def read_history(client: DigitalOcean) -> tuple[list[Entry], str | None]:
         BadAnswer: an entry has no readable date or amount.
         DigitalOceanError: a page could not be read.
     """
-    # Entries have no identity, and equal ones are real: each gets a number of its own.
-    numbers = itertools.count()
     listing = read_listing(
         client,
         HISTORY,
         envelope="billing_history",
-        identity=lambda _entry: str(next(numbers)),
+        identity=no_identity(),
         scope=SCOPE,
     )
     entries = []

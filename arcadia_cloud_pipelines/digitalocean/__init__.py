@@ -19,7 +19,7 @@ from .errors import (
     Unauthorized,
     Unreachable,
 )
-from .pages import Listing, identity_of, read_listing
+from .pages import Listing, identity_of, no_identity, read_listing
 
 __all__ = [
     "LIMITS",
@@ -43,5 +43,6 @@ __all__ = [
     "Unreachable",
     "budget_for",
     "identity_of",
+    "no_identity",
     "read_listing",
 ]

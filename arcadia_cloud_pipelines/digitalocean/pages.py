@@ -7,6 +7,7 @@ only when the distinct ids agree with the API's own total.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -56,6 +57,12 @@ def identity_of(name: str) -> Callable[[Item], str]:
         return str(value)
 
     return identity
+
+
+def no_identity() -> Callable[[Item], str]:
+    """An identity for lists whose items have none and may be equal: each gets its own number."""
+    numbers = itertools.count()
+    return lambda _item: str(next(numbers))
 
 
 def read_listing(
