@@ -13,6 +13,7 @@ import random
 import re
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -96,6 +97,14 @@ class _Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
         return None
+
+
+class _Whose:
+    """Whose a token is: asked once, for all connections that use it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.account: Account | None = None
 
 
 @dataclass(frozen=True)
@@ -208,7 +217,7 @@ class DigitalOcean:
         self._clock = clock
         self._jitter = jitter
         self._largest_body = largest_body
-        self._account: Account | None = None
+        self._whose = _Whose()
         self.calls = 0
         """HTTP requests sent, retries and redirects included."""
         self._session = _Session()
@@ -243,6 +252,16 @@ class DigitalOcean:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def twin(self) -> DigitalOcean:
+        """The same again, for another thread: with one budget, and one answer to `account`."""
+        twin = DigitalOcean(
+            self._base, self._token, purpose=self._purpose, timeout=self._timeout,
+            attempts=self._attempts, budget=self._budget, clock=self._clock,
+            jitter=self._jitter, largest_body=self._largest_body,
+        )  # fmt: skip
+        twin._whose = self._whose
+        return twin
 
     def close(self) -> None:
         """Close the connections."""
@@ -323,7 +342,7 @@ class DigitalOcean:
         return self._run(call, self._object)
 
     def account(self) -> Account:
-        """Whose infrastructure the token sees; asked once per client.
+        """Whose infrastructure the token sees; asked once for a client and its twins.
 
         `GET /v2/account`, the team before the person; for a token without `account:read` the owner
         of the default project.
@@ -332,9 +351,10 @@ class DigitalOcean:
             Forbidden: neither may be read; `account:read` is needed.
             DigitalOceanError: anything else that goes wrong.
         """
-        if self._account is None:
-            self._account = self._ask_account()
-        return self._account
+        with self._whose.lock:
+            if self._whose.account is None:
+                self._whose.account = self._ask_account()
+            return self._whose.account
 
     def _ask_account(self) -> Account:
         refusal: DigitalOceanError | None = None

@@ -1,6 +1,8 @@
-"""The clients of one process: one for each token, shared by all purposes that use it."""
+"""The clients of one process: one for each token and thread, shared by all purposes that use it."""
 
 from __future__ import annotations
+
+import threading
 
 from ..settings import Purpose, Secret, Settings
 from .client import DigitalOcean
@@ -11,7 +13,9 @@ class Clients:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._clients: dict[Secret, DigitalOcean] = {}
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[Secret, int], DigitalOcean] = {}
+        self._first: dict[Secret, DigitalOcean] = {}
 
     @property
     def settings(self) -> Settings:
@@ -19,17 +23,23 @@ class Clients:
         return self._settings
 
     def for_purpose(self, purpose: Purpose) -> DigitalOcean:
-        """The client for one purpose.
+        """The client for one purpose, which is the calling thread's alone.
 
         Raises:
             SettingsError: there is no token for it.
         """
         token = self._settings.token(purpose)
-        if token not in self._clients:
-            self._clients[token] = DigitalOcean(self._settings.api_url, token)
-        return self._clients[token]
+        key = (token, threading.get_ident())
+        with self._lock:
+            if key not in self._clients:
+                first = self._first.get(token)
+                client = first.twin() if first else DigitalOcean(self._settings.api_url, token)
+                self._clients[key] = client
+                self._first.setdefault(token, client)
+            return self._clients[key]
 
     def close(self) -> None:
         """Close every connection."""
-        for client in self._clients.values():
-            client.close()
+        with self._lock:
+            for client in self._clients.values():
+                client.close()

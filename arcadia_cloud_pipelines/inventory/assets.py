@@ -1,5 +1,6 @@
 """One asset for each entry of the registry, and one for the projects."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -16,11 +17,29 @@ from ..digitalocean.clients import Clients
 from ..warehouse.engine import Warehouse
 from . import checks
 from .kinds import KINDS, Kind
+from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
-from .sync import SyncResult, sync_kind
+from .sync import SyncResult, record_fetched
 from .tables import cloud_projects, cloud_resources
 
 GROUP = "inventory"
+
+
+def _listings(context: dg.InitResourceContext) -> Iterator[Listings]:
+    listings = Listings(context.resources.clients)
+    try:
+        yield listings
+    finally:
+        listings.close()
+
+
+LISTINGS = {
+    "listings": dg.ResourceDefinition(
+        dg.resource(_listings).resource_fn,
+        required_resource_keys={"clients"},
+        description="The listings of one run, fetched beside each other",
+    )
+}
 
 FRESHNESS = dg.FreshnessPolicy.time_window(
     fail_window=checks.STALE_AFTER, warn_window=checks.LATE_AFTER
@@ -51,16 +70,13 @@ def build_asset(kind: Kind) -> dg.AssetsDefinition:
     def kind_asset(
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
-        clients: dg.ResourceParam[Clients],
+        listings: dg.ResourceParam[Listings],
     ) -> dg.MaterializeResult:
         with reported_errors():
-            result = sync_kind(
-                warehouse,
-                clients.for_purpose(kind.purpose),
-                kind,
-                run_id=context.run.run_id,
-                progress=context.log.info,
-            )
+            warehouse.check_migrated()
+            listings.begin(_kinds_of_run(context))
+            fetched = listings.take(kind, context.log.info)
+            result = record_fetched(warehouse, fetched, run_id=context.run.run_id)
         return dg.MaterializeResult(
             metadata=_sync_metadata(result)
             | {
@@ -76,6 +92,12 @@ def build_asset(kind: Kind) -> dg.AssetsDefinition:
         )
 
     return kind_asset
+
+
+def _kinds_of_run(context: dg.AssetExecutionContext) -> list[Kind]:
+    """The kinds that this run materialises."""
+    steps = context.run.step_keys_to_execute or [node.name for node in context.job_def.nodes]
+    return [kind for kind in KINDS if kind.asset in steps]
 
 
 def _sync_metadata(result: SyncResult) -> dict[str, Any]:
@@ -110,6 +132,7 @@ def projects(
     context: dg.AssetExecutionContext,
     warehouse: dg.ResourceParam[Warehouse],
     clients: dg.ResourceParam[Clients],
+    listings: dg.ResourceParam[Listings],
 ) -> dg.MaterializeResult:
     """Projects, and which resource is in which.
 
@@ -119,6 +142,9 @@ def projects(
     `unknown`. Needs the token scope `project:read`.
     """
     with reported_errors():
+        warehouse.check_migrated()
+        # Their turn comes later; the API can be asked meanwhile.
+        listings.begin(_kinds_of_run(context))
         result = sync_projects(
             warehouse,
             clients.for_purpose(PURPOSE),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from ..dagster_support import RESOURCES, skipping_overlap
-from .assets import ASSETS, GROUP
+from .assets import ASSETS, GROUP, LISTINGS
 from .checks import CHECKS
 
 inventory_job = dg.define_asset_job(
@@ -26,5 +26,5 @@ defs = dg.Definitions(
     asset_checks=CHECKS,
     jobs=[inventory_job],
     schedules=[inventory_schedule],
-    resources=RESOURCES,
+    resources={**RESOURCES, **LISTINGS},
 )

@@ -131,6 +131,113 @@ def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None
     )
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """One listing on its way to the ledger."""
+
+    kind: Kind
+    account: str
+    started_at: datetime
+    sightings: list[Sighting]
+    expected: int | None
+    complete: bool
+    reason: str | None
+    """Why it is not complete."""
+    api_calls: int
+
+
+@dataclass(frozen=True)
+class NotFetched:
+    """A listing that failed."""
+
+    kind: Kind
+    account: str | None
+    """None when the API did not even say whose the token is."""
+    started_at: datetime
+    ended_at: datetime
+    api_calls: int
+    error: DigitalOceanError
+
+
+def fetch_kind(
+    client: DigitalOcean, kind: Kind, *, now: Clock = utc_now, progress: Progress | None = None
+) -> Fetched | NotFetched:
+    """List one kind and drop what must not be stored: all that needs no warehouse.
+
+    Returns an error of the API instead of raising it: whoever records it leaves its sync row.
+    """
+    started_at = now()
+    calls_before = client.calls
+    account = None
+    try:
+        account = client.account().uuid
+        listing = list_kind(client, kind, progress)
+    except DigitalOceanError as error:
+        calls = client.calls - calls_before
+        return NotFetched(kind, account, started_at, now(), calls, error)
+    return Fetched(
+        kind, account, started_at, sightings(kind, listing.items), listing.expected,
+        listing.complete, listing.reason, client.calls - calls_before,
+    )  # fmt: skip
+
+
+def record_fetched(
+    warehouse: Warehouse,
+    fetched: Fetched | NotFetched,
+    *,
+    run_id: str | None = None,
+    now: Clock = utc_now,
+    guard: ledger.Guard | None = None,
+) -> SyncResult:
+    """Record one listing, in one transaction, with its row in `cloud_sync_runs`.
+
+    An endpoint that answers 403, or 404 for a feature the team never used, is recorded as not
+    available: no error, and nothing is struck.
+
+    Raises:
+        DigitalOceanError: the listing failed. Rows are untouched; the failure has its sync row.
+        WarehouseError: the warehouse is away or not migrated; nothing was written but, where it
+            answers again, the failure's sync row.
+    """
+    kind = fetched.kind
+
+    def failed(error: Exception, ended_at: datetime, *, available: bool) -> SyncResult:
+        return record_failure(
+            warehouse, kind.name, fetched.account, fetched.started_at, ended_at,
+            fetched.api_calls, error, available=available, run_id=run_id,
+        )  # fmt: skip
+
+    if isinstance(fetched, NotFetched):
+        # Whoever may not learn whose account it is has learnt nothing of the kind.
+        known = fetched.account is not None
+        refused = known and isinstance(fetched.error, (Forbidden, NotFound))
+        result = failed(fetched.error, fetched.ended_at, available=not refused)
+        if refused:
+            return result
+        raise fetched.error
+    try:
+        return record_listing(
+            warehouse,
+            ledger.Observation(
+                account=fetched.account,
+                kind=kind.name,
+                started_at=fetched.started_at,
+                sightings=fetched.sightings,
+                complete=fetched.complete,
+                run_id=run_id,
+                dropped_fields=dropped_fields(kind),
+            ),
+            expected=fetched.expected,
+            reason=fetched.reason,
+            api_calls=fetched.api_calls,
+            now=now,
+            guard=guard,
+        )
+    except WarehouseError as error:
+        failed(error, now(), available=True)
+        raise
+
+
 def sync_kind(
     warehouse: Warehouse,
     client: DigitalOcean,
@@ -141,58 +248,10 @@ def sync_kind(
     progress: Progress | None = None,
     guard: ledger.Guard | None = None,
 ) -> SyncResult:
-    """List one kind and record it, in one transaction, with its row in `cloud_sync_runs`.
-
-    An endpoint that answers 403, or 404 for a feature the team never used, is recorded as not
-    available: no error, and nothing is struck.
-
-    Raises:
-        DigitalOceanError: the listing failed. Rows are untouched; the failure has its sync row.
-        WarehouseError: the warehouse is away or not migrated; nothing was written but, where it
-            answers again, the failure's sync row.
-    """
+    """List one kind and record it: `fetch_kind`, then `record_fetched`, whose errors it raises."""
     warehouse.check_migrated()
-    started_at = now()
-    calls_before = client.calls
-    account = None
-
-    def failed(error: Exception, *, available: bool) -> SyncResult:
-        calls = client.calls - calls_before
-        return record_failure(
-            warehouse, kind.name, account, started_at, now(), calls, error,
-            available=available, run_id=run_id,
-        )  # fmt: skip
-
-    try:
-        account = client.account().uuid
-        try:
-            listing = list_kind(client, kind, progress)
-        except (Forbidden, NotFound) as error:
-            return failed(error, available=False)
-    except DigitalOceanError as error:
-        failed(error, available=True)
-        raise
-    try:
-        return record_listing(
-            warehouse,
-            ledger.Observation(
-                account=account,
-                kind=kind.name,
-                started_at=started_at,
-                sightings=sightings(kind, listing.items),
-                complete=listing.complete,
-                run_id=run_id,
-                dropped_fields=dropped_fields(kind),
-            ),
-            expected=listing.expected,
-            reason=listing.reason,
-            api_calls=lambda: client.calls - calls_before,
-            now=now,
-            guard=guard,
-        )
-    except WarehouseError as error:
-        failed(error, available=True)
-        raise
+    fetched = fetch_kind(client, kind, now=now, progress=progress)
+    return record_fetched(warehouse, fetched, run_id=run_id, now=now, guard=guard)
 
 
 def record_listing(
@@ -201,7 +260,7 @@ def record_listing(
     *,
     expected: int | None,
     reason: str | None,
-    api_calls: Callable[[], int],
+    api_calls: int,
     now: Clock,
     guard: ledger.Guard | None = None,
 ) -> SyncResult:
@@ -216,7 +275,7 @@ def record_listing(
             rows_seen=None if recorded.superseded else len(observation.sightings),
             rows_expected=expected,
             complete=observation.complete and not recorded.superseded,
-            api_calls=api_calls(),
+            api_calls=api_calls,
             error=SUPERSEDED if recorded.superseded else reason,
             recorded=recorded,
             sample=tuple(observation.sightings[:10]),

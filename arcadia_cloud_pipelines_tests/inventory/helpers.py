@@ -71,7 +71,7 @@ def record(
         Observation(account, kind, began, list(seen), complete, f"run-{hours}", dropped),
         expected=None,
         reason=None if complete else "cut short",
-        api_calls=lambda: 1,
+        api_calls=1,
         now=lambda: began,
         guard=guard,
     )

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.inventory import checks
-from arcadia_cloud_pipelines.inventory.assets import ASSETS
+from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
 from arcadia_cloud_pipelines.inventory.kinds import KINDS
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 from arcadia_cloud_pipelines.times import utc_now
@@ -53,7 +53,7 @@ class Deployment:
         selection = [dg.AssetKey(asset) for asset in assets or ASSET_NAMES]
         bound = dg.Definitions(
             assets=ASSETS, asset_checks=checks.CHECKS, executor=dg.in_process_executor,
-            resources={"clients": self.clients, "warehouse": self.warehouse},
+            resources={"clients": self.clients, "warehouse": self.warehouse, **LISTINGS},
         )  # fmt: skip
         return bound.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=self.instance, asset_selection=selection, raise_on_error=False
@@ -261,7 +261,7 @@ def test_fresh_is_the_age_of_the_newest_complete_listing(
     result = dg.materialize(
         [*ASSETS, checks.fresh],
         selection=dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("volumes"), "fresh")),
-        resources={"warehouse": warehouse, "clients": None},
+        resources={"warehouse": warehouse, "clients": None, **LISTINGS},
     )
     (found,) = result.get_asset_check_evaluations()
     assert (found.passed, found.severity) == (passed, dg.AssetCheckSeverity.WARN)

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from arcadia_cloud_pipelines.inventory.assets import build_asset
+from arcadia_cloud_pipelines.inventory.assets import LISTINGS, build_asset
 from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
@@ -87,7 +87,7 @@ def test_no_canary_reaches_a_table_a_log_or_an_event(
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(
             [build_asset(kind)], instance=instance, raise_on_error=False,
-            resources={"warehouse": warehouse, "clients": Answers()},
+            resources={"warehouse": warehouse, "clients": Answers(), **LISTINGS},
         )  # fmt: skip
         told = "\n".join(entry.to_json() for entry in instance.all_logs(result.run_id))
     assert result.success, told[-2000:]

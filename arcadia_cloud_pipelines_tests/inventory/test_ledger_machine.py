@@ -109,7 +109,7 @@ class LedgerMachine(RuleBasedStateMachine):
         result = record_listing(
             self.warehouse,
             Observation(account, kind, began, listing, complete, f"run {self.hour}"),
-            expected=None, reason=None, api_calls=lambda: 1, now=lambda: began,
+            expected=None, reason=None, api_calls=1, now=lambda: began,
         )  # fmt: skip
         withheld = self.model.record(account, kind, began, listing, complete)
         assert result.recorded.withheld == withheld
