@@ -61,6 +61,12 @@ class Answers:
     def for_purpose(self, _purpose: object) -> Answers:
         return self
 
+    def twin(self) -> Answers:
+        return self
+
+    def close(self) -> None:
+        pass
+
     def account(self) -> Any:
         return SimpleNamespace(uuid="team")
 
