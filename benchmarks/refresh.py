@@ -72,7 +72,7 @@ def run_way(name: str) -> None:
     settings = load_settings()
     warehouse = open_warehouse(settings)
     warehouse.check_migrated()
-    clients = Clients(settings)
+    clients = Clients(settings, warehouse)
     if name.endswith("Dagster"):
         import arcadia_cloud_pipelines.definitions  # noqa: F401 (loading code is not the refresh)
     begun = time.perf_counter()
