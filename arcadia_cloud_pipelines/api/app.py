@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
@@ -44,14 +45,14 @@ def create_app(warehouse: Warehouse, config: ApiConfig, clock: Clock = utc_now) 
         yield
         opened.close()
 
-    app = FastAPI(
+    # The plain one has its documentation page load scripts from another host.
+    app = FastAPIOffline(
         title="arcadia-cloud",
         version=health.VERSION,
         description=_DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
-        swagger_ui_oauth2_redirect_url=None,
     )
     app.state.verifier = verifier
     app.state.database = opened

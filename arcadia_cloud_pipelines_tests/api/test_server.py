@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -111,5 +112,10 @@ def test_a_short_secret_is_one_sentence(start: Start) -> None:
 def test_the_documentation_is_there(api: Api) -> None:
     docs = api.client.get("/docs")
     assert docs.status_code == 200
-    assert "cdn.jsdelivr.net" in docs.headers["content-security-policy"]
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', docs.text)
+    assert len(loaded) == 3
+    for address in loaded:
+        assert address.startswith("/"), "nothing comes from another host"
+        assert api.client.get(address).status_code == 200
+    assert "http" not in docs.headers["content-security-policy"]
     assert api.client.get("/openapi.json").json()["openapi"].startswith("3.")
