@@ -77,3 +77,13 @@ class SharedCalls:
                 )  # fmt: skip
                 return 0.0
         return seconds
+
+    def last_hour(self) -> int:
+        """How many calls the token made in the last hour, those that other processes made too.
+
+        Raises:
+            WarehouseError: the warehouse is away.
+        """
+        with self._warehouse.transaction() as connection:
+            calls: int = _SQL.run(connection, "last_hour", {"token": self._token}).scalar_one()
+        return calls

@@ -37,3 +37,8 @@ WITH clock AS (
     WHERE c.token = :token AND c.second < clock.now - INTERVAL '2 hours'
 )
 SELECT CAST(seconds AS float8) FROM waiting;
+
+-- name: last_hour
+SELECT coalesce(sum(calls), 0)
+FROM cloud_api_calls
+WHERE token = :token AND path = '' AND second > clock_timestamp() - INTERVAL '1 hour';

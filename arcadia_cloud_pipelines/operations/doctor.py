@@ -20,7 +20,9 @@ import requests
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, NotFound
+from ..digitalocean import Budget, DigitalOcean, DigitalOceanError, Forbidden, NotFound
+from ..digitalocean.budget import HOURLY
+from ..digitalocean.calls import SharedCalls
 from ..inventory import projects
 from ..inventory.kinds import KINDS
 from ..settings import Purpose, Secret, Settings, SettingsError
@@ -252,9 +254,11 @@ def check_tokens(
     for token, purposes in by_token.items():
         whole = len(purposes) == len(Purpose)
         subject = "token" if whole else f"token {', '.join(p.value for p in purposes)}"
+        calls = SharedCalls(warehouse, token) if warehouse is not None else None
         with DigitalOcean(
-            settings.api_url, token, purpose=purposes[0].value, timeout=(5, 20), attempts=2
-        ) as client:
+            settings.api_url, token, purpose=purposes[0].value, timeout=(5, 20), attempts=2,
+            budget=Budget(shared=calls),
+        ) as client:  # fmt: skip
             try:
                 account = client.account()
             except DigitalOceanError as error:
@@ -262,6 +266,8 @@ def check_tokens(
                 continue
             yield _well(subject, f"valid, account {account.name or account.uuid}")
             yield from check_scopes(client, subject, purposes)
+        if calls is not None:
+            yield _well("rate limit", f"{calls.last_hour():,} of {HOURLY:,} calls in the last hour")
 
 
 def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:

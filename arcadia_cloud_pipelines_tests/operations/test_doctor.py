@@ -64,6 +64,9 @@ def test_all_is_well_with_a_good_token(
     assert [name for name, (state, _) in findings.items() if state is State.WRONG] == []
     for subject in ("warehouse", "schema", "token", "clock", "freshness", "folder", "scopes"):
         assert findings[subject][0] is State.WELL, findings[subject]
+    # But for the one without the token that asks for the time.
+    made = len(server.requests) - 1
+    assert findings["rate limit"] == (State.WELL, f"{made} of 5,000 calls in the last hour")
     assert server.token not in str(findings)
     assert server.account.violations == []
 
