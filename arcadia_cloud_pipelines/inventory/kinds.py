@@ -9,7 +9,7 @@ Source of every entry: DigitalOcean's API reference and OpenAPI specification (2
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,19 @@ class Endpoint:
     """The kind of the parents, where this is one call for each: `path` holds `{parent}`."""
     parent_field: str = "parent_id"
     """Where each item then says whose child it is, if it does not by itself."""
+
+
+@dataclass(frozen=True)
+class Supplement:
+    """Another kind's listing that says more of the objects of this one."""
+
+    field: str
+    """The field of the object that takes it."""
+    kind: str
+    """The kind whose listing says it."""
+    facts: Callable[[Iterable[Json]], Mapping[str, Json]]
+    """What the items of that listing say, by the identity of whom they say it of. Must bear items
+    of any shape."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +75,45 @@ class Kind:
     that name at any depth."""
     leave_out: Mapping[str, str] = field(default_factory=dict)
     """Items with these values in these fields are listed here, but are another kind's."""
+    supplements: tuple[Supplement, ...] = ()
+    """What other listings say of the same objects. Where one fails, what it says is unknown, not
+    gone; this kind's own listing is as complete as before."""
     adjust: Callable[[Json], Json] | None = None
     """Last resort, for what paths cannot say. Gets a shallow copy of the object."""
     urn_types: tuple[str, ...] = ()
     """Types that this kind has in `do:<type>:<id>` of the projects API."""
     purpose: Purpose = Purpose.CLOUD_SYNC_FAST
     """The token it is read with, and the Dagster pool it runs in."""
+
+
+def _objects(value: object) -> Iterator[Json]:
+    """The objects of what should be a list of them."""
+    return (item for item in value if isinstance(item, dict)) if type(value) is list else iter(())
+
+
+def _workers(clusters: Iterable[Json]) -> dict[str, Json]:
+    """The cluster and the pool of each droplet that is a worker."""
+    return {
+        str(node["droplet_id"]): {
+            "cluster_id": cluster.get("id"),
+            "node_pool_id": pool.get("id"),
+            "node_pool": pool.get("name"),
+        }
+        for cluster in clusters
+        for pool in _objects(cluster.get("node_pools"))
+        for node in _objects(pool.get("nodes"))
+        # Empty while it is being made.
+        if node.get("droplet_id")
+    }
+
+
+def _backup_settings(policies: Iterable[Json]) -> dict[str, Json]:
+    """Whether and when each droplet is backed up, without the window that rolls on."""
+    kept = ("backup_enabled", "backup_policy")
+    return {
+        str(policy.get("droplet_id")): {name: policy[name] for name in kept if name in policy}
+        for policy in policies
+    }
 
 
 def _without_tagged_droplets(balancer: Json) -> Json:
@@ -95,6 +141,10 @@ KINDS: tuple[Kind, ...] = (
             "kernel", "networks.v4.gateway", "disk_info",
         ),
         keep={"image": ("id", "slug")},
+        supplements=(
+            Supplement("kubernetes", "kubernetes_cluster", _workers),
+            Supplement("backup_policy", "backup_policy", _backup_settings),
+        ),
         urn_types=("droplet",),
     ),
     Kind(

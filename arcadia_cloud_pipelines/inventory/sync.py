@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -35,6 +35,8 @@ class KindListing:
     complete: bool
     reason: str | None
     """Why it is not complete."""
+    unknown_fields: frozenset[str] = frozenset()
+    """Fields of which the API would not say, this time, what they hold."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,30 @@ def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None
     )
 
 
+def supplemented(client: DigitalOcean, kind: Kind, listing: KindListing) -> KindListing:
+    """A listing with what other kinds' listings say of its objects.
+
+    What cannot be read, or is not whole, leaves its field unknown and the listing as it is.
+    """
+    identity = identity_of(kind)
+    unknown = set()
+    for supplement in kind.supplements:
+        try:
+            other = list_kind(client, KIND_BY_NAME[supplement.kind])
+        except DigitalOceanError as error:
+            reason: str | None = str(error)
+        else:
+            reason = other.reason
+        if reason is not None:
+            unknown.add(supplement.field)
+            logger.warning("%s: %s is left as it was: %s", kind.asset, supplement.field, reason)
+            continue
+        facts = supplement.facts(other.items)
+        for item in listing.items:
+            item[supplement.field] = facts.get(identity(item))
+    return replace(listing, unknown_fields=frozenset(unknown))
+
+
 def sync_kind(
     warehouse: Warehouse,
     client: DigitalOcean,
@@ -166,7 +192,7 @@ def sync_kind(
     try:
         account = client.account().uuid
         try:
-            listing = list_kind(client, kind, progress)
+            listing = supplemented(client, kind, list_kind(client, kind, progress))
         except (Forbidden, NotFound) as error:
             return failed(error, available=False)
     except DigitalOceanError as error:
@@ -183,6 +209,7 @@ def sync_kind(
                 complete=listing.complete,
                 run_id=run_id,
                 dropped_fields=dropped_fields(kind),
+                unknown_fields=listing.unknown_fields,
             ),
             expected=listing.expected,
             reason=listing.reason,

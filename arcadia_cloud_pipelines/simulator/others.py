@@ -177,7 +177,10 @@ def _policies(call: Call) -> Response:
 
 def _some_policies(account: SimulatedAccount, _rng: Random) -> None:
     for droplet in account.alive("droplet"):
-        facts = {**SHAPES["backup_policy"], "parent": droplet.id}
+        facts = copy.deepcopy(SHAPES["backup_policy"]) | {"parent": droplet.id}
+        if "backups" not in droplet.facts["features"]:
+            facts["backup_enabled"] = False
+            del facts["backup_policy"]
         at = droplet.versions[-1].valid_from
         account.add_life("backup_policy", droplet.id, facts, at)
 
