@@ -28,6 +28,11 @@ class Endpoint:
     paged: bool = True
     per: str | None = None
     """The kind of the parents, where this is one call for each: `path` holds `{parent}`."""
+    inside: bool = False
+    """Children without a call of their own: `path` is the parents' list, and each parent's object
+    holds its children as `envelope`."""
+    inherit: tuple[str, ...] = ()
+    """Fields that a child inside then has from its parent, where it has none of its own."""
     parent_field: str = "parent_id"
     """Where each item then says whose child it is, if it does not by itself."""
 
@@ -59,6 +64,7 @@ class Kind:
     scope: str
     """The token scope that the listing needs, for messages."""
     identity: str = "id"
+    """Path of what no other object of this kind has; `a/b` where only both together are that."""
     title: str = "name"
     """Path of the name."""
     region: str | None = "region"
@@ -212,6 +218,23 @@ KINDS: tuple[Kind, ...] = (
         purpose=Purpose.CLOUD_SYNC_FULL,
     ),
     Kind(
+        name="node_pool",
+        asset="node_pools",
+        description="Node pools of Kubernetes clusters; their nodes are droplets.",
+        endpoints=(
+            Endpoint(
+                "/v2/kubernetes/clusters", "node_pools", per="kubernetes_cluster", inside=True,
+                inherit=("region",), parent_field="cluster_id",
+            ),
+        ),
+        scope="kubernetes:read",
+        status=None,
+        size_slug="size",
+        created_at=None,
+        noise=("nodes",),
+        purpose=Purpose.CLOUD_SYNC_FULL,
+    ),
+    Kind(
         name="load_balancer",
         asset="load_balancers",
         description="Load balancers, regional and global.",
@@ -271,6 +294,27 @@ KINDS: tuple[Kind, ...] = (
         # Storage grows with every push; when it was counted is news of no kind.
         noise=("storage_usage_bytes", "storage_usage_bytes_updated_at", "subscription.updated_at"),
         purpose=Purpose.CLOUD_SYNC_FULL,
+    ),
+    Kind(
+        name="registry_repository",
+        asset="registry_repositories",
+        description="Repositories of the container registries.",
+        endpoints=(
+            Endpoint(
+                "/v2/registries/{parent}/repositoriesV2", "repositories", per="registry",
+                parent_field="registry_name",
+            ),
+        ),
+        scope="registry:read",
+        # Names of registries have no slash, those of repositories may.
+        identity="registry_name/name",
+        region=None,
+        status=None,
+        tags=None,
+        created_at=None,
+        # All that a push moves.
+        noise=("tag_count", "manifest_count", "latest_manifest"),
+        purpose=Purpose.CLOUD_SYNC_SLOW,
     ),
     Kind(
         name="vpc",
@@ -456,6 +500,21 @@ KINDS: tuple[Kind, ...] = (
         purpose=Purpose.CLOUD_SYNC_SLOW,
     ),
     Kind(
+        name="tag",
+        asset="tags",
+        description="Tags, in use or not.",
+        endpoints=(Endpoint("/v2/tags", "tags"),),
+        scope="tag:read",
+        identity="name",
+        region=None,
+        status=None,
+        tags=None,
+        created_at=None,
+        # How many have it, and who got it last: as far as the token may see.
+        noise=("resources",),
+        purpose=Purpose.CLOUD_SYNC_SLOW,
+    ),
+    Kind(
         name="uptime_check",
         asset="uptime_checks",
         description="Uptime checks and what they probe from where.",
@@ -528,6 +587,20 @@ KINDS: tuple[Kind, ...] = (
         tags=None,
         created_at=None,
         noise=("next_backup_window",),
+        purpose=Purpose.CLOUD_SYNC_FULL,
+    ),
+    Kind(
+        name="micro_droplet",
+        asset="micro_droplets",
+        description="MicroDroplets: small machines that pause when nobody uses them.",
+        # In the official Go client only; the scope is a guess by the path.
+        endpoints=(Endpoint("/v2/microdroplets/instances", "micro_droplets"),),
+        scope="microdroplet:read",
+        status="state",
+        size_slug="size",
+        # Given on creation; whether it is ever shown is not said.
+        secret=("environment",),
+        urn_types=("microdroplet",),
         purpose=Purpose.CLOUD_SYNC_FULL,
     ),
     Kind(

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, NotFound, read_listing
+from ..digitalocean import (
+    BadAnswer,
+    DigitalOcean,
+    DigitalOceanError,
+    Forbidden,
+    NotFound,
+    read_listing,
+)
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse, WarehouseError
 from . import ledger
-from .kinds import KIND_BY_NAME, Json, Kind
+from .kinds import KIND_BY_NAME, Endpoint, Json, Kind
 from .sightings import Sighting, dropped_fields, identity_of, sightings
 from .tables import cloud_sync_runs
 
@@ -80,6 +87,12 @@ def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None
             parents = [identity_of(parent_kind)(item) for item in listed.items]
             if listed.reason is not None:
                 reasons.append(listed.reason)
+            if endpoint.inside:
+                children = children_inside(kind, endpoint, listed.items)
+                items |= children
+                read += len(children)
+                totals.append(None)  # nobody counts them
+                continue
         for number, parent in enumerate(parents, 1):
 
             def on_page(
@@ -131,6 +144,27 @@ def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None
         complete=not reasons,
         reason="; ".join(reasons) or None,
     )
+
+
+def children_inside(kind: Kind, endpoint: Endpoint, parents: Iterable[Json]) -> dict[str, Json]:
+    """The children that the objects of their parents hold, by identity.
+
+    Raises:
+        BadAnswer: a parent holds none, or something that is none.
+    """
+    identity, parent_identity = identity_of(kind), identity_of(KIND_BY_NAME[str(endpoint.per)])
+    found = {}
+    for parent in parents:
+        try:
+            for child in parent[endpoint.envelope] or ():
+                child.setdefault(endpoint.parent_field, parent_identity(parent))
+                for name in endpoint.inherit:
+                    child.setdefault(name, parent.get(name))
+                found[identity(child)] = child
+        except (LookupError, TypeError, AttributeError):
+            problem = f"answered 200, but has a {endpoint.per} whose {endpoint.envelope!r} are none"
+            raise BadAnswer(f"GET {endpoint.path}", problem, status=200) from None
+    return found
 
 
 def supplemented(client: DigitalOcean, kind: Kind, listing: KindListing) -> KindListing:

@@ -55,6 +55,7 @@ def _plain(
     new_id: NewId = _uuid,
     noise: Noise = lambda _view, _life: {},
     in_project: str | None = None,
+    urn: str | None = None,
     children: int = 1,
     **options: Any,
 ) -> None:
@@ -70,13 +71,14 @@ def _plain(
         new_id: makes the identity.
         noise: fields that move by themselves.
         in_project: the type of the kind's urn; its objects name their project.
+        urn: the same for kinds whose objects do not.
         children: how many each parent has.
         options: further fields of `Kind`.
     """
     kind = Kind(
         name=name, path=path, envelope=envelope, singular=singular, scope=scope, new_id=new_id,
         template=lambda _account, rng: _facts(name, rng), consumed=frozenset({"parent"}),
-        urn=in_project, **options,
+        urn=in_project or urn, **options,
     )  # fmt: skip
 
     def render(view: View, life: Life, _facts: Facts) -> dict[str, Any]:
@@ -205,6 +207,10 @@ _plain(
     },
 )  # fmt: skip
 _plain(
+    "micro_droplet", "/v2/microdroplets/instances", "micro_droplets", "micro_droplet",
+    "microdroplet:read", urn="microdroplet", links="empty", params=frozenset({"region", "name"}),
+)  # fmt: skip
+_plain(
     "app", "/v2/apps", "apps", "app", "app:read", in_project="app",
     params=frozenset({"with_projects"}),
     noise=lambda view, _life: {
@@ -256,6 +262,45 @@ _plain(
 )  # fmt: skip
 
 # ---- watching and keys
+
+
+def _some_tags(account: SimulatedAccount, _rng: Random) -> None:
+    """Those that anything carries, and one that nothing does."""
+    used = {"unused": account.history_start} if account.droplets else {}
+    for kind in ("droplet", "volume", "database", "kubernetes_cluster"):
+        for life in account.alive(kind):
+            for tag in life.facts["tags"]:
+                used[tag] = min(life.created_at, used.get(tag, life.created_at))
+    for tag, at in used.items():
+        account.add_life("tag", tag, {}, at)
+
+
+def _tagged(view: View, life: Life) -> dict[str, Any]:
+    """How many have it, and who got it last."""
+
+    def counter(what: str, kind: str | None = None) -> dict[str, Any]:
+        found = view.holders(kind, "tags").get(life.id, []) if kind else []
+        uri = f"{view.base_url}/v2/{what}/{found[-1]}" if found else ""
+        return {"count": len(found), "last_tagged_uri": uri}
+
+    of = {
+        "droplets": counter("droplets", "droplet"),
+        "images": counter("images"),
+        "volumes": counter("volumes", "volume"),
+        "volume_snapshots": counter("snapshots", "volume_snapshot"),
+        "databases": counter("databases", "database"),
+    }
+    last = next((one["last_tagged_uri"] for one in of.values() if one["count"]), "")
+    return {
+        "resources": {"count": sum(c["count"] for c in of.values()), "last_tagged_uri": last, **of}
+    }
+
+
+_plain(
+    "tag", "/v2/tags", "tags", "tag", "tag:read", identity="name", created=None, links="empty",
+    new_id=lambda a, rng: f"tag-{a.new_int(rng, 1000, 999_999)}", noise=_tagged,
+    populate=_some_tags,
+)  # fmt: skip
 
 _plain("uptime_check", "/v2/uptime/checks", "checks", "check", "uptime:read", created=None)
 _plain(
