@@ -77,7 +77,7 @@ def _plain(
     """
     kind = Kind(
         name=name, path=path, envelope=envelope, singular=singular, scope=scope, new_id=new_id,
-        template=lambda _account, rng: _facts(name, rng), consumed=frozenset({"parent"}),
+        template=lambda account, rng: _facts(account, name, rng), consumed=frozenset({"parent"}),
         urn=in_project or urn, **options,
     )  # fmt: skip
 
@@ -97,14 +97,32 @@ def _plain(
             at = account.history_start + (account.now - account.history_start) * rng.random()
             if kind.parent is not None:
                 at = max(at, account.lives[kind.parent][parent].versions[-1].valid_from)
-            facts = _facts(name, rng) | ({} if parent is None else {"parent": parent})
+            facts = _facts(account, name, rng) | ({} if parent is None else {"parent": parent})
             account.add_life(name, new_id(account, rng), facts, at.replace(microsecond=0))
 
     register(replace(kind, render=render, populate=kind.populate or populate))
 
 
-def _facts(name: str, rng: Random) -> Facts:
+_POINTS_TO = {
+    "vpc_uuid": "vpc", "vpc_id": "vpc", "vpc_ids": "vpc", "certificate_id": "certificate",
+    "database_id": "database", "share_id": "nfs_share", "droplet_ids": "droplet",
+}  # fmt: skip
+
+
+def _point(account: SimulatedAccount, value: Any) -> None:
+    """Let what names another resource name one that there is."""
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        if key in _POINTS_TO and (ids := account.ids(_POINTS_TO[key])):
+            value[key] = ids[: len(inner)] if isinstance(inner, list) else ids[0]
+        elif key == "vpc" and isinstance(inner, dict):  # of apps
+            inner["id"] = account.ids("vpc")[0] if account.ids("vpc") else inner["id"]
+        for one in inner if isinstance(inner, list) else [inner]:
+            _point(account, one)
+
+
+def _facts(account: SimulatedAccount, name: str, rng: Random) -> Facts:
     facts = copy.deepcopy(SHAPES[name])
+    _point(account, facts)
     if "name" in facts and name != "domain_record":
         facts["name"] = f"{facts['name']}-{rng.randrange(10_000):04d}"
     if "spec" in facts:
@@ -137,6 +155,7 @@ _plain(
 )  # fmt: skip
 _plain(
     "firewall", "/v2/firewalls", "firewalls", "firewall", "firewall:read",
+    refs={"droplet_ids": "droplet"},
     noise=lambda view, life: {
         "pending_changes": [{"droplet_id": 1, "removing": False, "status": "waiting"}]
         if view.chance(life.id, 3) else [],
@@ -155,10 +174,10 @@ _plain(
     "partner_attachment", "partner_network_connect:read",
     noise=lambda _view, life: {"urn": f"do:partner_attachment:{life.id}"},
 )  # fmt: skip
+_plain("certificate", "/v2/certificates", "certificates", "certificate", "certificate:read")
 _plain(
     "cdn_endpoint", "/v2/cdn/endpoints", "endpoints", "endpoint", "cdn:read", tight_limit=(5, 10)
 )
-_plain("certificate", "/v2/certificates", "certificates", "certificate", "certificate:read")
 _plain(
     "domain_record", "/v2/domains/{parent}/records", "domain_records", "domain_record",
     "domain:read", parent="domain", children=2, created=None, new_id=_integer,
