@@ -54,8 +54,8 @@ def _plain(
     created: str | None = "created_at",
     new_id: NewId = _uuid,
     noise: Noise = lambda _view, _life: {},
-    in_project: str | None = None,
     urn: str | None = None,
+    says_project: bool = False,
     children: int = 1,
     **options: Any,
 ) -> None:
@@ -70,23 +70,24 @@ def _plain(
         created: the field with the time of creation.
         new_id: makes the identity.
         noise: fields that move by themselves.
-        in_project: the type of the kind's urn; its objects name their project.
-        urn: the same for kinds whose objects do not.
+        urn: the type in `do:<type>:<id>` for kinds that live in projects.
+        says_project: whether its objects name their project.
         children: how many each parent has.
         options: further fields of `Kind`.
     """
     kind = Kind(
         name=name, path=path, envelope=envelope, singular=singular, scope=scope, new_id=new_id,
         template=lambda account, rng: _facts(account, name, rng), consumed=frozenset({"parent"}),
-        urn=in_project or urn, **options,
+        urn=urn, **options,
     )  # fmt: skip
 
     def render(view: View, life: Life, _facts: Facts) -> dict[str, Any]:
         found = {kind.identity: life.id, **noise(view, life)}
         if created is not None:
             found[created] = iso(life.created_at)
-        if in_project is not None:
-            found["project_id"] = view.project_of(f"do:{in_project}:{life.id}")
+        if says_project:
+            seen = view.can("project:read")
+            found["project_id"] = view.project_of(f"do:{urn or name}:{life.id}") if seen else ""
         return found
 
     def populate(account: SimulatedAccount, rng: Random) -> None:
@@ -151,7 +152,7 @@ _plain(
 _plain("vpc_peering", "/v2/vpc_peerings", "vpc_peerings", "vpc_peering", "vpc_peering:read")
 _plain(
     "nat_gateway", "/v2/vpc_nat_gateways", "vpc_nat_gateways", "vpc_nat_gateway",
-    "nat_gateway:read", noise=_updated,
+    "nat_gateway:read", noise=_updated, says_project=True,
 )  # fmt: skip
 _plain(
     "firewall", "/v2/firewalls", "firewalls", "firewall", "firewall:read",
@@ -167,7 +168,8 @@ _plain(
 )  # fmt: skip
 _plain(
     "byoip_prefix", "/v2/byoip_prefixes", "byoip_prefixes", "byoip_prefix", "byoip_prefix:read",
-    identity="uuid", created=None, noise=lambda view, life: {"locked": view.chance(life.id, 4)},
+    identity="uuid", created=None, says_project=True,
+    noise=lambda view, life: {"locked": view.chance(life.id, 4)},
 )  # fmt: skip
 _plain(
     "partner_attachment", "/v2/partner_network_connect/attachments", "partner_attachments",
@@ -206,7 +208,9 @@ def _some_policies(account: SimulatedAccount, _rng: Random) -> None:
         account.add_life("backup_policy", droplet.id, facts, at)
 
 
-def _window(view: View, _life: Life) -> dict[str, Any]:
+def _window(view: View, life: Life) -> dict[str, Any]:
+    if not life.facts["backup_enabled"]:
+        return {}
     end = view.at + timedelta(hours=4)
     return {"next_backup_window": {"start": iso(view.at), "end": iso(end)}}
 
@@ -230,13 +234,13 @@ _plain(
     "microdroplet:read", urn="microdroplet", links="empty", params=frozenset({"region", "name"}),
 )  # fmt: skip
 _plain(
-    "app", "/v2/apps", "apps", "app", "app:read", in_project="app",
+    "app", "/v2/apps", "apps", "app", "app:read", urn="app", says_project=True,
     params=frozenset({"with_projects"}),
     noise=lambda view, _life: {
         "updated_at": iso(view.at),
         "last_deployment_created_at": iso(view.at),
         "cause": f"commit {view.epoch:x} pushed",
-        "progress": {"success_steps": view.epoch % 6, "total_steps": 6},
+        "progress": SHAPES["app_progress"] | {"success_steps": view.epoch % 6},
     },
 )  # fmt: skip
 _plain(
@@ -277,7 +281,7 @@ def _vector_databases(call: Call) -> Response:
 
 _plain(
     "vector_database", "/v2/vector-databases", "vector_dbs", "vector_db", "database:read",
-    noise=_updated, list=_vector_databases,
+    noise=_updated, list=_vector_databases, says_project=True,
 )  # fmt: skip
 
 # ---- watching and keys
@@ -352,21 +356,24 @@ def _counting_pages(name: str, envelope: str) -> Callable[[Call], Response]:
     return answer
 
 
-def _gen_ai(name: str, envelope: str, singular: str, noise: Noise) -> None:
+def _gen_ai(
+    name: str, envelope: str, singular: str, noise: Noise, *, says_project: bool = False
+) -> None:
     _plain(
         name, f"/v2/gen-ai/{name}s" if name != "custom_model" else "/v2/gen-ai/custom_models",
         envelope, singular, "genai:read", identity="uuid", noise=noise,
-        list=_counting_pages(name, envelope),
+        list=_counting_pages(name, envelope), says_project=says_project,
     )  # fmt: skip
 
 
-_gen_ai("agent", "agents", "agent", _updated)
+_gen_ai("agent", "agents", "agent", _updated, says_project=True)
 _gen_ai(
     "knowledge_base", "knowledge_bases", "knowledge_base",
     lambda view, _life: {
         "updated_at": iso(view.at),
-        "last_indexing_job": {"status": "INDEX_JOB_STATUS_COMPLETED", "tokens": view.epoch},
+        "last_indexing_job": SHAPES["indexing_job"] | {"tokens": view.epoch},
     },
+    says_project=True,
 )  # fmt: skip
 _gen_ai("custom_model", "models", "model", _updated)
 _plain(
