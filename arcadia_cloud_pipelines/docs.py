@@ -36,6 +36,7 @@ def _lines() -> Iterator[str]:
             + "`"
             for endpoint in kind.endpoints
         )
+        paths += "".join(f"; `{more.field}` from `{more.kind}`" for more in kind.supplements)
         yield (
             f"| `{kind.name}` | `{kind.asset}` | {_cell(kind.description)} | {paths} "
             f"| `{kind.scope}` | `{kind.purpose.value}` |"

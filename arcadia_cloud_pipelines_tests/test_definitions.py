@@ -54,6 +54,10 @@ INVENTORY = {
     "nat_gateways": ("nat_gateway", "cloud_sync_full"),
     "vpc_peerings": ("vpc_peering", "cloud_sync_full"),
     "vpcs": ("vpc", "cloud_sync_full"),
+    "node_pools": ("node_pool", "cloud_sync_full"),
+    "micro_droplets": ("micro_droplet", "cloud_sync_full"),
+    "registry_repositories": ("registry_repository", "cloud_sync_slow"),
+    "tags": ("tag", "cloud_sync_slow"),
 }
 BILLING = {"balance_snapshots", "invoices", "invoice_files", "cost_lines", "open_month_lines"}
 SCHEDULES = {

@@ -41,8 +41,8 @@ from .products import Rules, traits
 INTEGER_KINDS = frozenset({"droplet", "droplet_snapshot", "image", "ssh_key"})
 """Kinds whose ids are integers; those of all others are uuids, but for `NAMED_KINDS`."""
 NAMED_KINDS = frozenset({
-    "domain", "function_namespace", "registry", "reserved_ip", "reserved_ipv6", "spaces_bucket",
-    "spaces_key",
+    "domain", "function_namespace", "registry", "registry_repository", "reserved_ip",
+    "reserved_ipv6", "spaces_bucket", "spaces_key", "tag",
 })  # fmt: skip
 """Kinds identified by a name or an address: a key of theirs that looks like an id is not theirs."""
 

@@ -16,7 +16,7 @@ from ..dagster_support import (
 from ..digitalocean.clients import Clients
 from ..warehouse.engine import Warehouse
 from . import checks
-from .kinds import KINDS, Kind
+from .kinds import KIND_BY_NAME, KINDS, Kind
 from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
 from .sync import SyncResult, record_fetched
@@ -57,6 +57,11 @@ def build_asset(kind: Kind) -> dg.AssetsDefinition:
             + ", ".join(f"`GET {endpoint.path}`" for endpoint in kind.endpoints)
             + f" into the rows of kind `{kind.name}` in `cloud_resources`; every change becomes a "
             f"row in `cloud_resource_events`. Needs the token scope `{kind.scope}`."
+            + "".join(
+                f" With `{KIND_BY_NAME[more.kind].scope}` the listing of `{more.kind}` adds "
+                f"`{more.field}`."
+                for more in kind.supplements
+            )
         ),
         owners=OWNERS,
         kinds={"digitalocean", "postgres"},

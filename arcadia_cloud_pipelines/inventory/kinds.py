@@ -9,7 +9,7 @@ Source of every entry: DigitalOcean's API reference and OpenAPI specification (2
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,8 +28,26 @@ class Endpoint:
     paged: bool = True
     per: str | None = None
     """The kind of the parents, where this is one call for each: `path` holds `{parent}`."""
+    inside: bool = False
+    """Children without a call of their own: `path` is the parents' list, and each parent's object
+    holds its children as `envelope`."""
+    inherit: tuple[str, ...] = ()
+    """Fields that a child inside then has from its parent, where it has none of its own."""
     parent_field: str = "parent_id"
     """Where each item then says whose child it is, if it does not by itself."""
+
+
+@dataclass(frozen=True)
+class Supplement:
+    """Another kind's listing that says more of the objects of this one."""
+
+    field: str
+    """The field of the object that takes it."""
+    kind: str
+    """The kind whose listing says it."""
+    facts: Callable[[Iterable[Json]], Mapping[str, Json]]
+    """What the items of that listing say, by the identity of whom they say it of. Must bear items
+    of any shape."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,7 @@ class Kind:
     scope: str
     """The token scope that the listing needs, for messages."""
     identity: str = "id"
+    """Path of what no other object of this kind has; `a/b` where only both together are that."""
     title: str = "name"
     """Path of the name."""
     region: str | None = "region"
@@ -62,12 +81,45 @@ class Kind:
     that name at any depth."""
     leave_out: Mapping[str, str] = field(default_factory=dict)
     """Items with these values in these fields are listed here, but are another kind's."""
+    supplements: tuple[Supplement, ...] = ()
+    """What other listings say of the same objects. Where one fails, what it says is unknown, not
+    gone; this kind's own listing is as complete as before."""
     adjust: Callable[[Json], Json] | None = None
     """Last resort, for what paths cannot say. Gets a shallow copy of the object."""
     urn_types: tuple[str, ...] = ()
     """Types that this kind has in `do:<type>:<id>` of the projects API."""
     purpose: Purpose = Purpose.CLOUD_SYNC_FAST
     """The token it is read with, and the Dagster pool it runs in."""
+
+
+def _objects(value: object) -> Iterator[Json]:
+    """The objects of what should be a list of them."""
+    return (item for item in value if isinstance(item, dict)) if type(value) is list else iter(())
+
+
+def _workers(clusters: Iterable[Json]) -> dict[str, Json]:
+    """The cluster and the pool of each droplet that is a worker."""
+    return {
+        str(node["droplet_id"]): {
+            "cluster_id": cluster.get("id"),
+            "node_pool_id": pool.get("id"),
+            "node_pool": pool.get("name"),
+        }
+        for cluster in clusters
+        for pool in _objects(cluster.get("node_pools"))
+        for node in _objects(pool.get("nodes"))
+        # Empty while it is being made.
+        if node.get("droplet_id")
+    }
+
+
+def _backup_settings(policies: Iterable[Json]) -> dict[str, Json]:
+    """Whether and when each droplet is backed up, without the window that rolls on."""
+    kept = ("backup_enabled", "backup_policy")
+    return {
+        str(policy.get("droplet_id")): {name: policy[name] for name in kept if name in policy}
+        for policy in policies
+    }
 
 
 def _without_tagged_droplets(balancer: Json) -> Json:
@@ -95,6 +147,10 @@ KINDS: tuple[Kind, ...] = (
             "kernel", "networks.v4.gateway", "disk_info",
         ),
         keep={"image": ("id", "slug")},
+        supplements=(
+            Supplement("kubernetes", "kubernetes_cluster", _workers),
+            Supplement("backup_policy", "backup_policy", _backup_settings),
+        ),
         urn_types=("droplet",),
     ),
     Kind(
@@ -162,6 +218,23 @@ KINDS: tuple[Kind, ...] = (
         purpose=Purpose.CLOUD_SYNC_FULL,
     ),
     Kind(
+        name="node_pool",
+        asset="node_pools",
+        description="Node pools of Kubernetes clusters; their nodes are droplets.",
+        endpoints=(
+            Endpoint(
+                "/v2/kubernetes/clusters", "node_pools", per="kubernetes_cluster", inside=True,
+                inherit=("region",), parent_field="cluster_id",
+            ),
+        ),
+        scope="kubernetes:read",
+        status=None,
+        size_slug="size",
+        created_at=None,
+        noise=("nodes",),
+        purpose=Purpose.CLOUD_SYNC_FULL,
+    ),
+    Kind(
         name="load_balancer",
         asset="load_balancers",
         description="Load balancers, regional and global.",
@@ -221,6 +294,27 @@ KINDS: tuple[Kind, ...] = (
         # Storage grows with every push; when it was counted is news of no kind.
         noise=("storage_usage_bytes", "storage_usage_bytes_updated_at", "subscription.updated_at"),
         purpose=Purpose.CLOUD_SYNC_FULL,
+    ),
+    Kind(
+        name="registry_repository",
+        asset="registry_repositories",
+        description="Repositories of the container registries.",
+        endpoints=(
+            Endpoint(
+                "/v2/registries/{parent}/repositoriesV2", "repositories", per="registry",
+                parent_field="registry_name",
+            ),
+        ),
+        scope="registry:read",
+        # Names of registries have no slash, those of repositories may.
+        identity="registry_name/name",
+        region=None,
+        status=None,
+        tags=None,
+        created_at=None,
+        # All that a push moves.
+        noise=("tag_count", "manifest_count", "latest_manifest"),
+        purpose=Purpose.CLOUD_SYNC_SLOW,
     ),
     Kind(
         name="vpc",
@@ -406,6 +500,21 @@ KINDS: tuple[Kind, ...] = (
         purpose=Purpose.CLOUD_SYNC_SLOW,
     ),
     Kind(
+        name="tag",
+        asset="tags",
+        description="Tags, in use or not.",
+        endpoints=(Endpoint("/v2/tags", "tags"),),
+        scope="tag:read",
+        identity="name",
+        region=None,
+        status=None,
+        tags=None,
+        created_at=None,
+        # How many have it, and who got it last: as far as the token may see.
+        noise=("resources",),
+        purpose=Purpose.CLOUD_SYNC_SLOW,
+    ),
+    Kind(
         name="uptime_check",
         asset="uptime_checks",
         description="Uptime checks and what they probe from where.",
@@ -478,6 +587,20 @@ KINDS: tuple[Kind, ...] = (
         tags=None,
         created_at=None,
         noise=("next_backup_window",),
+        purpose=Purpose.CLOUD_SYNC_FULL,
+    ),
+    Kind(
+        name="micro_droplet",
+        asset="micro_droplets",
+        description="MicroDroplets: small machines that pause when nobody uses them.",
+        # In the official Go client only; the scope is a guess by the path.
+        endpoints=(Endpoint("/v2/microdroplets/instances", "micro_droplets"),),
+        scope="microdroplet:read",
+        status="state",
+        size_slug="size",
+        # Given on creation; whether it is ever shown is not said.
+        secret=("environment",),
+        urn_types=("microdroplet",),
         purpose=Purpose.CLOUD_SYNC_FULL,
     ),
     Kind(

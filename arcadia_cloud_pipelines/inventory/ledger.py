@@ -59,6 +59,8 @@ class Observation:
     run_id: str | None = None
     dropped_fields: frozenset[str] = frozenset()
     """Fields that this release does not store any more: they may vanish from all rows at once."""
+    unknown_fields: frozenset[str] = frozenset()
+    """Fields that this listing says nothing of: what is stored of them stays."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +136,15 @@ def record(
     _SQL.run(connection, "compare_fields", scope)
     withheld: dict[str, int] = {}
     if not confirmed:
-        dropped = sorted(observation.dropped_fields)
+        dropped = sorted(observation.dropped_fields | observation.unknown_fields)
         blanked = _SQL.run(
             connection, "blanked", {"blanked_from": guard.blanked_from, "dropped": dropped}
         )
         withheld = dict(blanked.tuples().all())
-    if withheld:
-        _SQL.run(connection, "withhold", {"withheld": list(withheld)})
-        _SQL.run(connection, "withhold_changes", {"withheld": list(withheld)})
+    left = sorted(observation.unknown_fields.union(withheld))
+    if left:
+        _SQL.run(connection, "withhold", {"withheld": left})
+        _SQL.run(connection, "withhold_changes", {"withheld": left})
 
     discovered: int = _SQL.run(connection, "discover", scope).scalar_one()
     updated, restored = _SQL.run(connection, "update", scope).one()

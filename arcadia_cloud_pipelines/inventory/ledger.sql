@@ -122,7 +122,8 @@ CROSS JOIN LATERAL (
 
 -- name: blanked
 -- Fields that many rows had (:blanked_from) and that no row of the listing has any more: a token
--- that lost a scope looks like this. :dropped are those that this release stopped storing.
+-- that lost a scope looks like this. :dropped are those that this release stopped storing, and those
+-- that the listing says nothing of.
 WITH emptied AS MATERIALIZED (
     SELECT change.key, count(*) AS rows_had_it
     FROM changed

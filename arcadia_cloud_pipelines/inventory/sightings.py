@@ -182,15 +182,22 @@ def identity_of(kind: Kind) -> Callable[[Json], str]:
 
     Its errors: KeyError when the object has none.
     """
-    read = _walk(kind.identity)
 
-    def identity(item: Json) -> str:
-        value = read(item)
-        if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-            raise KeyError(kind.identity)
-        return str(value).replace("\0", "\ufffd")
+    def part(path: str) -> Callable[[Json], str]:
+        read = _walk(path)
 
-    return identity
+        def identity(item: Json) -> str:
+            value = read(item)
+            if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+                raise KeyError(path)
+            return str(value).replace("\0", "\ufffd")
+
+        return identity
+
+    parts = [part(path) for path in kind.identity.split("/")]
+    if len(parts) == 1:
+        return parts[0]
+    return lambda item: "/".join(read(item) for read in parts)
 
 
 def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:

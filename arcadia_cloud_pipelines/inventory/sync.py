@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from ..digitalocean import (
+    BadAnswer,
     DigitalOcean,
     DigitalOceanError,
     Forbidden,
@@ -45,6 +46,8 @@ class KindListing:
     complete: bool
     reason: str | None
     """Why it is not complete."""
+    unknown_fields: frozenset[str] = frozenset()
+    """Fields of which the API would not say, this time, what they hold."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,9 @@ def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None
         listed = list_kind(client, parent_kind, progress)
         if listed.reason is not None:
             reasons.append(listed.reason)
+        if endpoint.inside:
+            add(children_inside(kind, endpoint, listed.items))
+            continue
         parents = [identity_of(parent_kind)(item) for item in listed.items]
         children = fan_out(client, parents, partial(_list_children, kind, endpoint))
         for number, listing in enumerate(children, 1):
@@ -155,6 +161,54 @@ def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None
     )
 
 
+def children_inside(kind: Kind, endpoint: Endpoint, parents: Iterable[Json]) -> Listing:
+    """The children that the objects of their parents hold, each once; nobody counts them.
+
+    Raises:
+        BadAnswer: a parent holds something that is none.
+    """
+    identity, parent_identity = identity_of(kind), identity_of(KIND_BY_NAME[str(endpoint.per)])
+    found: dict[str, Json] = {}
+    reason = None
+    for parent in parents:
+        if endpoint.envelope not in parent:
+            reason = f"{endpoint.per} {parent_identity(parent)} came without {endpoint.envelope!r}"
+        try:
+            for child in parent.get(endpoint.envelope) or ():
+                child.setdefault(endpoint.parent_field, parent_identity(parent))
+                for name in endpoint.inherit:
+                    child.setdefault(name, parent.get(name))
+                found[identity(child)] = child
+        except (LookupError, TypeError, AttributeError):
+            problem = f"answered 200, but has a {endpoint.per} whose {endpoint.envelope!r} are none"
+            raise BadAnswer(f"GET {endpoint.path}", problem, status=200) from None
+    return Listing(list(found.values()), None, complete=not reason, reason=reason, api_calls=0)
+
+
+def supplemented(client: DigitalOcean, kind: Kind, listing: KindListing) -> KindListing:
+    """A listing with what other kinds' listings say of its objects.
+
+    What cannot be read, or is not whole, leaves its field unknown and the listing as it is.
+    """
+    identity = identity_of(kind)
+    unknown = set()
+    for supplement in kind.supplements:
+        try:
+            other = list_kind(client, KIND_BY_NAME[supplement.kind])
+        except DigitalOceanError as error:
+            reason: str | None = str(error)
+        else:
+            reason = other.reason
+        if reason is not None:
+            unknown.add(supplement.field)
+            logger.warning("%s: %s is left as it was: %s", kind.asset, supplement.field, reason)
+            continue
+        facts = supplement.facts(other.items)
+        for item in listing.items:
+            item[supplement.field] = facts.get(identity(item))
+    return replace(listing, unknown_fields=frozenset(unknown))
+
+
 @dataclass(frozen=True)
 class Fetched:
     """One listing on its way to the ledger."""
@@ -168,6 +222,8 @@ class Fetched:
     reason: str | None
     """Why it is not complete."""
     api_calls: int
+    unknown_fields: frozenset[str]
+    """Fields of which the API would not say, this time, what they hold."""
 
 
 @dataclass(frozen=True)
@@ -195,13 +251,13 @@ def fetch_kind(
     account = None
     try:
         account = client.account().uuid
-        listing = list_kind(client, kind, progress)
+        listing = supplemented(client, kind, list_kind(client, kind, progress))
     except DigitalOceanError as error:
         calls = client.calls - calls_before
         return NotFetched(kind, account, started_at, now(), calls, error)
     return Fetched(
         kind, account, started_at, sightings(kind, listing.items), listing.expected,
-        listing.complete, listing.reason, client.calls - calls_before,
+        listing.complete, listing.reason, client.calls - calls_before, listing.unknown_fields,
     )  # fmt: skip
 
 
@@ -250,6 +306,7 @@ def record_fetched(
                 complete=fetched.complete,
                 run_id=run_id,
                 dropped_fields=dropped_fields(kind),
+                unknown_fields=fetched.unknown_fields,
             ),
             expected=fetched.expected,
             reason=fetched.reason,

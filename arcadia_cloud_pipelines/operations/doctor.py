@@ -24,7 +24,7 @@ from ..digitalocean import Budget, DigitalOcean, DigitalOceanError, Forbidden, N
 from ..digitalocean.budget import HOURLY
 from ..digitalocean.calls import SharedCalls
 from ..inventory import projects
-from ..inventory.kinds import KINDS
+from ..inventory.kinds import KIND_BY_NAME, KINDS
 from ..settings import Purpose, Secret, Settings, SettingsError
 from ..times import Clock, utc_now
 from ..warehouse.embedded import EmbeddedPostgresError
@@ -273,11 +273,12 @@ def check_tokens(
 def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:
     """Purpose, scope, path and query of one small request for each thing that is read."""
     for kind in KINDS:
-        for endpoint in kind.endpoints:
-            if endpoint.per is not None:
-                continue  # the parents' listing asks for the same scope
-            page = {"per_page": 1} if endpoint.paged else {}
-            yield kind.purpose, kind.scope, endpoint.path, {**endpoint.params, **page}
+        for listed in (kind, *(KIND_BY_NAME[more.kind] for more in kind.supplements)):
+            for endpoint in listed.endpoints:
+                if endpoint.per is not None:
+                    continue  # the parents' listing asks for the same scope
+                page = {"per_page": 1} if endpoint.paged else {}
+                yield kind.purpose, listed.scope, endpoint.path, {**endpoint.params, **page}
     yield projects.PURPOSE, projects.SCOPE, "/v2/projects", {"per_page": 1}
     yield Purpose.CLOUD_BILLING, "billing:read", "/v2/customers/my/balance", {}
 

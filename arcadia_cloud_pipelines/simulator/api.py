@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -131,11 +132,14 @@ def page_of(
     *,
     links: LinksStyle = "pages",
     per_page_first: bool = False,
+    page_tokens: bool = False,
     beside: Mapping[str, Any] | None = None,
 ) -> Response:
     """One page of a list, with `links` and `meta`, and what stands beside it on every page."""
     page = _number(call.params, "page", 1, 10**9)
     per_page = _number(call.params, "per_page", 20, MAX_PER_PAGE)
+    if page_tokens and page > 1 and call.params.get("page_token") != _page_token(page):
+        raise unprocessable("page_token does not belong to this page")
     shift = _shift_of(call, page)
     total = max(0, len(rows) + shift)
     last = max(1, -(-total // per_page))
@@ -143,7 +147,7 @@ def page_of(
     chosen = rows[start : start + per_page]
     answer: dict[str, Any] = {envelope: [render(row) for row in chosen]}
     answer.update(beside or {})
-    link_object = _links(call, page, last, links, per_page_first)
+    link_object = _links(call, page, last, links, per_page_first, page_tokens)
     if link_object is not None:
         answer["links"] = link_object
     answer["meta"] = {"total": total}
@@ -161,12 +165,25 @@ def _shift_of(call: Call, page: int) -> int:
     return call.shifts.get(key, 0)
 
 
+def _page_token(page: int) -> str:
+    """Some text that nobody should make by himself."""
+    return base64.b64encode(f'{{"page":{page}}}'.encode()).decode()
+
+
 def _links(
-    call: Call, page: int, last: int, style: LinksStyle, per_page_first: bool
+    call: Call,
+    page: int,
+    last: int,
+    style: LinksStyle,
+    per_page_first: bool,
+    page_tokens: bool,
 ) -> dict[str, Any] | None:
     def url(number: int, base: str = call.view.base_url) -> str:
-        query = {k: v for k, v in call.params.items() if k not in ("page", "per_page")}
+        paged_by = ("page", "per_page", "page_token")
+        query = {k: v for k, v in call.params.items() if k not in paged_by}
         paging = {"page": str(number)}
+        if page_tokens and number > 1:
+            paging["page_token"] = _page_token(number)
         if "per_page" in call.params:
             paging["per_page"] = call.params["per_page"]
         if per_page_first:
@@ -221,8 +238,9 @@ def list_kind(call: Call, kind: Kind) -> Response:
 
     if kind.paged:
         return page_of(
-            call, kind.envelope, rows, render, links=kind.links, per_page_first=kind.per_page_first
-        )
+            call, kind.envelope, rows, render, links=kind.links,
+            per_page_first=kind.per_page_first, page_tokens=kind.page_tokens,
+        )  # fmt: skip
     return json_response({kind.envelope: [render(life) for life in rows]})
 
 

@@ -1,7 +1,8 @@
-"""The container registry: one list without pages, prices in whole cents."""
+"""The container registry: one list without pages, prices in whole cents; repositories in each."""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,50 @@ def _render(view: View, life: Life, facts: Facts) -> dict[str, Any]:
     }
 
 
+_REPOSITORIES = ["web", "api", "team/batch"]
+
+
+def _new_repository(account: SimulatedAccount, rng: Random) -> str:
+    """Registry and name: names are unique in one registry only."""
+    return f"{account.ids('registry')[0]}/repo-{account.new_int(rng, 1000, 999_999)}"
+
+
+def _render_repository(view: View, life: Life, _facts: Facts) -> dict[str, Any]:
+    registry, _, name = str(life.id).partition("/")
+
+    def digest(what: object) -> str:
+        return f"sha256:{hashlib.sha256(f'{life.id}:{what}'.encode()).hexdigest()}"
+
+    pushed = view.epoch // 24  # somebody pushes every day
+    return {
+        "registry_name": registry,
+        "name": name,
+        "tag_count": 1 + pushed % 50,
+        "manifest_count": 2 + pushed % 70,
+        "latest_manifest": {
+            "digest": digest(pushed),
+            "registry_name": registry,
+            "repository": name,
+            "compressed_size_bytes": 1_972_332 + pushed % 1000,
+            "size_bytes": 2_816_445 + pushed % 1000,
+            "updated_at": iso(datetime.fromtimestamp(pushed * 86400, life.created_at.tzinfo)),
+            "tags": view.order([f"v{pushed}", "latest"]),
+            "blobs": [
+                {"digest": digest((pushed, layer)), "compressed_size_bytes": 1471}
+                for layer in range(2)
+            ],
+        },
+    }
+
+
+def _some_repositories(account: SimulatedAccount, _rng: Random) -> None:
+    for registry in account.alive("registry"):
+        for name in _REPOSITORIES:
+            facts = {"parent": registry.id}
+            at = registry.versions[-1].valid_from
+            account.add_life("registry_repository", f"{registry.id}/{name}", facts, at)
+
+
 def _populate(account: SimulatedAccount, _rng: Random) -> None:
     if not account.droplets:
         return
@@ -81,5 +126,22 @@ REGISTRY = register(
         populate=_populate,
         price=_price,
         size=lambda facts: str(facts["tier"]),
+    )
+)
+
+REGISTRY_REPOSITORY = register(
+    Kind(
+        name="registry_repository",
+        path="/v2/registries/{parent}/repositoriesV2",
+        envelope="repositories",
+        scope="registry:read",
+        parent="registry",
+        page_tokens=True,
+        params=frozenset({"page_token"}),
+        template=lambda account, _rng: {"parent": account.ids("registry")[0]},
+        new_id=_new_repository,
+        render=_render_repository,
+        consumed=frozenset({"parent"}),
+        populate=_some_repositories,
     )
 )

@@ -1,4 +1,4 @@
-"""Kubernetes clusters with node pools; the workers are ordinary droplets."""
+"""Kubernetes clusters and their node pools; the workers are ordinary droplets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ def _facts(name: str, region: str) -> Facts:
         "cluster_subnet": "10.244.0.0/16",
         "service_subnet": "10.245.0.0/16",
         "tags": ["production"],
-        "node_pools": [],
         "maintenance_policy": {"start_time": "00:00", "duration": "4h0m0s", "day": "any"},
         "auto_upgrade": False,
         "isolated_workers": False,
@@ -54,27 +53,17 @@ def _cluster_tags(cluster_id: object) -> list[str]:
 def _render(view: View, life: Life, facts: Facts) -> dict[str, Any]:
     upgrading = view.chance(life.id, 12)
     hour = iso(datetime.fromtimestamp(view.epoch * 3600, life.created_at.tzinfo))
-    tags = [*facts["tags"], *_cluster_tags(life.id)]
-
-    def node(made: dict[str, Any]) -> dict[str, Any]:
-        state = "provisioning" if view.chance(made["id"], 24) else "running"
-        return {**made, "status": {"state": state}, "updated_at": hour}
-
+    account = view.account
     pools = [
-        {
-            **pool,
-            "count": len(pool["nodes"]),
-            "tags": view.order([*tags, "k8s:worker"]),
-            "nodes": [node(made) for made in view.order(pool["nodes"])],
-        }
-        for pool in view.order(facts["node_pools"])
+        account.render(account.find("node_pool", pool), view)
+        for pool in view.order(view.holders("node_pool", "parent").get(life.id, []))
     ]
     return {
         "id": life.id,
-        "vpc_uuid": view.account.vpc_uuid(facts["region"]),
+        "vpc_uuid": account.vpc_uuid(facts["region"]),
         "ipv4": f"203.0.113.{sum(str(life.id).encode()) % 254 + 1}",
         "endpoint": f"https://{life.id}.k8s.ondigitalocean.example",
-        "tags": view.order(tags),
+        "tags": view.order([*facts["tags"], *_cluster_tags(life.id)]),
         "node_pools": pools,
         "status": {
             "state": "upgrading" if upgrading else "running",
@@ -85,6 +74,21 @@ def _render(view: View, life: Life, facts: Facts) -> dict[str, Any]:
         "cluster_autoscaler_configuration": None,
         "sso": None,
         **{switch: {"enabled": False} for switch in _SWITCHES},
+    }
+
+
+def _render_pool(view: View, life: Life, facts: Facts) -> dict[str, Any]:
+    hour = iso(datetime.fromtimestamp(view.epoch * 3600, life.created_at.tzinfo))
+
+    def node(made: dict[str, Any]) -> dict[str, Any]:
+        state = "provisioning" if view.chance(made["id"], 24) else "running"
+        return {**made, "status": {"state": state}, "updated_at": hour}
+
+    return {
+        "id": life.id,
+        "count": len(facts["nodes"]),
+        "tags": view.order([*facts["tags"], *_cluster_tags(facts["parent"]), "k8s:worker"]),
+        "nodes": [node(made) for made in view.order(facts["nodes"])],
     }
 
 
@@ -106,10 +110,11 @@ def _node(
     }
 
 
-def _pool(account: SimulatedAccount, rng: Random, name: str, size: str, auto: bool) -> Facts:
+def _pool(cluster: object, name: str, size: str, auto: bool) -> Facts:
     return {
-        "id": account.new_uuid(rng),
+        "parent": cluster,
         "name": name,
+        "tags": ["production"],
         "size": size,
         "labels": {"service": "backend"} if auto else None,
         "taints": [],
@@ -118,6 +123,12 @@ def _pool(account: SimulatedAccount, rng: Random, name: str, size: str, auto: bo
         "max_nodes": 5 if auto else 0,
         "nodes": [],
     }
+
+
+def _pool_template(account: SimulatedAccount, rng: Random) -> Facts:
+    """An empty one, of the first cluster."""
+    name = f"pool-{rng.randrange(10_000):04d}"
+    return _pool(account.ids("kubernetes_cluster")[0], name, "s-1vcpu-2gb", auto=False)
 
 
 def _populate(account: SimulatedAccount, rng: Random) -> None:
@@ -129,29 +140,27 @@ def _populate(account: SimulatedAccount, rng: Random) -> None:
         cluster = account.add_life("kubernetes_cluster", account.new_uuid(rng), facts, at)
         up = at + timedelta(minutes=4)
         pools = [
-            _pool(account, rng, "frontend-pool", "s-1vcpu-2gb", auto=False),
-            _pool(account, rng, "backend-pool", "g-2vcpu-8gb", auto=True),
+            (account.new_uuid(rng), _pool(cluster.id, "frontend-pool", "s-1vcpu-2gb", auto=False)),
+            (account.new_uuid(rng), _pool(cluster.id, "backend-pool", "g-2vcpu-8gb", auto=True)),
         ]
-        for pool, count in zip(pools, (3, droplets.CLUSTER_NODES - 3), strict=True):
+        for (number, pool), count in zip(pools, (3, droplets.CLUSTER_NODES - 3), strict=True):
             pool["nodes"] = [_node(account, rng, cluster, pool, up) for _ in range(count)]
-        account.change_life(cluster, up, node_pools=pools)
+            account.add_life("node_pool", number, pool, up)
 
 
 def _live(account: SimulatedAccount, rng: Random, hour: datetime) -> None:
     """Workers are recycled: the old droplet goes, one of another name and id comes."""
     for _ in range(account.count(rng, account.droplets / 100)):
-        cluster = account.pick(rng, "kubernetes_cluster", lambda c: bool(c.facts["node_pools"]))
-        if cluster is None:
+        pool = account.pick(rng, "node_pool", lambda pool: bool(pool.facts["nodes"]))
+        if pool is None:
             continue
-        pools = [dict(pool) for pool in cluster.facts["node_pools"]]
-        pool = rng.choice(pools)
-        if not pool["nodes"]:
-            continue
-        at = account.moment(rng, hour, cluster)
-        old = account.find("droplet", int(pool["nodes"][0]["droplet_id"]))
+        at = account.moment(rng, hour, pool)
+        cluster = account.find("kubernetes_cluster", pool.facts["parent"])
+        first, *others = pool.facts["nodes"]
+        old = account.find("droplet", int(first["droplet_id"]))
         at = max(at, old.versions[-1].valid_from)
-        pool["nodes"] = [*pool["nodes"][1:], _node(account, rng, cluster, pool, at)]
-        account.change_life(cluster, at, node_pools=pools)
+        nodes = [*others, _node(account, rng, cluster, pool.facts, at)]
+        account.change_life(pool, at, nodes=nodes)
         if old.deleted_at is None:
             account.end_life(old, at)
 
@@ -171,10 +180,25 @@ KUBERNETES_CLUSTER = register(
         links="absent",
         template=_template,
         render=_render,
-        consumed=frozenset({"tags", "node_pools"}),
+        consumed=frozenset({"tags"}),
         blanks={"tags": ("tag:read", []), "vpc_uuid": ("vpc:read", "")},
         populate=_populate,
         live=_live,
         price=_price,
+    )
+)
+
+# After the clusters, whose history makes them.
+NODE_POOL = register(
+    Kind(
+        name="node_pool",
+        path="/v2/kubernetes/clusters/{parent}/node_pools",
+        envelope="node_pools",
+        scope="kubernetes:read",
+        parent="kubernetes_cluster",
+        paged=False,
+        template=_pool_template,
+        render=_render_pool,
+        consumed=frozenset({"parent", "tags", "nodes"}),
     )
 )

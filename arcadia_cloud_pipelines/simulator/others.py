@@ -54,7 +54,8 @@ def _plain(
     created: str | None = "created_at",
     new_id: NewId = _uuid,
     noise: Noise = lambda _view, _life: {},
-    in_project: str | None = None,
+    urn: str | None = None,
+    says_project: bool = False,
     children: int = 1,
     **options: Any,
 ) -> None:
@@ -69,22 +70,24 @@ def _plain(
         created: the field with the time of creation.
         new_id: makes the identity.
         noise: fields that move by themselves.
-        in_project: the type of the kind's urn; its objects name their project.
+        urn: the type in `do:<type>:<id>` for kinds that live in projects.
+        says_project: whether its objects name their project.
         children: how many each parent has.
         options: further fields of `Kind`.
     """
     kind = Kind(
         name=name, path=path, envelope=envelope, singular=singular, scope=scope, new_id=new_id,
-        template=lambda _account, rng: _facts(name, rng), consumed=frozenset({"parent"}),
-        urn=in_project, **options,
+        template=lambda account, rng: _facts(account, name, rng), consumed=frozenset({"parent"}),
+        urn=urn, **options,
     )  # fmt: skip
 
     def render(view: View, life: Life, _facts: Facts) -> dict[str, Any]:
         found = {kind.identity: life.id, **noise(view, life)}
         if created is not None:
             found[created] = iso(life.created_at)
-        if in_project is not None:
-            found["project_id"] = view.project_of(f"do:{in_project}:{life.id}")
+        if says_project:
+            seen = view.can("project:read")
+            found["project_id"] = view.project_of(f"do:{urn or name}:{life.id}") if seen else ""
         return found
 
     def populate(account: SimulatedAccount, rng: Random) -> None:
@@ -95,14 +98,32 @@ def _plain(
             at = account.history_start + (account.now - account.history_start) * rng.random()
             if kind.parent is not None:
                 at = max(at, account.lives[kind.parent][parent].versions[-1].valid_from)
-            facts = _facts(name, rng) | ({} if parent is None else {"parent": parent})
+            facts = _facts(account, name, rng) | ({} if parent is None else {"parent": parent})
             account.add_life(name, new_id(account, rng), facts, at.replace(microsecond=0))
 
     register(replace(kind, render=render, populate=kind.populate or populate))
 
 
-def _facts(name: str, rng: Random) -> Facts:
+_POINTS_TO = {
+    "vpc_uuid": "vpc", "vpc_id": "vpc", "vpc_ids": "vpc", "certificate_id": "certificate",
+    "database_id": "database", "share_id": "nfs_share", "droplet_ids": "droplet",
+}  # fmt: skip
+
+
+def _point(account: SimulatedAccount, value: Any) -> None:
+    """Let what names another resource name one that there is."""
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        if key in _POINTS_TO and (ids := account.ids(_POINTS_TO[key])):
+            value[key] = ids[: len(inner)] if isinstance(inner, list) else ids[0]
+        elif key == "vpc" and isinstance(inner, dict):  # of apps
+            inner["id"] = account.ids("vpc")[0] if account.ids("vpc") else inner["id"]
+        for one in inner if isinstance(inner, list) else [inner]:
+            _point(account, one)
+
+
+def _facts(account: SimulatedAccount, name: str, rng: Random) -> Facts:
     facts = copy.deepcopy(SHAPES[name])
+    _point(account, facts)
     if "name" in facts and name != "domain_record":
         facts["name"] = f"{facts['name']}-{rng.randrange(10_000):04d}"
     if "spec" in facts:
@@ -131,10 +152,11 @@ _plain(
 _plain("vpc_peering", "/v2/vpc_peerings", "vpc_peerings", "vpc_peering", "vpc_peering:read")
 _plain(
     "nat_gateway", "/v2/vpc_nat_gateways", "vpc_nat_gateways", "vpc_nat_gateway",
-    "nat_gateway:read", noise=_updated,
+    "nat_gateway:read", noise=_updated, says_project=True,
 )  # fmt: skip
 _plain(
     "firewall", "/v2/firewalls", "firewalls", "firewall", "firewall:read",
+    refs={"droplet_ids": "droplet"},
     noise=lambda view, life: {
         "pending_changes": [{"droplet_id": 1, "removing": False, "status": "waiting"}]
         if view.chance(life.id, 3) else [],
@@ -146,17 +168,18 @@ _plain(
 )  # fmt: skip
 _plain(
     "byoip_prefix", "/v2/byoip_prefixes", "byoip_prefixes", "byoip_prefix", "byoip_prefix:read",
-    identity="uuid", created=None, noise=lambda view, life: {"locked": view.chance(life.id, 4)},
+    identity="uuid", created=None, says_project=True,
+    noise=lambda view, life: {"locked": view.chance(life.id, 4)},
 )  # fmt: skip
 _plain(
     "partner_attachment", "/v2/partner_network_connect/attachments", "partner_attachments",
     "partner_attachment", "partner_network_connect:read",
     noise=lambda _view, life: {"urn": f"do:partner_attachment:{life.id}"},
 )  # fmt: skip
+_plain("certificate", "/v2/certificates", "certificates", "certificate", "certificate:read")
 _plain(
     "cdn_endpoint", "/v2/cdn/endpoints", "endpoints", "endpoint", "cdn:read", tight_limit=(5, 10)
 )
-_plain("certificate", "/v2/certificates", "certificates", "certificate", "certificate:read")
 _plain(
     "domain_record", "/v2/domains/{parent}/records", "domain_records", "domain_record",
     "domain:read", parent="domain", children=2, created=None, new_id=_integer,
@@ -177,12 +200,17 @@ def _policies(call: Call) -> Response:
 
 def _some_policies(account: SimulatedAccount, _rng: Random) -> None:
     for droplet in account.alive("droplet"):
-        facts = {**SHAPES["backup_policy"], "parent": droplet.id}
+        facts = copy.deepcopy(SHAPES["backup_policy"]) | {"parent": droplet.id}
+        if "backups" not in droplet.facts["features"]:
+            facts["backup_enabled"] = False
+            del facts["backup_policy"]
         at = droplet.versions[-1].valid_from
         account.add_life("backup_policy", droplet.id, facts, at)
 
 
-def _window(view: View, _life: Life) -> dict[str, Any]:
+def _window(view: View, life: Life) -> dict[str, Any]:
+    if not life.facts["backup_enabled"]:
+        return {}
     end = view.at + timedelta(hours=4)
     return {"next_backup_window": {"start": iso(view.at), "end": iso(end)}}
 
@@ -202,13 +230,17 @@ _plain(
     },
 )  # fmt: skip
 _plain(
-    "app", "/v2/apps", "apps", "app", "app:read", in_project="app",
+    "micro_droplet", "/v2/microdroplets/instances", "micro_droplets", "micro_droplet",
+    "microdroplet:read", urn="microdroplet", links="empty", params=frozenset({"region", "name"}),
+)  # fmt: skip
+_plain(
+    "app", "/v2/apps", "apps", "app", "app:read", urn="app", says_project=True,
     params=frozenset({"with_projects"}),
     noise=lambda view, _life: {
         "updated_at": iso(view.at),
         "last_deployment_created_at": iso(view.at),
         "cause": f"commit {view.epoch:x} pushed",
-        "progress": {"success_steps": view.epoch % 6, "total_steps": 6},
+        "progress": SHAPES["app_progress"] | {"success_steps": view.epoch % 6},
     },
 )  # fmt: skip
 _plain(
@@ -249,10 +281,49 @@ def _vector_databases(call: Call) -> Response:
 
 _plain(
     "vector_database", "/v2/vector-databases", "vector_dbs", "vector_db", "database:read",
-    noise=_updated, list=_vector_databases,
+    noise=_updated, list=_vector_databases, says_project=True,
 )  # fmt: skip
 
 # ---- watching and keys
+
+
+def _some_tags(account: SimulatedAccount, _rng: Random) -> None:
+    """Those that anything carries, and one that nothing does."""
+    used = {"unused": account.history_start} if account.droplets else {}
+    for kind in ("droplet", "volume", "database", "kubernetes_cluster"):
+        for life in account.alive(kind):
+            for tag in life.facts["tags"]:
+                used[tag] = min(life.created_at, used.get(tag, life.created_at))
+    for tag, at in used.items():
+        account.add_life("tag", tag, {}, at)
+
+
+def _tagged(view: View, life: Life) -> dict[str, Any]:
+    """How many have it, and who got it last."""
+
+    def counter(what: str, kind: str | None = None) -> dict[str, Any]:
+        found = view.holders(kind, "tags").get(life.id, []) if kind else []
+        uri = f"{view.base_url}/v2/{what}/{found[-1]}" if found else ""
+        return {"count": len(found), "last_tagged_uri": uri}
+
+    of = {
+        "droplets": counter("droplets", "droplet"),
+        "images": counter("images"),
+        "volumes": counter("volumes", "volume"),
+        "volume_snapshots": counter("snapshots", "volume_snapshot"),
+        "databases": counter("databases", "database"),
+    }
+    last = next((one["last_tagged_uri"] for one in of.values() if one["count"]), "")
+    return {
+        "resources": {"count": sum(c["count"] for c in of.values()), "last_tagged_uri": last, **of}
+    }
+
+
+_plain(
+    "tag", "/v2/tags", "tags", "tag", "tag:read", identity="name", created=None, links="empty",
+    new_id=lambda a, rng: f"tag-{a.new_int(rng, 1000, 999_999)}", noise=_tagged,
+    populate=_some_tags,
+)  # fmt: skip
 
 _plain("uptime_check", "/v2/uptime/checks", "checks", "check", "uptime:read", created=None)
 _plain(
@@ -285,21 +356,24 @@ def _counting_pages(name: str, envelope: str) -> Callable[[Call], Response]:
     return answer
 
 
-def _gen_ai(name: str, envelope: str, singular: str, noise: Noise) -> None:
+def _gen_ai(
+    name: str, envelope: str, singular: str, noise: Noise, *, says_project: bool = False
+) -> None:
     _plain(
         name, f"/v2/gen-ai/{name}s" if name != "custom_model" else "/v2/gen-ai/custom_models",
         envelope, singular, "genai:read", identity="uuid", noise=noise,
-        list=_counting_pages(name, envelope),
+        list=_counting_pages(name, envelope), says_project=says_project,
     )  # fmt: skip
 
 
-_gen_ai("agent", "agents", "agent", _updated)
+_gen_ai("agent", "agents", "agent", _updated, says_project=True)
 _gen_ai(
     "knowledge_base", "knowledge_bases", "knowledge_base",
     lambda view, _life: {
         "updated_at": iso(view.at),
-        "last_indexing_job": {"status": "INDEX_JOB_STATUS_COMPLETED", "tokens": view.epoch},
+        "last_indexing_job": SHAPES["indexing_job"] | {"tokens": view.epoch},
     },
+    says_project=True,
 )  # fmt: skip
 _gen_ai("custom_model", "models", "model", _updated)
 _plain(

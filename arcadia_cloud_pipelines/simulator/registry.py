@@ -70,6 +70,8 @@ class Kind:
     links: LinksStyle = "pages"
     """How `links` looks when there is one page: `{"pages": {}}`, `{}`, no key, first and last."""
     per_page_first: bool = False
+    page_tokens: bool = False
+    """Whether a further page needs the token that the link to it carries."""
     params: frozenset[str] = frozenset()
     """Documented query parameters besides page and per_page."""
     select: Callable[[Mapping[str, str]], Select | None] = _everything

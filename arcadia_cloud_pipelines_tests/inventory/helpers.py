@@ -63,12 +63,13 @@ def record(
     complete: bool = True,
     guard: Guard | None = None,
     dropped: frozenset[str] = frozenset(),
+    unknown: frozenset[str] = frozenset(),
 ) -> SyncResult:
     """Give one listing to the ledger, with its sync row, as `sync_kind` does."""
     began = at(hours)
     return record_listing(
         warehouse,
-        Observation(account, kind, began, list(seen), complete, f"run-{hours}", dropped),
+        Observation(account, kind, began, list(seen), complete, f"run-{hours}", dropped, unknown),
         expected=None,
         reason=None if complete else "cut short",
         api_calls=1,

@@ -53,8 +53,9 @@ class Model:
     """Until when people's word counts that a loss is real."""
 
     def record(
-        self, account: str, kind: str, began: datetime, listing: list[Sighting], complete: bool
-    ) -> dict[str, int]:
+        self, account: str, kind: str, began: datetime, listing: list[Sighting], complete: bool,
+        unknown: frozenset[str] = frozenset(),
+    ) -> dict[str, int]:  # fmt: skip
         """One listing; gives back the fields that were withheld and how many rows had them."""
         scope = (account, kind)
         if scope in self.newest and self.newest[scope] > began:
@@ -73,8 +74,9 @@ class Model:
             if not foreign:
                 ours[kind, seen.provider_id] = fields_of(seen)
         withheld = {} if confirmed else self._blanked(live, ours)
+        withheld = {name: count for name, count in withheld.items() if name not in unknown}
         for key, said in ours.items():
-            self._see(key, said, account, began, withheld)
+            self._see(key, said, account, began, unknown.union(withheld))
         missing = [
             row for key, row in live.items() if key not in {(kind, s.provider_id) for s in listing}
         ]
@@ -99,7 +101,7 @@ class Model:
 
     def _see(
         self, key: tuple[str, str], said: Fields, account: str, began: datetime,
-        withheld: dict[str, int],
+        withheld: frozenset[str],
     ) -> None:  # fmt: skip
         row = self.rows.get(key)
         if row is None:

@@ -55,7 +55,8 @@ class Answers:
             planted = plant(copy.deepcopy(item)) | ADDED.get(kind.name, {})
             if kind.name == "app":
                 planted["spec"]["services"][0] |= ADDED["app"]
-            for endpoint in kind.endpoints:
+            # What is inside another's list is in its example, too.
+            for endpoint in (e for e in kind.endpoints if not e.inside):
                 self.items.setdefault(endpoint.path.partition("{")[0], []).append(planted)
 
     def for_purpose(self, _purpose: object) -> Answers:

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import pytest
 
-from arcadia_cloud_pipelines.inventory.kinds import KINDS, Kind
+from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, KINDS, Kind
 
 from .helpers import Mirror, rows
 
-CHILDREN = [kind for kind in KINDS if any(endpoint.per for endpoint in kind.endpoints)]
+INSIDE = [kind for kind in KINDS if any(endpoint.inside for endpoint in kind.endpoints)]
+CHILDREN = [
+    kind for kind in KINDS
+    if any(endpoint.per for endpoint in kind.endpoints) and kind not in INSIDE
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _two_registries(mirror: Mirror) -> None:
+    """Of every kind of parent there are two."""
+    mirror.account.create("registry", name="second")
+    mirror.account.create("registry_repository", id="second/web", parent="second")
 
 
 def test_these_kinds_are_children() -> None:
     assert {kind.name for kind in CHILDREN} == {
-        "domain_record", "database_replica", "uptime_alert",
+        "domain_record", "database_replica", "uptime_alert", "registry_repository",
     }  # fmt: skip
+    assert {kind.name for kind in INSIDE} == {"node_pool"}
 
 
-@pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*CHILDREN, *INSIDE], ids=lambda kind: kind.name)
 def test_a_child_names_its_parent(mirror: Mirror, kind: Kind) -> None:
     (endpoint,) = kind.endpoints
     assert mirror.sync(kind.name).complete
@@ -35,6 +47,27 @@ def test_a_parent_that_vanishes_while_listed_is_left_out(mirror: Mirror, kind: K
     result = mirror.sync(kind.name)
     assert (result.complete, result.available) == (True, True)
     assert 0 < result.rows_seen < before
+
+
+@pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.name)
+def test_a_parent_that_is_deleted_while_listed_takes_its_children_along(
+    mirror: Mirror, kind: Kind
+) -> None:
+    (endpoint,) = kind.endpoints
+    mirror.sync(kind.name)
+    account = mirror.account
+    gone = account.ids(str(endpoint.per))[-1]
+    kept = [i for i in account.ids(kind.name) if account.find(kind.name, i).facts["parent"] != gone]
+    lists = KIND_BY_NAME[str(endpoint.per)].endpoints[0].path
+    # Right after the parents were listed: whatever is asked next.
+    account.faults.add(f"{lists}/*", "hook", call=lambda: account.delete(str(endpoint.per), gone))
+    for _ in range(3):
+        result = mirror.sync(kind.name)
+        assert (result.complete, result.available) == (True, True)
+    assert account.ids(kind.name) == kept
+    live = {i for i, row in rows(mirror.warehouse).items() if row["deleted_at"] is None}
+    assert live == {str(i) for i in kept}
+    assert result.recorded.deleted == len(rows(mirror.warehouse)) - len(kept) > 0
 
 
 def test_children_of_a_listing_that_failed_are_not_struck(mirror: Mirror) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.inventory.kinds import KINDS
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
@@ -79,6 +80,12 @@ def test_edges_are_what_the_account_holds(mirror: Mirror) -> None:
         for pool in cluster["node_pools"] for node in pool["nodes"]
     }  # fmt: skip
     assert edges(warehouse, "worker_of") == workers != set()
+    nodes = {
+        (node["droplet_id"], p)
+        for p, pool in objects(synced, "node_pool").items() for node in pool["nodes"]
+    }  # fmt: skip
+    assert edges(warehouse, "node_of") == nodes != set()
+    assert {d for d, _ in nodes} == {d for d, _ in workers}
     for kind in ("droplet_snapshot", "volume_snapshot"):
         sources = {(s, snapshot["resource_id"]) for s, snapshot in objects(synced, kind).items()}
         assert edges(warehouse, "snapshot_of", kind) == sources != set()
@@ -90,6 +97,164 @@ def test_edges_are_what_the_account_holds(mirror: Mirror) -> None:
         for i, thing in objects(synced, kind).items() if (network := thing.get(field))
     }  # fmt: skip
     assert edges(warehouse, "in_vpc") >= networks != set()
+
+
+PARTS = {
+    # relation: the part
+    "pool_of": "node_pool", "replica_of": "database_replica", "in_domain": "domain_record",
+    "alert_of": "uptime_alert", "in_registry": "registry_repository", "policy_of": "backup_policy",
+}  # fmt: skip
+BY_FIELD = [
+    ("knowledge_base", "stored_in", "database_id"), ("nfs_snapshot", "snapshot_of", "share_id"),
+    ("cdn_endpoint", "uses", "certificate_id"), ("nfs_share", "in_vpc", "vpc_ids"),
+    ("partner_attachment", "in_vpc", "vpc_ids"), ("dedicated_inference", "in_vpc", "vpc_uuid"),
+]  # fmt: skip
+
+
+def test_parts_name_their_wholes(synced: Mirror) -> None:
+    for relation, kind in PARTS.items():
+        lives = synced.account.alive(kind)
+        wholes = {(str(life.id), str(life.facts["parent"])) for life in lives}
+        assert edges(synced.warehouse, relation) == wholes != set(), relation
+
+
+@pytest.mark.parametrize(("kind", "relation", "field"), BY_FIELD)
+def test_what_one_field_names(mirror: Mirror, kind: str, relation: str, field: str) -> None:
+    mirror.sync(kind)
+    named = {
+        (i, one)
+        for i, thing in objects(mirror, kind).items()
+        for one in ([thing[field]] if isinstance(thing[field], str) else thing[field])
+    }
+    assert edges(mirror.warehouse, relation, kind) == named != set()
+
+
+def test_an_app_is_in_the_vpc_that_it_reaches(mirror: Mirror) -> None:
+    mirror.sync("app")
+    networks = {(i, app["vpc"]["id"]) for i, app in objects(mirror, "app").items()}
+    assert edges(mirror.warehouse, "in_vpc", "app") == networks != set()
+
+
+def test_certificates_in_use(warehouse: Warehouse) -> None:
+    def rule(certificate: Any) -> dict[str, Any]:
+        return {"entry_protocol": "https", "certificate_id": certificate}
+
+    record(
+        warehouse,
+        [sighting("one", forwarding_rules=[rule("a"), rule("b"), rule(None), {}, rule("a")]),
+         sighting("global", domains=[{"name": "x", "certificate_id": "c"}]), sighting("none")],
+        kind="load_balancer",
+    )  # fmt: skip
+    record(
+        warehouse,
+        [sighting("own", certificate_id=CLUSTER),
+         sighting("cloudflare", certificate_id="needs-cloudflare-cert"),
+         sighting("odd", certificate_id=[CLUSTER, 7, {}])],
+        kind="cdn_endpoint",
+    )  # fmt: skip
+    assert edges(warehouse, "uses", "load_balancer") == {
+        ("one", "a"), ("one", "b"), ("global", "c"),
+    }  # fmt: skip
+    assert edges(warehouse, "uses", "cdn_endpoint") == {("own", CLUSTER), ("odd", CLUSTER)}
+
+
+@pytest.mark.parametrize(
+    ("origin", "bucket"),
+    [
+        ("static-images.nyc3.digitaloceanspaces.com", "static-images"),
+        ("static-images.nyc3.cdn.digitaloceanspaces.com", "static-images"),
+        ("nyc3.digitaloceanspaces.com", None),
+        ("a.b.nyc3.digitaloceanspaces.com", None),
+        ("a.nyc3.digitaloceanspaces.com.evil.example", None),
+        ("a.nyc3xdigitaloceanspaces.com", None),
+        (None, None),
+    ],
+)
+def test_the_bucket_behind_an_endpoint(
+    warehouse: Warehouse, origin: str | None, bucket: str | None
+) -> None:
+    record(warehouse, [sighting("e", origin)], kind="cdn_endpoint")
+    record(warehouse, [sighting("n", origin)], kind="domain")
+    assert edges(warehouse, "serves") == ({("e", bucket)} if bucket else set())
+
+
+def test_a_worker_is_its_lister_s_else_its_tag_s(warehouse: Warehouse) -> None:
+    tag = f"k8s:{CLUSTER}"
+    listed = {"cluster_id": "other", "node_pool_id": "pool", "node_pool": "p"}
+    record(
+        warehouse,
+        [sighting(1, tags=["k8s", tag]), sighting(2, tags=["k8s", tag], kubernetes=listed),
+         sighting(3, kubernetes=listed), sighting(4, kubernetes="odd")],
+    )  # fmt: skip
+    assert edges(warehouse, "worker_of") == {("1", CLUSTER), ("2", "other"), ("3", "other")}
+    assert edges(warehouse, "node_of") == {("2", "pool"), ("3", "pool")}
+
+
+def test_a_deleted_worker_stays_linked(synced: Mirror) -> None:
+    worker, pool = min(edges(synced.warehouse, "node_of"))
+    synced.account.delete("droplet", int(worker))
+    for _ in range(3):
+        synced.sync()
+    assert (worker, pool) in edges(synced.warehouse, "node_of")
+    assert worker in {w for w, _ in edges(synced.warehouse, "worker_of")}
+    # The dead are no orphans.
+    assert worker not in {o[1] for o in orphans(synced.warehouse)}
+
+
+def test_nothing_of_the_account_points_nowhere(synced: Mirror) -> None:
+    """Everything was listed, and listed again: what is then unknown would be really gone."""
+    for kind in KINDS:
+        synced.sync(kind.name)
+    assert [o for o in orphans(synced.warehouse) if o[3] is not None] == []
+
+
+@pytest.mark.parametrize("relation", [*PARTS, "node_of"])
+def test_a_part_is_no_orphan_while_its_whole_is_gone(synced: Mirror, relation: str) -> None:
+    warehouse = synced.warehouse
+    with warehouse.transaction() as connection:
+        connection.execute(
+            sa.text("UPDATE cloud_resources SET deleted_at = now() WHERE id IN (SELECT "
+                    "to_resource_id FROM cloud_resource_edges WHERE relation = :relation)"),
+            {"relation": relation},
+        )  # fmt: skip
+    assert query(
+        warehouse,
+        "SELECT 1 FROM cloud_resource_edges WHERE relation = :relation AND to_deleted",
+        relation=relation,
+    )
+    assert not [o for o in orphans(warehouse) if o[3] == relation]
+
+
+def test_a_part_of_a_whole_that_was_never_listed_is_no_orphan(mirror: Mirror) -> None:
+    for kind in ("droplet", *PARTS.values(), "cdn_endpoint", "load_balancer", "knowledge_base"):
+        mirror.sync(kind)
+        mirror.sync(kind)
+    assert not [o for o in orphans(mirror.warehouse) if o[3] is not None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "relation", "whole"),
+    [("knowledge_base", "stored_in", "database"), ("nfs_snapshot", "snapshot_of", "nfs_share"),
+     ("cdn_endpoint", "uses", "certificate"), ("droplet", "worker_of", "kubernetes_cluster")],
+)  # fmt: skip
+def test_what_outlives_its_target_is_an_orphan(
+    synced: Mirror, kind: str, relation: str, whole: str
+) -> None:
+    one, target = min(edges(synced.warehouse, relation, kind))
+    synced.account.hide(whole, target)
+    for _ in range(3):
+        synced.sync(whole)
+    assert (kind, one, "target_deleted", relation, target) in orphans(synced.warehouse)
+
+
+def test_an_endpoint_of_a_bucket_that_is_not_there(synced: Mirror) -> None:
+    (endpoint, bucket), *_ = sorted(edges(synced.warehouse, "serves"))
+    assert not [o for o in orphans(synced.warehouse) if o[3] == "serves"], "buckets: never listed"
+    team = synced.account.team_uuid
+    record(warehouse := synced.warehouse, [], 200, account=team, kind="spaces_bucket")
+    assert ("cdn_endpoint", endpoint, "target_unknown", "serves", bucket) in orphans(warehouse)
+    record(warehouse, [sighting(bucket)], 201, account=team, kind="spaces_bucket")
+    assert not [o for o in orphans(warehouse) if o[3] == "serves"]
 
 
 def test_an_edge_stays_when_its_end_is_deleted(synced: Mirror) -> None:
@@ -167,9 +332,13 @@ def test_firewalls_protect_by_id_and_by_tag(warehouse: Warehouse) -> None:
 def test_odd_objects_break_nothing(warehouse: Warehouse) -> None:
     odd: list[dict[str, Any]] = [
         {"droplet_ids": {"a": 1}}, {"droplet_ids": [None, [], {}, True]}, {"droplet": "x"},
-        {"vpc_uuid": ["v"]}, {"vpc_uuid": {"id": 1}}, {"tag": ["t"]},
+        {"vpc_uuid": ["v"]}, {"vpc_uuid": {"id": 1}}, {"tag": ["t"]}, {"kubernetes": [1]},
+        {"kubernetes": {"cluster_id": {}}}, {"vpc": "x"}, {"certificate_id": 5}, {"domain": None},
+        {"forwarding_rules": [[{"certificate_id": [None]}]]}, {"cluster_id": [[]]},
     ]  # fmt: skip
-    for kind in ("volume", "reserved_ip", "load_balancer", "firewall", "vpc_peering"):
+    kinds = {"volume", "reserved_ip", "load_balancer", "firewall", "vpc_peering", "droplet",
+             "cdn_endpoint", "app", "backup_policy", *PARTS.values()}  # fmt: skip
+    for kind in sorted(kinds):
         record(warehouse, [sighting(n, **attrs) for n, attrs in enumerate(odd)], kind=kind)
     assert {to for _, to in edges(warehouse, "in_vpc")} <= {"v"}
     assert edges(warehouse, "attached_to") == set()

@@ -97,26 +97,36 @@ class LedgerMachine(RuleBasedStateMachine):
     # -- the syncs ----------------------------------------------------------------------------
 
     def _sync(
-        self, scope: tuple[str, str], complete: bool = True, late: float = 0, keep: int = 99
-    ) -> None:
+        self, scope: tuple[str, str], complete: bool = True, late: float = 0, keep: int = 99,
+        unknown: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
         account, kind = self._account(scope[0]), scope[1]
         self.hour += 1
         began = T0 + timedelta(hours=self.hour - late)
         listing = [
-            sighting(identity, **{k: v for k, v in fields.items() if v is not None or k in COLUMNS})
+            sighting(identity, **{
+                k: v for k, v in fields.items()
+                if (v is not None or k in COLUMNS) and k not in unknown
+            })
             for identity, fields in sorted(self.worlds[scope].items())
-        ][:keep]
+        ][:keep]  # fmt: skip
         result = record_listing(
             self.warehouse,
-            Observation(account, kind, began, listing, complete, f"run {self.hour}"),
+            Observation(
+                account, kind, began, listing, complete, f"run {self.hour}", unknown_fields=unknown
+            ),
             expected=None, reason=None, api_calls=1, now=lambda: began,
         )  # fmt: skip
-        withheld = self.model.record(account, kind, began, listing, complete)
+        withheld = self.model.record(account, kind, began, listing, complete, unknown)
         assert result.recorded.withheld == withheld
 
     @rule(scope=SCOPES)
     def sync(self, scope: tuple[str, str]) -> None:
         self._sync(scope)
+
+    @rule(scope=SCOPES, unknown=st.sets(st.sampled_from(["vcpus", "nested"]), min_size=1))
+    def sync_with_unknown_fields(self, scope: tuple[str, str], unknown: set[str]) -> None:
+        self._sync(scope, unknown=frozenset(unknown))
 
     @rule(scope=SCOPES, keep=st.integers(0, 8))
     def incomplete_sync(self, scope: tuple[str, str], keep: int) -> None:

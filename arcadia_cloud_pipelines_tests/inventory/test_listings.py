@@ -96,7 +96,7 @@ def test_progress_is_told_to_whoever_waits(listings: Listings) -> None:
     listings.begin(FAST)
     listings.take(FAST[0], told.append)
     assert told
-    assert all(text.startswith("droplets: ") for text in told)
+    assert all(text.startswith("vpcs: ") for text in told)
 
 
 def test_one_failure_is_one_kinds(server: RunningSimulator) -> None:
@@ -128,7 +128,7 @@ def test_what_was_not_begun_is_not_fetched_after_the_end(
         arrived.set()
         go_on.wait(20)
 
-    server.account.faults.add("/v2/droplets", "hook", call=hold)
+    server.account.faults.add("/v2/vpcs", "hook", call=hold)
     listings = Listings(clients, threads=1)
     listings.begin(FAST)
     assert arrived.wait(20)
@@ -138,7 +138,7 @@ def test_what_was_not_begun_is_not_fetched_after_the_end(
     (worker,) = [t for t in threading.enumerate() if t.name == "listings-0"] or [None]
     if worker is not None:
         worker.join(20)
-    assert set(paths(server)) == {"/v2/account", "/v2/droplets"}
+    assert set(paths(server)) == {"/v2/account", "/v2/vpcs"}
 
 
 def test_threads_share_a_budget_and_no_connection(clients: Clients) -> None:

@@ -41,8 +41,8 @@ def test_the_sync_row_tells_how_it_went(mirror: Mirror) -> None:
         "deleted": 0, "missing": 0, "implausible": False, "withheld": {}, "foreign_rows": 0,
         "error": None,
     }  # fmt: skip
-    # The account, the ordinary droplets, the GPU ones.
-    assert row["api_calls"] == 3
+    # The account, the ordinary droplets, the GPU ones; whose workers they are, their backups.
+    assert row["api_calls"] == 5
     assert newest_complete_syncs(mirror.warehouse) == {"droplet": at(1)}
 
 

@@ -22,6 +22,10 @@ EXTRA = {
     "apps[].spec.envs": "a canary",
     "apps[].spec.services[].envs": "a canary",
     "apps[].spec.services[].log_destinations": "a canary",
+    "apps[].active_deployment.spec.envs": "a canary",
+    "apps[].active_deployment.spec.services[].envs": "a canary",
+    "apps[].active_deployment.spec.services[].log_destinations": "a canary",
+    "apps[].active_deployment.phase": "in the schema, not in the example",
     "databases[].project_id": "databases carry it (fact sheet, section 4)",
     "load_balancers[].size_unit": "the current size field (fact sheet, 2.1); examples have `size`",
     "droplets[].size.disk_info": "in sizes.json and in droplets_gpu.json, not in droplets.json",
@@ -29,17 +33,13 @@ EXTRA = {
     "reserved_ips[].droplet.size.disk_info": "in sizes.json",
     "droplets_gpu[].image.error_message": "in droplets.json",
     "sizes[].gpu_info": "in droplets_gpu.json",
+    "kubernetes_node_pools[].taints": "in kubernetes_clusters.json",
     "invoice_items[].resource_id": "in the schema, not in the example",
     "invoice_items[].project_name": "in the schema, not in the example",
     "invoice_items[].category": "returned, not in the schema (fact sheet, 5.4)",
 }
 # Keys that may be missing: true of the real API, too.
 OPTIONAL = {
-    "vpc_nat_gateways[].project_id": "empty or absent where a token lacks project:read",
-    "byoip_prefixes[].project_id": "empty or absent where a token lacks project:read",
-    "genai_agents[].project_id": "empty or absent where a token lacks project:read",
-    "genai_knowledge_bases[].project_id": "empty or absent where a token lacks project:read",
-    "vector_databases[].project_id": "empty or absent where a token lacks project:read",
     "apps[].pending_deployment": "only while one is pending",
     "droplets[].disk_info": "newer field, absent on old droplets",
     "reserved_ips[].droplet.disk_info": "newer field, absent on old droplets",
@@ -52,12 +52,7 @@ OPTIONAL = {
 # Objects whose keys are data.
 FREE = {
     "kubernetes_clusters[].node_pools[].labels",
-    # Rules name sources of any sort; a deployment's parts and jobs come and go.
-    "firewalls[].inbound_rules",
-    "firewalls[].outbound_rules",
-    "apps[].active_deployment",
-    "apps[].progress",
-    "genai_knowledge_bases[].last_indexing_job",
+    "kubernetes_node_pools[].labels",
 }
 
 LISTS = [
@@ -73,6 +68,8 @@ LISTS = [
     ("/v2/snapshots", "snapshots", "snapshots"),
     ("/v2/images?private=true", "images", "images"),
     ("/v2/registries", "registries", "registries"),
+    ("/v2/tags", "tags", "tags"),
+    ("/v2/microdroplets/instances", "micro_droplets", "micro_droplets"),
     ("/v2/vpcs", "vpcs", "vpcs"),
     ("/v2/vpc_peerings", "vpc_peerings", "vpc_peerings"),
     ("/v2/vpc_nat_gateways", "vpc_nat_gateways", "vpc_nat_gateways"),
@@ -118,7 +115,7 @@ def merged(values: list[Any]) -> Any:
         return {k: merged([o[k] for o in objects if k in o]) for o in objects for k in o}
     lists = [v for v in values if isinstance(v, list)]
     if lists:
-        return [merged([x for one in lists for x in one])] if any(lists) else []
+        return [x for one in lists for x in one]
     known = [v for v in values if v is not None]
     return known[0] if known else None
 
@@ -143,7 +140,7 @@ def differences(ours: Any, theirs: Any, path: str) -> list[str]:
     if isinstance(theirs, list):
         if not isinstance(ours, list):
             return [f"{path}: {type(ours).__name__}, not a list"]
-        return [d for x in ours if theirs for d in differences(x, theirs[0], f"{path}[]")]
+        return [d for x in ours if theirs for d in unlike(x, theirs, f"{path}[]")]
     same = type(ours) is type(theirs) or (
         isinstance(ours, NUMBER)
         and isinstance(theirs, NUMBER)
@@ -153,11 +150,18 @@ def differences(ours: Any, theirs: Any, path: str) -> list[str]:
     return [] if same else [f"{path}: {type(ours).__name__}, not {type(theirs).__name__}"]
 
 
+def unlike(ours: Any, theirs: list[Any], path: str) -> list[str]:
+    """How an item differs from those of the example: like one of them, or like all together."""
+    if any(not differences(ours, one, path) for one in theirs):
+        return []
+    return differences(ours, merged(theirs), path)
+
+
 @pytest.mark.parametrize(("path", "file", "envelope"), LISTS)
 def test_lists_have_the_shape_of_the_examples(
     client: Client, path: str, file: str, envelope: str
 ) -> None:
-    template = merged([merged(example(file)[envelope])])
+    template = merged(example(file)[envelope])
     if file == "reserved_ips":
         template["droplet"] = example("reserved_ip_assigned")["reserved_ip"]["droplet"]
     bare, _, query = path.partition("?")
@@ -168,6 +172,38 @@ def test_lists_have_the_shape_of_the_examples(
     assert rows
     found = {d for row in rows for d in differences(row, template, f"{file}[]")}
     assert not found
+
+
+CHILDREN = [
+    ("/v2/kubernetes/clusters", "id", "node_pools", "kubernetes_node_pools", "node_pools"),
+    ("/v2/registries", "name", "repositoriesV2", "registry_repositories", "repositories"),
+    ("/v2/databases", "id", "replicas", "database_replicas", "replicas"),
+    ("/v2/domains", "name", "records", "domain_records", "domain_records"),
+    ("/v2/uptime/checks", "id", "alerts", "uptime_check_alerts", "alerts"),
+]
+
+
+@pytest.mark.parametrize(("parents", "identity", "children", "file", "envelope"), CHILDREN)
+def test_lists_of_children_have_the_shape_of_the_examples(
+    client: Client, parents: str, identity: str, children: str, file: str, envelope: str
+) -> None:
+    (held,) = (v for k, v in client.get(parents).json().items() if k not in ("links", "meta"))
+    template = merged(example(file)[envelope])
+    for parent in held:
+        answer = client.get(f"{parents}/{parent[identity]}/{children}").json()
+        assert answer.keys() == example(file).keys()
+        assert answer[envelope]
+        assert {
+            d for row in answer[envelope] for d in differences(row, template, f"{file}[]")
+        } == set()
+
+
+def test_backup_policies_are_an_object(client: Client) -> None:
+    held = client.get("/v2/droplets/backups/policies", per_page=200).json()["policies"]
+    theirs = list(example("droplet_backup_policies")["policies"].values())
+    assert {d for row in held.values() for d in unlike(row, theirs, "policies[]")} == set()
+    assert {str(row["droplet_id"]) for row in held.values()} == held.keys()
+    assert {row["backup_enabled"] for row in held.values()} == {True, False}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,15 @@
+"""Edges of workers, pools and other children, of certificates, buckets and databases."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    op.get_bind().exec_driver_sql(
+        Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace("%", "%%")
+    )
