@@ -54,6 +54,7 @@ INVENTORY = {
     "nat_gateways": ("nat_gateway", "cloud_sync_full"),
     "vpc_peerings": ("vpc_peering", "cloud_sync_full"),
     "vpcs": ("vpc", "cloud_sync_full"),
+    "spaces_buckets": ("spaces_bucket", "cloud_sync_slow"),
 }
 BILLING = {"balance_snapshots", "invoices", "invoice_files", "cost_lines", "open_month_lines"}
 SCHEDULES = {

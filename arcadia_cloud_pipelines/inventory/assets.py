@@ -1,5 +1,6 @@
 """One asset for each entry of the registry, and one for the projects."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -15,9 +16,10 @@ from ..dagster_support import (
 from ..digitalocean.clients import Clients
 from ..warehouse.engine import Warehouse
 from . import checks
-from .kinds import KINDS, Kind
+from .buckets import sync_buckets
+from .kinds import KINDS, SPACES_BUCKET, Kind
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
-from .sync import SyncResult, sync_kind
+from .sync import Progress, SyncResult, sync_kind
 from .tables import cloud_projects, cloud_resources
 
 GROUP = "inventory"
@@ -27,8 +29,33 @@ FRESHNESS = dg.FreshnessPolicy.time_window(
 )
 
 
-def build_asset(kind: Kind) -> dg.AssetsDefinition:
-    """The asset that mirrors one kind."""
+Sync = Callable[[Warehouse, Clients, Kind, str, Progress], SyncResult]
+"""Syncs one kind, given the run's id and who is told how far it is."""
+
+
+def _from_api(
+    warehouse: Warehouse, clients: Clients, kind: Kind, run_id: str, progress: Progress
+) -> SyncResult:
+    client = clients.for_purpose(kind.purpose)
+    return sync_kind(warehouse, client, kind, run_id=run_id, progress=progress)
+
+
+def _from_spaces(
+    warehouse: Warehouse, clients: Clients, kind: Kind, run_id: str, progress: Progress
+) -> SyncResult:
+    client = clients.for_purpose(kind.purpose)
+    spaces = clients.settings.spaces
+    return sync_buckets(warehouse, client, spaces, run_id=run_id, progress=progress)
+
+
+def build_asset(kind: Kind, sync: Sync = _from_api, priority: int = 0) -> dg.AssetsDefinition:
+    """The asset that mirrors one kind.
+
+    Args:
+        kind: its entry in the registry.
+        sync: what lists and records it.
+        priority: among the steps of a run that could begin; the higher goes first.
+    """
 
     @dg.asset(
         name=kind.asset,
@@ -37,13 +64,14 @@ def build_asset(kind: Kind) -> dg.AssetsDefinition:
             f"{kind.description}\n\nMirrors "
             + ", ".join(f"`GET {endpoint.path}`" for endpoint in kind.endpoints)
             + f" into the rows of kind `{kind.name}` in `cloud_resources`; every change becomes a "
-            f"row in `cloud_resource_events`. Needs the token scope `{kind.scope}`."
+            f"row in `cloud_resource_events`. Needs the scope `{kind.scope}`."
         ),
         owners=OWNERS,
         kinds={"digitalocean", "postgres"},
         tags={"kind": kind.name},
         metadata=table_metadata(cloud_resources),
         pool=kind.purpose.value,
+        op_tags={"dagster/priority": str(priority)},
         retry_policy=RETRY,
         freshness_policy=FRESHNESS,
         check_specs=checks.sync_check_specs(kind.asset),
@@ -54,13 +82,7 @@ def build_asset(kind: Kind) -> dg.AssetsDefinition:
         clients: dg.ResourceParam[Clients],
     ) -> dg.MaterializeResult:
         with reported_errors():
-            result = sync_kind(
-                warehouse,
-                clients.for_purpose(kind.purpose),
-                kind,
-                run_id=context.run.run_id,
-                progress=context.log.info,
-            )
+            result = sync(warehouse, clients, kind, context.run.run_id, context.log.info)
         return dg.MaterializeResult(
             metadata=_sync_metadata(result)
             | {
@@ -145,4 +167,10 @@ def _projects_metadata(result: ProjectsResult) -> dict[str, Any]:
     }
 
 
-ASSETS: list[dg.AssetsDefinition] = [projects, *(build_asset(kind) for kind in KINDS)]
+ASSETS: list[dg.AssetsDefinition] = [
+    projects,
+    *(build_asset(kind) for kind in KINDS),
+    # Without keys it reads what projects, cdn_endpoints and spaces_keys wrote, so it goes last. Not
+    # by `deps`: where one of them fails, Dagster would not run it, and no kind stops another.
+    build_asset(SPACES_BUCKET, _from_spaces, priority=-1),
+]

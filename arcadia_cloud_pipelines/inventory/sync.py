@@ -35,6 +35,8 @@ class KindListing:
     complete: bool
     reason: str | None
     """Why it is not complete."""
+    available: bool = True
+    """False when nobody may list it: the items were learnt elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class SyncResult:
     recorded: ledger.Recorded = field(default_factory=ledger.Recorded)
     sample: tuple[Sighting, ...] = ()
     """A few rows for people to look at."""
+
+
+Lister = Callable[[DigitalOcean, Kind, Progress | None], KindListing]
 
 
 def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None) -> KindListing:
@@ -140,11 +145,24 @@ def sync_kind(
     now: Clock = utc_now,
     progress: Progress | None = None,
     guard: ledger.Guard | None = None,
+    lister: Lister = list_kind,
+    calls: Callable[[], int] | None = None,
 ) -> SyncResult:
     """List one kind and record it, in one transaction, with its row in `cloud_sync_runs`.
 
     An endpoint that answers 403, or 404 for a feature the team never used, is recorded as not
     available: no error, and nothing is struck.
+
+    Args:
+        warehouse: where to.
+        client: says whose the account is, and what there is.
+        kind: its entry in the registry.
+        run_id: the Dagster run it is part of.
+        now: the clock.
+        progress: told how far the listing is.
+        guard: what counts as implausible; the contract's figures when None.
+        lister: what lists it, for a kind that is not the API's.
+        calls: HTTP requests made so far; the client's when None.
 
     Raises:
         DigitalOceanError: the listing failed. Rows are untouched; the failure has its sync row.
@@ -153,20 +171,20 @@ def sync_kind(
     """
     warehouse.check_migrated()
     started_at = now()
-    calls_before = client.calls
+    count = calls or (lambda: client.calls)
+    calls_before = count()
     account = None
 
     def failed(error: Exception, *, available: bool) -> SyncResult:
-        calls = client.calls - calls_before
         return record_failure(
-            warehouse, kind.name, account, started_at, now(), calls, error,
+            warehouse, kind.name, account, started_at, now(), count() - calls_before, error,
             available=available, run_id=run_id,
         )  # fmt: skip
 
     try:
         account = client.account().uuid
         try:
-            listing = list_kind(client, kind, progress)
+            listing = lister(client, kind, progress)
         except (Forbidden, NotFound) as error:
             return failed(error, available=False)
     except DigitalOceanError as error:
@@ -186,7 +204,8 @@ def sync_kind(
             ),
             expected=listing.expected,
             reason=listing.reason,
-            api_calls=lambda: client.calls - calls_before,
+            available=listing.available,
+            api_calls=lambda: count() - calls_before,
             now=now,
             guard=guard,
         )
@@ -204,6 +223,7 @@ def record_listing(
     api_calls: Callable[[], int],
     now: Clock,
     guard: ledger.Guard | None = None,
+    available: bool = True,
 ) -> SyncResult:
     """Give one listing to the ledger and store its sync row, both in one transaction."""
     with warehouse.transaction() as connection:
@@ -217,6 +237,7 @@ def record_listing(
             rows_expected=expected,
             complete=observation.complete and not recorded.superseded,
             api_calls=api_calls(),
+            available=available,
             error=SUPERSEDED if recorded.superseded else reason,
             recorded=recorded,
             sample=tuple(observation.sightings[:10]),
