@@ -81,6 +81,7 @@ class Spaces:
         """
         self._endpoint = endpoint
         self._key = key
+        self._session = _session(key)
         self._timeout = timeout
         self._attempts = attempts
         self.calls = 0
@@ -163,34 +164,13 @@ class Spaces:
         return _error(kind, where, f"answered {status}{told}", status, advice)
 
     def _client(self, region: str) -> Any:
-        """Botocore's client for one region, of which the machine's AWS settings change nothing."""
-        import boto3
+        """A client of botocore's for one region."""
         from botocore.config import Config
-        from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
-        from botocore.loaders import Loader
-        from botocore.session import Session
 
         logger = logging.getLogger("botocore")
         if logger.getEffectiveLevel() < logging.INFO:
             logger.setLevel(logging.INFO)
-        # Each variable: name in files, name in the environment, default, conversion.
-        variables = {
-            name: (None, None, default, conversion)
-            for name, (_, _, default, conversion) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
-        }
-        nowhere = (None, None, os.devnull, None)
-        session = Session(
-            session_vars={**variables, "config_file": nowhere, "credentials_file": nowhere}
-        )
-        # Else ~/.aws/models could replace what S3 is.
-        session.register_component(
-            "data_loader", Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
-        )
-        made = boto3.Session(
-            aws_access_key_id=self._key.access_key_id.reveal(),
-            aws_secret_access_key=self._key.secret_access_key.reveal(),
-            botocore_session=session,
-        ).client(
+        client = self._session.client(
             "s3",
             endpoint_url=self._endpoint.format(region=region),
             region_name="us-east-1",  # signed with and otherwise ignored
@@ -202,12 +182,39 @@ class Spaces:
                 user_agent=user_agent(),
             ),
         )
-        made.meta.events.register("before-call.s3", _not_redirected)
-        made.meta.events.register("before-send.s3", self._count)
-        return made
+        client.meta.events.register("before-call.s3", _not_redirected)
+        client.meta.events.register("before-send.s3", self._count)
+        return client
 
     def _count(self, **_: object) -> None:
         self.calls += 1
+
+
+def _session(key: SpacesKey) -> Any:
+    """A session of boto3's, of which the machine's AWS settings change nothing."""
+    import boto3
+    from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+    from botocore.loaders import Loader
+    from botocore.session import Session
+
+    # Each variable: name in files, name in the environment, default, conversion.
+    variables = {
+        name: (None, None, default, conversion)
+        for name, (_, _, default, conversion) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
+    }
+    nowhere = (None, None, os.devnull, None)
+    session = Session(
+        session_vars={**variables, "config_file": nowhere, "credentials_file": nowhere}
+    )
+    # Else ~/.aws/models could replace what S3 is.
+    session.register_component(
+        "data_loader", Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    )
+    return boto3.Session(
+        aws_access_key_id=key.access_key_id.reveal(),
+        aws_secret_access_key=key.secret_access_key.reveal(),
+        botocore_session=session,
+    )
 
 
 def _not_redirected(context: dict[str, Any], **_: object) -> None:
