@@ -26,7 +26,9 @@ SPACES_REGIONS = (
 
 # A region becomes part of a host name, and the keys are sent there: nothing else may get in.
 _REGION = re.compile(r"[a-z0-9-]+")
-_ENDPOINT = re.compile(r"https?://[a-z0-9.:-]*\{region\}[a-z0-9.:-]*")
+_ADDRESS = re.compile(
+    r"https?://((?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)(:[0-9]{1,5})?"
+)
 
 
 class SettingsError(Exception):
@@ -186,10 +188,11 @@ def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
             "lower-case letters, digits and dashes alone"
         )
     endpoint = (environ.get("SPACES_ENDPOINT", "").strip() or SPACES_ENDPOINT).rstrip("/")
-    if not _ENDPOINT.fullmatch(endpoint):
+    addresses = (endpoint.replace("{region}", region) for region in regions)
+    if endpoint.count("{region}") != 1 or not all(map(_ADDRESS.fullmatch, addresses)):
         raise SettingsError(
-            "SPACES_ENDPOINT must be an address with {region} once in its host, as in "
-            f"{SPACES_ENDPOINT}, without user, path or query"
+            "SPACES_ENDPOINT must be an address that {region} makes one for each of the regions "
+            f"(SPACES_REGIONS), as {SPACES_ENDPOINT} does, without user, path or query"
         )
     return SpacesSettings(SpacesKey(*keys) if keys else None, regions, endpoint)
 

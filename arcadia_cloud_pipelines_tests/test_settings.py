@@ -144,14 +144,16 @@ def test_regions_that_are_none(text: str) -> None:
     "url", ["https://s3.{region}.example:9000", "http://127.0.0.1:{region}", "http://{region}/"]
 )
 def test_the_endpoint_of_spaces(url: str) -> None:
-    assert load_settings({"SPACES_ENDPOINT": url}).spaces.endpoint == url.rstrip("/")
+    environ = {"SPACES_ENDPOINT": url, "SPACES_REGIONS": "40001"}
+    assert load_settings(environ).spaces.endpoint == url.rstrip("/")
 
 
 @pytest.mark.parametrize(
     "url", ["{region}.example", "https://fra1.example", "ftp://{region}", "https://{region}{region}",
             "https://{0}.example", "https://{region!r}", "https://{region.__class__}.example",
             "https://u:p@{region}.example", "https://{region}.example/path",
-            "https://{region}.example?x", "https://x/{region}", TOKEN],
+            "https://{region}.example?x", "https://x/{region}", TOKEN,
+             "https://x:{region}", "https://-{region}.example", "https://{region}..example"],
 )  # fmt: skip
 def test_endpoints_that_cannot_be_used(url: str) -> None:
     with pytest.raises(SettingsError, match="SPACES_ENDPOINT must be an address") as caught:

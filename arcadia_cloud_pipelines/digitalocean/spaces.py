@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -95,31 +96,23 @@ class Spaces:
                 list buckets, as those limited to some may not.
         """
         where = f"ListBuckets in {region}"
-        client = self._client(region)
         found: list[Bucket] = []
         tokens: set[str] = set()
         query: dict[str, str] = {}
-        while True:
-            page = self._ask(client, where, query)
-            # Raised here, not in `except`: there the caught one would become its context.
-            if isinstance(page, DigitalOceanError):
-                raise page
-            listed = page.get("Buckets")
-            # Any well-formed XML parses, and lacks it.
-            if not isinstance(listed, list):
-                raise _error(BadAnswer, where, "answered without a list of buckets")
-            for bucket in listed:
-                name = bucket.get("Name")
-                if not isinstance(name, str) or not name:
-                    raise _error(BadAnswer, where, "listed a bucket without a name")
-                found.append(Bucket(name, bucket.get("CreationDate")))
-            token = page.get("ContinuationToken")
-            if not token:
-                return found
-            if token in tokens or len(tokens) >= MOST_PAGES:
-                raise PagingError(where, "never ends")
-            tokens.add(token)
-            query = {"ContinuationToken": token}
+        with closing(self._client(region)) as client:
+            while True:
+                page = self._ask(client, where, query)
+                # Raised here, not in `except`: there the caught one would become its context.
+                if isinstance(page, DigitalOceanError):
+                    raise page
+                found += _buckets_of(page, where)
+                token = page.get("ContinuationToken")
+                if not token:
+                    return found
+                if token in tokens or len(tokens) >= MOST_PAGES:
+                    raise PagingError(where, "never ends")
+                tokens.add(token)
+                query = {"ContinuationToken": token}
 
     def _ask(
         self, client: Any, where: str, query: Mapping[str, str]
@@ -215,6 +208,17 @@ def _session(key: SpacesKey) -> Any:
         aws_secret_access_key=key.secret_access_key.reveal(),
         botocore_session=session,
     )
+
+
+def _buckets_of(page: Mapping[str, Any], where: str) -> list[Bucket]:
+    listed = page.get("Buckets")
+    # Any well-formed XML parses, and lacks it.
+    if not isinstance(listed, list):
+        raise _error(BadAnswer, where, "answered without a list of buckets")
+    found = [Bucket(bucket.get("Name"), bucket.get("CreationDate")) for bucket in listed]
+    if not all(isinstance(bucket.name, str) and bucket.name for bucket in found):
+        raise _error(BadAnswer, where, "listed a bucket without a name")
+    return found
 
 
 def _not_redirected(context: dict[str, Any], **_: object) -> None:
