@@ -244,6 +244,8 @@ def test_nothing_of_the_machines_aws_settings_matters(
             "[default]\naws_access_key_id = theirs\naws_secret_access_key = theirs\n"
         )
         monkeypatch.setenv("HOME", str(tmp_path))
+        # botocore looks up the home folder when it is imported.
+        monkeypatch.setattr("botocore.loaders.Loader.CUSTOMER_DATA_PATH", str(aws / "models"))
         for name, value in {
             "AWS_PROFILE": "missing", "AWS_DEFAULT_PROFILE": "missing",
             "AWS_ACCESS_KEY_ID": "theirs", "AWS_SECRET_ACCESS_KEY": "theirs",
