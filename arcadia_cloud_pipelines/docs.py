@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .inventory.kinds import KINDS
+from .inventory.kinds import REGISTRY
 from .warehouse.schema import TABLES
 
 PATH = Path(__file__).parent.parent / "docs" / "tables.md"
@@ -25,9 +25,9 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "## Kinds"
     yield ""
-    yield "| kind | asset | what | endpoints | token scope | pool |"
+    yield "| kind | asset | what | endpoints | scope | pool |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    for kind in KINDS:
+    for kind in REGISTRY:
         paths = ", ".join(
             "`GET "
             + endpoint.path
@@ -48,7 +48,7 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "| kind | id | name | region | status | size | tags | created | noise | secret |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-    for kind in KINDS:
+    for kind in REGISTRY:
         columns = (
             kind.identity, kind.title, kind.region, kind.status, kind.size_slug, kind.tags,
             kind.created_at,

@@ -7,6 +7,7 @@ What does not: opening connections, starting servers, or any import of Dagster.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,17 @@ PROJECT_NAME = "skyai-internal"
 JWT_ISSUER = "arcadia"
 API_HOST = "127.0.0.1"
 API_PORT = 4005
+SPACES_ENDPOINT = "https://{region}.digitaloceanspaces.com"
+SPACES_REGIONS = (
+    "ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1",
+)  # fmt: skip
+"""Where Spaces is; no API tells. As DigitalOcean's regional availability page has it (2026)."""
+
+# A region becomes part of a host name, and the keys are sent there: nothing else may get in.
+_REGION = re.compile(r"[a-z0-9-]+")
+_ADDRESS = re.compile(
+    r"https?://((?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)(:[0-9]{1,5})?"
+)
 
 
 class SettingsError(Exception):
@@ -54,6 +66,24 @@ class Secret:
 
 
 @dataclass(frozen=True)
+class SpacesKey:
+    """A key pair of Spaces, which the API's tokens cannot stand in for."""
+
+    access_key_id: Secret
+    secret_access_key: Secret
+
+
+@dataclass(frozen=True)
+class SpacesSettings:
+    """Where Spaces is, and what its buckets are listed with."""
+
+    key: SpacesKey | None = None
+    regions: tuple[str, ...] = SPACES_REGIONS
+    endpoint: str = SPACES_ENDPOINT
+    """A region's address, with `{region}` where its name goes."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything the environment says, read once per call of `load_settings`."""
 
@@ -73,6 +103,7 @@ class Settings:
     """apprise URLs that are told about newly opened drift."""
     terraform_states: tuple[str, ...] = ()
     """Paths of Terraform state files, or patterns."""
+    spaces: SpacesSettings = SpacesSettings()
 
     def token(self, purpose: Purpose) -> Secret:
         """The token for one purpose.
@@ -142,6 +173,30 @@ def _check_port(name: str, text: str) -> int:
     raise SettingsError(f"{name} must be a port, 1 to 65535")
 
 
+def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
+    names = ("SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY")
+    keys = [_check_token(n, key) for n in names if (key := _read_secret(environ, n)) is not None]
+    if len(keys) == 1:
+        raise SettingsError(
+            f"{names[0]} and {names[1]} are one key pair: set both (each also with _FILE), or none"
+        )
+    wanted = environ.get("SPACES_REGIONS", "").strip()
+    regions = tuple(dict.fromkeys(wanted.replace(",", " ").split())) if wanted else SPACES_REGIONS
+    if not regions or not all(map(_REGION.fullmatch, regions)):
+        raise SettingsError(
+            "SPACES_REGIONS must be names of regions such as fra1, separated by commas or blanks: "
+            "lower-case letters, digits and dashes alone"
+        )
+    endpoint = (environ.get("SPACES_ENDPOINT", "").strip() or SPACES_ENDPOINT).rstrip("/")
+    addresses = (endpoint.replace("{region}", region) for region in regions)
+    if endpoint.count("{region}") != 1 or not all(map(_ADDRESS.fullmatch, addresses)):
+        raise SettingsError(
+            "SPACES_ENDPOINT must be an address that {region} makes one for each of the regions "
+            f"(SPACES_REGIONS), as {SPACES_ENDPOINT} does, without user, path or query"
+        )
+    return SpacesSettings(SpacesKey(*keys) if keys else None, regions, endpoint)
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment.
 
@@ -183,4 +238,5 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             for path in env.get("ARCADIA_TERRAFORM_STATES", "").split(os.pathsep)
             if path.strip()
         ),
+        spaces=_spaces(env),
     )

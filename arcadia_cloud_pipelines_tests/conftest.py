@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the machine reaches a test."""
     for name in list(os.environ):
-        if name.startswith(("DO_", "ARCADIA_", "DAGSTER_", "DIGITALOCEAN_")):
+        if name.startswith(("DO_", "ARCADIA_", "DAGSTER_", "DIGITALOCEAN_", "SPACES_", "AWS_")):
             monkeypatch.delenv(name)
 
 

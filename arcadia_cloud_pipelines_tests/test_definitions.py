@@ -58,6 +58,7 @@ INVENTORY = {
     "micro_droplets": ("micro_droplet", "cloud_sync_full"),
     "registry_repositories": ("registry_repository", "cloud_sync_slow"),
     "tags": ("tag", "cloud_sync_slow"),
+    "spaces_buckets": ("spaces_bucket", "cloud_sync_slow"),
 }
 BILLING = {"balance_snapshots", "invoices", "invoice_files", "cost_lines", "open_month_lines"}
 SCHEDULES = {

@@ -90,6 +90,78 @@ def test_secrets_show_nowhere() -> None:
         pickle.dumps(settings.token(Purpose.METERING))
 
 
+SPACES = {"SPACES_ACCESS_KEY_ID": "DO00KEY", "SPACES_SECRET_ACCESS_KEY": "sesame"}
+
+
+def test_spaces_has_defaults() -> None:
+    spaces = load_settings({}).spaces
+    assert spaces.key is None
+    assert " ".join(spaces.regions) == "ams3 atl1 blr1 fra1 lon1 nyc3 sfo2 sfo3 sgp1 syd1 tor1"
+    assert spaces.endpoint == "https://{region}.digitaloceanspaces.com"
+    blank = {"SPACES_REGIONS": " ", "SPACES_ENDPOINT": "", "SPACES_ACCESS_KEY_ID": " "}
+    assert load_settings(blank).spaces == spaces
+
+
+def test_the_key_pair_of_spaces(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("sesame\n")
+    from_file = {"SPACES_ACCESS_KEY_ID": "DO00KEY", "SPACES_SECRET_ACCESS_KEY_FILE": str(file)}
+    for environ in (SPACES, from_file):
+        settings = load_settings(environ)
+        assert settings.spaces.key is not None
+        assert settings.spaces.key.access_key_id.reveal() == "DO00KEY"
+        assert settings.spaces.key.secret_access_key.reveal() == "sesame"
+        shown = f"{settings} {settings!r} {settings.spaces.key} {vars(settings.spaces.key)}"
+        assert "DO00KEY" not in shown
+        assert "sesame" not in shown
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_half_a_key_pair_is_refused_unseen(name: str) -> None:
+    with pytest.raises(SettingsError, match="SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACC") as caught:
+        load_settings({name: SPACES[name]})
+    assert SPACES[name] not in str(caught.value)
+    with pytest.raises(SettingsError, match=f"{name} holds white space"):
+        load_settings(SPACES | {name: "two words"})
+
+
+@pytest.mark.parametrize("text", ["fra1,nyc3", "fra1 nyc3", " fra1 ,\n nyc3,, fra1 "])
+def test_the_regions_of_spaces(text: str) -> None:
+    assert load_settings({"SPACES_REGIONS": text}).spaces.regions == ("fra1", "nyc3")
+
+
+@pytest.mark.parametrize(
+    "text", [",", "fra1;nyc3", "FRA1", "evil.example/", "fra1.evil", "fra1@x", "fra1:80",
+             "f\u0455a1", "{region}", "../x", "dop_v1_0f3c"],
+)  # fmt: skip
+def test_regions_that_are_none(text: str) -> None:
+    with pytest.raises(SettingsError, match="SPACES_REGIONS must be names of regions") as caught:
+        load_settings({"SPACES_REGIONS": text})
+    assert "dop_v1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://s3.{region}.example:9000", "http://127.0.0.1:{region}", "http://{region}/"]
+)
+def test_the_endpoint_of_spaces(url: str) -> None:
+    environ = {"SPACES_ENDPOINT": url, "SPACES_REGIONS": "40001"}
+    assert load_settings(environ).spaces.endpoint == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url", ["{region}.example", "https://fra1.example", "ftp://{region}", "https://{region}{region}",
+            "https://{0}.example", "https://{region!r}", "https://{region.__class__}.example",
+            "https://u:p@{region}.example", "https://{region}.example/path",
+            "https://{region}.example?x", "https://x/{region}", TOKEN,
+             "https://x:{region}", "https://-{region}.example", "https://{region}..example"],
+)  # fmt: skip
+def test_endpoints_that_cannot_be_used(url: str) -> None:
+    with pytest.raises(SettingsError, match="SPACES_ENDPOINT must be an address") as caught:
+        load_settings({"SPACES_ENDPOINT": url})
+    assert TOKEN not in str(caught.value)
+    assert "u:p" not in str(caught.value)
+
+
 def test_the_process_environment_is_read_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DO_PROJECT_NAME", "ours")
     monkeypatch.setenv("ARCADIA_HOME", "/tmp/arcadia-home")

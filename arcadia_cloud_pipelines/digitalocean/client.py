@@ -153,7 +153,8 @@ class _Success(Generic[T]):
     value: T
 
 
-def _user_agent() -> str:
+def user_agent() -> str:
+    """What we call ourselves, with the release."""
     try:
         return f"arcadia-cloud-pipelines/{version('arcadia-cloud-pipelines')}"
     except PackageNotFoundError:
@@ -223,7 +224,7 @@ class DigitalOcean:
         self._closed = False
         self._session = _Session()
         self._session.auth = _Bearer(token)
-        self._session.headers["User-Agent"] = _user_agent()
+        self._session.headers["User-Agent"] = user_agent()
         # No answer may change what the next request carries.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
@@ -505,7 +506,7 @@ class DigitalOcean:
                 body = self._read(response)
                 status, received = response.status_code, response.headers
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            problem = _network_problem(error)
+            problem = network_problem(error)
         except ValueError:  # a host or a header that http.client or idna will not have
             problem = "could not be sent"
         else:
@@ -706,14 +707,14 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def _network_problem(error: BaseException) -> str:
+def network_problem(error: BaseException) -> str:
     """What happened, in words of our own: the text of the exception may hold anything."""
     causes = _causes(error)
 
     def has(*kinds: type[BaseException]) -> bool:
         return any(isinstance(cause, kinds) for cause in causes)
 
-    if has(requests.exceptions.ProxyError):
+    if has(requests.exceptions.ProxyError, urllib3.exceptions.ProxyError):
         return "got no answer: the proxy did not let it through"
     if has(requests.exceptions.SSLError, ssl.SSLError):
         return "got no answer: TLS failed"

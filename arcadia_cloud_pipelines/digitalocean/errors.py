@@ -39,6 +39,8 @@ class DigitalOceanError(Exception):
 
     Attributes:
         endpoint: method and path with query, such as `GET /v2/droplets?page=2`; no host.
+        problem: what happened, as it stands in the text.
+        advice: what to do, as it stands in the text.
         status: HTTP status of the last answer, None when there was none.
         error_id: DigitalOcean's `id` of the error, such as `not_found`.
         request_id: what DigitalOcean support asks for.
@@ -75,14 +77,17 @@ class DigitalOceanError(Exception):
             retry_at: see the class.
         """
         self.endpoint = endpoint
+        self.problem = problem
         self.status = status
         self.error_id = error_id
         self.request_id = request_id
         self.retry_at = retry_at
         if transient is not None:
             self.transient = transient
+        if advice is not None:
+            self.advice = advice
         asked = f" (request {request_id})" if request_id else ""
-        super().__init__(f"{endpoint} {problem}{asked}: {advice or self.advice}.")
+        super().__init__(f"{endpoint} {problem}{asked}: {self.advice}.")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"

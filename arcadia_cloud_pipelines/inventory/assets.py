@@ -1,6 +1,6 @@
 """One asset for each entry of the registry, and one for the projects."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
@@ -16,7 +16,8 @@ from ..dagster_support import (
 from ..digitalocean.clients import Clients
 from ..warehouse.engine import Warehouse
 from . import checks
-from .kinds import KIND_BY_NAME, KINDS, Kind
+from .buckets import sync_buckets
+from .kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
 from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
 from .sync import SyncResult, record_fetched
@@ -46,8 +47,47 @@ FRESHNESS = dg.FreshnessPolicy.time_window(
 )
 
 
-def build_asset(kind: Kind) -> dg.AssetsDefinition:
-    """The asset that mirrors one kind."""
+Sync = Callable[[dg.AssetExecutionContext, Warehouse, Clients, Listings, Kind], SyncResult]
+"""Lists and records one kind."""
+
+
+def _from_api(
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    clients: Clients,  # noqa: ARG001
+    listings: Listings,
+    kind: Kind,
+) -> SyncResult:
+    warehouse.check_migrated()
+    listings.begin(_kinds_of_run(context))
+    fetched = listings.take(kind, context.log.info)
+    return record_fetched(warehouse, fetched, run_id=context.run.run_id)
+
+
+def _from_spaces(
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    clients: Clients,
+    listings: Listings,  # noqa: ARG001
+    kind: Kind,
+) -> SyncResult:
+    return sync_buckets(
+        warehouse,
+        clients.for_purpose(kind.purpose),
+        clients.settings.spaces,
+        run_id=context.run.run_id,
+        progress=context.log.info,
+    )
+
+
+def build_asset(kind: Kind, sync: Sync = _from_api, priority: int = 0) -> dg.AssetsDefinition:
+    """The asset that mirrors one kind.
+
+    Args:
+        kind: its entry in the registry.
+        sync: what lists and records it.
+        priority: among the steps of a run that could begin; the higher goes first.
+    """
 
     @dg.asset(
         name=kind.asset,
@@ -56,7 +96,7 @@ def build_asset(kind: Kind) -> dg.AssetsDefinition:
             f"{kind.description}\n\nMirrors "
             + ", ".join(f"`GET {endpoint.path}`" for endpoint in kind.endpoints)
             + f" into the rows of kind `{kind.name}` in `cloud_resources`; every change becomes a "
-            f"row in `cloud_resource_events`. Needs the token scope `{kind.scope}`."
+            f"row in `cloud_resource_events`. Needs the scope `{kind.scope}`."
             + "".join(
                 f" With `{KIND_BY_NAME[more.kind].scope}` the listing of `{more.kind}` adds "
                 f"`{more.field}`."
@@ -68,6 +108,7 @@ def build_asset(kind: Kind) -> dg.AssetsDefinition:
         tags={"kind": kind.name},
         metadata=table_metadata(cloud_resources),
         pool=kind.purpose.value,
+        op_tags={"dagster/priority": str(priority)},
         retry_policy=RETRY,
         freshness_policy=FRESHNESS,
         check_specs=checks.sync_check_specs(kind.asset),
@@ -75,13 +116,11 @@ def build_asset(kind: Kind) -> dg.AssetsDefinition:
     def kind_asset(
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
+        clients: dg.ResourceParam[Clients],
         listings: dg.ResourceParam[Listings],
     ) -> dg.MaterializeResult:
         with reported_errors():
-            warehouse.check_migrated()
-            listings.begin(_kinds_of_run(context))
-            fetched = listings.take(kind, context.log.info)
-            result = record_fetched(warehouse, fetched, run_id=context.run.run_id)
+            result = sync(context, warehouse, clients, listings, kind)
         return dg.MaterializeResult(
             metadata=_sync_metadata(result)
             | {
@@ -176,4 +215,10 @@ def _projects_metadata(result: ProjectsResult) -> dict[str, Any]:
     }
 
 
-ASSETS: list[dg.AssetsDefinition] = [projects, *(build_asset(kind) for kind in KINDS)]
+ASSETS: list[dg.AssetsDefinition] = [
+    projects,
+    *(build_asset(kind) for kind in KINDS),
+    # Without keys it reads what projects, cdn_endpoints and spaces_keys wrote, so it goes last. Not
+    # by `deps`: where one of them fails, Dagster would not run it, and no kind stops another.
+    build_asset(SPACES_BUCKET, _from_spaces, priority=-1),
+]

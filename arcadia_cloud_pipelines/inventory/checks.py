@@ -9,7 +9,7 @@ from ..dagster_support import reported_errors, timestamp
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .freshness import newest_complete_syncs
-from .kinds import KINDS
+from .kinds import REGISTRY
 from .sync import SyncResult
 
 LATE_AFTER = timedelta(minutes=90)
@@ -38,7 +38,7 @@ def sync_check_results(asset: str, result: SyncResult, scope: str) -> list[dg.As
     """Answer `sync_check_specs` for one sync."""
     recorded = result.recorded
     if not result.available:
-        complete = f"Not available to this token: {result.error} It needs the scope {scope}."
+        complete = f"Not available: {result.error} It needs the scope {scope}."
     else:
         complete = result.error or f"{result.rows_seen:,} listed, all of them."
     problems = []
@@ -78,7 +78,7 @@ def sync_check_results(asset: str, result: SyncResult, scope: str) -> list[dg.As
     ]
 
 
-_KIND_OF_ASSET = {"projects": "project", **{kind.asset: kind.name for kind in KINDS}}
+_KIND_OF_ASSET = {"projects": "project", **{kind.asset: kind.name for kind in REGISTRY}}
 
 
 @dg.multi_asset_check(

@@ -754,14 +754,31 @@ KINDS: tuple[Kind, ...] = (
     ),
 )  # fmt: skip
 
-KIND_BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in KINDS}
+"""The kinds that the API lists."""
 
-# Types of urn whose kind is known although it is not (yet) in the registry.
-_OTHER_URN_KINDS = {"space": "spaces_bucket"}
+SPACES_BUCKET = Kind(
+    name="spaces_bucket",
+    asset="spaces_buckets",
+    description="Spaces buckets, by S3's ListBuckets in each region; without a key pair for Spaces "
+    "those that projects, CDN endpoints and Spaces keys name, as `known_from` says.",
+    # Of another server and in another protocol than all the others: see buckets.py.
+    endpoints=(Endpoint("https://{region}.digitaloceanspaces.com/", "Buckets", paged=False),),
+    # No scope of a token's: the permission of a Spaces key.
+    scope="fullaccess",
+    identity="name",
+    status=None,
+    tags=None,
+    urn_types=("space",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+REGISTRY: tuple[Kind, ...] = (*KINDS, SPACES_BUCKET)
+"""All kinds, whatever lists them."""
+
+KIND_BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in REGISTRY}
 
 KIND_OF_URN_TYPE: Mapping[str, str] = {
-    **_OTHER_URN_KINDS,
-    **{urn_type: kind.name for kind in KINDS for urn_type in kind.urn_types},
+    urn_type: kind.name for kind in REGISTRY for urn_type in kind.urn_types
 }
 
 UNKNOWN = "unknown"

@@ -48,6 +48,8 @@ class KindListing:
     """Why it is not complete."""
     unknown_fields: frozenset[str] = frozenset()
     """Fields of which the API would not say, this time, what they hold."""
+    available: bool = True
+    """False when nobody may list it: the items were learnt elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,11 @@ def supplemented(client: DigitalOcean, kind: Kind, listing: KindListing) -> Kind
     return replace(listing, unknown_fields=frozenset(unknown))
 
 
+def list_whole(client: DigitalOcean, kind: Kind, progress: Progress | None) -> KindListing:
+    """Every object of one kind, with all that is said of it anywhere."""
+    return supplemented(client, kind, list_kind(client, kind, progress))
+
+
 @dataclass(frozen=True)
 class Fetched:
     """One listing on its way to the ledger."""
@@ -217,13 +224,9 @@ class Fetched:
     account: str
     started_at: datetime
     sightings: list[Sighting]
-    expected: int | None
-    complete: bool
-    reason: str | None
-    """Why it is not complete."""
+    listing: KindListing
+    """What is to be said of it, without its items."""
     api_calls: int
-    unknown_fields: frozenset[str]
-    """Fields of which the API would not say, this time, what they hold."""
 
 
 @dataclass(frozen=True)
@@ -239,26 +242,43 @@ class NotFetched:
     error: DigitalOceanError
 
 
+Lister = Callable[[DigitalOcean, Kind, Progress | None], KindListing]
+
+
 def fetch_kind(
-    client: DigitalOcean, kind: Kind, *, now: Clock = utc_now, progress: Progress | None = None
+    client: DigitalOcean,
+    kind: Kind,
+    *,
+    now: Clock = utc_now,
+    progress: Progress | None = None,
+    lister: Lister = list_whole,
+    calls: Callable[[], int] | None = None,
 ) -> Fetched | NotFetched:
     """List one kind and drop what must not be stored: all that needs no warehouse.
 
     Returns an error of the API instead of raising it: whoever records it leaves its sync row.
+
+    Args:
+        client: says whose the account is, and what there is.
+        kind: its entry in the registry.
+        now: the clock.
+        progress: told how far the listing is.
+        lister: what lists it, for a kind that is not the API's.
+        calls: HTTP requests made so far; the client's when None.
     """
     started_at = now()
-    calls_before = client.calls
+    count = calls or (lambda: client.calls)
+    calls_before = count()
     account = None
     try:
         account = client.account().uuid
-        listing = supplemented(client, kind, list_kind(client, kind, progress))
+        listing = lister(client, kind, progress)
     except DigitalOceanError as error:
-        calls = client.calls - calls_before
-        return NotFetched(kind, account, started_at, now(), calls, error)
-    return Fetched(
-        kind, account, started_at, sightings(kind, listing.items), listing.expected,
-        listing.complete, listing.reason, client.calls - calls_before, listing.unknown_fields,
-    )  # fmt: skip
+        return NotFetched(kind, account, started_at, now(), count() - calls_before, error)
+    seen = sightings(kind, listing.items)
+    # Its objects are the most of what is held until it is recorded.
+    listing = replace(listing, items=[])
+    return Fetched(kind, account, started_at, seen, listing, count() - calls_before)
 
 
 def record_fetched(
@@ -295,6 +315,7 @@ def record_fetched(
         if refused:
             return result
         raise fetched.error
+    listing = fetched.listing
     try:
         return record_listing(
             warehouse,
@@ -303,13 +324,14 @@ def record_fetched(
                 kind=kind.name,
                 started_at=fetched.started_at,
                 sightings=fetched.sightings,
-                complete=fetched.complete,
+                complete=listing.complete,
                 run_id=run_id,
                 dropped_fields=dropped_fields(kind),
-                unknown_fields=fetched.unknown_fields,
+                unknown_fields=listing.unknown_fields,
             ),
-            expected=fetched.expected,
-            reason=fetched.reason,
+            expected=listing.expected,
+            reason=listing.reason,
+            available=listing.available,
             api_calls=fetched.api_calls,
             now=now,
             guard=guard,
@@ -344,6 +366,7 @@ def record_listing(
     api_calls: int,
     now: Clock,
     guard: ledger.Guard | None = None,
+    available: bool = True,
 ) -> SyncResult:
     """Give one listing to the ledger and store its sync row, both in one transaction."""
     with warehouse.transaction() as connection:
@@ -357,6 +380,7 @@ def record_listing(
             rows_expected=expected,
             complete=observation.complete and not recorded.superseded,
             api_calls=api_calls,
+            available=available,
             error=SUPERSEDED if recorded.superseded else reason,
             recorded=recorded,
             sample=tuple(observation.sightings[:10]),

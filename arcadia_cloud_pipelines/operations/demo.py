@@ -37,7 +37,7 @@ stretch has its third strike, and is deleted, in the last."""
 
 _PLANNED = "s-8vcpu-16gb"
 
-_OWN = ("ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL", "DO_API_")
+_OWN = ("ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL", "DO_API_", "SPACES_")
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,8 @@ def environment(settings: Settings, home: Home, simulator_port: int | None) -> d
             )
         environ["DO_API_URL"] = f"http://{_HOST}:{simulator_port}"
         environ["DO_API_TOKEN"] = account.token
+        # A key pair is a real account's, whose buckets are none of the simulated one's.
+        environ = {k: v for k, v in environ.items() if not k.startswith("SPACES_")}
     return environ
 
 

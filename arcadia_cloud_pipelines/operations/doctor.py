@@ -23,7 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..digitalocean import Budget, DigitalOcean, DigitalOceanError, Forbidden, NotFound
 from ..digitalocean.budget import HOURLY
 from ..digitalocean.calls import SharedCalls
+from ..digitalocean.spaces import Spaces
 from ..inventory import projects
+from ..inventory.buckets import list_buckets
 from ..inventory.kinds import KIND_BY_NAME, KINDS
 from ..settings import Purpose, Secret, Settings, SettingsError
 from ..times import Clock, utc_now
@@ -81,6 +83,7 @@ def examine(settings: Settings, now: Clock = utc_now) -> Iterator[Finding]:
     yield from findings
     yield from check_dagster_storage(settings)
     yield from check_tokens(settings, home, warehouse, now)
+    yield check_spaces(settings)
     if warehouse is not None:
         yield from check_freshness(settings, home, warehouse, now())
     yield check_deployment(home)
@@ -313,6 +316,24 @@ def check_scopes(
         yield _well("scopes", f"the {subject} may read everything that it is used for")
 
 
+def check_spaces(settings: Settings) -> Finding:
+    """Is there a key pair for Spaces, and may it list the buckets of every region?"""
+    spaces = settings.spaces
+    if spaces.key is None:
+        return _neither(
+            "Spaces",
+            "no key pair is set, so only the buckets that something else names are known "
+            "(SPACES_ACCESS_KEY_ID, SPACES_SECRET_ACCESS_KEY)",
+        )
+    try:
+        listing = list_buckets(Spaces(spaces.endpoint, spaces.key, attempts=1), spaces.regions)
+    except DigitalOceanError as error:
+        return _wrong("Spaces", str(error), error.advice)
+    if listing.reason is not None:
+        return _wrong("Spaces", listing.reason, "as said; the other regions are read")
+    return _well("Spaces", f"{len(listing.items):,} buckets in {len(spaces.regions):,} regions")
+
+
 def check_clock(settings: Settings, now: Clock) -> Iterator[Finding]:
     """Does this machine's clock agree with the API's?"""
     try:
@@ -357,7 +378,7 @@ def check_freshness(
     fresh = len(syncs) - len(stale) - len(never)
     hours = f"{STALE_AFTER.total_seconds() / 3600:.0f} hours"
     if never:
-        yield _neither("freshness", f"not available to the token: {', '.join(never)}")
+        yield _neither("freshness", f"not available: {', '.join(never)}")
     if not stale:
         yield _well("freshness", f"{fresh} kinds listed completely in the last {hours}")
     elif not settings.tokens and not home.in_use():

@@ -63,7 +63,7 @@ def newest_syncs(warehouse: Warehouse) -> list[KindStatus]:
 def _problem(row: sa.Row[tuple[object, ...]]) -> str | None:
     problems = []
     if not row.available:
-        problems.append("not available to this token")
+        problems.append(f"not available: {row.error}")
     elif row.error:
         problems.append(str(row.error))
     elif not row.complete:

@@ -29,7 +29,7 @@ from arcadia_cloud_pipelines.digitalocean import (
     Unauthorized,
     Unreachable,
 )
-from arcadia_cloud_pipelines.digitalocean.client import _network_problem
+from arcadia_cloud_pipelines.digitalocean.client import network_problem
 from arcadia_cloud_pipelines.settings import Secret
 
 from .conftest import CLOSE, RESET, TOKEN, FakeClock, Hold, Server, Step, answer, html, raw
@@ -435,7 +435,7 @@ def test_a_proxy_that_refuses(make: Make, monkeypatch: pytest.MonkeyPatch) -> No
 def test_causes_may_be_circular() -> None:
     one, two = OSError(), ssl.SSLError()
     one.__cause__, two.__cause__ = two, one
-    assert "TLS" in _network_problem(one)
+    assert "TLS" in network_problem(one)
 
 
 # -- redirects ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,14 +15,18 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.inventory import checks
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
-from arcadia_cloud_pipelines.inventory.kinds import KINDS
+from arcadia_cloud_pipelines.inventory.kinds import KINDS, REGISTRY
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+from .. import s3
+from ..s3 import Answer, answering, listing, slept
 from .helpers import T0, TestClients, query, rows, syncs
 
-ASSET_NAMES = ["projects", *(kind.asset for kind in KINDS)]
+__all__ = ["slept"]  # a fixture
+
+ASSET_NAMES = ["projects", *(kind.asset for kind in REGISTRY)]
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +116,7 @@ def test_every_asset_materialises(deployment: Deployment) -> None:
     runs = {row["run_id"] for row in syncs(deployment.warehouse)}
     assert runs == {result.run_id}
     assert {row["kind"] for row in syncs(deployment.warehouse)} == {
-        "project", "unknown", *(kind.name for kind in KINDS),
+        "project", "unknown", *(kind.name for kind in REGISTRY),
     }  # fmt: skip
     left = messages(deployment.instance, result)
     assert deployment.server.token not in left
@@ -169,6 +174,63 @@ def test_a_warehouse_that_is_down_fails_with_its_name(deployment: Deployment) ->
     text = messages(deployment.instance, result)
     assert "The warehouse /nowhere/" in text
     assert "sesame" not in text
+
+
+# -- buckets ------------------------------------------------------------------------------------
+
+
+def test_buckets_go_last_and_are_known_by_name(deployment: Deployment) -> None:
+    result = deployment.run()
+    steps = [e.step_key for e in result.all_events if e.is_step_success]
+    assets = [step for step in steps if step in ASSET_NAMES]
+    assert assets[-1] == "spaces_buckets"
+    assert len(rows(deployment.warehouse, "spaces_bucket")) == 3
+    found = check(result, "spaces_buckets", "complete")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY are not set" in str(found.description)
+    assert check(result, "spaces_buckets", "plausible").passed
+    said = metadata(result, "spaces_buckets")
+    assert (said["dagster/row_count"], said["complete"]) == (3, False)
+    assert "static-images" in said["preview"]
+
+
+def test_buckets_alone_on_an_empty_warehouse(deployment: Deployment) -> None:
+    result = deployment.run("spaces_buckets")
+    assert result.success
+    assert materialized(result) == {"spaces_buckets"}
+    assert metadata(result, "spaces_buckets")["dagster/row_count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("asset", "path"),
+    [("projects", "/v2/projects"), ("cdn_endpoints", "/v2/cdn/endpoints"),
+     ("spaces_keys", "/v2/spaces/keys")],
+)  # fmt: skip
+def test_what_names_buckets_may_fail(deployment: Deployment, asset: str, path: str) -> None:
+    deployment.server.account.faults.add(path, 401, times=None)
+    result = deployment.run("projects", "cdn_endpoints", "spaces_keys", "spaces_buckets")
+    assert not result.success
+    assert materialized(result) == {
+        "projects", "cdn_endpoints", "spaces_keys", "spaces_buckets",
+    } - {asset}  # fmt: skip
+    assert len(rows(deployment.warehouse, "spaces_bucket")) == 2
+
+
+def test_buckets_are_listed_with_keys(deployment: Deployment, slept: list[float]) -> None:
+    with answering(listing("assets"), Answer(503)) as server:
+        spaces = s3.settings(server.region)
+        deployment.clients.settings = replace(deployment.clients.settings, spaces=spaces)
+        result = deployment.run("spaces_buckets")
+        assert result.success
+        assert check(result, "spaces_buckets", "complete").passed
+        failed = deployment.run("spaces_buckets")
+    assert not failed.success
+    assert len([e for e in failed.all_events if e.is_step_up_for_retry]) == 1
+    text = messages(deployment.instance, result) + messages(deployment.instance, failed)
+    assert "ListBuckets in every region answered 503" in text
+    assert rows(deployment.warehouse, "spaces_bucket").keys() == {"assets"}
+    for secret in (s3.KEY_ID, s3.SECRET, server.requests[0].headers["Authorization"][-64:]):
+        assert secret not in text
 
 
 # -- checks -------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def test_kinds_wait_together(server: RunningSimulator, listings: Listings) -> No
     for kind in FAST:
         fetched = listings.take(kind)
         assert isinstance(fetched, Fetched)
-        assert fetched.complete
+        assert fetched.listing.complete
         assert len(fetched.sightings) == len(server.account.ids(kind.name)) > 0
     assert not barrier.broken
     assert paths(server)["/v2/account"] == 1

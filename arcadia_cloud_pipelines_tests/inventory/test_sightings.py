@@ -59,7 +59,7 @@ def attrs(seen: Sighting) -> Json:
 
 
 def test_there_is_an_example_of_every_kind() -> None:
-    assert {example(name)[0].name for name in FILES} == KIND_BY_NAME.keys()
+    assert {example(name)[0].name for name in FILES} == {kind.name for kind in KINDS}
 
 
 def utc(*parts: int) -> datetime:

@@ -36,6 +36,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         home,
         DO_API_URL="http://127.0.0.1:1",
         DO_API_TOKEN="dop_v1_secret",
+        SPACES_ACCESS_KEY_ID="a secret half of a pair",
         ARCADIA_DATABASE_URL="postgresql://me:hunter2@127.0.0.1:1/x",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -50,6 +51,7 @@ def test_shows_what_came_of_it(first: tuple[Path, str]) -> None:
     resources = counts(text, "Resources")
     assert resources["droplet"] >= 10
     assert resources["unknown"] == 1
+    assert resources["spaces_bucket"] == 3
     events = counts(text, "Events")
     assert events["discovered"] >= 30
     assert {"updated", "deleted"} <= events.keys()
@@ -77,3 +79,4 @@ def test_a_second_one_goes_on_and_the_doctor_is_content(first: tuple[Path, str])
     )
     assert doctor.returncode == 0, doctor.stdout
     assert "✓ pools: cloud_billing 1" in doctor.stdout
+    assert "Spaces: no key pair is set" in doctor.stdout

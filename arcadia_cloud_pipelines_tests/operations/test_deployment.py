@@ -40,7 +40,7 @@ def test_loopback_alone(home: Home) -> None:
 
 
 def test_without_a_token_the_simulators_data_stay_apart_from_an_accounts(
-    home: Home, warehouse: Warehouse, libpq_url: str
+    home: Home, warehouse: Warehouse, libpq_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = load_settings({"ARCADIA_HOME": str(home.path), "ARCADIA_DATABASE_URL": libpq_url})
     account = open_account(home)
@@ -55,7 +55,10 @@ def test_without_a_token_the_simulators_data_stay_apart_from_an_accounts(
             )
 
     sync(account.team_uuid)
-    assert environment(settings, home, 4010)["DO_API_TOKEN"] == account.token
+    monkeypatch.setenv("SPACES_ACCESS_KEY_ID", "a real team's")
+    environ = environment(settings, home, 4010)
+    assert environ["DO_API_TOKEN"] == account.token
+    assert not [name for name in environ if name.startswith("SPACES_")]
     sync("a real team")
     with pytest.raises(OperationsError, match="mirrors the account a real team"):
         environment(settings, home, 4010)

@@ -16,6 +16,8 @@ from arcadia_cloud_pipelines.settings import Settings, load_settings
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+from ..s3 import DENIED, KEY_ID, PATTERN, SECRET, answering, closed_port, listing
+
 NOW = datetime.now(UTC)
 
 
@@ -136,3 +138,36 @@ def test_a_dagster_database_that_is_away(environ: dict[str, str]) -> None:
     findings = found(environ)
     assert findings["Dagster storage"][0] is State.WRONG
     assert "hunter2" not in str(findings)
+
+
+def test_spaces_without_keys_is_said_and_not_wrong(
+    environ: dict[str, str], warehouse: Warehouse, server: RunningSimulator
+) -> None:
+    now = datetime.now(UTC)
+    sync(warehouse, "team", now)
+    sync(warehouse, "team", now, kind="spaces_bucket", complete=False, available=False)
+    environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": server.token}
+    findings = found(environ, now)
+    state, text = findings["Spaces"]
+    assert state is State.NEITHER
+    assert "SPACES_ACCESS_KEY_ID, SPACES_SECRET_ACCESS_KEY" in text
+    assert findings["freshness"][0] is State.WELL
+
+
+def test_the_keys_of_spaces_are_tried(environ: dict[str, str]) -> None:
+    with answering(listing("a", "b")) as one, answering(listing("c")) as two:
+        environ |= {
+            "SPACES_ACCESS_KEY_ID": KEY_ID, "SPACES_SECRET_ACCESS_KEY": SECRET,
+            "SPACES_ENDPOINT": PATTERN, "SPACES_REGIONS": f"{one.region} {two.region}",
+        }  # fmt: skip
+        assert found(environ)["Spaces"] == (State.WELL, "3 buckets in 2 regions")
+        down = closed_port()
+        findings = found(environ | {"SPACES_REGIONS": f"{one.region} {down}"})
+        assert findings["Spaces"][0] is State.WRONG
+        assert f"ListBuckets in {down} got no answer" in findings["Spaces"][1]
+        one.answers = two.answers = [DENIED]
+        settings = load_settings(environ)
+        (denied,) = [f for f in examine(settings, lambda: NOW) if f.subject == "Spaces"]
+    assert denied.state is State.WRONG
+    assert "full access in SPACES_ACCESS_KEY_ID" in str(denied.remedy)
+    assert KEY_ID not in str(findings) + str(denied)

@@ -1,0 +1,239 @@
+"""Spaces through the S3 protocol: the one question asked of it is which buckets there are.
+
+botocore's exceptions carry the signed request, so none of them leaves this module, not even as the
+context of another; and its debug log, which holds headers and signatures, stays shut.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from ..settings import SpacesKey
+from .client import network_problem, user_agent
+from .errors import (
+    BadAnswer,
+    DigitalOceanError,
+    Forbidden,
+    PagingError,
+    RateLimited,
+    RedirectRefused,
+    RequestRefused,
+    ServerError,
+    Unauthorized,
+    Unreachable,
+    clean,
+)
+
+MOST_PAGES: Final = 1_000
+
+_KEYS = "SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY"
+_WHERE = "check SPACES_ENDPOINT and SPACES_REGIONS"
+_ADVICE: Mapping[type[DigitalOceanError], str] = {
+    Unauthorized: f"the key pair is wrong or revoked, so set a valid one in {_KEYS}",
+    Forbidden: (
+        f"the key may not list buckets, so set one with full access in {_KEYS}, or none: then "
+        "buckets are known by name from what else the account says"
+    ),
+    Unreachable: (
+        "check the network and status.digitalocean.com, and take out of SPACES_REGIONS what has "
+        "no Spaces"
+    ),
+    RateLimited: "run it again later",
+    RedirectRefused: _WHERE,
+    BadAnswer: _WHERE,
+    RequestRefused: _WHERE,
+}
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; Ceph, which Spaces runs on,
+# has the same.
+_WRONG_KEY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
+_WRONG_CLOCK = "RequestTimeTooSkewed"
+
+
+class Bucket(NamedTuple):
+    """One bucket of one region's list."""
+
+    name: str
+    created_at: datetime | None
+
+
+class Spaces:
+    """Spaces with one key pair. For one thread."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        key: SpacesKey,
+        *,
+        timeout: tuple[float, float] = (5, 20),
+        attempts: int = 3,
+    ) -> None:
+        """Send nothing yet.
+
+        Args:
+            endpoint: a region's address, with `{region}` where its name goes.
+            key: sent there as a signature and nowhere else.
+            timeout: seconds to connect, and between two bytes.
+            attempts: most requests for one page.
+        """
+        self._endpoint = endpoint
+        self._key = key
+        self._session = _session(key)
+        self._timeout = timeout
+        self._attempts = attempts
+        self.calls = 0
+        """HTTP requests sent, retries included."""
+
+    def buckets(self, region: str) -> list[Bucket]:
+        """Every bucket of one region; Spaces lists no other region's.
+
+        Raises:
+            DigitalOceanError: the list could not be read whole; `Forbidden` when the key may not
+                list buckets, as those limited to some may not.
+        """
+        where = f"ListBuckets in {region}"
+        found: list[Bucket] = []
+        tokens: set[str] = set()
+        query: dict[str, str] = {}
+        with closing(self._client(region)) as client:
+            while True:
+                page = self._ask(client, where, query)
+                # Raised here, not in `except`: there the caught one would become its context.
+                if isinstance(page, DigitalOceanError):
+                    raise page
+                found += _buckets_of(page, where)
+                token = page.get("ContinuationToken")
+                if not token:
+                    return found
+                if token in tokens or len(tokens) >= MOST_PAGES:
+                    raise PagingError(where, "never ends")
+                tokens.add(token)
+                query = {"ContinuationToken": token}
+
+    def _ask(
+        self, client: Any, where: str, query: Mapping[str, str]
+    ) -> Mapping[str, Any] | DigitalOceanError:
+        """One page, or what went wrong."""
+        from botocore import exceptions
+
+        try:
+            page: Mapping[str, Any] = client.list_buckets(**query)
+            return page
+        except exceptions.ClientError as error:
+            return self._refusal(where, error.response)
+        except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
+            return _error(Unreachable, where, network_problem(error))
+        except Exception:  # a parser's, which may be any and may hold the answer
+            return _error(BadAnswer, where, "gave an answer that cannot be read")
+
+    def _refusal(self, where: str, answer: Mapping[str, Any]) -> DigitalOceanError:
+        """The error that an S3 error answer stands for."""
+        status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        # Not the message, which quotes the key id and what was signed.
+        secrets = (self._key.access_key_id.reveal(), self._key.secret_access_key.reveal())
+        code = clean(answer.get("Error", {}).get("Code"), hide=secrets, limit=60)
+        kind: type[DigitalOceanError]
+        advice = None
+        if 300 <= status < 400:
+            kind = RedirectRefused
+        elif status == 401 or code in _WRONG_KEY:
+            kind = Unauthorized
+        elif code == _WRONG_CLOCK:
+            kind, advice = RequestRefused, "set this machine's clock, with NTP"
+        elif status == 403:
+            kind = Forbidden
+        elif status == 429 or code == "SlowDown":
+            kind = RateLimited
+        elif status >= 500:
+            kind = ServerError
+        else:
+            kind = RequestRefused
+        # botocore gives the status again where the answer had no code.
+        told = "" if code in ("", str(status)) else f" ({code})"
+        return _error(kind, where, f"answered {status}{told}", status, advice)
+
+    def _client(self, region: str) -> Any:
+        """A client of botocore's for one region."""
+        from botocore.config import Config
+
+        logger = logging.getLogger("botocore")
+        if logger.getEffectiveLevel() < logging.INFO:
+            logger.setLevel(logging.INFO)
+        client = self._session.client(
+            "s3",
+            endpoint_url=self._endpoint.format(region=region),
+            region_name="us-east-1",  # signed with and otherwise ignored
+            config=Config(
+                connect_timeout=self._timeout[0],
+                read_timeout=self._timeout[1],
+                retries={"mode": "standard", "total_max_attempts": self._attempts},
+                signature_version="s3v4",
+                user_agent=user_agent(),
+            ),
+        )
+        client.meta.events.register("before-call.s3", _not_redirected)
+        client.meta.events.register("before-send.s3", self._count)
+        return client
+
+    def _count(self, **_: object) -> None:
+        self.calls += 1
+
+
+def _session(key: SpacesKey) -> Any:
+    """A session of boto3's, of which the machine's AWS settings change nothing."""
+    import boto3
+    from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+    from botocore.loaders import Loader
+    from botocore.session import Session
+
+    # Each variable: name in files, name in the environment, default, conversion.
+    variables = {
+        name: (None, None, default, conversion)
+        for name, (_, _, default, conversion) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
+    }
+    nowhere = (None, None, os.devnull, None)
+    session = Session(
+        session_vars={**variables, "config_file": nowhere, "credentials_file": nowhere}
+    )
+    # Else ~/.aws/models could replace what S3 is.
+    session.register_component(
+        "data_loader", Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    )
+    return boto3.Session(
+        aws_access_key_id=key.access_key_id.reveal(),
+        aws_secret_access_key=key.secret_access_key.reveal(),
+        botocore_session=session,
+    )
+
+
+def _buckets_of(page: Mapping[str, Any], where: str) -> list[Bucket]:
+    listed = page.get("Buckets")
+    # Any well-formed XML parses, and lacks it.
+    if not isinstance(listed, list):
+        raise _error(BadAnswer, where, "answered without a list of buckets")
+    found = [Bucket(bucket.get("Name"), bucket.get("CreationDate")) for bucket in listed]
+    if not all(isinstance(bucket.name, str) and bucket.name for bucket in found):
+        raise _error(BadAnswer, where, "listed a bucket without a name")
+    return found
+
+
+def _not_redirected(context: dict[str, Any], **_: object) -> None:
+    """Tell botocore's S3RegionRedirector that it was at work already.
+
+    It would follow a redirect by asking again, signed, where the answer says; nothing turns it off.
+    """
+    context["s3_redirect"]["redirected"] = True
+
+
+def _error(
+    kind: type[DigitalOceanError],
+    where: str,
+    problem: str,
+    status: int | None = None,
+    advice: str | None = None,
+) -> DigitalOceanError:
+    return kind(where, problem, status=status, advice=advice or _ADVICE.get(kind))
