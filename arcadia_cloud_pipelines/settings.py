@@ -73,6 +73,8 @@ class Settings:
     """apprise URLs that are told about newly opened drift."""
     terraform_states: tuple[str, ...] = ()
     """Paths of Terraform state files, or patterns."""
+    project_rules: Path | None = None
+    """File of rules that classify projects; see `inventory/rules.py`."""
 
     def token(self, purpose: Purpose) -> Secret:
         """The token for one purpose.
@@ -162,6 +164,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         elif general is not None:
             tokens[purpose] = _check_token("DO_API_TOKEN", general)
     home = env.get("ARCADIA_HOME", "").strip()
+    project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
     notify = _read_secret(env, "ARCADIA_NOTIFY_URLS")
     jwt_secrets = (_read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
@@ -183,4 +186,5 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             for path in env.get("ARCADIA_TERRAFORM_STATES", "").split(os.pathsep)
             if path.strip()
         ),
+        project_rules=Path(project_rules).expanduser().absolute() if project_rules else None,
     )
