@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import dagster as dg
 
-from ..dagster_support import markdown_table, reported_errors, timestamp
+from ..dagster_support import RETRY, markdown_table, reported_errors, timestamp
+from ..digitalocean.clients import Clients
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .classify import RULE, Followed, Project
 from .freshness import newest_complete_syncs
 from .kinds import KINDS
+from .overlooked import PURPOSE, RECENT, find_overlooked
 from .sync import SyncResult
 
 LATE_AFTER = timedelta(minutes=90)
@@ -120,10 +122,10 @@ def classified_result(
         )
     if lacking:
         of = f"of {len(projects):,} live projects, with {resources:,} live resources in them"
-        named = ", ".join(f"{p.name} (no {lacks})" for p, lacks in [*lacking.items()][:NAMED])
+        shown = [*lacking.items()][:NAMED]
         more = f" and {len(lacking) - NAMED:,} more" if len(lacking) > NAMED else ""
-        untouched = all(p.tenant_id is None and p.purpose is None for p in projects)
-        if untouched and not by_rules:
+        if not by_rules and all(p.tenant_id is p.purpose is None for p in projects):
+            named = ", ".join(p.name for p, _ in shown)
             texts.append(
                 f"Nobody has said yet whose the {len(projects):,} live projects are and what they "
                 f"are for, with {resources:,} live resources in them: {named}{more}. To begin, "
@@ -132,6 +134,7 @@ def classified_result(
                 "(docs/operations.md)."
             )
         else:
+            named = ", ".join(f"{p.name} (no {lacks})" for p, lacks in shown)
             texts.append(
                 f"{len(lacking):,} {of}, are not classified: {named}{more}. Say it with `arcadia "
                 "projects classify PROJECT --tenant … --purpose …`, or in the rules of "
@@ -201,4 +204,55 @@ def fresh(
         )
 
 
-CHECKS = [fresh]
+@dg.asset_check(
+    asset="projects",
+    description="What members of projects and tags mention is in the listings, and each kind of it "
+    f"was listed completely in the last {RECENT.days} days. Asked once a week.",
+    pool=PURPOSE.value,
+    retry_policy=RETRY,
+)
+def nothing_overlooked(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.AssetCheckResult:
+    """Does the account mention what no listing holds?"""
+    with reported_errors():
+        found = find_overlooked(warehouse, clients.for_purpose)
+    texts = []
+    if found.findings:
+        kinds = ", ".join(dict.fromkeys(finding.kind for finding in found.findings))
+        texts.append(
+            f"Members of projects or tags mention what the inventory does not hold: {kinds}. The "
+            "table says what and why; `arcadia inventory status` and the checks of the kind's "
+            "asset say whether its listing is complete and which scope the token lacks."
+        )
+    else:
+        texts.append(f"{found.members:,} members of projects are all recorded.")
+    if found.skipped:
+        texts.append(f"Tags were not compared: {found.skipped}")
+    elif not found.findings:
+        texts.append(f"{found.tags:,} tags count no more than carries them.")
+    return dg.AssetCheckResult(
+        passed=not found.findings,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(texts),
+        metadata={
+            "members": found.members,
+            **({} if found.tags is None else {"tags": found.tags}),
+            **(
+                {
+                    "overlooked": markdown_table(
+                        ("kind", "what is the matter", "mentioned", "recorded", "examples"),
+                        [
+                            (f.kind, f.why, f.mentioned, f.recorded, ", ".join(f.examples))
+                            for f in found.findings
+                        ],
+                    )
+                }
+                if found.findings
+                else {}
+            ),
+        },
+    )
+
+
+CHECKS = [fresh, nothing_overlooked]

@@ -16,7 +16,7 @@ from . import droplets  # must come first: the others attach to droplets
 from . import volumes, databases, kubernetes, load_balancers, reserved_ips, domains
 from . import snapshots, container_registry, others
 from . import projects  # after every kind that lives in projects
-from . import account_endpoint
+from . import account_endpoint, tags
 from .billing import endpoints as billing_endpoints
 from .account import (
     BUCKET_URN,
@@ -85,5 +85,6 @@ __all__ = [
     "run",
     "serve",
     "snapshots",
+    "tags",
     "volumes",
 ]

@@ -392,6 +392,61 @@ def test_fresh_is_the_age_of_the_newest_complete_listing(
     assert words in str(found.description)
 
 
+def look(deployment: Deployment) -> dg.ExecuteInProcessResult:
+    """Run the weekly job's one check."""
+    key = dg.AssetCheckKey(dg.AssetKey("projects"), "nothing_overlooked")
+    return dg.materialize(
+        [*ASSETS, checks.nothing_overlooked],
+        selection=dg.AssetSelection.checks(key),
+        resources={"clients": deployment.clients, "warehouse": deployment.warehouse},
+        raise_on_error=False,
+    )
+
+
+def test_nothing_overlooked_says_what_was(deployment: Deployment) -> None:
+    account = deployment.server.account
+    hidden = account.create("droplet", tags=["a|b"])["id"]
+    account.hide("droplet", hidden)
+    deployment.run()
+    result = look(deployment)
+    assert not materialized(result), "it lists nothing into the inventory"
+    found = check(result, "projects", "nothing_overlooked")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "spaces_bucket, unknown: quantumvault, droplet" in str(found.description)
+    table = str(found.metadata["overlooked"].value)
+    assert "| droplet | fewer carry a tag than it counts | 1 | 0 | tag a\\|b (0 of 1) |" in table
+    assert "do:space:simulated-assets" in table
+    assert found.metadata["members"].value > 20
+    assert deployment.server.token not in messages(deployment.instance, result)
+
+    account.foreign.clear()
+    account.delete("droplet", hidden)
+    deployment.run("projects")
+    query(
+        deployment.warehouse,
+        "UPDATE cloud_resources SET deleted_at = now() WHERE kind = 'unknown' RETURNING 1",
+    )
+    found = check(look(deployment), "projects", "nothing_overlooked")
+    assert found.passed, found.description
+    assert "members of projects are all recorded" in str(found.description)
+    assert "tags count no more than carries them" in str(found.description)
+
+    scopes = ["account:read", "project:read", *(kind.scope for kind in KINDS)]
+    narrow = account.add_token("no tags", scopes)
+    deployment.clients = TestClients(deployment.server.url, narrow)
+    found = check(look(deployment), "projects", "nothing_overlooked")
+    assert found.passed
+    assert "Tags were not compared: GET /v2/tags" in str(found.description)
+    assert "tag:read" in str(found.description)
+
+
+def test_nothing_overlooked_fails_with_the_sentence(deployment: Deployment) -> None:
+    deployment.clients = TestClients(deployment.server.url, None)
+    assert "No DigitalOcean token" in str(
+        [e.event_specific_data for e in look(deployment).all_events if e.is_step_failure]
+    )
+
+
 def test_the_real_definitions_hold_what_is_tested_here() -> None:
     keys = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
     assert set(ASSET_NAMES) <= keys

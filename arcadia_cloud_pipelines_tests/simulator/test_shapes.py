@@ -41,6 +41,10 @@ OPTIONAL = {
     "genai_knowledge_bases[].project_id": "empty or absent where a token lacks project:read",
     "vector_databases[].project_id": "empty or absent where a token lacks project:read",
     "apps[].pending_deployment": "only while one is pending",
+    **{
+        f"tags[].resources{counter}.last_tagged_uri": "absent where nothing carries the tag"
+        for counter in ("", ".droplets", ".images", ".volumes", ".volume_snapshots", ".databases")
+    },
     "droplets[].disk_info": "newer field, absent on old droplets",
     "reserved_ips[].droplet.disk_info": "newer field, absent on old droplets",
     "load_balancers[].size": "or size_unit",
@@ -100,6 +104,7 @@ LISTS = [
     ("/v2/customers/my/billing_history", "billing_history", "billing_history"),
     ("/v2/customers/my/invoices", "invoices", "invoices"),
     ("/v2/customers/my/invoices/preview", "invoice_items", "invoice_items"),
+    ("/v2/tags", "tags", "tags"),
     ("/v2/regions", "regions", "regions"),
     ("/v2/sizes", "sizes", "sizes"),
 ]
