@@ -30,6 +30,7 @@ from arcadia_cloud_pipelines.inventory.rules import (
     load_rules,
     read_rules,
 )
+from arcadia_cloud_pipelines.settings import checkout
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import query
@@ -126,6 +127,16 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
 
 def test_no_rules_are_said_in_so_many_words() -> None:
     assert rules("rule = []") == ()
+
+
+def test_the_example_of_the_documentation_is_one() -> None:
+    page = (checkout() / "docs" / "operations.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    known = {"account": "somebody", "provider_id": UUIDS[0]}
+    assert said(example, name="acme-web", environment="Production", **known) == (
+        "acme", "customer production",
+    )  # fmt: skip
+    assert said(example, name="acme-web", **known) == (None, "ours")
 
 
 # -- what it decides ----------------------------------------------------------------------------
