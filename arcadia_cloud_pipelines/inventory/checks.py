@@ -102,13 +102,12 @@ def classified_result(
         by_rules: whether there are any.
     """
     lacking = {
-        project: " or ".join(
-            field for field in ("tenant_id", "purpose") if getattr(project, field) is None
-        )
+        project: [field for field in ("tenant_id", "purpose") if getattr(project, field) is None]
         for project in projects
         if project.tenant_id is None or project.purpose is None
     }
     resources = sum(project.resources for project in lacking)
+    shown = [*lacking.items()][:NAMED]
     texts = []
     if followed.problem:
         texts.append(
@@ -122,7 +121,6 @@ def classified_result(
         )
     if lacking:
         of = f"of {len(projects):,} live projects, with {resources:,} live resources in them"
-        shown = [*lacking.items()][:NAMED]
         more = f" and {len(lacking) - NAMED:,} more" if len(lacking) > NAMED else ""
         if not by_rules and all(p.tenant_id is p.purpose is None for p in projects):
             named = ", ".join(p.name for p, _ in shown)
@@ -134,7 +132,7 @@ def classified_result(
                 "(docs/operations.md)."
             )
         else:
-            named = ", ".join(f"{p.name} (no {lacks})" for p, lacks in shown)
+            named = ", ".join(f"{p.name} (no {' or '.join(lacks)})" for p, lacks in shown)
             texts.append(
                 f"{len(lacking):,} {of}, are not classified: {named}{more}. Say it with `arcadia "
                 "projects classify PROJECT --tenant … --purpose …`, or in the rules of "
@@ -155,8 +153,8 @@ def classified_result(
                     "projects": markdown_table(
                         ("project", "uuid", "lacks", "live resources"),
                         [
-                            (p.name, p.provider_id, lacks, f"{p.resources:,}")
-                            for p, lacks in [*lacking.items()][:NAMED]
+                            (p.name, p.provider_id, ", ".join(lacks), f"{p.resources:,}")
+                            for p, lacks in shown
                         ],
                     )
                 }
@@ -221,9 +219,9 @@ def nothing_overlooked(
     if found.findings:
         kinds = ", ".join(dict.fromkeys(finding.kind for finding in found.findings))
         texts.append(
-            f"Members of projects or tags mention what the inventory does not hold: {kinds}. The "
-            "table says what and why; `arcadia inventory status` and the checks of the kind's "
-            "asset say whether its listing is complete and which scope the token lacks."
+            f"Members of projects or tags mention what no listing holds, or not of late: {kinds}. "
+            "The table says what and why, docs/operations.md what to do; the check `complete` of a "
+            "kind's asset says whether its listing is whole and which scope the token lacks."
         )
     else:
         texts.append(f"{found.members:,} members of projects are all recorded.")
