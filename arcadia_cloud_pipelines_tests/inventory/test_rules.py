@@ -370,6 +370,24 @@ def test_what_rules_set_follows_them(stored: Warehouse) -> None:
     assert set(state(stored).values()) == {NOBODY}
 
 
+def test_a_tenant_sees_what_the_rules_give_it_and_no_more(stored: Warehouse) -> None:
+    def seen() -> list[str]:
+        with stored.transaction() as connection:
+            connection.execute(sa.text("SET LOCAL ROLE arcadia_tenant"))
+            connection.execute(sa.text("SELECT set_config('arcadia.tenant_id', 'acme', true)"))
+            names = connection.execute(sa.text("SELECT name FROM cloud_projects ORDER BY name"))
+            return list(names.scalars())
+
+    assert seen() == []
+    apply_rules(stored, rules(ACME))
+    assert seen() == ["acme-db", "acme-old", "acme-web"]
+    classify_project(stored, "acme-db", tenant_id="")
+    apply_rules(stored, rules(ACME))
+    assert seen() == ["acme-old", "acme-web"]
+    apply_rules(stored, rules(PROD))
+    assert seen() == []
+
+
 def test_what_was_set_by_hand_stays(stored: Warehouse) -> None:
     classify_project(stored, "acme-web", tenant_id="mine")
     applied = apply_rules(stored, rules(ACME + PROD))
