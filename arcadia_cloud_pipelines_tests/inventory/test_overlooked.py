@@ -149,6 +149,13 @@ def test_only_what_was_there_before_and_after_the_listing_counts(mirror: Looking
     mirror.sync("volume")
     assert mirror.look().findings == (), "it may have been deleted before that listing"
     mirror.projects()
+    newest = (
+        "UPDATE cloud_sync_runs SET complete = :complete WHERE id = "
+        "(SELECT max(id) FROM cloud_sync_runs WHERE kind = 'volume') RETURNING 1"
+    )
+    query(mirror.warehouse, newest, complete=False)
+    assert mirror.look().findings == (), "the listing was not complete"
+    query(mirror.warehouse, newest, complete=True)
     assert whys(mirror.look()).keys() == {"volume"}, "it was there all along"
 
 
