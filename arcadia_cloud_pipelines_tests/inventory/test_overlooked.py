@@ -333,7 +333,7 @@ def test_spellings_of_a_tag_are_one_tag(mirror: Looking) -> None:
     mirror.settle()
     query(
         mirror.warehouse,
-        "UPDATE cloud_resources SET tags = ARRAY['prod', 'Prod'] WHERE tags = ARRAY['PROD'] "
+        "UPDATE cloud_resources SET tags = ARRAY['Prod', 'pROD'] WHERE tags = ARRAY['PROD'] "
         "RETURNING 1",
     )
     before = len(mirror.calls())
