@@ -415,11 +415,12 @@ def test_what_a_total_holds_beside_its_counters(mirror: Looking, answering: Any)
     assert mirror.look().findings == (), "the cluster"
     answering({"count": 2, "droplets": {"count": 1}, "kubernetes_clusters": {"count": 1}})
     assert mirror.look().findings == ()
-    answering({"count": 4, "droplets": {"count": 1}})
-    (found,) = mirror.look().findings
-    assert found == Finding(
-        "other kinds", "fewer carry a tag than it counts", 3, 1, ("tag t0 (1 of 3)",)
-    )
+    for beside in ({}, {"kubernetes_clusters": {"count": 3}}):
+        answering({"count": 4, "droplets": {"count": 1}, **beside})
+        (found,) = mirror.look().findings
+        assert found == Finding(
+            "other kinds", "fewer carry a tag than it counts", 3, 1, ("tag t0 (1 of 3)",)
+        )
 
 
 def test_examples_hold_no_credentials(mirror: Looking) -> None:
