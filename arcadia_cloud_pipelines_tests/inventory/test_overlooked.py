@@ -254,6 +254,15 @@ def test_a_kind_that_was_not_listed_for_a_week(mirror: Looking) -> None:
     assert (found.kind, found.why) == ("droplet", f"last listed completely on {listed:%Y-%m-%d}")
 
 
+def test_of_a_kind_that_is_not_listed_nothing_else_is_said(mirror: Looking) -> None:
+    add_member(mirror, "do:droplet:900001")
+    mirror.settle()
+    assert whys(mirror.look()).keys() == {"droplet"}
+    mirror.hours += 8 * 24
+    droplets = [f.why for f in mirror.look().findings if f.kind == "droplet"]
+    assert droplets == ["last listed completely on 2026-11-20"]
+
+
 def test_tags_mention_kinds_that_no_project_holds(mirror: Looking) -> None:
     mirror.settle()
     mirror.account.create("volume_snapshot", tags=["mine"])
