@@ -104,6 +104,8 @@ class Settings:
     terraform_states: tuple[str, ...] = ()
     """Paths of Terraform state files, or patterns."""
     spaces: SpacesSettings = SpacesSettings()
+    project_rules: Path | None = None
+    """File of rules that classify projects; see `inventory/rules.py`."""
 
     def token(self, purpose: Purpose) -> Secret:
         """The token for one purpose.
@@ -217,6 +219,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         elif general is not None:
             tokens[purpose] = _check_token("DO_API_TOKEN", general)
     home = env.get("ARCADIA_HOME", "").strip()
+    project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
     notify = _read_secret(env, "ARCADIA_NOTIFY_URLS")
     jwt_secrets = (_read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
@@ -239,4 +242,5 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             if path.strip()
         ),
         spaces=_spaces(env),
+        project_rules=Path(project_rules).expanduser().absolute() if project_rules else None,
     )

@@ -69,6 +69,7 @@ SCHEDULES = {
     "open_month_schedule": ("43 2 * * *", {"open_month_lines"}),
 }
 CHECKS = ("complete", "fresh", "plausible")
+MORE_CHECKS = {"projects": ("classified", "nothing_overlooked")}
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def test_each_asset_has_its_kind_pool_owner_and_columns(asset: str) -> None:
     assert [column.name for column in columns] == [column.name for column in table.columns]
     assert all(column.description for column in columns)
     checks = {k.name for k in graph.asset_check_keys if k.asset_key == dg.AssetKey(asset)}
-    assert checks == set(CHECKS)
+    assert checks == {*CHECKS, *MORE_CHECKS.get(asset, ())}
 
 
 def test_the_schedule_of_the_inventory() -> None:
@@ -193,6 +194,28 @@ def test_each_schedule_runs_by_default_at_its_minute(name: str) -> None:
     job = defs.resolve_job_def(schedule.job_name)
     selected = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
     assert selected == set(assets)
+
+
+def test_what_is_overlooked_is_looked_for_once_a_week() -> None:
+    schedule = defs.resolve_schedule_def("overlooked_schedule")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("33 5 * * 1", "UTC")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    key = dg.AssetCheckKey(dg.AssetKey("projects"), "nothing_overlooked")
+    job = defs.resolve_job_def(schedule.job_name)
+    assert set(job.asset_layer.executable_asset_keys) == set()
+    assert set(job.asset_layer.asset_graph.asset_check_keys) == {key}
+    # It asks the API and lists kinds anew: not with every hourly refresh.
+    hourly = defs.resolve_job_def(defs.resolve_schedule_def("inventory_schedule").job_name)
+    of_projects = {k.name for k in hourly.asset_layer.asset_graph.asset_check_keys
+                   if k.asset_key == key.asset_key}  # fmt: skip
+    assert of_projects == {"complete", "plausible", "fresh", "classified"}
+    (node,) = job.nodes
+    assert node.definition.pool == "cloud_sync_slow"
+
+
+def test_no_two_schedules_begin_in_the_same_minute() -> None:
+    minutes = [str(schedule.cron_schedule).split()[0] for schedule in defs.schedules or []]
+    assert len(minutes) == len(set(minutes))
 
 
 def test_the_sensor_runs_by_default() -> None:

@@ -67,6 +67,14 @@ def test_blanks_around_are_nobodys_intention() -> None:
     assert settings.api_url == "http://x"
 
 
+def test_the_project_rules_are_a_path() -> None:
+    assert load_settings({"ARCADIA_PROJECT_RULES": " "}).project_rules is None
+    assert load_settings({}).project_rules is None
+    for given, meant in (("/etc/r.toml", Path("/etc/r.toml")), ("r.toml", Path.cwd() / "r.toml"),
+                         ("~/r.toml", Path.home() / "r.toml")):  # fmt: skip
+        assert load_settings({"ARCADIA_PROJECT_RULES": given}).project_rules == meant
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [("api.digitalocean.com", "https://"), ("https://x/v2", "without /v2"),

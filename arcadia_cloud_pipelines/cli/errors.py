@@ -26,6 +26,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     from ..drift.errors import DriftError
     from ..inventory.classify import ProjectError
     from ..inventory.confirm import NothingToConfirm
+    from ..inventory.rules import ProjectRulesError
     from ..operations.errors import OperationsError
     from ..settings import SettingsError
     from ..warehouse.embedded import EmbeddedPostgresError
@@ -40,4 +41,5 @@ def _for_people() -> tuple[type[Exception], ...]:
         NothingToConfirm,
         DriftError,
         ProjectError,
+        ProjectRulesError,
     )

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from ..inventory.classify import Applied
 
 
 @click.group()
@@ -12,7 +18,7 @@ def projects() -> None:
 
 @projects.command("list")
 def list_() -> None:
-    """Show every live project with its classification."""
+    """Show every live project with its classification, and whether by hand or by a rule."""
     from rich.console import Console
     from rich.table import Table
 
@@ -30,8 +36,8 @@ def list_() -> None:
             project.name,
             project.provider_id,
             project.environment or "",
-            project.tenant_id or "",
-            project.purpose or "",
+            _with_origin(project.tenant_id, project.tenant_id_by),
+            _with_origin(project.purpose, project.purpose_by),
             f"{project.resources:,}",
         )
     if not found:
@@ -40,21 +46,127 @@ def list_() -> None:
     Console(highlight=False, markup=False, soft_wrap=True).print(table)
 
 
+def _with_origin(value: str | None, by: str | None) -> str:
+    """A value and who set it; nothing where nobody did."""
+    return "" if by is None else f"{value or 'none'} (by {by})"
+
+
 @projects.command()
-@click.argument("project")
-@click.option("--tenant", help='The tenant it belongs to; "" takes it back.')
-@click.option("--purpose", help='What it is for; "" takes it back.')
-def classify(project: str, tenant: str | None, purpose: str | None) -> None:
-    """Say whose PROJECT (its name or uuid) is, and what it is for."""
+@click.argument("project", required=False)
+@click.option("--tenant", help='The tenant it belongs to; "" is none.')
+@click.option("--purpose", help='What it is for; "" is none.')
+@click.option("--tenant-by-rules", is_flag=True, help="Leave the tenant to the rules again.")
+@click.option("--purpose-by-rules", is_flag=True, help="Leave the purpose to the rules again.")
+@click.option(
+    "--rules",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Instead of a PROJECT: apply this file of rules to all.",
+)
+@click.option("--dry-run", is_flag=True, help="With --rules: only show what would change.")
+def classify(
+    project: str | None,
+    tenant: str | None,
+    purpose: str | None,
+    tenant_by_rules: bool,
+    purpose_by_rules: bool,
+    file: Path | None,
+    dry_run: bool,
+) -> None:
+    """Say whose PROJECT (its name or uuid) is, and what it is for.
+
+    The tenant sees what is in the project through the HTTP API.
+
+    What is said here is set by hand, and rules never change it: --tenant "" takes the project from
+    its tenant, and no rule gives it back. --tenant-by-rules does: from then on the tenant is what
+    ARCADIA_PROJECT_RULES says, and none while no rule gives one.
+
+    With --rules FILE, every project gets what the rules say, where it was not set by hand; what an
+    earlier rule set and the file does not give is taken back. Each sync of the projects does the
+    same with the file that ARCADIA_PROJECT_RULES names.
+    """
+    if file is not None:
+        if project is not None or tenant is not None or purpose is not None:
+            raise click.UsageError("--rules is about all projects: leave PROJECT and the rest out")
+        if tenant_by_rules or purpose_by_rules:
+            raise click.UsageError("--rules is about all projects: leave the other options out")
+        _apply_rules(file, dry_run)
+        return
+    if dry_run:
+        raise click.UsageError("--dry-run goes with --rules")
+    if project is None:
+        raise click.UsageError("name a PROJECT, or give --rules FILE")
+    _classify_one(project, tenant, purpose, tenant_by_rules, purpose_by_rules)
+
+
+def _classify_one(
+    project: str,
+    tenant: str | None,
+    purpose: str | None,
+    tenant_by_rules: bool,
+    purpose_by_rules: bool,
+) -> None:
     from ..inventory.classify import classify_project
+    from ..inventory.rules import read_rules
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 
-    if tenant is None and purpose is None:
+    left = []
+    for option, field, value, by_rules in (
+        ("tenant", "tenant_id", tenant, tenant_by_rules),
+        ("purpose", "purpose", purpose, purpose_by_rules),
+    ):
+        if by_rules and value is not None:
+            raise click.UsageError(f"--{option} and --{option}-by-rules contradict each other")
+        left += [field] * by_rules
+    if tenant is None and purpose is None and not left:
         raise click.UsageError("nothing to say: give --tenant, --purpose or both")
+    settings = load_settings()
+    rules = read_rules(settings.project_rules) if left and settings.project_rules else ()
     stored = classify_project(
-        open_warehouse(load_settings()), project, tenant_id=tenant, purpose=purpose
+        open_warehouse(settings),
+        project,
+        tenant_id=tenant,
+        purpose=purpose,
+        to_rules=left,
+        rules=rules,
     )
     click.echo(
         f"{stored.name}: tenant {stored.tenant_id or 'none'}, purpose {stored.purpose or 'none'}"
     )
+    if left and settings.project_rules is None:
+        click.echo("ARCADIA_PROJECT_RULES is not set, so no rule says anything for now.")
+
+
+def _apply_rules(file: Path, dry_run: bool) -> None:
+    from ..inventory.classify import apply_rules
+    from ..inventory.rules import read_rules
+    from ..settings import load_settings
+    from ..warehouse.engine import open_warehouse
+
+    settings = load_settings()
+    rules = read_rules(file)
+    _show(apply_rules(open_warehouse(settings), rules, dry_run=dry_run), dry_run)
+    if settings.project_rules is None:
+        click.echo("Syncs apply no rules: set ARCADIA_PROJECT_RULES to have this file followed.")
+    elif settings.project_rules.resolve() != file.resolve():
+        click.echo(f"Note: the next sync applies {settings.project_rules} (ARCADIA_PROJECT_RULES).")
+
+
+def _show(applied: Applied, dry_run: bool) -> None:
+    """What the rules changed, what they did not, and which do nothing."""
+    for change in applied.changes:
+        gone = ", deleted" if change.deleted else ""
+        click.echo(
+            f"{change.project} ({change.provider_id}{gone}): {change.field} "
+            f"{change.before or 'none'} -> {change.after or 'none'}"
+        )
+    for kept in applied.kept:
+        click.echo(
+            f"{kept.project} ({kept.provider_id}): {kept.field} stays {kept.value or 'none'}, set "
+            f"by hand; the rules say {kept.rules_say}"
+        )
+    for rule in applied.idle:
+        click.echo(f"No project matches {rule}.")
+    what = f"{len(applied.changes):,} change{'s' * (len(applied.changes) != 1)}"
+    click.echo(f"{what} to come; nothing was stored." if dry_run else f"{what} made.")

@@ -17,6 +17,7 @@ from ..digitalocean.clients import Clients
 from ..warehouse.engine import Warehouse
 from . import checks
 from .buckets import sync_buckets
+from .classify import follow_rules, list_projects
 from .kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
 from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
@@ -170,7 +171,7 @@ def _sync_metadata(result: SyncResult) -> dict[str, Any]:
     pool=PURPOSE.value,
     retry_policy=RETRY,
     freshness_policy=FRESHNESS,
-    check_specs=checks.sync_check_specs("projects"),
+    check_specs=[*checks.sync_check_specs("projects"), checks.CLASSIFIED],
 )
 def projects(
     context: dg.AssetExecutionContext,
@@ -184,6 +185,9 @@ def projects(
     `cloud_project_memberships` and `cloud_resources.project_id`; makes sure that the project
     `DO_PROJECT_NAME` exists. What a project holds and no kind claims becomes a resource of kind
     `unknown`. Needs the token scope `project:read`.
+
+    Then the rules of `ARCADIA_PROJECT_RULES`, where that is set, say whose the projects are and
+    what they are for, except where a person did.
     """
     with reported_errors():
         warehouse.check_migrated()
@@ -196,11 +200,25 @@ def projects(
             run_id=context.run.run_id,
             progress=context.log.info,
         )
+        followed = follow_rules(warehouse, clients.settings.project_rules)
+        classified = checks.classified_result(
+            list_projects(warehouse), followed, by_rules=clients.settings.project_rules is not None
+        )
+    for change in followed.changes:
+        context.log.info(
+            f"{change.field} of {change.project} ({change.provider_id}) by the rules: "
+            f"{change.before or 'none'} -> {change.after or 'none'}"
+        )
     if result.bootstrap is not None and result.bootstrap.warning is not None:
         context.log.warning(result.bootstrap.warning)
     return dg.MaterializeResult(
-        metadata=_sync_metadata(result.sync) | _projects_metadata(result),
-        check_results=checks.sync_check_results("projects", result.sync, SCOPE),
+        metadata=_sync_metadata(result.sync)
+        | _projects_metadata(result)
+        | {"classified_by_rules": len(followed.changes)},
+        check_results=[
+            *checks.sync_check_results("projects", result.sync, SCOPE),
+            classified,
+        ],
     )
 
 

@@ -1,19 +1,24 @@
-"""Checks of the inventory: is each listing complete, plausible and fresh?"""
+"""Checks of the inventory: is each listing complete, plausible, fresh, and whose is it all?"""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import dagster as dg
 
-from ..dagster_support import reported_errors, timestamp
+from ..dagster_support import RETRY, markdown_table, reported_errors, timestamp
+from ..digitalocean.clients import Clients
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
+from .classify import RULE, Followed, Project
 from .freshness import newest_complete_syncs
 from .kinds import REGISTRY
+from .overlooked import PURPOSE, RECENT, find_overlooked
 from .sync import SyncResult
 
 LATE_AFTER = timedelta(minutes=90)
 STALE_AFTER = timedelta(hours=3)
+NAMED = 20
+"""Most projects that a check names; the others it counts."""
 
 
 def sync_check_specs(asset: str) -> Sequence[dg.AssetCheckSpec]:
@@ -78,6 +83,88 @@ def sync_check_results(asset: str, result: SyncResult, scope: str) -> list[dg.As
     ]
 
 
+CLASSIFIED = dg.AssetCheckSpec(
+    "classified",
+    asset="projects",
+    description="Every live project has a tenant and a purpose, and the rules of "
+    "ARCADIA_PROJECT_RULES, if there are any, can be used.",
+)
+
+
+def classified_result(
+    projects: Sequence[Project], followed: Followed, *, by_rules: bool
+) -> dg.AssetCheckResult:
+    """Answer `CLASSIFIED`.
+
+    Args:
+        projects: all live ones, after the rules were applied.
+        followed: what became of the rules.
+        by_rules: whether there are any.
+    """
+    lacking = {
+        project: [field for field in ("tenant_id", "purpose") if getattr(project, field) is None]
+        for project in projects
+        if project.tenant_id is None or project.purpose is None
+    }
+    resources = sum(project.resources for project in lacking)
+    shown = [*lacking.items()][:NAMED]
+    texts = []
+    if followed.problem:
+        texts.append(
+            f"{followed.problem} No rule was applied, and every project stays classified as it was."
+        )
+    orphaned = sum(RULE in (p.tenant_id_by, p.purpose_by) for p in projects) if not by_rules else 0
+    if orphaned:
+        texts.append(
+            f"{orphaned:,} projects were classified by rules and stay so, but "
+            "ARCADIA_PROJECT_RULES is not set, so no rule changes them any more."
+        )
+    if lacking:
+        of = f"of {len(projects):,} live projects, with {resources:,} live resources in them"
+        more = f" and {len(lacking) - NAMED:,} more" if len(lacking) > NAMED else ""
+        if not by_rules and all(p.tenant_id is p.purpose is None for p in projects):
+            named = ", ".join(p.name for p, _ in shown)
+            texts.append(
+                f"Nobody has said yet whose the {len(projects):,} live projects are and what they "
+                f"are for, with {resources:,} live resources in them: {named}{more}. To begin, "
+                "say it of one with `arcadia projects classify PROJECT --tenant … --purpose …`, "
+                "or of many in a file of rules that ARCADIA_PROJECT_RULES names "
+                "(docs/operations.md)."
+            )
+        else:
+            named = ", ".join(f"{p.name} (no {' or '.join(lacks)})" for p, lacks in shown)
+            texts.append(
+                f"{len(lacking):,} {of}, are not classified: {named}{more}. Say it with `arcadia "
+                "projects classify PROJECT --tenant … --purpose …`, or in the rules of "
+                "ARCADIA_PROJECT_RULES."
+            )
+    return dg.AssetCheckResult(
+        check_name=CLASSIFIED.name,
+        asset_key="projects",
+        passed=not texts,
+        # Rules that cannot be used take nothing from a tenant that they should no longer let in.
+        severity=dg.AssetCheckSeverity.ERROR if followed.problem else dg.AssetCheckSeverity.WARN,
+        description=" ".join(texts) or f"All {len(projects):,} live projects are classified.",
+        metadata={
+            "unclassified": len(lacking),
+            "resources": resources,
+            **(
+                {
+                    "projects": markdown_table(
+                        ("project", "uuid", "lacks", "live resources"),
+                        [
+                            (p.name, p.provider_id, ", ".join(lacks), f"{p.resources:,}")
+                            for p, lacks in shown
+                        ],
+                    )
+                }
+                if lacking
+                else {}
+            ),
+        },
+    )
+
+
 _KIND_OF_ASSET = {"projects": "project", **{kind.asset: kind.name for kind in REGISTRY}}
 
 
@@ -115,4 +202,55 @@ def fresh(
         )
 
 
-CHECKS = [fresh]
+@dg.asset_check(
+    asset="projects",
+    description="What members of projects and tags mention is in the listings, and each kind of it "
+    f"was listed completely in the last {RECENT.days} days. Asked once a week.",
+    pool=PURPOSE.value,
+    retry_policy=RETRY,
+)
+def nothing_overlooked(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.AssetCheckResult:
+    """Does the account mention what no listing holds?"""
+    with reported_errors():
+        found = find_overlooked(warehouse, clients.for_purpose)
+    texts = []
+    if found.findings:
+        kinds = ", ".join(dict.fromkeys(finding.kind for finding in found.findings))
+        texts.append(
+            f"Members of projects or tags mention what no listing holds, or not of late: {kinds}. "
+            "The table says what and why, docs/operations.md what to do; the check `complete` of a "
+            "kind's asset says whether its listing is whole and which scope the token lacks."
+        )
+    else:
+        texts.append(f"{found.members:,} members of projects are all recorded.")
+    if found.skipped:
+        texts.append(f"Tags were not compared: {found.skipped}")
+    elif not found.findings:
+        texts.append(f"{found.tags:,} tags count no more than carries them.")
+    return dg.AssetCheckResult(
+        passed=not found.findings,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(texts),
+        metadata={
+            "members": found.members,
+            **({} if found.tags is None else {"tags": found.tags}),
+            **(
+                {
+                    "overlooked": markdown_table(
+                        ("kind", "what is the matter", "mentioned", "recorded", "examples"),
+                        [
+                            (f.kind, f.why, f.mentioned, f.recorded, ", ".join(f.examples))
+                            for f in found.findings
+                        ],
+                    )
+                }
+                if found.findings
+                else {}
+            ),
+        },
+    )
+
+
+CHECKS = [fresh, nothing_overlooked]

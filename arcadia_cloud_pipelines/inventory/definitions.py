@@ -6,11 +6,13 @@ import dagster as dg
 
 from ..dagster_support import RESOURCES, skipping_overlap
 from .assets import ASSETS, GROUP, LISTINGS
-from .checks import CHECKS
+from .checks import CHECKS, nothing_overlooked
+
+_WEEKLY = dg.AssetSelection.checks(nothing_overlooked)
 
 inventory_job = dg.define_asset_job(
     "inventory_sync",
-    selection=dg.AssetSelection.groups(GROUP),
+    selection=dg.AssetSelection.groups(GROUP) - _WEEKLY,
     description="List every kind and every project.",
 )
 
@@ -21,10 +23,24 @@ inventory_schedule = skipping_overlap(
     description="Hourly refresh of the whole inventory.",
 )
 
+overlooked_job = dg.define_asset_job(
+    "inventory_overlooked",
+    selection=_WEEKLY,
+    description="Look for what members of projects and tags mention and no listing holds.",
+)
+
+overlooked_schedule = skipping_overlap(
+    name="overlooked_schedule",
+    # After that hour's refresh: what it compares with is minutes old.
+    cron="33 5 * * 1",
+    job=overlooked_job,
+    description="Weekly look for what the listings leave out.",
+)
+
 defs = dg.Definitions(
     assets=ASSETS,
     asset_checks=CHECKS,
-    jobs=[inventory_job],
-    schedules=[inventory_schedule],
+    jobs=[inventory_job, overlooked_job],
+    schedules=[inventory_schedule, overlooked_schedule],
     resources={**RESOURCES, **LISTINGS},
 )

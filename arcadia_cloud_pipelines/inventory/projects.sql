@@ -31,7 +31,7 @@ FROM cloud_projects AS p
 WHERE p.provider = :provider AND p.account = :account AND p.deleted_at IS NULL;
 
 -- name: record
--- tenant_id and purpose are ours and never touched.
+-- tenant_id and purpose, and who set them, are ours and never touched.
 WITH known AS (
     SELECT provider_id, deleted_at FROM cloud_projects WHERE provider = :provider
 ), stored AS (

@@ -28,6 +28,14 @@ cloud_projects = sa.Table(
     sa.Column("tenant_id", sa.Text, comment="The tenant it belongs to: our classification."),
     sa.Column("purpose", sa.Text, comment="What it is for: our classification, never the API's."),
     sa.Column(
+        "tenant_id_by", sa.Text,
+        comment="Who set tenant_id: hand, rule (of ARCADIA_PROJECT_RULES), or null for nobody. "
+        "hand with no tenant: none, whatever rules say.",
+    ),
+    sa.Column(
+        "purpose_by", sa.Text, comment="Who set purpose: hand, rule or null, likewise."
+    ),
+    sa.Column(
         "attrs", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"),
         comment="What else the API says of it, such as its own purpose text.",
     ),

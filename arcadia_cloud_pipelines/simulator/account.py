@@ -19,7 +19,7 @@ from . import catalog
 from .billing.books import Billing
 from .faults import Faults
 from .lives import Facts, Interval, Life, ResourceId, Version, iso
-from .registry import KINDS, Kind
+from .registry import KINDS, TAGGED, Kind
 
 Item = TypeVar("Item")
 
@@ -190,9 +190,11 @@ class SimulatedAccount:
         self.token = self.add_token("default")
         self.billing = Billing(self)
         """Invoices, history and balance; computed when first asked for."""
+        self._peopled = False
         for kind in KINDS.values():
             if kind.populate is not None:
                 kind.populate(self, self.rng("populate", kind.name))
+        self._peopled = True
         self._operations = 0
 
     # ---- randomness and ids
@@ -235,12 +237,21 @@ class SimulatedAccount:
         self.lives[kind][resource_id] = life
         self._alive[kind][resource_id] = life
         self._touch(kind)
+        self._make_tags(kind, facts, created_at)
         return life
 
     def change_life(self, life: Life, at: datetime, **fields: Any) -> None:
         """Change facts from an instant on."""
         life.change(at, fields)
         self._touch(life.kind)
+        self._make_tags(life.kind, fields, at)
+
+    def _make_tags(self, kind: str, facts: Facts, at: datetime) -> None:
+        """A tag that something is given exists from then on."""
+        if self._peopled and kind in TAGGED:
+            for tag in facts.get("tags") or ():
+                if tag not in self.lives["tag"]:
+                    self.add_life("tag", tag, {}, at)
 
     def end_life(self, life: Life, at: datetime) -> None:
         """Delete a resource at an instant, and let go of it whatever pointed to it."""

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from . import catalog
 from .api import Call, json_response, page_of
 from .lives import Facts, Life, ResourceId, iso
-from .registry import Kind, register
+from .registry import KINDS, TAGGED, Kind, register
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount, View
@@ -287,10 +287,20 @@ _plain(
 # ---- watching and keys
 
 
+_COUNTERS = {
+    "droplets": (("droplet", "/v2/droplets"),),
+    # A droplet's snapshot is an image, too.
+    "images": (("image", "/v2/images"), ("droplet_snapshot", "/v2/images")),
+    "volumes": (("volume", "/v2/volumes"),),
+    "volume_snapshots": (("volume_snapshot", "/v2/snapshots"),),
+    "databases": (("database", "/v2/databases"),),
+}
+
+
 def _some_tags(account: SimulatedAccount, _rng: Random) -> None:
     """Those that anything carries, and one that nothing does."""
     used = {"unused": account.history_start} if account.droplets else {}
-    for kind in ("droplet", "volume", "database", "kubernetes_cluster"):
+    for kind in TAGGED:
         for life in account.alive(kind):
             for tag in life.facts["tags"]:
                 used[tag] = min(life.created_at, used.get(tag, life.created_at))
@@ -299,24 +309,23 @@ def _some_tags(account: SimulatedAccount, _rng: Random) -> None:
 
 
 def _tagged(view: View, life: Life) -> dict[str, Any]:
-    """How many have it, and who got it last."""
+    """How many have it that the token may see, and which is the last of them."""
 
-    def counter(what: str, kind: str | None = None) -> dict[str, Any]:
-        found = view.holders(kind, "tags").get(life.id, []) if kind else []
-        uri = f"{view.base_url}/v2/{what}/{found[-1]}" if found else ""
-        return {"count": len(found), "last_tagged_uri": uri}
+    def counter(uris: list[str]) -> dict[str, Any]:
+        return {"count": len(uris), **({"last_tagged_uri": uris[-1]} if uris else {})}
 
     of = {
-        "droplets": counter("droplets", "droplet"),
-        "images": counter("images"),
-        "volumes": counter("volumes", "volume"),
-        "volume_snapshots": counter("snapshots", "volume_snapshot"),
-        "databases": counter("databases", "database"),
+        name: [
+            f"{view.base_url}{path}/{one}"
+            for kind, path in kinds
+            # Snapshots of droplets are seen among the images.
+            if view.can("image:read" if name == "images" else KINDS[kind].scope)
+            for one in view.holders(kind, "tags").get(life.id, [])
+        ]
+        for name, kinds in _COUNTERS.items()
     }
-    last = next((one["last_tagged_uri"] for one in of.values() if one["count"]), "")
-    return {
-        "resources": {"count": sum(c["count"] for c in of.values()), "last_tagged_uri": last, **of}
-    }
+    every = [uri for uris in of.values() for uri in uris]
+    return {"resources": {**counter(every), **{name: counter(uris) for name, uris in of.items()}}}
 
 
 _plain(

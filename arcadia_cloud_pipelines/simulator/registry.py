@@ -112,6 +112,12 @@ def sharing(kind: Kind) -> tuple[Kind, ...]:
     return tuple(other for other in KINDS.values() if other.path == kind.path)
 
 
+TAGGED = (
+    "droplet", "droplet_snapshot", "image", "volume", "volume_snapshot", "database",
+    "kubernetes_cluster",
+)  # fmt: skip
+"""Kinds with tags of their own: giving them one makes it a tag of the account."""
+
 KINDS: dict[str, Kind] = {}
 ROUTES: list[Route] = []
 

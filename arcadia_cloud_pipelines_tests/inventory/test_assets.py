@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,6 +17,7 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.inventory import checks
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
+from arcadia_cloud_pipelines.inventory.classify import Followed, Project
 from arcadia_cloud_pipelines.inventory.kinds import KINDS, REGISTRY
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 from arcadia_cloud_pipelines.times import utc_now
@@ -297,6 +300,127 @@ def test_a_superseded_sync_is_told(deployment: Deployment) -> None:
         assert "superseded" in str(found.description)
 
 
+def follow(deployment: Deployment, file: Path | None) -> None:
+    """As with ARCADIA_PROJECT_RULES."""
+    deployment.clients.settings = dataclasses.replace(
+        deployment.clients.settings, project_rules=file
+    )
+
+
+def owners(warehouse: Warehouse) -> dict[str, tuple[Any, ...]]:
+    found = query(warehouse, "SELECT name, tenant_id, tenant_id_by, purpose FROM cloud_projects")
+    return {row.pop("name"): tuple(row.values()) for row in found}
+
+
+def test_a_newcomer_is_told_how_to_begin(deployment: Deployment) -> None:
+    deployment.run("droplets")
+    found = check(deployment.run("projects"), "projects", "classified")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    said = str(found.description)
+    assert said.startswith("Nobody has said yet whose the 5 live projects are")
+    assert "with 14 live resources in them" in said, "an unknown member, too"
+    for way in ("To begin", "`arcadia projects classify PROJECT --tenant", "ARCADIA_PROJECT_RULES"):
+        assert way in said
+    assert [found.metadata[name].value for name in ("unclassified", "resources")] == [5, 14]
+    assert "skyai-internal" in str(found.metadata["projects"].value)
+
+
+def test_projects_are_classified_by_the_rules_with_every_sync(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text('[[rule]]\nname = "acme"\ntenant_id = "acme"\npurpose = "shop"\n')
+    follow(deployment, file)
+    result = deployment.run("projects")
+    assert result.success
+    assert metadata(result, "projects")["classified_by_rules"] == 2
+    assert owners(deployment.warehouse)["acme"] == ("acme", "rule", "shop")
+    found = check(result, "projects", "classified")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert str(found.description).startswith("4 of 5 live projects")
+    assert "Default (no tenant_id or purpose), data" in str(found.description)
+    assert "acme" not in str(found.description)
+    assert "none -> acme" in messages(deployment.instance, result)
+
+    # Named away from the rule, named into it, and the rest of them by another.
+    account = deployment.server.account
+    account.update("project", next(
+        i for i in account.ids("project") if account.get("project", i)["name"] == "acme"
+    ), name="acme-2")  # fmt: skip
+    account.create("project", name="ACME")
+    file.write_text(file.read_text() + '[[rule]]\nname = "*"\ntenant_id = "us"\npurpose = "p"\n')
+    result = deployment.run("projects")
+    assert metadata(result, "projects")["classified_by_rules"] == 12
+    found = check(result, "projects", "classified")
+    assert found.passed
+    assert found.description == "All 6 live projects are classified."
+    now = owners(deployment.warehouse)
+    assert (now["acme-2"], now["ACME"]) == (("us", "rule", "p"), ("acme", "rule", "shop"))
+
+    follow(deployment, None)
+    found = check(deployment.run("projects"), "projects", "classified")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "6 projects were classified by rules and stay so" in str(found.description)
+    assert owners(deployment.warehouse) == now
+
+
+def test_broken_rules_stop_no_sync_and_fail_the_check(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text('[[rule]]\nname = "*"\ntenant_id = "us"\npurpose = "p"\n')
+    follow(deployment, file)
+    deployment.run("projects")
+    file.write_text('[[rule]]\nname = "*"\n')
+    deployment.server.account.create("project", name="new")
+    result = deployment.run("projects")
+    assert result.success
+    assert metadata(result, "projects")["discovered"] == 1
+    found = check(result, "projects", "classified")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    said = str(found.description)
+    assert f"{file}, [[rule]] number 1: it gives nothing" in said
+    assert "stays classified as it was" in said
+    assert "1 of 6 live projects, with 0 live resources in them" in said
+    assert owners(deployment.warehouse)["acme"] == ("us", "rule", "p")
+
+
+def test_rules_are_applied_by_a_token_that_may_not_list_projects(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """Who was taken out of the rules must lose access, whatever else fails."""
+    deployment.run("projects")
+    file = tmp_path / "rules.toml"
+    file.write_text('[[rule]]\nname = "*"\ntenant_id = "us"\npurpose = "p"\n')
+    narrow = deployment.server.account.add_token("narrow", ["account:read"])
+    deployment.clients = TestClients(deployment.server.url, narrow)
+    follow(deployment, file)
+    assert check(deployment.run("projects"), "projects", "classified").passed
+    assert owners(deployment.warehouse)["acme"] == ("us", "rule", "p")
+
+
+def project(number: int, **fields: Any) -> Project:
+    known = {"environment": None, "tenant_id": "t", "tenant_id_by": "hand", "purpose": "p",
+             "purpose_by": "hand", "resources": 1_000}  # fmt: skip
+    return Project(number, f"u-{number}", f"p{number}", **{**known, **fields})
+
+
+def test_at_most_twenty_projects_are_named() -> None:
+    projects = [project(0), *(project(n, purpose=None, purpose_by=None) for n in range(1, 24))]
+    found = checks.classified_result(projects, Followed(), by_rules=False)
+    said = str(found.description)
+    assert said.startswith("23 of 24 live projects, with 23,000 live resources in them")
+    assert "p20 (no purpose) and 3 more" in said
+    assert "p21" not in said
+    assert "p21" not in str(found.metadata["projects"].value)
+    last = checks.classified_result(projects[:21], Followed(), by_rules=False)
+    assert "p20 (no purpose). Say" in str(last.description)
+    missing = project(1, tenant_id=None, tenant_id_by=None)
+    said = str(checks.classified_result([missing], Followed(), by_rules=False).description)
+    assert "p1 (no tenant_id)" in said
+    assert checks.classified_result([], Followed(), by_rules=False).passed
+
+
 @contextmanager
 def aged(warehouse: Warehouse, kind: str, age: timedelta) -> Iterator[None]:
     now = utc_now()
@@ -328,6 +452,61 @@ def test_fresh_is_the_age_of_the_newest_complete_listing(
     (found,) = result.get_asset_check_evaluations()
     assert (found.passed, found.severity) == (passed, dg.AssetCheckSeverity.WARN)
     assert words in str(found.description)
+
+
+def look(deployment: Deployment) -> dg.ExecuteInProcessResult:
+    """Run the weekly job's one check."""
+    key = dg.AssetCheckKey(dg.AssetKey("projects"), "nothing_overlooked")
+    return dg.materialize(
+        [*ASSETS, checks.nothing_overlooked],
+        selection=dg.AssetSelection.checks(key),
+        resources={"clients": deployment.clients, "warehouse": deployment.warehouse, **LISTINGS},
+        raise_on_error=False,
+    )
+
+
+def test_nothing_overlooked_says_what_was(deployment: Deployment) -> None:
+    account = deployment.server.account
+    hidden = account.create("droplet", tags=["a|b"])["id"]
+    account.hide("droplet", hidden)
+    deployment.run()
+    result = look(deployment)
+    assert not materialized(result), "it lists nothing into the inventory"
+    found = check(result, "projects", "nothing_overlooked")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "spaces_bucket, unknown: quantumvault, droplet" in str(found.description)
+    table = str(found.metadata["overlooked"].value)
+    assert "| droplet | fewer carry a tag than it counts | 1 | 0 | tag a\\|b (0 of 1) |" in table
+    assert "do:space:simulated-assets" in table
+    assert found.metadata["members"].value > 20
+    assert deployment.server.token not in messages(deployment.instance, result)
+
+    account.foreign.clear()
+    account.delete("droplet", hidden)
+    deployment.run("projects")
+    query(
+        deployment.warehouse,
+        "UPDATE cloud_resources SET deleted_at = now() WHERE kind = 'unknown' RETURNING 1",
+    )
+    found = check(look(deployment), "projects", "nothing_overlooked")
+    assert found.passed, found.description
+    assert "members of projects are all recorded" in str(found.description)
+    assert "tags count no more than carries them" in str(found.description)
+
+    scopes = {"account:read", "project:read", *(kind.scope for kind in KINDS)} - {"tag:read"}
+    narrow = account.add_token("no tags", scopes)
+    deployment.clients = TestClients(deployment.server.url, narrow)
+    found = check(look(deployment), "projects", "nothing_overlooked")
+    assert found.passed
+    assert "Tags were not compared: GET /v2/tags" in str(found.description)
+    assert "tag:read" in str(found.description)
+
+
+def test_nothing_overlooked_fails_with_the_sentence(deployment: Deployment) -> None:
+    deployment.clients = TestClients(deployment.server.url, None)
+    assert "No DigitalOcean token" in str(
+        [e.event_specific_data for e in look(deployment).all_events if e.is_step_failure]
+    )
 
 
 def test_the_real_definitions_hold_what_is_tested_here() -> None:

@@ -183,6 +183,36 @@ def test_a_missing_scope_blanks_fields(server: RunningSimulator) -> None:
     assert any(row["backup_ids"] for row in full.values())
 
 
+def test_tags_count_what_carries_them_and_the_token_may_see(server: RunningSimulator) -> None:
+    account = server.account
+    droplets = [account.create("droplet", tags=["mine", "b"])["id"] for _ in range(2)]
+    account.create("volume", tags=["mine"])
+    snapshot = account.create("droplet_snapshot", tags=["mine"])["id"]
+    account.delete("droplet", droplets[0])
+
+    def counts(client: Client) -> dict[str, int]:
+        (tag,) = [t for t in client.all("/v2/tags", "tags", per_page=3) if t["name"] == "mine"]
+        return {k: v if k == "count" else v["count"] for k, v in tag["resources"].items()
+                if k != "last_tagged_uri"}  # fmt: skip
+
+    assert counts(Client(server)) == {
+        "count": 3, "droplets": 1, "images": 1, "volumes": 1, "volume_snapshots": 0, "databases": 0,
+    }  # fmt: skip
+    full = Client(server).all("/v2/tags", "tags", per_page=200)
+    (mine,) = [t["resources"] for t in full if t["name"] == "mine"]
+    assert mine["droplets"]["last_tagged_uri"].endswith(f"/v2/droplets/{droplets[1]}")
+    assert mine["images"]["last_tagged_uri"].endswith(f"/v2/images/{snapshot}")
+    narrow = Client(server, account.add_token("tags", {"tag:read", "block_storage:read"}))
+    assert counts(narrow) == {
+        "count": 1, "droplets": 0, "images": 0, "volumes": 1, "volume_snapshots": 0, "databases": 0,
+    }  # fmt: skip
+    assert (
+        Client(server, account.add_token("none", {"droplet:read"})).get("/v2/tags").status_code
+        == 403
+    )
+    assert account.violations == []
+
+
 def test_passwords_need_a_scope_of_their_own(server: RunningSimulator) -> None:
     assert SECRET_PREFIX in Client(server).get("/v2/databases").text
     token = server.account.add_token("narrow", {"database:read"})

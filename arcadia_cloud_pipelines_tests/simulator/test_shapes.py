@@ -41,6 +41,10 @@ EXTRA = {
 # Keys that may be missing: true of the real API, too.
 OPTIONAL = {
     "apps[].pending_deployment": "only while one is pending",
+    **{
+        f"tags[].resources{counter}.last_tagged_uri": "absent where nothing carries the tag"
+        for counter in ("", ".droplets", ".images", ".volumes", ".volume_snapshots", ".databases")
+    },
     "droplets[].disk_info": "newer field, absent on old droplets",
     "reserved_ips[].droplet.disk_info": "newer field, absent on old droplets",
     "load_balancers[].size": "or size_unit",
@@ -97,6 +101,7 @@ LISTS = [
     ("/v2/customers/my/billing_history", "billing_history", "billing_history"),
     ("/v2/customers/my/invoices", "invoices", "invoices"),
     ("/v2/customers/my/invoices/preview", "invoice_items", "invoice_items"),
+    ("/v2/tags", "tags", "tags"),
     ("/v2/regions", "regions", "regions"),
     ("/v2/sizes", "sizes", "sizes"),
 ]

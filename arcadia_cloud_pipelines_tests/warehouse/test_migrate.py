@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 from arcadia_cloud_pipelines.inventory.freshness import newest_complete_syncs
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseNotMigrated
-from arcadia_cloud_pipelines.warehouse.migrate import head_revision, migrate
+from arcadia_cloud_pipelines.warehouse.migrate import alembic_config, head_revision, migrate
 
 ROLE = "somebody_ordinary"
 
@@ -142,3 +143,24 @@ def test_roles_that_are_missing_are_asked_for(
     assert migrate(ordinary) == (None, head_revision())
     assert "ask an administrator for CREATE ROLE arcadia_none NOLOGIN" in "".join(notices)
     assert "arcadia_nobody" in "".join(notices)
+
+
+def test_projects_that_are_classified_already_were_so_by_hand(bare: Warehouse) -> None:
+    with bare.transaction() as connection:
+        command.upgrade(alembic_config(connection), "0006")
+    run(
+        bare,
+        "INSERT INTO cloud_projects "
+        "(account, provider_id, name, tenant_id, purpose, first_seen_at, last_seen_at) "
+        "VALUES ('a', '1', 'both', 't', 'p', now(), now()), "
+        "('a', '2', 'one', NULL, 'p', now(), now()), "
+        "('a', '3', 'none', NULL, NULL, now(), now())",
+    )
+    migrate(bare)
+    with bare.transaction() as connection:
+        found = connection.execute(
+            sa.text("SELECT name, tenant_id_by, purpose_by FROM cloud_projects ORDER BY id")
+        ).all()
+    assert [tuple(row) for row in found] == [
+        ("both", "hand", "hand"), ("one", None, "hand"), ("none", None, None),
+    ]  # fmt: skip
