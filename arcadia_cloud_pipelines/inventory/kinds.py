@@ -352,12 +352,12 @@ KINDS: tuple[Kind, ...] = (
         noise=(
             "region", "updated_at", "active_deployment", "pending_deployment", "pinned_deployment",
             "in_progress_deployment", "last_deployment_active_at", "last_deployment_created_at",
-            "progress", "cause",
+            "progress", "cause", "domains.progress",
         ),
         # Commands and repository addresses are written by hand, and hold what hands put there.
         secret=(
             "owner_uuid", "*.envs", "*.log_destinations", "*.destinations", "*.notifications",
-            "*.run_command", "*.build_command", "*.repo_clone_url",
+            "*.run_command", "*.build_command", "*.repo_clone_url", "*.db_user", "*.validations",
         ),
         urn_types=("app",),
         purpose=Purpose.CLOUD_SYNC_FULL,

@@ -33,8 +33,8 @@ KIND_OF_FILE = {
 }  # fmt: skip
 
 
-def example(name: str, index: int = 0) -> tuple[Kind, Json]:
-    """An official object and its kind."""
+def examples(name: str) -> tuple[Kind, list[Json]]:
+    """The official objects of one file and their kind."""
     answer = json.loads((EXAMPLES / f"{name}.json").read_text())
     by_asset = {k.asset: k for k in KINDS}
     kind = by_asset.get(name) or KIND_BY_NAME[KIND_OF_FILE[name]]
@@ -42,7 +42,13 @@ def example(name: str, index: int = 0) -> tuple[Kind, Json]:
     held = answer[envelope]
     if envelope == "policies" and isinstance(held, dict):
         held = list(held.values())
-    return kind, held[index] if isinstance(held, list) else held
+    return kind, held if isinstance(held, list) else [held]
+
+
+def example(name: str, index: int = 0) -> tuple[Kind, Json]:
+    """An official object and its kind."""
+    kind, held = examples(name)
+    return kind, held[index]
 
 
 FILES = sorted(path.stem for path in EXAMPLES.glob("*.json"))
