@@ -326,7 +326,8 @@ def wrong_answers(envelope: str) -> list[bytes]:
     shapes = [shape % HOLE for shape in SHAPES]
     link = "https://api.digitalocean.com/v2/x?page="
     return [
-        *(answer({"id": "x", "message": f"no: {shape}"}, 422) for shape in shapes),
+        # Each by itself is tried above.
+        *(answer({"id": "x", "message": f"no: {shape}"}, 422) for shape in shapes[::8]),
         answer({"id": "x", "message": f"{'x' * 190} {shapes[0]}"}, 500),
         answer({"id": shapes[0], "message": "no", "request_id": shapes[1]}, 403),
         answer({"error": "x", "messages": [HOLE], "root_causes": [HOLE], "detail": HOLE}, 400),
