@@ -28,8 +28,8 @@ RETRY = dg.RetryPolicy(
 """For errors that pass by themselves; the client has already tried for a while."""
 
 
-def _clients(_context: dg.InitResourceContext) -> Iterator[Clients]:
-    clients = Clients(load_settings())
+def _clients(context: dg.InitResourceContext) -> Iterator[Clients]:
+    clients = Clients(load_settings(), context.resources.warehouse)
     try:
         yield clients
     finally:
@@ -42,7 +42,11 @@ def _warehouse(_context: dg.InitResourceContext) -> Warehouse:
 
 # Plain objects with a safe repr: the fields of a ConfigurableResource show in events and logs.
 RESOURCES: Mapping[str, dg.ResourceDefinition] = {
-    "clients": dg.ResourceDefinition(dg.resource(_clients).resource_fn, description="DigitalOcean"),
+    "clients": dg.ResourceDefinition(
+        dg.resource(_clients).resource_fn,
+        required_resource_keys={"warehouse"},
+        description="DigitalOcean",
+    ),
     "warehouse": dg.ResourceDefinition(_warehouse, description="The warehouse"),
 }
 

@@ -19,7 +19,8 @@ from .errors import (
     Unauthorized,
     Unreachable,
 )
-from .pages import Listing, identity_of, no_identity, read_listing
+from .fan_out import fan_out
+from .pages import Listing, OnPage, identity_of, no_identity, read_listing
 
 __all__ = [
     "LIMITS",
@@ -34,6 +35,7 @@ __all__ = [
     "Limit",
     "Listing",
     "NotFound",
+    "OnPage",
     "PagingError",
     "RateLimited",
     "RedirectRefused",
@@ -42,6 +44,7 @@ __all__ = [
     "Unauthorized",
     "Unreachable",
     "budget_for",
+    "fan_out",
     "identity_of",
     "no_identity",
     "read_listing",

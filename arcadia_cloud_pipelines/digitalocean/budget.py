@@ -1,9 +1,9 @@
-"""One rate budget per token, shared by every client of this process.
+"""One rate budget per token, shared by all its clients.
 
 DigitalOcean allows 5,000 requests an hour and 250 a minute per token, both as sliding windows, and
 fewer on some paths (DigitalOcean API reference, Rate Limits). The budget waits before a request
-instead of being refused after it, and believes the answers where they know better: other processes
-may spend from the same token.
+instead of being refused after it, and believes the answers where they know better: others may spend
+from the same token. Processes that share a warehouse count there together (see `calls`).
 """
 
 from __future__ import annotations
@@ -82,6 +82,13 @@ _LONGEST_HINT: Final = 60.0  # how far a mere "remaining: 0" is believed, see `B
 _LONGEST_BLOCK: Final = 3600.0  # no window of DigitalOcean is longer, whatever a header says
 
 
+class Shared(Protocol):
+    """A count that others spend from, too."""
+
+    def take(self, limits: Sequence[Limit]) -> float:
+        """Count one request in each of these limits, or return how many seconds it must wait."""
+
+
 class BudgetExhausted(Exception):
     """The wait would be longer than `LONGEST_WAIT`. `seconds` is how long."""
 
@@ -132,13 +139,21 @@ def retry_after(status: int, headers: Mapping[str, str], clock: Clock) -> float 
 class Budget:
     """The requests one token may still make. Safe to share between threads."""
 
-    def __init__(self, *, limits: Sequence[Limit] = LIMITS, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        *,
+        limits: Sequence[Limit] = LIMITS,
+        clock: Clock = SYSTEM_CLOCK,
+        shared: Shared | None = None,
+    ) -> None:
         """Start with nothing spent.
 
         Args:
             limits: sliding windows; a request counts in every one that covers its path.
             clock: replaceable for tests.
+            shared: asked besides, for what other processes spend.
         """
+        self._shared = shared
         self._usual = tuple(limits)
         self._windows = [(limit, deque[float]()) for limit in limits]
         self._clock = clock
@@ -159,21 +174,32 @@ class Budget:
             BudgetExhausted: it would take longer than `LONGEST_WAIT`; nothing is counted.
         """
         waited = 0.0
-        while True:
-            with self._lock:
-                now = self._clock.monotonic()
-                wait = self._wait(path, now)
-                if wait <= 0:
-                    for limit, times in self._windows:
-                        if limit.covers(path):
-                            times.append(now)
-                    return waited
+        while (wait := self._take(path)) > 0:
             if waited + wait > LONGEST_WAIT:
                 raise BudgetExhausted(wait)
             _log.info("rate budget: waiting %.1f s before %s", wait, path)
             pause = max(wait, _SHORTEST_PAUSE)
             self._clock.sleep(pause)
             waited += pause
+        return waited
+
+    def _take(self, path: str) -> float:
+        """Count one request to `path`, or return how many seconds it must wait."""
+        with self._lock:
+            now = self._clock.monotonic()
+            wait = self._wait(path, now)
+            if wait > 0:
+                return wait
+            windows = [(limit, times) for limit, times in self._windows if limit.covers(path)]
+            for _, times in windows:
+                times.append(now)
+        wait = self._shared.take([limit for limit, _ in windows]) if self._shared else 0.0
+        if wait > 0:
+            with self._lock:
+                for _, times in windows:
+                    if now in times:
+                        times.remove(now)
+        return wait
 
     def _wait(self, path: str, now: float) -> float:
         wait = self._blocked_until - now
@@ -234,10 +260,7 @@ _budgets_lock = threading.Lock()
 
 
 def budget_for(token: Secret, clock: Clock = SYSTEM_CLOCK) -> Budget:
-    """The budget of a token: the same object for the same token, anywhere in this process.
-
-    Processes do not share it; between them DigitalOcean's own answers do (see `Budget.note`).
-    """
+    """The budget of a token: the same object for the same token, anywhere in this process."""
     key = (hashlib.sha256(token.reveal().encode()).digest(), clock)
     with _budgets_lock:
         return _budgets.setdefault(key, Budget(clock=clock))

@@ -228,6 +228,7 @@ class DigitalOcean:
         self._whose = _Whose()
         self.calls = 0
         """HTTP requests sent, retries and redirects included."""
+        self._closed = False
         self._session = _Session()
         self._session.auth = _Bearer(token)
         self._session.headers["User-Agent"] = _user_agent()
@@ -272,7 +273,8 @@ class DigitalOcean:
         return twin
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; a call under way in another thread is not tried again."""
+        self._closed = True
         self._session.close()
 
     def _secrets(self) -> tuple[str, str]:
@@ -430,6 +432,7 @@ class DigitalOcean:
                 lambda done: (
                     isinstance(done, _Failure)
                     and done.again
+                    and not self._closed
                     and (call.method == "GET" or done.refused)
                 )
             ),

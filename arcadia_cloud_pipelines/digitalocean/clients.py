@@ -5,14 +5,24 @@ from __future__ import annotations
 import threading
 
 from ..settings import Purpose, Secret, Settings
+from ..warehouse.engine import Warehouse
+from .budget import Budget
+from .calls import SharedCalls
 from .client import DigitalOcean
 
 
 class Clients:
     """Gives the client of a purpose; two purposes with one token share client and budget."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, warehouse: Warehouse | None = None) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            settings: tokens, and where the API is.
+            warehouse: where processes count their calls together; each its own when None.
+        """
         self._settings = settings
+        self._warehouse = warehouse
         self._lock = threading.Lock()
         self._clients: dict[tuple[Secret, int], DigitalOcean] = {}
         self._first: dict[Secret, DigitalOcean] = {}
@@ -33,10 +43,15 @@ class Clients:
         with self._lock:
             if key not in self._clients:
                 first = self._first.get(token)
-                client = first.twin() if first else DigitalOcean(self._settings.api_url, token)
-                self._clients[key] = client
-                self._first.setdefault(token, client)
+                self._clients[key] = first.twin() if first else self._connect(token)
+                self._first.setdefault(token, self._clients[key])
             return self._clients[key]
+
+    def _connect(self, token: Secret) -> DigitalOcean:
+        budget = None
+        if self._warehouse is not None:
+            budget = Budget(shared=SharedCalls(self._warehouse, token))
+        return DigitalOcean(self._settings.api_url, token, budget=budget)
 
     def close(self) -> None:
         """Close every connection."""

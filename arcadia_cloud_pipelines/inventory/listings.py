@@ -6,18 +6,15 @@ business, which all threads share.
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
 
 from ..digitalocean.clients import Clients
+from ..workers import Workers
 from .kinds import Kind
 from .sync import Fetched, NotFetched, Progress, fetch_kind
-
-logger = logging.getLogger(__name__)
 
 THREADS = 8
 """Listings under way at a time: enough that the slowest one decides how long a refresh takes."""
@@ -26,11 +23,23 @@ THREADS = 8
 class _Pending:
     """One listing that was asked for."""
 
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
-        self.fetched: Future[Fetched | NotFetched] = Future()
-        self.messages: SimpleQueue[str | None] = SimpleQueue()
-        """Progress, for whoever waits; None at the end."""
+    def __init__(self, clients: Clients, kind: Kind, workers: Workers) -> None:
+        self._clients = clients
+        self._kind = kind
+        self._messages: SimpleQueue[str | None] = SimpleQueue()
+        self._fetched: Future[Fetched | NotFetched] = workers.submit(self._fetch)
+        self._fetched.add_done_callback(lambda _: self._messages.put(None))
+
+    def _fetch(self) -> Fetched | NotFetched:
+        client = self._clients.for_purpose(self._kind.purpose)
+        return fetch_kind(client, self._kind, progress=self._messages.put)
+
+    def wait(self, progress: Progress | None) -> Fetched | NotFetched:
+        """The listing, when it is there; what it tells until then goes to `progress`."""
+        for message in iter(self._messages.get, None):
+            if progress is not None:
+                progress(message)
+        return self._fetched.result()
 
 
 class Listings:
@@ -44,26 +53,19 @@ class Listings:
             threads: how many listings at a time.
         """
         self._clients = clients
-        self._threads = threads
+        self._workers = Workers(threads, "listings")
         self._lock = threading.Lock()
-        self._queue: deque[_Pending] = deque()
         self._pending: dict[str, _Pending] | None = None
 
     def begin(self, kinds: Sequence[Kind]) -> None:
-        """Start to fetch these kinds, in this order. Only the first call does anything."""
+        """Start to fetch these kinds. Only the first call does anything."""
         with self._lock:
-            if self._pending is not None:
-                return
-            self._pending = {kind.name: _Pending(kind) for kind in kinds}
-            # Those with a call for each parent take longest.
-            self._queue.extend(
-                sorted(
-                    self._pending.values(), key=lambda p: all(not e.per for e in p.kind.endpoints)
-                )
-            )
-        for number in range(min(self._threads, len(kinds))):
-            # Daemons: a run that is stopped must not wait for a rate limit to pass.
-            threading.Thread(target=self._work, name=f"listings-{number}", daemon=True).start()
+            if self._pending is None:
+                # Those with a call for each parent take longest.
+                first = sorted(kinds, key=lambda kind: all(e.per is None for e in kind.endpoints))
+                self._pending = {
+                    kind.name: _Pending(self._clients, kind, self._workers) for kind in first
+                }
 
     def take(self, kind: Kind, progress: Progress | None = None) -> Fetched | NotFetched:
         """The listing of one kind; fetched here and now if `begin` did not name it, or again.
@@ -73,29 +75,10 @@ class Listings:
         """
         with self._lock:
             pending = self._pending.pop(kind.name, None) if self._pending else None
-        if pending is None:
-            return fetch_kind(self._clients.for_purpose(kind.purpose), kind, progress=progress)
-        for message in iter(pending.messages.get, None):
-            if progress is not None:
-                progress(message)
-        return pending.fetched.result()
+        if pending is not None:
+            return pending.wait(progress)
+        return fetch_kind(self._clients.for_purpose(kind.purpose), kind, progress=progress)
 
     def close(self) -> None:
         """Start nothing more; what is under way ends by itself."""
-        self._queue.clear()
-
-    def _work(self) -> None:
-        while True:
-            try:
-                pending = self._queue.popleft()
-            except IndexError:
-                return
-            try:
-                client = self._clients.for_purpose(pending.kind.purpose)
-                pending.fetched.set_result(
-                    fetch_kind(client, pending.kind, progress=pending.messages.put)
-                )
-            except BaseException as error:
-                pending.fetched.set_exception(error)
-            finally:
-                pending.messages.put(None)
+        self._workers.close()

@@ -19,8 +19,10 @@ from ..digitalocean import (
     DigitalOcean,
     DigitalOceanError,
     Forbidden,
+    Listing,
     NotFound,
     RequestRefused,
+    fan_out,
     read_listing,
 )
 from ..redaction import MASK
@@ -254,24 +256,33 @@ class _Found:
     """Name, environment and number of members of each project."""
 
 
+def _list_members(client: DigitalOcean, project: str) -> Listing | None:
+    """The members of one project; None if it is gone."""
+    try:
+        return read_listing(
+            client,
+            f"/v2/projects/{project}/resources",
+            envelope="resources",
+            identity=lambda resource: str(resource["urn"]),
+            scope=SCOPE,
+        )
+    except NotFound:
+        logger.warning("project %s went away while the projects were read", project)
+        return None
+
+
 def _read_members(
     client: DigitalOcean, projects: Sequence[Json], progress: Progress | None
 ) -> _Found:
     found = _Found()
-    for number, project in enumerate(projects, 1):
+    uuids = [_project_id(project) for project in projects]
+    listings = fan_out(client, uuids, _list_members)
+    for number, (project, uuid, listing) in enumerate(
+        zip(projects, uuids, listings, strict=True), 1
+    ):
         if progress is not None:
             progress(f"projects: members of {number:,} of {len(projects):,}")
-        uuid = _project_id(project)
-        try:
-            listing = read_listing(
-                client,
-                f"/v2/projects/{uuid}/resources",
-                envelope="resources",
-                identity=lambda resource: str(resource["urn"]),
-                scope=SCOPE,
-            )
-        except NotFound:
-            logger.warning("project %s went away while the projects were read", uuid)
+        if listing is None:
             continue
         if listing.complete:
             found.whole.append(uuid)

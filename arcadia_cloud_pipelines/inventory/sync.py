@@ -6,15 +6,25 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, NotFound, read_listing
+from ..digitalocean import (
+    DigitalOcean,
+    DigitalOceanError,
+    Forbidden,
+    Listing,
+    NotFound,
+    OnPage,
+    fan_out,
+    read_listing,
+)
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse, WarehouseError
 from . import ledger
-from .kinds import KIND_BY_NAME, Json, Kind
+from .kinds import KIND_BY_NAME, Endpoint, Json, Kind
 from .sightings import Sighting, dropped_fields, identity_of, sightings
 from .tables import cloud_sync_runs
 
@@ -56,6 +66,41 @@ class SyncResult:
     """A few rows for people to look at."""
 
 
+def _telling(kind: Kind, before: int, progress: Progress | None) -> OnPage | None:
+    """Tell `progress` of each page, where `before` things were listed already."""
+    if progress is None:
+        return None
+
+    def on_page(seen: int, total: int | None) -> None:
+        of = "" if total is None else f" of {before + total:,}"
+        progress(f"{kind.asset}: {before + seen:,}{of} listed")
+
+    return on_page
+
+
+def _list(
+    client: DigitalOcean, kind: Kind, endpoint: Endpoint, path: str, on_page: OnPage | None = None
+) -> Listing:
+    return read_listing(
+        client, path, envelope=endpoint.envelope, identity=identity_of(kind),
+        params=endpoint.params, paged=endpoint.paged, on_page=on_page, scope=kind.scope,
+    )  # fmt: skip
+
+
+def _list_children(
+    kind: Kind, endpoint: Endpoint, client: DigitalOcean, parent: str
+) -> Listing | None:
+    """The children of one parent, each with the name of it; None if the parent is gone."""
+    try:
+        listing = _list(client, kind, endpoint, endpoint.path.format(parent=quote(parent, safe="")))
+    except NotFound:
+        logger.warning("%s: a %s went away while listed", kind.asset, endpoint.per)
+        return None
+    for item in listing.items:
+        item.setdefault(endpoint.parent_field, parent)
+    return listing
+
+
 def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None) -> KindListing:
     """Every object of one kind, each once.
 
@@ -70,50 +115,29 @@ def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None
     read = 0
     totals: list[int | None] = []
     reasons = []
+
+    def add(listing: Listing) -> None:
+        nonlocal read
+        read += len(listing.items)
+        items.update((identity(item), item) for item in listing.items)
+        totals.append(listing.total)
+        if listing.reason is not None:
+            reasons.append(listing.reason)
+
     for endpoint in kind.endpoints:
-        parents: list[str | None] = [None]
-        if endpoint.per is not None:
-            parent_kind = KIND_BY_NAME[endpoint.per]
-            listed = list_kind(client, parent_kind, progress)
-            parents = [identity_of(parent_kind)(item) for item in listed.items]
-            if listed.reason is not None:
-                reasons.append(listed.reason)
-        for number, parent in enumerate(parents, 1):
-
-            def on_page(
-                seen: int, total: int | None, before: int = read, single: bool = parent is None
-            ) -> None:
-                if progress is not None and single:
-                    of = "" if total is None else f" of {before + total:,}"
-                    progress(f"{kind.asset}: {before + seen:,}{of} listed")
-
-            try:
-                listing = read_listing(
-                    client,
-                    endpoint.path
-                    if parent is None
-                    else endpoint.path.format(parent=quote(parent, safe="")),
-                    envelope=endpoint.envelope,
-                    identity=identity,
-                    params=endpoint.params,
-                    paged=endpoint.paged,
-                    on_page=on_page,
-                    scope=kind.scope,
-                )
-            except NotFound:
-                if parent is None:
-                    raise
-                logger.warning("%s: a %s went away while listed", kind.asset, endpoint.per)
-                continue
-            read += len(listing.items)
-            for item in listing.items:
-                if parent is not None:
-                    item.setdefault(endpoint.parent_field, parent)
-                items[identity(item)] = item
-            totals.append(listing.total)
-            if listing.reason is not None:
-                reasons.append(listing.reason)
-            if parent is not None and progress is not None:
+        if endpoint.per is None:
+            add(_list(client, kind, endpoint, endpoint.path, _telling(kind, read, progress)))
+            continue
+        parent_kind = KIND_BY_NAME[endpoint.per]
+        listed = list_kind(client, parent_kind, progress)
+        if listed.reason is not None:
+            reasons.append(listed.reason)
+        parents = [identity_of(parent_kind)(item) for item in listed.items]
+        children = fan_out(client, parents, partial(_list_children, kind, endpoint))
+        for number, listing in enumerate(children, 1):
+            if listing is not None:
+                add(listing)
+            if progress is not None:
                 of = f"{number:,} of {len(parents):,} parents"
                 progress(f"{kind.asset}: {len(items):,} listed, {of}")
     known = [total for total in totals if total is not None]

@@ -7,10 +7,11 @@ schema known to Alembic's comparison and to the generated documentation.
 from __future__ import annotations
 
 from ..billing import tables as billing
+from ..digitalocean import tables as digitalocean
 from ..drift import tables as drift
 from ..inventory import tables as inventory
 from .metadata import metadata
 
 __all__ = ["TABLES", "metadata"]
 
-TABLES = (*inventory.TABLES, *billing.TABLES, *drift.TABLES)
+TABLES = (*inventory.TABLES, *billing.TABLES, *drift.TABLES, *digitalocean.TABLES)

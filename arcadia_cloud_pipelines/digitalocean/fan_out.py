@@ -1,0 +1,52 @@
+"""One call for each of many things, a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from queue import SimpleQueue
+from typing import TypeVar
+
+from ..workers import Workers
+from .client import DigitalOcean
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AT_A_TIME = 4
+
+
+def fan_out(
+    client: DigitalOcean, items: Sequence[Item], ask: Callable[[DigitalOcean, Item], Result]
+) -> Iterator[Result]:
+    """What `ask` returns for each item, in their order; up to `AT_A_TIME` are asked together.
+
+    Args:
+        client: its twins do the asking; their calls count as its own when all is done.
+        items: what to ask for.
+        ask: called in other threads, each time with a twin of its own.
+
+    Raises:
+        Exception: what `ask` raised for the first item for which it did; later ones that have not
+            begun are left out.
+    """
+    twins = [client.twin() for _ in items[:AT_A_TIME]]
+    free: SimpleQueue[DigitalOcean] = SimpleQueue()
+    for twin in twins:
+        free.put(twin)
+
+    def one(item: Item) -> Result:
+        twin = free.get()
+        try:
+            return ask(twin, item)
+        finally:
+            free.put(twin)
+
+    try:
+        with Workers(len(twins), "fan-out") as workers:
+            for future in [workers.submit(partial(one, item)) for item in items]:
+                yield future.result()
+    finally:
+        for twin in twins:
+            client.calls += twin.calls
+            twin.close()

@@ -1,0 +1,27 @@
+"""The table of the calls that were made, with the comments that a reader of the database sees."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from ..warehouse.columns import TIME
+from ..warehouse.metadata import metadata
+
+cloud_api_calls = sa.Table(
+    "cloud_api_calls",
+    metadata,
+    sa.Column("token", sa.Text, primary_key=True, comment="Digest of the token, never itself."),
+    sa.Column(
+        "path", sa.Text, primary_key=True,
+        comment="The path that has a limit of its own; empty for all calls of the token.",
+    ),
+    sa.Column("second", TIME, primary_key=True, comment="The second they were made in."),
+    sa.Column("calls", sa.Integer, nullable=False, comment="How many."),
+    prefixes=["UNLOGGED"],
+    comment=(
+        "Calls of the API in the last two hours, by which all processes keep to its rate limits "
+        "together. Not logged: it is empty after a crash of the server."
+    ),
+)  # fmt: skip
+
+TABLES = (cloud_api_calls,)

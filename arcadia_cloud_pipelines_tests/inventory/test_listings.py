@@ -1,0 +1,221 @@
+"""Listings beside each other: together where they wait, each alone in what goes wrong."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from arcadia_cloud_pipelines.digitalocean import ServerError
+from arcadia_cloud_pipelines.digitalocean.clients import Clients
+from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
+from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, KINDS, Kind
+from arcadia_cloud_pipelines.inventory.listings import Listings
+from arcadia_cloud_pipelines.inventory.projects import sync_projects
+from arcadia_cloud_pipelines.inventory.sync import Fetched, NotFetched, fetch_kind
+from arcadia_cloud_pipelines.settings import Purpose, SettingsError
+from arcadia_cloud_pipelines.simulator import RunningSimulator
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+
+from .helpers import Mirror, TestClients, client, rows, settings
+
+FAST = (
+    KIND_BY_NAME["droplet"],
+    KIND_BY_NAME["volume"],
+    KIND_BY_NAME["vpc"],
+    KIND_BY_NAME["firewall"],
+)
+
+
+def meet(server: RunningSimulator, *paths: str) -> threading.Barrier:
+    """Requests to these paths are answered when there is one to each; after 20 s they break."""
+    barrier = threading.Barrier(len(paths))
+    for path in paths:
+        server.account.faults.add(path, "hook", call=lambda: barrier.wait(20) and None)
+    return barrier
+
+
+@pytest.fixture
+def clients(server: RunningSimulator) -> Iterator[Clients]:
+    made = Clients(settings(server.url, server.token))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def listings(clients: Clients) -> Iterator[Listings]:
+    made = Listings(clients, threads=4)
+    yield made
+    made.close()
+
+
+def paths(server: RunningSimulator) -> Counter[str]:
+    return Counter(seen.path for seen in server.requests)
+
+
+def test_kinds_wait_together(server: RunningSimulator, listings: Listings) -> None:
+    barrier = meet(server, *(kind.endpoints[0].path for kind in FAST))
+    listings.begin(FAST)
+    for kind in FAST:
+        fetched = listings.take(kind)
+        assert isinstance(fetched, Fetched)
+        assert fetched.complete
+        assert len(fetched.sightings) == len(server.account.ids(kind.name)) > 0
+    assert not barrier.broken
+    assert paths(server)["/v2/account"] == 1
+
+
+def test_a_kind_is_listed_once_and_its_calls_are_its_own(
+    server: RunningSimulator, listings: Listings
+) -> None:
+    listings.begin(KINDS)
+    listings.begin(KINDS)
+    fetched = [listings.take(kind) for kind in KINDS]
+    assert sum(f.api_calls for f in fetched) == len(server.requests)
+    assert paths(server)["/v2/volumes"] == 1
+    assert isinstance(listings.take(KIND_BY_NAME["volume"]), Fetched)
+    assert paths(server)["/v2/volumes"] == 2
+
+
+def test_a_kind_that_nobody_announced_is_listed_when_it_is_taken(
+    server: RunningSimulator, listings: Listings
+) -> None:
+    told: list[str] = []
+    fetched = listings.take(KIND_BY_NAME["volume"], told.append)
+    assert isinstance(fetched, Fetched)
+    assert told
+    assert set(paths(server)) == {"/v2/account", "/v2/volumes"}
+
+
+def test_progress_is_told_to_whoever_waits(listings: Listings) -> None:
+    told: list[str] = []
+    listings.begin(FAST)
+    listings.take(FAST[0], told.append)
+    assert told
+    assert all(text.startswith("droplets: ") for text in told)
+
+
+def test_one_failure_is_one_kinds(server: RunningSimulator) -> None:
+    server.account.faults.add("/v2/volumes", 503, times=None)
+    test_clients: Any = TestClients(server.url, server.token)
+    listings = Listings(test_clients)
+    listings.begin(FAST)
+    taken = {kind.name: listings.take(kind) for kind in FAST}
+    failed = taken.pop("volume")
+    assert isinstance(failed, NotFetched)
+    assert isinstance(failed.error, ServerError)
+    assert failed.account is not None
+    assert all(isinstance(fetched, Fetched) for fetched in taken.values())
+
+
+def test_a_missing_token_is_told_when_the_kind_is_taken(server: RunningSimulator) -> None:
+    listings = Listings(Clients(settings(server.url, None)))
+    listings.begin(FAST)
+    with pytest.raises(SettingsError, match="DO_API_TOKEN"):
+        listings.take(FAST[0])
+
+
+def test_what_was_not_begun_is_not_fetched_after_the_end(
+    server: RunningSimulator, clients: Clients
+) -> None:
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        arrived.set()
+        go_on.wait(20)
+
+    server.account.faults.add("/v2/droplets", "hook", call=hold)
+    listings = Listings(clients, threads=1)
+    listings.begin(FAST)
+    assert arrived.wait(20)
+    listings.close()
+    go_on.set()
+    assert isinstance(listings.take(FAST[0]), Fetched)
+    (worker,) = [t for t in threading.enumerate() if t.name == "listings-0"] or [None]
+    if worker is not None:
+        worker.join(20)
+    assert set(paths(server)) == {"/v2/account", "/v2/droplets"}
+
+
+def test_threads_share_a_budget_and_no_connection(clients: Clients) -> None:
+    mine = clients.for_purpose(Purpose.CLOUD_SYNC_FAST)
+    theirs: list[Any] = []
+    thread = threading.Thread(
+        target=lambda: theirs.append(clients.for_purpose(Purpose.CLOUD_SYNC_SLOW))
+    )
+    thread.start()
+    thread.join()
+    assert mine is clients.for_purpose(Purpose.CLOUD_SYNC_FULL)
+    assert theirs[0] is not mine
+    assert theirs[0]._session is not mine._session
+    assert theirs[0]._budget is mine._budget
+
+
+def run(
+    warehouse: Warehouse, clients: Clients, selects: Callable[[Kind], bool], *others: str
+) -> dg.ExecuteInProcessResult:
+    bound = dg.Definitions(
+        assets=ASSETS, executor=dg.in_process_executor,
+        resources={"clients": clients, "warehouse": warehouse, **LISTINGS},
+    )  # fmt: skip
+    names = [kind.asset for kind in KINDS if selects(kind)] + list(others)
+    with dg.DagsterInstance.ephemeral() as instance:
+        return bound.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance, asset_selection=[dg.AssetKey(name) for name in names]
+        )
+
+
+def test_a_run_fetches_its_kinds_together_and_no_other(
+    warehouse: Warehouse, server: RunningSimulator, clients: Clients
+) -> None:
+    barrier = meet(server, *(kind.endpoints[0].path for kind in FAST))
+    assert run(warehouse, clients, lambda kind: kind in FAST).success
+    assert not barrier.broken
+    assert set(paths(server)) == {"/v2/account", *(k.endpoints[0].path for k in FAST)}
+    for kind in FAST:
+        assert rows(warehouse, kind.name)
+
+
+def test_kinds_are_fetched_while_the_projects_are_read(
+    warehouse: Warehouse, server: RunningSimulator, clients: Clients
+) -> None:
+    barrier = meet(server, "/v2/projects", "/v2/volumes")
+    assert run(warehouse, clients, lambda kind: kind.name == "volume", "projects").success
+    assert not barrier.broken
+
+
+def test_parents_are_asked_together(server: RunningSimulator, listings: Listings) -> None:
+    domains = server.account.ids("domain")
+    assert len(domains) > 3
+    barrier = meet(server, *(f"/v2/domains/{name}/records" for name in domains[:4]))
+    listings.begin([KIND_BY_NAME["domain_record"]])
+    fetched = listings.take(KIND_BY_NAME["domain_record"])
+    assert isinstance(fetched, Fetched)
+    assert not barrier.broken
+    assert len(fetched.sightings) == len(server.account.ids("domain_record"))
+    assert fetched.api_calls == len(server.requests)
+
+
+def test_projects_are_asked_together(mirror: Mirror) -> None:
+    for number in range(3):
+        mirror.account.create("project", name=f"project-{number}")
+    projects = mirror.account.ids("project")
+    barrier = meet(mirror.server, *(f"/v2/projects/{uuid}/resources" for uuid in projects[:4]))
+    result = sync_projects(
+        mirror.warehouse, client(mirror.server.url, mirror.server.token), project_name="Default",
+    )  # fmt: skip
+    assert not barrier.broken
+    assert result.sync.api_calls == len(mirror.server.requests)
+    assert len(result.names) >= 4
+
+
+def test_a_failure_among_the_parents_is_the_kinds(server: RunningSimulator) -> None:
+    name = server.account.ids("domain")[2]
+    server.account.faults.add(f"/v2/domains/{name}/records", 500, times=None)
+    fetched = fetch_kind(client(server.url, server.token), KIND_BY_NAME["domain_record"])
+    assert isinstance(fetched, NotFetched)
+    assert isinstance(fetched.error, ServerError)
