@@ -52,6 +52,7 @@ class Kind:
     status: str | None = "status"
     size_slug: str | None = None
     tags: str | None = "tags"
+    """Of a firewall or an alert policy they name its targets."""
     created_at: str | None = "created_at"
     noise: tuple[str, ...] = ()
     """Paths that change by themselves, or hold catalogue data: not stored, never a change."""
@@ -265,8 +266,6 @@ KINDS: tuple[Kind, ...] = (
         region=None,
         # How far the rules got to the droplets: moves whenever a droplet comes or goes.
         status=None,
-        # They name the targets.
-        tags=None,
         noise=("status", "pending_changes"),
         urn_types=("firewall",),
         purpose=Purpose.CLOUD_SYNC_FULL,
@@ -445,8 +444,6 @@ KINDS: tuple[Kind, ...] = (
         title="description",
         region=None,
         status=None,
-        # They name the targets.
-        tags=None,
         created_at=None,
         secret=("alerts",),
         purpose=Purpose.CLOUD_SYNC_SLOW,

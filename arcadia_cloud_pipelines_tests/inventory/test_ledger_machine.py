@@ -79,7 +79,7 @@ KINDS = {
         "do:floatingip:%s",
     ),
     "domain_record": Trait(
-        "domain_records", "20%s",
+        "domain_records", "10%s",
         {"name": ["@", "www"], "data": ["1.2.3.4", "1.2.3.5"], "ttl": [1800, 60],
          "priority": [None, 0, 10]},
         {},
@@ -516,3 +516,28 @@ def test_what_becomes_another_accounts_is_in_its_projects(warehouse: Warehouse) 
     machine.teardown()
     where = {identity: home for (_, identity), home in machine.model.members.items()}
     assert (where["1001"], where["1002"]) == (("B", "B-project-2"), ("A", "A-project-1"))
+
+
+def test_a_project_of_another_account_is_nobodys_here(warehouse: Warehouse) -> None:
+    """Two accounts list the same droplets; the rows are the first one's, the lists the other's."""
+    machine = LedgerMachine(warehouse)
+    machine.create(("B", "droplet"), 0, 4)
+    machine.create(("A", "droplet"), 0, 4)
+    machine.move("A", 0, 1, 0, 0, None)
+    for item in machine.worlds["B", "droplet"].values():
+        item["status"] = "off"
+    machine.sync(("B", "droplet"))
+    machine.rows_events_and_history_agree()
+    assert {row.project for (kind, _), row in machine.model.rows.items() if kind == "droplet"} == {
+        None
+    }
+
+
+def test_only_lists_that_were_read_whole_end_a_membership(warehouse: Warehouse) -> None:
+    machine = LedgerMachine(warehouse)
+    machine.create(("A", "droplet"), 0, 4)
+    machine.move("A", 0, 1, 1, 0, None)
+    for trouble, left in (("short", 7), ("gone", 7), (None, 5)):
+        machine.move("A", 2, 3, None, 0, trouble)
+        machine.rows_events_and_history_agree()
+        assert len(machine.model.members) == left

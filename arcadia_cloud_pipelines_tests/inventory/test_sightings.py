@@ -261,8 +261,9 @@ def utc(*parts: int) -> datetime:
         ),
         (
             "monitoring_alerts",
-            ("78b3da62-27e5-49ba-ac70-5db0b5935c64", "CPU Alert", None, None, None, (), None),
-            {"value": 80, "tags": ["production_droplets"], "enabled": True},
+            ("78b3da62-27e5-49ba-ac70-5db0b5935c64", "CPU Alert", None, None, None,
+             ("production_droplets",), None),
+            {"value": 80, "enabled": True},
             {"alerts"},
         ),
         (
@@ -395,6 +396,10 @@ def test_a_column_is_never_a_dropped_field(field: str) -> None:
     assert not [kind.name for kind in KINDS if field in dropped_fields(kind)]
 
 
+def test_names_that_are_dropped_at_any_depth_are_dropped_fields() -> None:
+    assert {"envs", "run_command"} <= dropped_fields(KIND_BY_NAME["app"])
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_an_object_may_lack_everything_but_its_identity(kind: Kind) -> None:
     assert see(kind, {kind.identity: "x"}).provider_id == "x"
@@ -504,7 +509,8 @@ SECRET_NAMES = [
     "apiKey", "access_key", "access_key_id", "secret_access_key", "credentials", "kubeconfig",
     "user_data", "userdata", "uri", "connection_uri", "connection_string", "authorization",
     "bearer", "email", "e_mail", "emails", "phone", "phone_number", "dsn", "PASSWORD",
-    "certificate_authority_data",
+    "certificate_authority_data", "owner_id", "user_name", "member_uuid", "team_name",
+    "created_by", "first_name", "username",
 ]  # fmt: skip
 SECRET_VALUES = [
     f"postgres://doadmin:{CANARY}@host:25060/db?sslmode=require",
