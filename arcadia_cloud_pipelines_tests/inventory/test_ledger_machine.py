@@ -35,7 +35,7 @@ from .test_sightings import Json, example
 
 PROJECTS = {account: [f"{account}-project-{n}" for n in (1, 2)] for account in "AB"}
 DOMAINS = ("one.example", "two.example")
-CANARY = "dop_v1_0123456789abcdef"
+CANARY = "canary-without-a-shape"
 
 
 class Trait(NamedTuple):
