@@ -81,6 +81,14 @@ class Account:
     name: str | None
 
 
+def _quotes_no_headers(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("Failed to parse headers")
+
+
+# Of headers that it cannot parse urllib3 logs the text, which may hold anything.
+logging.getLogger("urllib3.connection").addFilter(_quotes_no_headers)
+
+
 class _Bearer(AuthBase):
     """Sets the header. Being an auth object keeps requests from putting ~/.netrc in its place."""
 

@@ -224,10 +224,11 @@ class _Reader:
         if isinstance(held, list):
             return [self._item(index, item) for index, item in enumerate(held)]
         if isinstance(held, dict):
-            return [self._item(key, item, key) for key, item in held.items()]
+            # Counted in messages: a key is the API's, and could be anything.
+            return [self._item(n, item, key) for n, (key, item) in enumerate(held.items())]
         raise self._bad(f"has {self.envelope!r}, but it is neither a list nor an object")
 
-    def _item(self, index: int | str, item: object, key: str | None = None) -> tuple[str, Item]:
+    def _item(self, index: int, item: object, key: str | None = None) -> tuple[str, Item]:
         if not isinstance(item, dict):
             raise self._bad(f"has an item {self.envelope}[{index}] that is not an object")
         known = self._identify(item)

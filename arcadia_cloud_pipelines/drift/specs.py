@@ -16,7 +16,8 @@ import orjson
 import sqlalchemy as sa
 
 from ..inventory.kinds import KIND_OF_URN_TYPE
-from ..inventory.sightings import holds_secret, names_secret
+from ..inventory.sightings import names_secret
+from ..redaction import holds_secret, without_mails
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
@@ -300,7 +301,7 @@ def _checked(spec: object) -> dict[str, Any]:
 
 
 def without_secrets(spec: Spec) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A spec without credentials, and the paths that were left out.
+    """A spec without credentials and mail addresses, and the paths that were left out.
 
     By the inventory's own rules, so that nothing is desired that could never be seen.
     """
@@ -319,6 +320,6 @@ def without_secrets(spec: Spec) -> tuple[dict[str, Any], tuple[str, ...]]:
             if any(map(secret, value)):
                 left_out[path] = None
             return [clean(item, path) for item in value if not secret(item)]
-        return value
+        return without_mails(value) if isinstance(value, str) else value
 
     return clean(spec, ""), tuple(left_out)

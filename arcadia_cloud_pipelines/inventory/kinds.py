@@ -71,6 +71,7 @@ class Kind:
     status: str | None = "status"
     size_slug: str | None = None
     tags: str | None = "tags"
+    """Of a firewall or an alert policy they name its targets."""
     created_at: str | None = "created_at"
     noise: tuple[str, ...] = ()
     """Paths that change by themselves, or hold catalogue data: not stored, never a change."""
@@ -359,8 +360,6 @@ KINDS: tuple[Kind, ...] = (
         region=None,
         # How far the rules got to the droplets: moves whenever a droplet comes or goes.
         status=None,
-        # They name the targets.
-        tags=None,
         noise=("status", "pending_changes"),
         urn_types=("firewall",),
         purpose=Purpose.CLOUD_SYNC_FULL,
@@ -446,12 +445,12 @@ KINDS: tuple[Kind, ...] = (
         noise=(
             "region", "updated_at", "active_deployment", "pending_deployment", "pinned_deployment",
             "in_progress_deployment", "last_deployment_active_at", "last_deployment_created_at",
-            "progress", "cause",
+            "progress", "cause", "domains.progress",
         ),
         # Commands and repository addresses are written by hand, and hold what hands put there.
         secret=(
             "owner_uuid", "*.envs", "*.log_destinations", "*.destinations", "*.notifications",
-            "*.run_command", "*.build_command", "*.repo_clone_url",
+            "*.run_command", "*.build_command", "*.repo_clone_url", "*.db_user", "*.validations",
         ),
         urn_types=("app",),
         purpose=Purpose.CLOUD_SYNC_FULL,
@@ -554,8 +553,6 @@ KINDS: tuple[Kind, ...] = (
         title="description",
         region=None,
         status=None,
-        # They name the targets.
-        tags=None,
         created_at=None,
         secret=("alerts",),
         purpose=Purpose.CLOUD_SYNC_SLOW,

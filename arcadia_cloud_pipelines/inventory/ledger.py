@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from ..warehouse.copy import array_literal, copy_rows
 from ..warehouse.statements import Statements
-from .sightings import Sighting
+from .sightings import Sighting, names_secret
 
 STRIKES = 3
 """Complete listings in a row that must lack a resource before it counts as deleted."""
@@ -140,7 +140,8 @@ def record(
         blanked = _SQL.run(
             connection, "blanked", {"blanked_from": guard.blanked_from, "dropped": dropped}
         )
-        withheld = dict(blanked.tuples().all())
+        # Fields that name a secret are left out of every kind: no loss either.
+        withheld = {name: n for name, n in blanked.tuples() if not names_secret(name)}
     left = sorted(observation.unknown_fields.union(withheld))
     if left:
         _SQL.run(connection, "withhold", {"withheld": left})

@@ -18,12 +18,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..digitalocean import DigitalOcean, Forbidden, NotFound, identity_of, read_listing
+from ..redaction import holds_secret
 from ..settings import Purpose
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .kinds import KIND_BY_NAME, KINDS, UNKNOWN, Json
-from .sightings import holds_secret, sightings
+from .sightings import sightings
 from .sync import list_kind
 
 logger = logging.getLogger(__name__)

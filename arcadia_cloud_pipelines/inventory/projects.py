@@ -25,6 +25,7 @@ from ..digitalocean import (
     fan_out,
     read_listing,
 )
+from ..redaction import MASK
 from ..settings import Purpose
 from ..times import Clock, parse_time, utc_now
 from ..warehouse.copy import copy_rows
@@ -32,7 +33,7 @@ from ..warehouse.engine import Warehouse, WarehouseError
 from ..warehouse.statements import Statements
 from . import ledger
 from .kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
-from .sightings import sightings
+from .sightings import sightings, text_of
 from .sync import SUPERSEDED, Progress, SyncResult, record_failure, store_sync
 
 logger = logging.getLogger(__name__)
@@ -290,8 +291,7 @@ def _read_members(
         members = [_member(resource, uuid) for resource in live]
         found.members += members
         found.unknown |= {m.urn: r for m, r in zip(members, live, strict=True) if m.kind == UNKNOWN}
-        name, environment = str(project.get("name")), project.get("environment")
-        found.counts.append((name, environment, len(members)))
+        found.counts.append((_name(project), text_of(project.get("environment")), len(members)))
     return found
 
 
@@ -305,8 +305,9 @@ def _member(resource: Json, project: str) -> Member:
     return Member(urn, kind, identity, project, parse_time(resource.get("assigned_at")))
 
 
-def _text(value: Any) -> str | None:
-    return str(value) if value not in (None, "") else None
+def _name(project: Json) -> str:
+    # A name cannot be missing; one that holds a secret is told apart by its uuid.
+    return text_of(project.get("name")) or (MASK if project.get("name") else "")
 
 
 def _record_projects(
@@ -327,12 +328,14 @@ def _record_projects(
         (
             (
                 _project_id(p),
-                str(p.get("name") or ""),
-                _text(p.get("description")),
-                _text(p.get("environment")),
+                _name(p),
+                text_of(p.get("description")),
+                text_of(p.get("environment")),
                 "t" if p.get("is_default") else "f",
                 # owner_id and owner_uuid say whose account it is, which `account` does.
-                orjson.dumps({k: p[k] for k in ("purpose", "created_at") if p.get(k)}).decode(),
+                orjson.dumps(
+                    {k: text for k in ("purpose", "created_at") if (text := text_of(p.get(k)))}
+                ).decode(),
             )
             for p in projects
         ),

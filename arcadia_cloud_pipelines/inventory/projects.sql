@@ -93,11 +93,18 @@ SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || k.kind, 0))
 FROM (SELECT DISTINCT kind FROM members ORDER BY kind) AS k;
 
 -- name: close_moved
+-- Those of another account too, where the resource is this one's by now: it would keep its project
+-- there for ever.
 UPDATE cloud_project_memberships AS m
-SET valid_to = :seen_at
+SET valid_to = greatest(CAST(:seen_at AS timestamptz), m.valid_from)
 FROM members AS l
-WHERE m.provider = :provider AND m.account = :account AND m.valid_to IS NULL
-  AND m.kind = l.kind AND m.provider_id = l.provider_id AND m.project_id <> l.project_id;
+WHERE m.provider = :provider AND m.valid_to IS NULL
+  AND m.kind = l.kind AND m.provider_id = l.provider_id AND m.project_id <> l.project_id
+  AND (m.account = :account OR EXISTS (
+    SELECT FROM cloud_resources AS r
+    WHERE r.provider = :provider AND r.account = :account
+      AND r.kind = l.kind AND r.provider_id = l.provider_id
+  ));
 
 -- name: close_gone
 -- Only for projects whose list was read whole (:read), and only for kinds of which something is

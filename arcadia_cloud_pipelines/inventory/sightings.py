@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ..redaction import holds_secret, without_mails
 from ..times import parse_time
 from .kinds import Json, Kind
 
@@ -42,12 +43,10 @@ class Sighting(NamedTuple):
 _SECRET_NAME = re.compile(
     r"passw|passphrase|secret|(^|_)tokens?($|_)|private_?key|api_?key|access_?key|credential|kubeconfig"
     r"|(auth|service|encryption|signing|shared)_?key|webhook|slack|user_data|userdata|(^|_)uri($|_)|conn(ection)?_?str|authorization|bearer"
-    r"|e?mails?$|phone|certificate_authority_data|dsn$",
+    r"|e?mails?$|phone|certificate_authority_data|dsn$"
+    r"|(^|_)(owner|user|member|team|customer)_(id|uuid|name)$|(created|updated|deleted)_by$"
+    r"|^(first|last|full)_name$|^username$",
     re.IGNORECASE,
-)
-# Values that are one, whatever the field is called: addresses with a password, key files, tokens.
-_SECRET_VALUE = re.compile(
-    r"://[^/\s:@]*:[^/\s@]+@|-----BEGIN [A-Z ]*PRIVATE KEY|\bdo[a-z]_v1_[0-9a-f]{16}"
 )
 _ANYWHERE = "*."
 _DROP = object()
@@ -58,20 +57,14 @@ _Plan = dict[str, Any]
 @cache
 def _kept_name(name: str) -> str | None:
     """The name as jsonb can hold it, None when it names a secret."""
-    return None if _SECRET_NAME.search(name) else name.replace("\0", "\ufffd")
+    if _SECRET_NAME.search(name) or holds_secret(name):
+        return None
+    return without_mails(name).replace("\0", "\ufffd")
 
 
 def names_secret(name: str) -> bool:
     """Whether a field of this name holds a credential or personal data."""
     return _kept_name(name) is None
-
-
-def holds_secret(text: str) -> bool:
-    """Whether a text is or contains a credential, whatever its field is called."""
-    # Two cheap questions first: the pattern is asked of hardly any text.
-    if "://" in text or "-----BEGIN" in text or "_v1_" in text:
-        return _SECRET_VALUE.search(text) is not None
-    return False
 
 
 def _walk(path: str) -> Callable[[Json], Any]:
@@ -111,9 +104,17 @@ def _plan(kind: Kind) -> _Plan:
         kind.created_at,
     )  # fmt: skip
     secret = (path for path in kind.secret if not path.startswith(_ANYWHERE))
-    for path in (*filter(None, columns), *kind.noise, *secret, "project_id"):
+    # Nor is what only has the name of a column: events and history could not tell them apart.
+    for path in (*filter(None, columns), *kind.noise, *secret, "project_id", *_COLUMNS):
         drop(path)
     return plan
+
+
+def _anywhere(kind: Kind) -> frozenset[str]:
+    """Names that are left out at any depth."""
+    return frozenset(
+        path.removeprefix(_ANYWHERE) for path in kind.secret if path.startswith(_ANYWHERE)
+    )
 
 
 def dropped_fields(kind: Kind) -> frozenset[str]:
@@ -121,7 +122,8 @@ def dropped_fields(kind: Kind) -> frozenset[str]:
 
     Not those that have a column: a tag that empties everywhere is no dropped field.
     """
-    return frozenset(key for key, rule in _plan(kind).items() if rule is _DROP) - _COLUMNS
+    dropped = {key for key, rule in _plan(kind).items() if rule is _DROP}
+    return frozenset(dropped | _anywhere(kind)) - _COLUMNS
 
 
 def _clean(value: Any, plan: _Plan | None) -> Any:
@@ -136,6 +138,8 @@ def _clean(value: Any, plan: _Plan | None) -> Any:
     if kind is str:
         if not value or holds_secret(value):
             return None
+        if "@" in value:
+            value = without_mails(value)
         return value.replace("\0", "\ufffd") if "\0" in value else value
     if kind is dict:
         kept = {}
@@ -167,7 +171,7 @@ def _order(item: Any) -> bytes:
     return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
 
 
-def _text(value: Any) -> str | None:
+def text_of(value: Any) -> str | None:
     """A column's text: numbers become text, emptiness and secrets become None."""
     if value is None or isinstance(value, (dict, list)):
         return None
@@ -211,9 +215,7 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
         KeyError: an object has no identity. Everything else may be missing.
     """
     plan = _plan(kind)
-    anywhere = frozenset(
-        path.removeprefix(_ANYWHERE) for path in kind.secret if path.startswith(_ANYWHERE)
-    )
+    anywhere = _anywhere(kind)
     identity = identity_of(kind)
     name, region, status, size, tags, created = (
         _walk(path) if path else (lambda _item: None)
@@ -231,15 +233,14 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
         if kind.adjust is not None:
             source = kind.adjust(source)
         listed = tags(item)
-        labels = sorted({_text(t) or "" for t in listed} - {""}) if type(listed) is list else []
+        labels = sorted({text_of(t) or "" for t in listed} - {""}) if type(listed) is list else []
         created_at = parse_time(created(item))
         columns = (
-            _text(name(item)), _text(region(item)), _text(status(item)), _text(size(item)),
+            text_of(name(item)), text_of(region(item)), text_of(status(item)),
+            text_of(size(item)),
         )  # fmt: skip
         attrs = orjson.dumps(_clean(source, plan) or {}, option=orjson.OPT_SORT_KEYS)
-        project = item.get("project_id")
-        if not isinstance(project, str) or not project:
-            project = None
+        project = text_of(item.get("project_id"))
         digest = hashlib.blake2b(
             orjson.dumps((*columns, labels, created_at, project)), digest_size=16
         )

@@ -216,7 +216,7 @@ def test_empty(body: Any, total: int | None, server: Server, client: DigitalOcea
         ({"things": ""}, "neither a list nor an object"),
         ({"things": [{"id": 1}, 2]}, r"things\[1\] that is not an object"),
         ({"things": [None]}, r"things\[0\] that is not an object"),
-        ({"things": {"a": 2}}, r"things\[a\] that is not an object"),
+        ({"things": {"a": 2}}, r"things\[0\] that is not an object"),
         ({"things": [{"id": 1}, {"name": "x"}]}, r"things\[1\] without an identity"),
         ({"things": [{"id": None}]}, r"things\[0\] without an identity"),
         ({"things": [{"id": ""}]}, r"things\[0\] without an identity"),

@@ -128,14 +128,16 @@ def stored(warehouse: Warehouse) -> dict[str, list[dict[str, Any]]]:
 
 
 def everything(warehouse: Warehouse) -> str:
-    """Every row of every table as one text, for canaries to be looked for."""
-    names = [name for (name,) in (tuple(r.values()) for r in query(
-        warehouse, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-    ))]  # fmt: skip
+    """Every row of every table of every schema as one text, for canaries to be looked for."""
+    tables = query(
+        warehouse,
+        "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables "
+        "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+    )
     return "\n".join(
         row["line"]
-        for name in names
-        for row in query(warehouse, f"SELECT t::text AS line FROM {name} AS t")
+        for table in tables
+        for row in query(warehouse, f"SELECT t::text AS line FROM {table['name']} AS t")
     )
 
 

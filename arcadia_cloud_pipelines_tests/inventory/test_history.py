@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.inventory import ledger
+from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.inventory.projects import (
     Member,
     _Found,
     _record_members,
     _record_projects,
 )
+from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import T0, at, query, record, rows, sighting
@@ -244,6 +246,18 @@ def test_what_is_recorded_late_does_not_change_what_was_before(warehouse: Wareho
     before, after = (as_of(warehouse, at(hours))[identity] for hours in (9.5, 10))
     assert (before["name"], before["deleted_at"], before["account"]) == ("a", None, "team-a")
     assert (after["name"], after["deleted_at"], after["account"]) == ("b", None, "team-b")
+
+
+def test_a_field_of_the_kind_is_not_taken_for_a_column(warehouse: Warehouse) -> None:
+    """What an object calls as a column is called has that column, or is not stored."""
+    for hours in (0, 1):
+        policy = {"uuid": "p", "tags": [f"t{hours}"], "name": f"n{hours}", "region": "r"}
+        seen = sightings(KIND_BY_NAME["alert_policy"], [policy])
+        record(warehouse, seen, hours, kind="alert_policy")
+    for hours in (0, 1):
+        (row,) = as_of(warehouse, at(hours)).values()
+        assert (row["tags"], row["attrs"], row["name"]) == ([f"t{hours}"], {}, None)
+        assert in_range(history(warehouse), at(hours)) == as_of(warehouse, at(hours))
 
 
 def test_a_difference_from_the_spec_is_no_change(warehouse: Warehouse) -> None:

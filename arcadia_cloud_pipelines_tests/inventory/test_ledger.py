@@ -334,6 +334,13 @@ def test_a_field_that_this_release_no_longer_stores_may_vanish(warehouse: Wareho
     assert rows(warehouse)["0"]["attrs"] == {}
 
 
+def test_a_field_that_names_a_secret_may_vanish(warehouse: Warehouse) -> None:
+    """A release before this one stored it, in whatever kind."""
+    record(warehouse, fleet(range(3), created_by="somebody"))
+    assert record(warehouse, fleet(range(3)), 1).recorded.withheld == {}
+    assert rows(warehouse)["0"]["attrs"] == {}
+
+
 def test_a_confirmed_blanking_is_recorded(warehouse: Warehouse) -> None:
     record(warehouse, fleet(range(3), tags=["a"]))
     confirm_loss(warehouse, 24)

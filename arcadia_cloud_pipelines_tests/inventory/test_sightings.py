@@ -34,8 +34,8 @@ KIND_OF_FILE = {
 }  # fmt: skip
 
 
-def example(name: str, index: int = 0) -> tuple[Kind, Json]:
-    """An official object and its kind."""
+def examples(name: str) -> tuple[Kind, list[Json]]:
+    """The official objects of one file and their kind."""
     answer = json.loads((EXAMPLES / f"{name}.json").read_text())
     by_asset = {k.asset: k for k in KINDS}
     kind = by_asset.get(name) or KIND_BY_NAME[KIND_OF_FILE[name]]
@@ -43,7 +43,13 @@ def example(name: str, index: int = 0) -> tuple[Kind, Json]:
     held = answer[envelope]
     if envelope == "policies" and isinstance(held, dict):
         held = list(held.values())
-    return kind, held[index] if isinstance(held, list) else held
+    return kind, held if isinstance(held, list) else [held]
+
+
+def example(name: str, index: int = 0) -> tuple[Kind, Json]:
+    """An official object and its kind."""
+    kind, held = examples(name)
+    return kind, held[index]
 
 
 FILES = sorted(path.stem for path in EXAMPLES.glob("*.json"))
@@ -264,8 +270,9 @@ def utc(*parts: int) -> datetime:
         ),
         (
             "monitoring_alerts",
-            ("78b3da62-27e5-49ba-ac70-5db0b5935c64", "CPU Alert", None, None, None, (), None),
-            {"value": 80, "tags": ["production_droplets"], "enabled": True},
+            ("78b3da62-27e5-49ba-ac70-5db0b5935c64", "CPU Alert", None, None, None,
+             ("production_droplets",), None),
+            {"value": 80, "enabled": True},
             {"alerts"},
         ),
         (
@@ -417,6 +424,10 @@ def test_a_column_is_never_a_dropped_field(field: str) -> None:
     assert not [kind.name for kind in KINDS if field in dropped_fields(kind)]
 
 
+def test_names_that_are_dropped_at_any_depth_are_dropped_fields() -> None:
+    assert {"envs", "run_command"} <= dropped_fields(KIND_BY_NAME["app"])
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_an_object_may_lack_everything_but_its_identity(kind: Kind) -> None:
     parts = kind.identity.split("/")
@@ -530,7 +541,8 @@ SECRET_NAMES = [
     "apiKey", "access_key", "access_key_id", "secret_access_key", "credentials", "kubeconfig",
     "user_data", "userdata", "uri", "connection_uri", "connection_string", "authorization",
     "bearer", "email", "e_mail", "emails", "phone", "phone_number", "dsn", "PASSWORD",
-    "certificate_authority_data",
+    "certificate_authority_data", "owner_id", "user_name", "member_uuid", "team_name",
+    "created_by", "first_name", "username",
 ]  # fmt: skip
 SECRET_VALUES = [
     f"postgres://doadmin:{CANARY}@host:25060/db?sslmode=require",
