@@ -86,7 +86,14 @@ class Shared(Protocol):
     """A count that others spend from, too."""
 
     def take(self, limits: Sequence[Limit]) -> float:
-        """Count one request in each of these limits, or return how many seconds it must wait."""
+        """Count one request in each of these limits, or return how many seconds it must wait.
+
+        The limits are DigitalOcean's usual ones; those that hold everywhere grow by what `grant`
+        was told.
+        """
+
+    def grant(self, hourly: int) -> None:
+        """Note that the account was granted so many requests an hour."""
 
 
 class BudgetExhausted(Exception):
@@ -159,6 +166,7 @@ class Budget:
         self._clock = clock
         self._lock = threading.Lock()
         self._blocked_until = float("-inf")
+        self._granted = HOURLY
 
     def __repr__(self) -> str:
         limits = (f"{limit.requests}/{limit.seconds:g}s{limit.path}" for limit, _ in self._windows)
@@ -190,10 +198,14 @@ class Budget:
             wait = self._wait(path, now)
             if wait > 0:
                 return wait
-            windows = [(limit, times) for limit, times in self._windows if limit.covers(path)]
+            windows = [
+                (usual, times)
+                for usual, (_, times) in zip(self._usual, self._windows, strict=True)
+                if usual.covers(path)
+            ]
             for _, times in windows:
                 times.append(now)
-        wait = self._shared.take([limit for limit, _ in windows]) if self._shared else 0.0
+        wait = self._shared.take([usual for usual, _ in windows]) if self._shared else 0.0
         if wait > 0:
             with self._lock:
                 for _, times in windows:
@@ -226,9 +238,9 @@ class Budget:
             status: of the answer.
             headers: with names in lower case, or case-insensitive.
         """
-        raised = _number(headers.get("ratelimit-limit")) or 0
-        if raised > HOURLY:
-            self._raise(raised / HOURLY)
+        granted = int(_number(headers.get("ratelimit-limit")) or 0)
+        if granted > HOURLY and granted != self._granted:
+            self._raise(granted)
         if status == 429:
             seconds = min(
                 retry_after(status, headers, self._clock) or _SHORTEST_WAIT, _LONGEST_BLOCK
@@ -245,14 +257,18 @@ class Budget:
             until = self._clock.monotonic() + seconds
             self._blocked_until = max(self._blocked_until, until)
 
-    def _raise(self, factor: float) -> None:
-        """Let the limits that hold everywhere grow by `factor` over DigitalOcean's usual ones."""
+    def _raise(self, granted: int) -> None:
+        """Let the limits that hold everywhere grow as the hour's did."""
         with self._lock:
+            self._granted = granted
+            factor = granted / HOURLY
             self._windows = [
                 (limit if limit.path else replace(limit, requests=int(usual.requests * factor)),
                  times)
                 for usual, (limit, times) in zip(self._usual, self._windows, strict=True)
             ]  # fmt: skip
+        if self._shared:
+            self._shared.grant(granted)
 
 
 _budgets: dict[tuple[bytes, Clock], Budget] = {}

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..settings import Secret
 from ..warehouse.engine import Warehouse, WarehouseError
 from ..warehouse.statements import Statements
-from .budget import SYSTEM_CLOCK, Clock, Limit
+from .budget import HOURLY, SYSTEM_CLOCK, Clock, Limit
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _SQL = Statements(__file__)
@@ -61,22 +65,39 @@ class SharedCalls:
             "requests": [limit.requests for limit in limits],
             "seconds": [limit.seconds for limit in limits],
         }
+
+        def count(connection: sa.Connection) -> float:
+            _SQL.run(connection, "lock", values)
+            return float(_SQL.run(connection, "take", values).scalar_one())
+
+        return self._try(count) or 0.0
+
+    def grant(self, hourly: int, now: datetime | None = None) -> None:
+        """Note for all processes that the account was granted more than is usual.
+
+        Args:
+            hourly: requests an hour.
+            now: the database's clock when None.
+        """
+        values = {"token": self._token, "factor": hourly / HOURLY, "now": now}
+        self._try(lambda connection: _SQL.run(connection, "grant", values))
+
+    def _try(self, work: Callable[[sa.Connection], T]) -> T | None:
+        """What `work` returns, in a transaction of its own; None if the warehouse is away."""
         # One connection of the pool is enough for this, however many threads call.
         with self._lock:
             if self._clock.monotonic() < self._away_until:
-                return 0.0
+                return None
             try:
                 with self._warehouse.transaction() as connection:
-                    _SQL.run(connection, "lock", values)
-                    seconds: float = _SQL.run(connection, "take", values).scalar_one()
+                    return work(connection)
             except (WarehouseError, SQLAlchemyError) as error:
                 self._away_until = self._clock.monotonic() + _RETRY_AFTER
                 _log.warning(
                     "calls are not counted in the warehouse for %.0f s, each process counts its "
                     "own: %s", _RETRY_AFTER, type(error).__name__,
                 )  # fmt: skip
-                return 0.0
-        return seconds
+                return None
 
     def last_hour(self) -> int:
         """How many calls the token made in the last hour, those that other processes made too.

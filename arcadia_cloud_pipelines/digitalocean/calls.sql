@@ -10,10 +10,15 @@ SELECT pg_advisory_xact_lock(hashtextextended('arcadia.budget/' || :token, 0));
 WITH clock AS (
     SELECT coalesce(CAST(:now AS timestamptz), clock_timestamp()) AS now
 ), limits AS (
-    SELECT l.path, l.requests, make_interval(secs => l.seconds + 1) AS kept
+    SELECT l.path, l.requests * coalesce(g.factor, 1) AS requests,
+        make_interval(secs => l.seconds + 1) AS kept
     FROM unnest(
         CAST(:paths AS text[]), CAST(:requests AS bigint[]), CAST(:seconds AS float8[])
     ) AS l (path, requests, seconds)
+    CROSS JOIN clock
+    -- Each process says again what is granted; a grant that nobody confirms is over.
+    LEFT JOIN cloud_api_grants AS g
+        ON g.token = :token AND l.path = '' AND g.noted_at > clock.now - INTERVAL '1 day'
 ), spent AS (
     SELECT l.requests, c.second + l.kept AS free_at,
         sum(c.calls) OVER (PARTITION BY l.path, l.kept ORDER BY c.second DESC) AS since
@@ -37,6 +42,11 @@ WITH clock AS (
     WHERE c.token = :token AND c.second < clock.now - INTERVAL '2 hours'
 )
 SELECT CAST(seconds AS float8) FROM waiting;
+
+-- name: grant
+INSERT INTO cloud_api_grants (token, factor, noted_at)
+VALUES (:token, :factor, coalesce(CAST(:now AS timestamptz), clock_timestamp()))
+ON CONFLICT (token) DO UPDATE SET factor = excluded.factor, noted_at = excluded.noted_at;
 
 -- name: last_hour
 SELECT coalesce(sum(calls), 0)

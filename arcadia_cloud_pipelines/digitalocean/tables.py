@@ -1,4 +1,4 @@
-"""The table of the calls that were made, with the comments that a reader of the database sees."""
+"""The tables of the calls that were made, with the comments that a reader of the database sees."""
 
 from __future__ import annotations
 
@@ -24,4 +24,17 @@ cloud_api_calls = sa.Table(
     ),
 )  # fmt: skip
 
-TABLES = (cloud_api_calls,)
+cloud_api_grants = sa.Table(
+    "cloud_api_grants",
+    metadata,
+    sa.Column("token", sa.Text, primary_key=True, comment="Digest of the token, never itself."),
+    sa.Column(
+        "factor", sa.Double, nullable=False,
+        comment="By how much the account's limits are above DigitalOcean's usual ones.",
+    ),
+    sa.Column("noted_at", TIME, nullable=False, comment="When an answer of the API said so."),
+    prefixes=["UNLOGGED"],
+    comment="Accounts that were granted more calls than is usual. Not logged, as the calls.",
+)  # fmt: skip
+
+TABLES = (cloud_api_calls, cloud_api_grants)

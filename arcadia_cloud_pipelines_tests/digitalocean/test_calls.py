@@ -161,12 +161,41 @@ def test_how_long_to_wait(
     assert calls.take(limits, at(now)) == pytest.approx(wait)
 
 
+def test_what_an_account_is_granted_is_known_to_the_next_process(warehouse: Warehouse) -> None:
+    one = budget(warehouse, HOURLY)
+    for _ in range(5):
+        one.acquire("/v2/droplets")
+    one.note(200, {"ratelimit-limit": "10000"})
+    for _ in range(5):
+        budget(warehouse, HOURLY).acquire("/v2/droplets")
+    with pytest.raises(BudgetExhausted):
+        budget(warehouse, HOURLY).acquire("/v2/droplets")
+
+
+def test_a_grant_is_the_tokens_and_not_a_paths_and_ends_when_nobody_confirms_it(
+    warehouse: Warehouse,
+) -> None:
+    calls = SharedCalls(warehouse, TOKEN)
+    calls.grant(10_000, T0)
+    keys = [Limit(1, 60, "/v2/account/keys")]
+    assert [calls.take(keys, at(0)) > 0 for _ in range(2)] == [False, True]
+    other = SharedCalls(warehouse, Secret("dop_v1_" + "cd" * 32))
+    everywhere = [Limit(1, 60)]
+    assert [other.take(everywhere, at(0)) > 0 for _ in range(2)] == [False, True]
+    assert [calls.take(everywhere, at(0)) > 0 for _ in range(3)] == [False, False, True]
+    day = 86_400
+    assert [calls.take(everywhere, at(day)) > 0 for _ in range(2)] == [False, True]
+
+
 def test_what_the_others_refuse_is_not_counted_here() -> None:
     class Others:
         wait = 1000.0
 
         def take(self, _limits: Sequence[Limit]) -> float:
             return self.wait
+
+        def grant(self, _hourly: int) -> None:
+            pass
 
     others = Others()
     spender = Budget(limits=HOURLY, shared=others)
