@@ -5,7 +5,6 @@ import io
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,7 +19,9 @@ from arcadia_cloud_pipelines.billing.invoice_csv import (
     parse_invoice_csv,
 )
 
-EXAMPLE = (Path(__file__).parent / "examples" / "invoice.csv").read_bytes()
+from ..examples import EXAMPLES
+
+EXAMPLE = (EXAMPLES / "invoice.csv").read_bytes()
 HEADER = "product,group_description,description,hours,start,end,USD,project_name,category"
 ROW = (
     "Droplets,,web-1 (s-1vcpu-1gb),744,2026-04-01 00:00:00 +0000,2026-05-01 00:00:00 +0000,"

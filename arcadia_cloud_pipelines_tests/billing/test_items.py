@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,9 @@ from hypothesis import strategies as st
 from arcadia_cloud_pipelines.billing.invoice_csv import COLUMNS, parse_invoice_csv
 from arcadia_cloud_pipelines.billing.items import attach_resource_keys, items_frame
 
-EXAMPLE = Path(__file__).parent / "examples" / "invoice_items.json"
+from ..examples import EXAMPLES
+
+EXAMPLE = EXAMPLES / "invoice_items.json"
 UUID = "711157cb-37c8-4817-b371-44fa3504a39c"
 OTHER = "11111111-2222-4333-8444-555555555555"
 Item = dict[str, Any]

@@ -30,6 +30,7 @@ from arcadia_cloud_pipelines.redaction import holds_secret, masked
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..digitalocean.conftest import Request, Server, answer, raw
+from ..examples import EXAMPLES
 from .helpers import TestClients, everything, rows, syncs
 from .test_sightings import FILES, Json, examples
 
@@ -41,7 +42,6 @@ OTHERS = {
     "project": ("projects.json", "projects"),
     "project_resource": ("project_resources.json", "resources"),
 }
-OTHER_EXAMPLES = Path(__file__).parents[1] / "simulator" / "examples"
 # Where an object may hold a secret although its example does not (OpenAPI specification).
 ADDED: dict[str, Json] = {
     "agent": {"api_keys": [{"api_key": "x"}], "chatbot_identifiers": [{"x": "x"}]},
@@ -97,7 +97,7 @@ def official(name: str) -> list[Json]:
     """All official objects of a kind, each with an identity of its own."""
     if name in OTHERS:
         file, envelope = OTHERS[name]
-        held = json.loads((OTHER_EXAMPLES / file).read_text())[envelope]
+        held = json.loads((EXAMPLES / file).read_text())[envelope]
         return held if isinstance(held, list) else [held]
     kind = KIND_BY_NAME[name]
     objects = [item for file in FILES if examples(file)[0] is kind for item in examples(file)[1]]

@@ -6,7 +6,6 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -18,8 +17,9 @@ from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.inventory.sightings import Sighting, dropped_fields, sightings
 from arcadia_cloud_pipelines.times import parse_time
 
+from ..examples import EXAMPLES
+
 Json = dict[str, Any]
-EXAMPLES = Path(__file__).parent / "examples"
 
 
 # Files that are not called as the asset is.
@@ -34,11 +34,13 @@ KIND_OF_FILE = {
 }  # fmt: skip
 
 
+BY_ASSET = {kind.asset: kind for kind in KINDS}
+
+
 def examples(name: str) -> tuple[Kind, list[Json]]:
     """The official objects of one file and their kind."""
     answer = json.loads((EXAMPLES / f"{name}.json").read_text())
-    by_asset = {k.asset: k for k in KINDS}
-    kind = by_asset.get(name) or KIND_BY_NAME[KIND_OF_FILE[name]]
+    kind = BY_ASSET.get(name) or KIND_BY_NAME[KIND_OF_FILE[name]]
     (envelope,) = set(answer) - {"links", "meta", "total", "max_threshold"}
     held = answer[envelope]
     if envelope == "policies" and isinstance(held, dict):
@@ -52,7 +54,9 @@ def example(name: str, index: int = 0) -> tuple[Kind, Json]:
     return kind, held[index]
 
 
-FILES = sorted(path.stem for path in EXAMPLES.glob("*.json"))
+FILES = sorted(
+    path.stem for path in EXAMPLES.glob("*.json") if path.stem in {*BY_ASSET, *KIND_OF_FILE}
+)
 
 
 def see(kind: Kind, item: Json) -> Sighting:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..examples import EXAMPLES
 from .conftest import Client
-
-EXAMPLES = Path(__file__).parent / "examples"
 
 # Keys that the example lacks, and why the simulator has them all the same.
 EXTRA = {
