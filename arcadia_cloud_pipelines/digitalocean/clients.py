@@ -24,8 +24,8 @@ class Clients:
         self._settings = settings
         self._warehouse = warehouse
         self._lock = threading.Lock()
-        self._clients: dict[tuple[Secret, int], DigitalOcean] = {}
-        self._first: dict[Secret, DigitalOcean] = {}
+        self._clients: dict[Secret, dict[int, DigitalOcean]] = {}
+        """By token, then by thread."""
 
     @property
     def settings(self) -> Settings:
@@ -39,13 +39,13 @@ class Clients:
             SettingsError: there is no token for it.
         """
         token = self._settings.token(purpose)
-        key = (token, threading.get_ident())
+        thread = threading.get_ident()
         with self._lock:
-            if key not in self._clients:
-                first = self._first.get(token)
-                self._clients[key] = first.twin() if first else self._connect(token)
-                self._first.setdefault(token, self._clients[key])
-            return self._clients[key]
+            of_token = self._clients.setdefault(token, {})
+            if thread not in of_token:
+                other = next(iter(of_token.values()), None)
+                of_token[thread] = other.twin() if other else self._connect(token)
+            return of_token[thread]
 
     def _connect(self, token: Secret) -> DigitalOcean:
         budget = None
@@ -56,5 +56,6 @@ class Clients:
     def close(self) -> None:
         """Close every connection."""
         with self._lock:
-            for client in self._clients.values():
-                client.close()
+            for of_token in self._clients.values():
+                for client in of_token.values():
+                    client.close()

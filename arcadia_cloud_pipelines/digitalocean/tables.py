@@ -7,10 +7,17 @@ import sqlalchemy as sa
 from ..warehouse.columns import TIME
 from ..warehouse.metadata import metadata
 
+
+def _token() -> sa.Column[str]:
+    return sa.Column(
+        "token", sa.Text, primary_key=True, comment="Digest of the token, never itself."
+    )
+
+
 cloud_api_calls = sa.Table(
     "cloud_api_calls",
     metadata,
-    sa.Column("token", sa.Text, primary_key=True, comment="Digest of the token, never itself."),
+    _token(),
     sa.Column(
         "path", sa.Text, primary_key=True,
         comment="The path that has a limit of its own; empty for all calls of the token.",
@@ -27,7 +34,7 @@ cloud_api_calls = sa.Table(
 cloud_api_grants = sa.Table(
     "cloud_api_grants",
     metadata,
-    sa.Column("token", sa.Text, primary_key=True, comment="Digest of the token, never itself."),
+    _token(),
     sa.Column(
         "factor", sa.Double, nullable=False,
         comment="By how much the account's limits are above DigitalOcean's usual ones.",

@@ -48,16 +48,12 @@ FRESHNESS = dg.FreshnessPolicy.time_window(
 )
 
 
-Sync = Callable[[dg.AssetExecutionContext, Warehouse, Clients, Listings, Kind], SyncResult]
+Sync = Callable[[dg.AssetExecutionContext, Warehouse, Listings, Kind], SyncResult]
 """Lists and records one kind."""
 
 
 def _from_api(
-    context: dg.AssetExecutionContext,
-    warehouse: Warehouse,
-    clients: Clients,  # noqa: ARG001
-    listings: Listings,
-    kind: Kind,
+    context: dg.AssetExecutionContext, warehouse: Warehouse, listings: Listings, kind: Kind
 ) -> SyncResult:
     warehouse.check_migrated()
     listings.begin(_kinds_of_run(context))
@@ -66,12 +62,9 @@ def _from_api(
 
 
 def _from_spaces(
-    context: dg.AssetExecutionContext,
-    warehouse: Warehouse,
-    clients: Clients,
-    listings: Listings,  # noqa: ARG001
-    kind: Kind,
+    context: dg.AssetExecutionContext, warehouse: Warehouse, listings: Listings, kind: Kind
 ) -> SyncResult:
+    clients = listings.clients
     return sync_buckets(
         warehouse,
         clients.for_purpose(kind.purpose),
@@ -117,11 +110,10 @@ def build_asset(kind: Kind, sync: Sync = _from_api, priority: int = 0) -> dg.Ass
     def kind_asset(
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
-        clients: dg.ResourceParam[Clients],
         listings: dg.ResourceParam[Listings],
     ) -> dg.MaterializeResult:
         with reported_errors():
-            result = sync(context, warehouse, clients, listings, kind)
+            result = sync(context, warehouse, listings, kind)
         return dg.MaterializeResult(
             metadata=_sync_metadata(result)
             | {

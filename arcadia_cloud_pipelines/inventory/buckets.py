@@ -56,16 +56,14 @@ def sync_buckets(
     def lister(*_: object) -> KindListing:
         if spaces is None:
             return known_buckets(warehouse, client.account().uuid)
-        return list_buckets(spaces, settings.regions, progress)
+        try:
+            return list_buckets(spaces, settings.regions, progress)
+        finally:
+            client.calls += spaces.calls
 
     warehouse.check_migrated()
-    fetched = fetch_kind(
-        client,
-        SPACES_BUCKET if spaces is None else _LISTED,
-        now=now,
-        lister=lister,
-        calls=lambda: client.calls + (0 if spaces is None else spaces.calls),
-    )
+    kind = SPACES_BUCKET if spaces is None else _LISTED
+    fetched = fetch_kind(client, kind, now=now, lister=lister)
     return record_fetched(warehouse, fetched, run_id=run_id, now=now, guard=guard)
 
 

@@ -52,7 +52,7 @@ class Listings:
             clients: give each thread its own.
             threads: how many listings at a time.
         """
-        self._clients = clients
+        self.clients = clients
         self._workers = Workers(threads, "listings")
         self._lock = threading.Lock()
         self._pending: dict[str, _Pending] | None = None
@@ -64,7 +64,7 @@ class Listings:
                 # Those with a call for each parent take longest.
                 first = sorted(kinds, key=lambda kind: all(e.per is None for e in kind.endpoints))
                 self._pending = {
-                    kind.name: _Pending(self._clients, kind, self._workers) for kind in first
+                    kind.name: _Pending(self.clients, kind, self._workers) for kind in first
                 }
 
     def take(self, kind: Kind, progress: Progress | None = None) -> Fetched | NotFetched:
@@ -77,7 +77,7 @@ class Listings:
             pending = self._pending.pop(kind.name, None) if self._pending else None
         if pending is not None:
             return pending.wait(progress)
-        return fetch_kind(self._clients.for_purpose(kind.purpose), kind, progress=progress)
+        return fetch_kind(self.clients.for_purpose(kind.purpose), kind, progress=progress)
 
     def close(self) -> None:
         """Start nothing more; what is under way ends by itself."""

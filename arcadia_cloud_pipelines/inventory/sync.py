@@ -252,7 +252,6 @@ def fetch_kind(
     now: Clock = utc_now,
     progress: Progress | None = None,
     lister: Lister = list_whole,
-    calls: Callable[[], int] | None = None,
 ) -> Fetched | NotFetched:
     """List one kind and drop what must not be stored: all that needs no warehouse.
 
@@ -263,22 +262,21 @@ def fetch_kind(
         kind: its entry in the registry.
         now: the clock.
         progress: told how far the listing is.
-        lister: what lists it, for a kind that is not the API's.
-        calls: HTTP requests made so far; the client's when None.
+        lister: what lists it, for a kind that is not the API's; the calls it makes elsewhere it
+            adds to the client's.
     """
     started_at = now()
-    count = calls or (lambda: client.calls)
-    calls_before = count()
+    calls_before = client.calls
     account = None
     try:
         account = client.account().uuid
         listing = lister(client, kind, progress)
     except DigitalOceanError as error:
-        return NotFetched(kind, account, started_at, now(), count() - calls_before, error)
+        return NotFetched(kind, account, started_at, now(), client.calls - calls_before, error)
     seen = sightings(kind, listing.items)
     # Its objects are the most of what is held until it is recorded.
     listing = replace(listing, items=[])
-    return Fetched(kind, account, started_at, seen, listing, count() - calls_before)
+    return Fetched(kind, account, started_at, seen, listing, client.calls - calls_before)
 
 
 def record_fetched(
