@@ -27,6 +27,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     from ..inventory.classify import ProjectError
     from ..inventory.confirm import NothingToConfirm
     from ..inventory.rules import ProjectRulesError
+    from ..inventory.void import NothingToVoid
     from ..operations.errors import OperationsError
     from ..settings import SettingsError
     from ..warehouse.embedded import EmbeddedPostgresError
@@ -39,6 +40,7 @@ def _for_people() -> tuple[type[Exception], ...]:
         DigitalOceanError,
         OperationsError,
         NothingToConfirm,
+        NothingToVoid,
         DriftError,
         ProjectError,
         ProjectRulesError,

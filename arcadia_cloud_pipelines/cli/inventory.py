@@ -18,20 +18,23 @@ def status() -> None:
 
     from ..operations.status import newest_syncs
     from ..settings import load_settings
-    from ..times import utc_now
     from ..warehouse.engine import open_warehouse
 
-    syncs = newest_syncs(open_warehouse(load_settings()))
+    warehouse = open_warehouse(load_settings())
+    syncs = newest_syncs(warehouse)
     if not syncs:
         click.echo("Nothing was synced yet: `make up` does it every hour, `make demo` once.")
         return
-    now = utc_now()
+    now = warehouse.now()
     table = Table(box=None, pad_edge=False)
-    for name in ("kind", "newest sync (UTC)", "minutes ago", "complete", "rows", "problem"):
-        table.add_column(name, justify="right" if name in ("minutes ago", "rows") else "left")
+    for name in ("kind", "sync", "newest sync (UTC)", "minutes ago", "complete", "rows", "problem"):
+        table.add_column(
+            name, justify="right" if name in ("sync", "minutes ago", "rows") else "left"
+        )
     for sync in syncs:
         table.add_row(
             sync.kind,
+            str(sync.id),
             f"{sync.started_at:%Y-%m-%d %H:%M}",
             f"{(now - sync.started_at).total_seconds() // 60:,.0f}",
             "yes" if sync.complete else "no",
@@ -51,15 +54,15 @@ def confirm_loss(kind: str, actor: str | None, reason: str | None) -> None:
     """Say that the loss of KIND that the newest sync found implausible is real."""
     from ..inventory.confirm import confirm_loss as confirm
     from ..settings import load_settings
-    from ..times import utc_now
     from ..warehouse.engine import open_warehouse
 
+    warehouse = open_warehouse(load_settings())
     confirmation = confirm(
-        open_warehouse(load_settings()),
+        warehouse,
         kind,
         actor=actor or _user(),
         reason=reason,
-        now=utc_now(),
+        now=warehouse.now(),
     )
     what = [f"{confirmation.missing:,} missing rows"] if confirmation.missing else []
     what += [f"empty {name}" for name in sorted(confirmation.withheld)]
@@ -67,6 +70,27 @@ def confirm_loss(kind: str, actor: str | None, reason: str | None) -> None:
         f"Confirmed for {confirmation.kind}: {', '.join(what)}. Syncs until "
         f"{confirmation.valid_until:%Y-%m-%d %H:%M} UTC record it; three in a row that miss a "
         "resource delete it."
+    )
+
+
+@inventory.command("void-sync")
+@click.argument("sync_id", metavar="ID", type=int)
+@click.option("--actor", help="Who says so; you by default.")
+@click.option("--reason", help="Why, for those who read it later.")
+def void_sync(sync_id: int, actor: str | None, reason: str | None) -> None:
+    """Let the sync ID count for nothing, as one that a wrong clock dated in the future.
+
+    `arcadia inventory status` shows the numbers. The row stays and says who voided it.
+    """
+    from ..inventory.void import void_sync as void
+    from ..settings import load_settings
+    from ..warehouse.engine import open_warehouse
+
+    warehouse = open_warehouse(load_settings())
+    voided = void(warehouse, sync_id, actor=actor or _user(), reason=reason)
+    click.echo(
+        f"The sync {voided.id} of {voided.kind}, dated {voided.started_at:%Y-%m-%d %H:%M} UTC, "
+        "counts for nothing. The next sync of the kind puts right what it recorded."
     )
 
 

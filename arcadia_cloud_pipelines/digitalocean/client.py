@@ -15,12 +15,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
 from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 
 import orjson
@@ -75,10 +75,21 @@ class Account:
         uuid: the team's, or the person's where there is no team.
         name: the team's. None for a personal account, whose name is a person's, and where the
             token may not see it.
+        source: `team` or `person` of `/v2/account`, else `project`: the owner of the default one.
+        person: uuid of the person behind a team's token.
     """
 
     uuid: str
     name: str | None
+    source: str = "team"
+    person: str | None = field(default=None, repr=False)
+
+
+class Accounts(Protocol):
+    """Remembers whose a token is."""
+
+    def confirm(self, account: Account) -> None:
+        """Remember it; raise `Forbidden` where there was a better answer before."""
 
 
 def _quotes_no_headers(record: logging.LogRecord) -> bool:
@@ -113,6 +124,7 @@ class _Whose:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.account: Account | None = None
+        self.known: Accounts | None = None
 
 
 @dataclass(frozen=True)
@@ -359,13 +371,24 @@ class DigitalOcean:
         of the default project.
 
         Raises:
-            Forbidden: neither may be read; `account:read` is needed.
+            Forbidden: neither may be read, or what can be is less than it was; `account:read` is
+                needed.
             DigitalOceanError: anything else that goes wrong.
         """
         with self._whose.lock:
             if self._whose.account is None:
-                self._whose.account = self._ask_account()
+                account = self._ask_account()
+                if self._whose.known is not None:
+                    self._whose.known.confirm(account)
+                self._whose.account = account
             return self._whose.account
+
+    def know(self, accounts: Callable[[Secret], Accounts]) -> None:
+        """Have `account` ask what was known of the token before. Only the first call counts."""
+        with self._whose.lock:
+            if self._whose.known is None:
+                self._whose.known = accounts(self._token)
+                self._whose.account = None
 
     def _ask_account(self) -> Account:
         refusal: DigitalOceanError | None = None
@@ -376,16 +399,16 @@ class DigitalOcean:
         else:
             team = _dig(account, "team")
             if uuid := _text(team, "uuid"):
-                return Account(uuid, _text(team, "name"))
+                return Account(uuid, _text(team, "name"), person=_text(account, "uuid"))
             if uuid := _text(account, "uuid"):
-                return Account(uuid, None)
+                return Account(uuid, None, source="person")
         try:
             project = self.get("/v2/projects/default", scope="project:read").get("project")
         except (Forbidden, NotFound) as error:
             refusal = refusal or error
         else:
             if uuid := _text(project, "owner_uuid"):
-                return Account(uuid, None)
+                return Account(uuid, None, source="project")
         raise Forbidden(
             "GET /v2/account",
             "did not say whose account it is, and neither did the default project",

@@ -6,6 +6,7 @@ import threading
 
 from ..settings import Purpose, Secret, Settings
 from ..warehouse.engine import Warehouse
+from .accounts import know_accounts
 from .budget import Budget
 from .calls import SharedCalls
 from .client import DigitalOcean
@@ -51,7 +52,10 @@ class Clients:
         budget = None
         if self._warehouse is not None:
             budget = Budget(shared=SharedCalls(self._warehouse, token))
-        return DigitalOcean(self._settings.api_url, token, budget=budget)
+        client = DigitalOcean(self._settings.api_url, token, budget=budget)
+        if self._warehouse is not None:
+            know_accounts(client, self._warehouse)
+        return client
 
     def close(self) -> None:
         """Close every connection."""

@@ -9,6 +9,7 @@ from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .ignore import list_rules
 from .inbox import as_text, list_drift, newest_sweep
+from .sweep import CLOCK_TOLERANCE
 
 LATE_AFTER = timedelta(hours=2)
 """How old the newest sweep may be; there is one every hour."""
@@ -66,9 +67,14 @@ def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResu
             severity=dg.AssetCheckSeverity.WARN,
             description="There was no sweep yet: materialise `drift_records`.",
         )
-    age = utc_now() - newest.started_at
+    age = warehouse.now() - newest.started_at
     late = age > LATE_AFTER
     problems = [f"The newest sweep is {age.total_seconds() / 3600:.1f} hours old."] * late
+    if age < -CLOCK_TOLERANCE:
+        problems.append(
+            f"The newest sweep is dated {newest.started_at:%Y-%m-%d %H:%M} UTC, which is ahead of "
+            "now: a clock was wrong. A new one of `drift_records` goes by the database's clock."
+        )
     if newest.kinds_skipped:
         problems.append(
             f"{len(newest.kinds_skipped):,} kinds were left alone, in whole or in part: "

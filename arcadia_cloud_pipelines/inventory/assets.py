@@ -23,14 +23,15 @@ from .classify import follow_rules, list_projects
 from .kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
 from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
-from .sync import SyncResult, record_fetched
+from .sync import record_fetched
+from .sync_runs import SyncResult
 from .tables import cloud_projects, cloud_resources
 
 GROUP = "inventory"
 
 
 def _listings(context: dg.InitResourceContext) -> Iterator[Listings]:
-    listings = Listings(context.resources.clients)
+    listings = Listings(context.resources.clients, now=context.resources.warehouse.now)
     try:
         yield listings
     finally:
@@ -40,7 +41,7 @@ def _listings(context: dg.InitResourceContext) -> Iterator[Listings]:
 LISTINGS = {
     "listings": dg.ResourceDefinition(
         dg.resource(_listings).resource_fn,
-        required_resource_keys={"clients"},
+        required_resource_keys={"clients", "warehouse"},
         description="The listings of one run, fetched beside each other",
     )
 }
@@ -60,7 +61,7 @@ def _from_api(
     warehouse.check_migrated()
     listings.begin(_kinds_of_run(context))
     fetched = listings.take(kind, context.log.info)
-    return record_fetched(warehouse, fetched, run_id=context.run.run_id)
+    return record_fetched(warehouse, fetched, run_id=context.run.run_id, now=warehouse.now)
 
 
 def _from_spaces(

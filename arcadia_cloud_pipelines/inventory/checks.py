@@ -7,13 +7,12 @@ import dagster as dg
 
 from ..dagster_support import RETRY, markdown_table, reported_errors, timestamp
 from ..digitalocean.clients import Clients
-from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .classify import RULE, Followed, Project
-from .freshness import newest_complete_syncs
+from .freshness import ahead_of_time, newest_complete_syncs
 from .kinds import REGISTRY
 from .overlooked import PURPOSE, RECENT, find_overlooked
-from .sync import SyncResult
+from .sync_runs import SyncResult
 
 LATE_AFTER = timedelta(minutes=90)
 STALE_AFTER = timedelta(hours=3)
@@ -185,19 +184,25 @@ def fresh(
     """How old is the newest complete listing of each kind?"""
     with reported_errors():
         newest = newest_complete_syncs(warehouse)
-    now = utc_now()
+        ahead = {sync.kind: sync for sync in ahead_of_time(warehouse)}
+        now = warehouse.now()
     for key in context.selected_asset_check_keys:
         asset = key.asset_key.to_user_string()
-        listed_at = newest.get(_KIND_OF_ASSET[asset])
+        kind = _KIND_OF_ASSET[asset]
+        listed_at = newest.get(kind)
         age = None if listed_at is None else now - listed_at
+        if kind in ahead:
+            description = f"Not known: {ahead[kind]}."
+        elif age is None:
+            description = "Never listed completely."
+        else:
+            description = f"Listed completely {int(age.total_seconds() // 60):,} minutes ago."
         yield dg.AssetCheckResult(
             check_name=key.name,
             asset_key=key.asset_key,
-            passed=age is not None and age < STALE_AFTER,
+            passed=age is not None and age < STALE_AFTER and kind not in ahead,
             severity=dg.AssetCheckSeverity.WARN,
-            description="Never listed completely."
-            if age is None
-            else f"Listed completely {int(age.total_seconds() // 60):,} minutes ago.",
+            description=description,
             metadata={} if listed_at is None else {"listed_at": timestamp(listed_at)},
         )
 

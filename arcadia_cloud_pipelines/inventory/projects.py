@@ -25,16 +25,18 @@ from ..digitalocean import (
     fan_out,
     read_listing,
 )
+from ..digitalocean.accounts import know_accounts
 from ..redaction import MASK
 from ..settings import Purpose
-from ..times import Clock, parse_time, utc_now
+from ..times import Clock, parse_time
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse, WarehouseError
 from ..warehouse.statements import Statements
 from . import ledger
 from .kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
+from .listing import Progress
 from .sightings import sightings, text_of
-from .sync import SUPERSEDED, Progress, SyncResult, record_failure, store_sync
+from .sync_runs import SUPERSEDED, SyncResult, not_ahead, record_failure, store_sync
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +151,7 @@ def sync_projects(
     *,
     project_name: str,
     run_id: str | None = None,
-    now: Clock = utc_now,
+    now: Clock | None = None,
     progress: Progress | None = None,
     guard: ledger.Guard | None = None,
 ) -> ProjectsResult:
@@ -161,6 +163,8 @@ def sync_projects(
         WarehouseError: the warehouse is away or not migrated; nothing was written.
     """
     warehouse.check_migrated()
+    now = now or warehouse.now
+    know_accounts(client, warehouse)
     started_at = now()
     calls_before = client.calls
     account: str | None = None
@@ -197,6 +201,7 @@ def sync_projects(
     }
     try:
         with warehouse.transaction() as connection:
+            scope["seen_at"] = started_at = not_ahead(connection, started_at)
             recorded = _record_projects(connection, scope, projects, listing.complete, guard)
             attributed = 0
             unknown = ledger.Recorded()
@@ -346,7 +351,8 @@ def _record_projects(
     discovered, restored, _ = _SQL.run(connection, "record", scope).one()
     struck = deleted = 0
     if complete and missing and not implausible:
-        struck, deleted = _SQL.run(connection, "strike", scope | {"strikes": ledger.STRIKES}).one()
+        limits = {"strikes": ledger.STRIKES, "between": guard.between}
+        struck, deleted = _SQL.run(connection, "strike", scope | limits).one()
     if complete and confirmed and not missing:
         ledger.end_confirmation(connection, scope)
     return ledger.Recorded(

@@ -8,7 +8,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/project', 0));
 SELECT EXISTS (
     SELECT FROM cloud_sync_runs
     WHERE provider = :provider AND account = :account AND kind = 'project'
-      AND started_at > :seen_at AND rows_seen IS NOT NULL
+      -- One that is dated ahead of now is a clock's mistake, and supersedes nothing.
+      AND started_at > :seen_at AND started_at <= clock_timestamp() AND rows_seen IS NOT NULL
 );
 
 -- name: create_listed
@@ -47,7 +48,7 @@ WITH known AS (
     SET name = excluded.name, description = excluded.description,
         environment = excluded.environment, is_default = excluded.is_default,
         attrs = excluded.attrs, last_seen_at = excluded.last_seen_at,
-        stale_strike_count = 0, deleted_at = NULL
+        stale_strike_count = 0, struck_at = NULL, deleted_at = NULL
     WHERE p.account = :account
     RETURNING p.provider_id
 )
@@ -58,12 +59,18 @@ SELECT
 FROM stored LEFT JOIN known USING (provider_id);
 
 -- name: strike
+-- At most one in :between, by the database's clock: three listings within seconds are one outage. A
+-- strike that is dated ahead of now is a clock's mistake, and holds up none.
 WITH struck AS (
     UPDATE cloud_projects AS p
-    SET stale_strike_count = p.stale_strike_count + 1,
+    SET stale_strike_count = p.stale_strike_count + 1, struck_at = clock_timestamp(),
         deleted_at = CASE WHEN p.stale_strike_count + 1 >= :strikes THEN :seen_at END
     WHERE p.provider = :provider AND p.account = :account AND p.deleted_at IS NULL
       AND NOT EXISTS (SELECT FROM listed_projects AS l WHERE l.provider_id = p.provider_id)
+      AND coalesce(
+        p.struck_at NOT BETWEEN clock_timestamp() - CAST(:between AS interval) AND clock_timestamp(),
+        true
+      )
     RETURNING p.deleted_at
 )
 SELECT count(*) AS struck, count(deleted_at) AS deleted FROM struck;

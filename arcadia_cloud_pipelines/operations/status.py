@@ -7,6 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from ..inventory.freshness import AheadOfTime, ahead_of_time
 from ..inventory.tables import cloud_sync_runs
 from ..warehouse.engine import Warehouse
 
@@ -15,6 +16,8 @@ from ..warehouse.engine import Warehouse
 class KindStatus:
     """The newest sync of one kind, and the newest complete one."""
 
+    id: int
+    """Of its row in `cloud_sync_runs`."""
     kind: str
     account: str | None
     started_at: datetime
@@ -45,23 +48,25 @@ def newest_syncs(warehouse: Warehouse) -> list[KindStatus]:
     )
     with warehouse.transaction() as connection:
         rows = connection.execute(query).all()
+    ahead = {sync.kind: sync for sync in ahead_of_time(warehouse)}
     return [
         KindStatus(
+            id=row.id,
             kind=row.kind,
             account=row.account,
             started_at=row.started_at,
             complete=row.complete,
             available=row.available,
             rows=row.rows_seen,
-            problem=_problem(row),
+            problem=_problem(row, ahead.get(row.kind)),
             complete_at=row.complete_at,
         )
         for row in rows
     ]
 
 
-def _problem(row: sa.Row[tuple[object, ...]]) -> str | None:
-    problems = []
+def _problem(row: sa.Row[tuple[object, ...]], ahead: AheadOfTime | None) -> str | None:
+    problems = [str(ahead)] if ahead is not None else []
     if not row.available:
         problems.append(f"not available: {row.error}")
     elif row.error:

@@ -9,8 +9,8 @@ import pytest
 
 from arcadia_cloud_pipelines.digitalocean import BadAnswer
 from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, Json
+from arcadia_cloud_pipelines.inventory.listing import children_inside
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
-from arcadia_cloud_pipelines.inventory.sync import children_inside
 
 from .helpers import Mirror, client, events, everything, query, rows, story
 
