@@ -52,6 +52,7 @@ from .errors import (
     Unreachable,
     clean,
 )
+from .json_text import NotJson, read_json
 
 _log = logging.getLogger(__name__)
 
@@ -61,8 +62,13 @@ LARGEST_BODY: Final = 256 * 1024 * 1024
 """Bytes of one answer, decoded, that are read at most."""
 
 _LARGEST_ERROR: Final = 64 * 1024
-_LONGEST_BODY: Final = 600.0  # seconds; the read timeout alone would let a trickle go on for ever
+# Seconds; the read timeout alone would let a trickle go on for ever.
+_LONGEST_BODY: Final = 300.0
+_LONGEST_ERROR: Final = 30.0
 _CHUNK: Final = 64 * 1024
+QUIET: Final = 90.0
+"""Seconds of waiting without an answer after which a listing is given up."""
+
 _FIRST_BACKOFF, _LAST_BACKOFF = 1.0, 30.0  # as godo, DigitalOcean's own client, has them
 _PATH: Final = re.compile(r"/v2/[A-Za-z0-9._~%!$&'()*+,;=:@/-]+")
 
@@ -81,8 +87,8 @@ class Account:
 
     uuid: str
     name: str | None
-    source: str = "team"
-    person: str | None = field(default=None, repr=False)
+    source: str = field(default="team", compare=False)
+    person: str | None = field(default=None, repr=False, compare=False)
 
 
 class Accounts(Protocol):
@@ -116,6 +122,30 @@ class _Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
         return None
+
+
+class Patience:
+    """Says when to give up: after so many seconds of waiting without an answer.
+
+    Clones share it: while others are answered, one endpoint that hangs costs its own calls alone.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Have all of it left."""
+        self.seconds = seconds
+        self._waited = 0.0
+
+    def renew(self) -> None:
+        """Have all of it left again."""
+        self._waited = 0.0
+
+    def spend(self, seconds: float) -> None:
+        """Count seconds that ended without an answer."""
+        self._waited += seconds
+
+    def is_over(self) -> bool:
+        """Return true when none is left."""
+        return self._waited > self.seconds
 
 
 class _Whose:
@@ -239,6 +269,7 @@ class DigitalOcean:
         self._jitter = jitter
         self._largest_body = largest_body
         self._whose = _Whose()
+        self._patience = Patience(QUIET)
         self.calls = 0
         """HTTP requests sent, retries and redirects included."""
         self._closed = False
@@ -283,6 +314,7 @@ class DigitalOcean:
             jitter=self._jitter, largest_body=self._largest_body,
         )  # fmt: skip
         twin._whose = self._whose
+        twin._patience = self._patience
         return twin
 
     def close(self) -> None:
@@ -375,6 +407,8 @@ class DigitalOcean:
                 needed.
             DigitalOceanError: anything else that goes wrong.
         """
+        # Whoever asks this begins a piece of work: what hung before says nothing of it.
+        self._patience.renew()
         with self._whose.lock:
             if self._whose.account is None:
                 account = self._ask_account()
@@ -457,6 +491,7 @@ class DigitalOcean:
                     isinstance(done, _Failure)
                     and done.again
                     and not self._closed
+                    and not self._patience.is_over()
                     and (call.method == "GET" or done.refused)
                 )
             ),
@@ -506,6 +541,9 @@ class DigitalOcean:
         return value if isinstance(value, _Failure) else _Success(value)
 
     def _send(self, call: _Call, url: str) -> _Answer | _Failure:
+        if self._patience.is_over():
+            problem = f"was not sent: for {self._patience.seconds:.0f} s nothing was answered"
+            return _Failure(Unreachable(call.endpoint, problem))
         try:
             self._budget.acquire(call.path)
         except BudgetExhausted as error:
@@ -522,6 +560,7 @@ class DigitalOcean:
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         self.calls += 1
+        started = self._clock.monotonic()
         # Errors are built outside of `except`: there the caught one would become their context.
         try:
             with self._session.request(
@@ -542,29 +581,34 @@ class DigitalOcean:
             problem = "could not be sent"
         else:
             if isinstance(body, bytes):
+                self._patience.renew()
                 return _Answer(status, received, body)
+            self._patience.spend(self._clock.monotonic() - started)
             return self._unusable(call, status, received, body.text, again=body.again)
+        self._patience.spend(self._clock.monotonic() - started)
         return _Failure(Unreachable(call.endpoint, problem + call.unsure), again=True)
 
     def _read(self, response: requests.Response) -> bytes | _Unread:
         """The whole body, or why it cannot be had. Of an error only as much as is looked at."""
         failed = response.status_code >= 300
         most = _LARGEST_ERROR if failed else self._largest_body
+        longest = _LONGEST_ERROR if failed else _LONGEST_BODY
         parts: list[bytes] = []
         size = 0
         start = self._clock.monotonic()
         try:
-            for chunk in response.iter_content(_CHUNK):
+            # Not `iter_content`: it waits for a whole chunk, which a trickle never fills.
+            while chunk := response.raw.read1(_CHUNK, decode_content=True):
                 parts.append(chunk)
                 size += len(chunk)
                 if size > most:
                     break
-                if not failed and self._clock.monotonic() - start > _LONGEST_BODY:
-                    return _Unread(f"was still not read after {_LONGEST_BODY:.0f} s", again=True)
+                if self._clock.monotonic() - start > longest:
+                    return _Unread(f"was still not read after {longest:.0f} s", again=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # Of an error the status is what counts; its text may be lost.
             if not failed:
-                undecodable = isinstance(error, requests.exceptions.ContentDecodingError)
+                undecodable = isinstance(error, urllib3.exceptions.DecodeError)
                 how = "could not be decompressed" if undecodable else "was cut short"
                 return _Unread(how, again=True)
         if size > most and not failed:
@@ -581,15 +625,13 @@ class DigitalOcean:
             return {}
         if answer.is_html:
             return self._unusable(call, answer.status, answer.headers, "is HTML, not JSON")
+        problem = None
         try:
-            value = orjson.loads(answer.body)
-        except orjson.JSONDecodeError:
-            value = None
-            valid = False
-        else:
-            valid = True
-        if not valid:
-            return self._unusable(call, answer.status, answer.headers, "is not valid JSON")
+            value = read_json(answer.body)
+        except NotJson as error:
+            problem = str(error)
+        if problem is not None:
+            return self._unusable(call, answer.status, answer.headers, problem)
         if not isinstance(value, dict):
             problem = "is JSON, but not an object"
             return self._unusable(call, answer.status, answer.headers, problem, again=False)
@@ -626,8 +668,8 @@ class DigitalOcean:
     def _refusal(self, call: _Call, answer: _Answer) -> _Failure:
         status = answer.status
         try:
-            body = orjson.loads(answer.body)
-        except orjson.JSONDecodeError:
+            body = read_json(answer.body)
+        except NotJson:
             body = None
         known = isinstance(body, dict)
         body = body if known else {}

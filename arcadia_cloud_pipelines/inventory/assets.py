@@ -1,6 +1,7 @@
 """One asset for each entry of the registry, and one for the projects."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -23,7 +24,7 @@ from .classify import follow_rules, list_projects
 from .kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
 from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
-from .sync import record_fetched
+from .sync import Fetched, NotFetched, record_fetched
 from .sync_runs import SyncResult
 from .tables import cloud_projects, cloud_resources
 
@@ -58,10 +59,18 @@ Sync = Callable[[dg.AssetExecutionContext, Warehouse, Listings, Kind], SyncResul
 def _from_api(
     context: dg.AssetExecutionContext, warehouse: Warehouse, listings: Listings, kind: Kind
 ) -> SyncResult:
+    record = _recorder(context, warehouse)
+    listings.begin(_kinds_of_run(context), record)
+    result: SyncResult = listings.take(kind, context.log.info, record)
+    return result
+
+
+def _recorder(
+    context: dg.AssetExecutionContext, warehouse: Warehouse
+) -> Callable[[Fetched | NotFetched], SyncResult]:
+    """Return what records a listing as soon as it is there, whoever's turn it is."""
     warehouse.check_migrated()
-    listings.begin(_kinds_of_run(context))
-    fetched = listings.take(kind, context.log.info)
-    return record_fetched(warehouse, fetched, run_id=context.run.run_id, now=warehouse.now)
+    return partial(record_fetched, warehouse, run_id=context.run.run_id, now=warehouse.now)
 
 
 def _from_spaces(
@@ -185,9 +194,8 @@ def projects(
     what they are for, except where a person did.
     """
     with reported_errors():
-        warehouse.check_migrated()
         # Their turn comes later; the API can be asked meanwhile.
-        listings.begin(_kinds_of_run(context))
+        listings.begin(_kinds_of_run(context), _recorder(context, warehouse))
         result = sync_projects(
             warehouse,
             clients.for_purpose(PURPOSE),

@@ -66,7 +66,7 @@ def sync_check_results(asset: str, result: SyncResult, scope: str) -> list[dg.As
         dg.AssetCheckResult(
             check_name="complete",
             asset_key=asset,
-            passed=result.complete,
+            passed=result.complete and result.error is None,
             severity=dg.AssetCheckSeverity.WARN,
             description=complete,
             metadata={"rows_seen": result.rows_seen or 0, "api_calls": result.api_calls},

@@ -100,7 +100,7 @@ class Recorded:
     foreign: int = 0
     """Sightings whose row is another account's and was left alone."""
     outside: int = 0
-    """Live rows of regions that were not asked for."""
+    """Those of the missing whose regions were not asked for."""
     superseded: bool = False
     """A sync that began later was recorded first: this one changed nothing."""
 
@@ -188,7 +188,7 @@ def record(
         restored=restored,
         struck=struck,
         deleted=deleted,
-        missing=missing,
+        missing=missing + outside,
         live=live + discovered + restored - deleted,
         implausible=implausible,
         withheld=withheld,

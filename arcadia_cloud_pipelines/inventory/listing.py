@@ -87,7 +87,7 @@ class _Parts:
             items=kept,
             # An object of two lists is one, and another kind's object is none of this one.
             expected=sum(known) - (self.read - len(kept))
-            if len(known) == len(self.totals)
+            if len(known) == len(self.totals) and sum(known) < 2**31
             else None,
             complete=not self.reasons,
             reason="; ".join(self.reasons) or None,

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, NotFound
 from ..digitalocean.accounts import know_accounts
+from ..digitalocean.errors import clean
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse, WarehouseError
 from . import ledger
 from .kinds import Kind
 from .listing import KindListing, Progress, list_whole
-from .sightings import Sighting, dropped_fields, sightings
+from .sightings import LONGEST, Sighting, dropped_fields, identity_of, sightings
 from .sync_runs import SUPERSEDED, SyncResult, not_ahead, record_failure, store_sync
 
 
@@ -74,10 +75,32 @@ def fetch_kind(
         listing = lister(client, kind, progress)
     except DigitalOceanError as error:
         return NotFetched(kind, account, started_at, now(), client.calls - calls_before, error)
+    listing = _without_long_identities(kind, listing)
     seen = sightings(kind, listing.items)
     # Its objects are the most of what is held until it is recorded.
     listing = replace(listing, items=[])
     return Fetched(kind, account, started_at, seen, listing, client.calls - calls_before)
+
+
+def _without_long_identities(kind: Kind, listing: KindListing) -> KindListing:
+    """Return a listing without objects that no index could hold, which its reason names.
+
+    They cost themselves alone: none can ever have been stored, so nothing is struck for them.
+    """
+    identity = identity_of(kind)
+    long = [item for item in listing.items if len(identity(item)) > LONGEST]
+    if not long:
+        return listing
+    example = clean(identity(long[0]), limit=60)
+    told = (
+        f"{len(long):,} {kind.asset} have an identity of more than {LONGEST} letters and were "
+        f"left out: {example}"
+    )
+    return replace(
+        listing,
+        items=[item for item in listing.items if len(identity(item)) <= LONGEST],
+        reason=f"{listing.reason}; {told}" if listing.reason else told,
+    )
 
 
 def record_fetched(
