@@ -193,11 +193,11 @@ def _column(value: Any) -> str | None:
 
 
 def _cut(value: Any, depth: int) -> Any:
-    """Return the value without what is nested deeper than `depth`."""
+    """Return the value with `…` in place of what is nested deeper than `depth`."""
     if isinstance(value, dict):
-        return {k: _cut(inner, depth - 1) for k, inner in value.items()} if depth else None
+        return {k: _cut(inner, depth - 1) for k, inner in value.items()} if depth else "…"
     if isinstance(value, list):
-        return [_cut(inner, depth - 1) for inner in value] if depth else None
+        return [_cut(inner, depth - 1) for inner in value] if depth else "…"
     return value
 
 

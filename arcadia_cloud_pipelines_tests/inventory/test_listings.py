@@ -222,7 +222,7 @@ def test_a_listing_without_a_sign_of_life_is_given_up(server: RunningSimulator) 
     class Silent(Clients):
         def for_purpose(self, purpose: Purpose) -> DigitalOcean:
             never.wait()
-            return super().for_purpose(purpose)
+            raise SettingsError("over")
 
     listings = Listings(Silent(settings(server.url, server.token)), silence=0.01)
     kind = KIND_BY_NAME["droplet"]
