@@ -1,6 +1,6 @@
-"""`docs/tables.md`, made from the tables and the registry.
+"""What is made from the registry and the tables: `docs/tables.md` and `marts/kinds.sql`.
 
-To make it anew: `python -m arcadia_cloud_pipelines.docs`.
+To make both anew: `python -m arcadia_cloud_pipelines.docs`.
 """
 
 from __future__ import annotations
@@ -70,6 +70,52 @@ def _lines() -> Iterator[str]:
             yield f"| `{column.name}` | {_cell(column.type)} | {_cell(column.comment)} |"
 
 
+_KINDS_VIEW = """\
+/*
+comment = \"\"\"
+What does this release know of each kind of resource? One row a kind. Made from the registry by
+`python -m arcadia_cloud_pipelines.docs`.
+\"\"\"
+grain = ["kind"]
+example = "SELECT kind, asset, is_taggable FROM marts.kinds ORDER BY kind"
+[columns]
+asset = "The Dagster asset that mirrors it."
+is_taggable = "True when people can put tags on it."
+is_billed_alone = "True when each one of it has an invoice line of its own every month."
+part_of = "The kind of the whole that it is a part of. Null for wholes."
+part_path = "Where in attrs the identity of the whole stands."
+account = "Always null: kinds belong to no account."
+as_of = "Always null: this is no observation."
+complete = "Always true."
+*/
+SELECT
+    CAST(NULL AS text) AS account, k.kind, k.asset, k.is_taggable, k.is_billed_alone, k.part_of,
+    k.part_path, CAST(NULL AS timestamptz) AS as_of, true AS complete
+FROM (
+    VALUES
+%s
+) AS k (kind, asset, is_taggable, is_billed_alone, part_of, part_path)
+"""
+
+KINDS_VIEW_PATH = Path(__file__).parent / "marts" / "kinds.sql"
+
+
+def kinds_view() -> str:
+    """Return the file of the view `marts.kinds` as it should be."""
+
+    def literal(value: str | None) -> str:
+        return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
+
+    rows = (
+        f"        ({literal(kind.name)}, {literal(kind.asset)}, {str(kind.taggable).lower()}, "
+        f"{str(kind.billed_alone).lower()}, "
+        + ", ".join(literal(part) for part in kind.part_of or (None, None))
+        + ")"
+        for kind in REGISTRY
+    )
+    return _KINDS_VIEW % ",\n".join(rows)
+
+
 def tables_page() -> str:
     """The page as it should be."""
     return "\n".join(_lines()) + "\n"
@@ -77,3 +123,4 @@ def tables_page() -> str:
 
 if __name__ == "__main__":
     PATH.write_text(tables_page(), encoding="utf-8")
+    KINDS_VIEW_PATH.write_text(kinds_view(), encoding="utf-8")

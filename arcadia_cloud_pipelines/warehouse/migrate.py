@@ -15,6 +15,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from . import views
+
 if TYPE_CHECKING:
     from .engine import Warehouse
 
@@ -46,7 +48,7 @@ def current_revision(connection: sa.Connection) -> str | None:
 
 
 def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
-    """Bring the warehouse to the newest schema in one transaction.
+    """Bring the warehouse to the newest schema and views in one transaction.
 
     Does nothing on a current one. Two that start at once take turns, and the second finds the
     work done.
@@ -75,5 +77,9 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
                 "not know: it was migrated by a newer one. Install that release."
             )
         if before != head_revision():
+            kept = views.drop(connection)
             command.upgrade(alembic_config(connection), "head")
+            views.install(connection, kept)
+        elif views.installed_digest(connection) != views.digest():
+            views.install(connection)
     return before, head_revision()
