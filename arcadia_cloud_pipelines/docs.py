@@ -1,14 +1,23 @@
-"""What is made from the registry and the tables: `docs/tables.md` and `marts/kinds.sql`.
+"""What is made from the registry and the database: `docs/tables.md`, `marts/kinds.sql` and
+`marts/schema.json`.
 
-To make both anew: `python -m arcadia_cloud_pipelines.docs`.
+To make them anew: `python -m arcadia_cloud_pipelines.docs`.
 """
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from .inventory.kinds import REGISTRY
+from .warehouse import views
+from .warehouse.embedded import WAREHOUSE_DATABASE, EmbeddedPostgres
+from .warehouse.engine import Warehouse
+from .warehouse.migrate import migrate
 from .warehouse.schema import TABLES
 
 PATH = Path(__file__).parent.parent / "docs" / "tables.md"
@@ -116,11 +125,58 @@ def kinds_view() -> str:
     return _KINDS_VIEW % ",\n".join(rows)
 
 
+def _view_lines() -> Iterator[str]:
+    yield ""
+    yield "## Views of the schema marts"
+    yield ""
+    yield (
+        "Each answers one question. `as_of` and `complete` say how old and how whole the answer "
+        "is."
+    )
+    for view in sorted(views.read_views(), key=lambda view: view.name):
+        yield ""
+        yield f"### marts.{view.name}"
+        yield ""
+        yield _cell(view.comment)
+        yield ""
+        yield f"One row per {', '.join(f'`{column}`' for column in view.grain)}."
+        yield ""
+        yield "```sql"
+        yield view.example
+        yield "```"
+        yield ""
+        yield "| column | type | |"
+        yield "| --- | --- | --- |"
+        for column, type_ in views.described()[view.name]["columns"].items():
+            comment = view.columns.get(column) or views.column_comments()[column]
+            yield f"| `{column}` | {type_} | {_cell(comment)} |"
+
+
 def tables_page() -> str:
-    """The page as it should be."""
-    return "\n".join(_lines()) + "\n"
+    """Return the page as it should be."""
+    return "\n".join([*_lines(), *_view_lines()]) + "\n"
+
+
+SCHEMA_PATH = KINDS_VIEW_PATH.with_name("schema.json")
+
+
+def views_schema(connection: sa.Connection) -> str:
+    """Return the file of the views' columns as a migrated database has them."""
+    return json.dumps(views.describe(connection), indent=1) + "\n"
+
+
+def main() -> None:
+    """Write all files; the views' columns come from a database that is made for it."""
+    KINDS_VIEW_PATH.write_text(kinds_view(), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        server = EmbeddedPostgres(Path(folder))
+        warehouse = Warehouse(server.url(WAREHOUSE_DATABASE), embedded=True)
+        migrate(warehouse)
+        with warehouse.transaction() as connection:
+            SCHEMA_PATH.write_text(views_schema(connection), encoding="utf-8")
+        warehouse.engine.dispose()
+    PATH.write_text(tables_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    PATH.write_text(tables_page(), encoding="utf-8")
-    KINDS_VIEW_PATH.write_text(kinds_view(), encoding="utf-8")
+    main()
