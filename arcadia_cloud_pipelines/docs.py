@@ -130,8 +130,7 @@ def _view_lines() -> Iterator[str]:
     yield "## Views of the schema marts"
     yield ""
     yield (
-        "Each answers one question. `as_of` and `complete` say how old and how whole the answer "
-        "is."
+        "Each answers one question. `as_of` and `complete` say how old and how whole the answer is."
     )
     for view in sorted(views.read_views(), key=lambda view: view.name):
         yield ""
@@ -148,8 +147,7 @@ def _view_lines() -> Iterator[str]:
         yield "| column | type | |"
         yield "| --- | --- | --- |"
         for column, type_ in views.described()[view.name]["columns"].items():
-            comment = view.columns.get(column) or views.column_comments()[column]
-            yield f"| `{column}` | {type_} | {_cell(comment)} |"
+            yield f"| `{column}` | {type_} | {_cell(view.comment_of(column))} |"
 
 
 def tables_page() -> str:

@@ -57,10 +57,11 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
         The revision found and the revision left.
 
     Raises:
+        WarehouseError: something that people built on the views cannot be put back.
         WarehouseNotMigrated: the database was migrated by a newer release than this.
         WarehouseUnreachable: it does not answer.
     """
-    from .engine import WarehouseNotMigrated
+    from .engine import WarehouseError, WarehouseNotMigrated
 
     with warehouse.transaction() as connection:
         connection.execute(
@@ -76,10 +77,12 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
                 f"The warehouse {warehouse.place} has schema {before}, which this release does "
                 "not know: it was migrated by a newer one. Install that release."
             )
-        if before != head_revision():
-            kept = views.drop(connection)
+        if before != head_revision() or views.installed_digest(connection) != views.digest():
+            try:
+                # First, so that the tables below can be changed.
+                kept = views.drop(connection)
+            except views.ViewError as error:
+                raise WarehouseError(str(error)) from None
             command.upgrade(alembic_config(connection), "head")
             views.install(connection, kept)
-        elif views.installed_digest(connection) != views.digest():
-            views.install(connection)
     return before, head_revision()

@@ -57,10 +57,9 @@ class View:
         """Names of the views of this schema that it reads."""
         return frozenset(re.findall(rf"\b{SCHEMA}\.(\w+)", _without_comments(self.query)))
 
-    @property
-    def reads_tables(self) -> frozenset[str]:
-        """Names of tables, views and functions of `public` that it reads: `cloud_…` and others."""
-        return frozenset(re.findall(r"\bpublic\.(\w+)", _without_comments(self.query)))
+    def comment_of(self, column: str) -> str | None:
+        """Return the comment of a column: its own, else the one that all views share."""
+        return self.columns.get(column) or column_comments().get(column)
 
 
 def _without_comments(sql: str) -> str:
@@ -186,18 +185,17 @@ ORDER BY 1, 2
 """
 
 
-def install(connection: sa.Connection, kept: Kept | None = None, folder: Path = FOLDER) -> None:
+def install(connection: sa.Connection, kept: Kept, folder: Path = FOLDER) -> None:
     """Make the schema anew from the files, with comments and grants.
 
     Args:
         connection: in a transaction.
-        kept: from `drop`, where the caller has called it already.
+        kept: from `drop`.
         folder: with the files.
     """
-    kept = kept if kept is not None else drop(connection)
     connection.execute(sa.text(f"CREATE SCHEMA {SCHEMA}"))
     for view in read_views(folder):
-        _create(connection, view, folder)
+        _create(connection, view)
     _comment(
         connection,
         f"SCHEMA {SCHEMA}",
@@ -209,12 +207,12 @@ def install(connection: sa.Connection, kept: Kept | None = None, folder: Path = 
         _put_back(connection, name, query)
 
 
-def _create(connection: sa.Connection, view: View, folder: Path) -> None:
+def _create(connection: sa.Connection, view: View) -> None:
     name = f"{SCHEMA}.{view.name}"
     connection.exec_driver_sql(f"CREATE VIEW {name} AS\n{view.query}".replace("%", "%%"))
     _comment(connection, f"VIEW {name}", view.comment)
     for column in _columns(connection, view.name):
-        text = view.columns.get(column) or column_comments(folder).get(column)
+        text = view.comment_of(column)
         if text is not None:
             _comment(connection, f"COLUMN {name}.{column}", text)
 
