@@ -14,9 +14,10 @@ from ..inventory.tables import cloud_projects, cloud_resource_events, cloud_reso
 from .access import AnyCaller, database
 from .database import Database
 from .documents import problems, with_csv
+from .kind_filter import check_kind
 from .listings import Listing, answer_list, json_answer, raw_json, record
 from .models import Event, ListOf, One, Resource, ResourceWithEvents
-from .parameters import Flag, Id, Instant, PageQuery, Text
+from .parameters import Flag, Id, Instant, KindName, PageQuery, Text
 from .parameters import Query as NoQuery
 from .problems import not_found
 
@@ -32,7 +33,7 @@ _COLUMNS = (
 class ResourceQuery(PageQuery):
     """Which resources."""
 
-    kind: Text | None = None
+    kind: KindName | None = None
     region: Text | None = None
     status: Text | None = None
     tag: list[Text] = Field(default=[], max_length=20, description="Repeated: all of them.")
@@ -125,7 +126,12 @@ def _changed(query: ResourceQuery) -> sa.Select[tuple[int]]:
 def resource_listing(query: ResourceQuery, tenant: str | None) -> Listing:
     """The list, as the caller may see it."""
     wanted = _resources(query, tenant)
-    return Listing("inventory", lambda _: wanted, (wanted.selected_columns.id,))
+
+    def select(connection: sa.Connection) -> sa.Select[Any]:
+        check_kind(connection, query.kind, cloud_resources.c.kind)
+        return wanted
+
+    return Listing("inventory", select, (wanted.selected_columns.id,))
 
 
 @router.get(

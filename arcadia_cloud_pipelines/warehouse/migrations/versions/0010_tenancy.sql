@@ -190,7 +190,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
     SELECT EXISTS (
         SELECT FROM unnest(cloud_tenant_spans(resource)) AS span
         WHERE (lower_inf(span) OR lower(span) < instant)
-          AND (upper_inf(span) OR instant < upper(span) AND NOT EXISTS (
+          AND (upper_inf(span) OR NOT EXISTS (
               SELECT FROM cloud_resource_events AS before
               WHERE before.resource_id = resource AND before.id <= event_id
                 AND before.event <> 'drift_detected' AND before.occurred_at >= upper(span)
