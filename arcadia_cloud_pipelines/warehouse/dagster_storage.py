@@ -2,21 +2,215 @@
 
 `dagster.yaml` names this class instead of a URL, because an `env:` entry there breaks every command
 when the variable is unset, and because only psycopg2 works (see `urls.py`).
+
+dagster-postgres opens a connection for every statement, which is most of the cost of a refresh: one
+of 160 resources opened 2,215. Here the three storages of a process share a small pool instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+import os
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeVar
 
+import psycopg2
+import sqlalchemy as sa
+from dagster import EventLogEntry
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+from dagster._core.storage.base_storage import DagsterStorage
 from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres.event_log import PostgresEventLogStorage
+from dagster_postgres.run_storage import PostgresRunStorage
+from dagster_postgres.schedule_storage import PostgresScheduleStorage
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..settings import load_settings
 from .engine import dagster_url
 
+POOL_SIZE = 2
+"""Connections that a process holds; more are opened while threads need them, and closed again."""
+
+MAX_OVERFLOW = 30
+
+RECYCLE_SECONDS = 600
+"""Age at which a connection is replaced, so that no idle one keeps a server's memory for ever."""
+
+IDLE_SECONDS = 0.5
+"""Time after which a connection is tried before use. No server restarts faster than that."""
+
+_engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+
+
+def _leave_connections_to_parent() -> None:
+    """Forget the pooled connections after a fork, without closing the parent's."""
+    for engine in _engines:
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_leave_connections_to_parent)
+
+
+def pooled_engine(url: str) -> sa.Engine:
+    """Return an engine that holds connections, and tries an idle one before it hands it out.
+
+    A restart of the database therefore costs the next caller a new connection, not an error.
+    """
+    engine = sa.create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=POOL_SIZE,
+        max_overflow=MAX_OVERFLOW,
+        pool_recycle=RECYCLE_SECONDS,
+        # The connection used last goes first, so that the others grow old and are closed.
+        pool_use_lifo=True,
+    )
+    sa.event.listen(engine, "checkin", _note_use)
+    sa.event.listen(engine, "checkout", _try_if_idle)
+    _engines.add(engine)
+    return engine
+
+
+def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info["used"] = time.monotonic()
+
+
+def _try_if_idle(connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Ask a connection that lay idle for an answer; the pool replaces one that gives none.
+
+    `pool_pre_ping` asks at every use, which is a third of the statements of a run.
+
+    Raises:
+        DisconnectionError: it is dead; the pool opens another and tries again.
+    """
+    used = entry.info.get("used")
+    if used is None or time.monotonic() - used < IDLE_SECONDS:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except psycopg2.Error as error:
+        raise sa.exc.DisconnectionError from error
+
+
+_Method = TypeVar("_Method", bound=Callable[..., bool])
+
+
+def _once_true(method: _Method) -> _Method:
+    """Wrap a question about the catalogue: what exists once is not asked for again.
+
+    Tables and columns of Dagster's storage appear by a migration and never go away.
+    """
+    attribute = f"_known_{method.__name__}"
+
+    def ask(self: Any, *arguments: Any) -> bool:
+        known = self.__dict__.setdefault(attribute, set())
+        # A connection is a way to ask, not what is asked about.
+        question = tuple(a for a in arguments if isinstance(a, str))
+        if question in known:
+            return True
+        answer = method(self, *arguments)
+        if answer:
+            known.add(question)
+        return answer
+
+    return ask  # type: ignore[return-value]
+
+
+class _OnSharedEngine:
+    """Replaces the engine of one storage by the one that all three share."""
+
+    _engine: sa.Engine
+
+    def share(self, engine: sa.Engine) -> None:
+        """Use `engine` from now on."""
+        self._engine = engine
+
+    def optimize_for_webserver(
+        self,
+        statement_timeout: int,
+        pool_recycle: int,  # noqa: ARG002
+        max_overflow: int,  # noqa: ARG002
+    ) -> None:
+        """Set the statement timeout; connections are held already, and tried before use.
+
+        dagster-postgres would make an engine that is not tried: after a restart of the database
+        the first request of the UI would be an error.
+        """
+        if _sets_timeout in self._engine.__dict__:
+            return
+        self._engine.__dict__[_sets_timeout] = True
+
+        def set_timeout(connection: Any, _entry: ConnectionPoolEntry) -> None:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(f"SET statement_timeout = {int(statement_timeout)}")
+
+        sa.event.listen(self._engine, "connect", set_timeout)
+        self._engine.dispose()
+
+
+_sets_timeout = "_arcadia_sets_timeout"
+
+
+_INSERT_EVENT = sa.text(
+    "INSERT INTO event_logs"
+    " (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)"
+    " VALUES"
+    " (:run_id, :event, :dagster_event_type, :timestamp, :step_key, :asset_key, :partition)"
+    " RETURNING id"
+)
+
+
+class _EventLog(_OnSharedEngine, PostgresEventLogStorage):
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store one event, and what the UI reads of assets and checks.
+
+        As dagster-postgres does it, but for the notification of listeners that no release has had
+        for years, and for building the statement anew each time.
+        """
+        with self._connect() as connection:
+            event_id = connection.execute(_INSERT_EVENT, self._event_to_row(event)).scalar_one()
+        if not event.is_dagster_event:
+            return
+        kind = event.dagster_event_type
+        if kind in ASSET_EVENTS and event.get_dagster_event().asset_key:
+            with self.index_transaction() as connection:
+                self._store_asset_event_tags(connection, [event], [event_id])
+                self._store_asset_event(connection, event, event_id)
+        elif kind in ASSET_CHECK_EVENTS:
+            self.store_asset_check_event(event, event_id)
+
+    has_table = _once_true(PostgresEventLogStorage.has_table)
+    _has_asset_key_col_on_connection = _once_true(
+        PostgresEventLogStorage._has_asset_key_col_on_connection
+    )
+
+
+class _Runs(_OnSharedEngine, PostgresRunStorage):
+    has_run_stats_index_cols = _once_true(PostgresRunStorage.has_run_stats_index_cols)
+    has_backfill_id_column = _once_true(PostgresRunStorage.has_backfill_id_column)
+
+
+class _Schedules(_OnSharedEngine, PostgresScheduleStorage):
+    pass
+
 
 class ArcadiaStorage(DagsterPostgresStorage):
     """PostgreSQL by DAGSTER_POSTGRES_URL, else the embedded server."""
+
+    def __init__(self, postgres_url: str, inst_data: Any = None) -> None:
+        """Make Dagster's tables where they are missing."""
+        self.postgres_url = postgres_url
+        self.should_autocreate_tables = True
+        self._inst_data = inst_data
+        self._event_log_storage = _EventLog(postgres_url)
+        self._run_storage = _Runs(postgres_url)
+        self._schedule_storage = _Schedules(postgres_url)
+        self._engine = pooled_engine(postgres_url)
+        for storage in (self._event_log_storage, self._run_storage, self._schedule_storage):
+            storage.share(self._engine)
+        DagsterStorage.__init__(self)  # type: ignore[no-untyped-call,arg-type]
 
     @classmethod
     def config_type(cls) -> Any:

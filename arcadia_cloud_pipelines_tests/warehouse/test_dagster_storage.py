@@ -1,0 +1,162 @@
+"""Dagster's storage on connections that are held."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg2
+import pytest
+import sqlalchemy as sa
+from dagster import DagsterInstance
+from dagster._core.instance.ref import InstanceRef
+
+from arcadia_cloud_pipelines.warehouse import dagster_storage
+from arcadia_cloud_pipelines.warehouse.dagster_storage import ArcadiaStorage
+
+STORAGE = {"module": dagster_storage.__name__, "class": ArcadiaStorage.__name__, "config": {}}
+
+
+@pytest.fixture
+def instance(
+    empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[DagsterInstance]:
+    """An instance that tries every connection before use, as after half a second of rest."""
+    monkeypatch.setattr(dagster_storage, "IDLE_SECONDS", 0)
+    url = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+    overrides = {"storage": {"custom": STORAGE}, "telemetry": {"enabled": False}}
+    with DagsterInstance.from_ref(
+        InstanceRef.from_dir(str(tmp_path), overrides=overrides)
+    ) as instance:
+        yield instance
+
+
+@pytest.fixture
+def engine(instance: DagsterInstance) -> sa.Engine:
+    """The engine that its three storages share."""
+    storages = (instance.event_log_storage, instance.run_storage, instance.schedule_storage)
+    [engine] = {storage._engine for storage in storages}  # type: ignore[union-attr]
+    return engine
+
+
+def connections(url: sa.URL) -> int:
+    """Other sessions on the database of `url`."""
+    return _ask(url, "SELECT count(*) FROM pg_stat_activity WHERE datname = %s")
+
+
+def end_all(url: sa.URL) -> None:
+    """End every session, as a restart of the server does."""
+    _ask(
+        url,
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = %s",
+    )
+
+
+def _ask(url: sa.URL, question: str) -> int:
+    connection = psycopg2.connect(
+        user=url.username, dbname="postgres", host=url.query["host"], port=url.port
+    )
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(question, (url.database,))
+            row = cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+    finally:
+        connection.close()
+
+
+@dg.asset(check_specs=[dg.AssetCheckSpec("good", asset="thing")])
+def thing() -> dg.MaterializeResult:
+    """An asset with a check."""
+    return dg.MaterializeResult(
+        metadata={"rows": 3}, check_results=[dg.AssetCheckResult(passed=True)]
+    )
+
+
+def test_a_run_reads_back_as_dagster_postgres_would_have_stored_it(
+    instance: DagsterInstance,
+) -> None:
+    result = dg.materialize([thing], instance=instance)
+    assert result.success
+    key = dg.AssetKey("thing")
+    event = instance.get_latest_materialization_event(key)
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["rows"].value == 3
+    [record] = instance.event_log_storage.get_asset_records([key])
+    assert record.asset_entry.last_run_id == result.run_id
+    [tags] = instance.event_log_storage.get_event_tags_for_asset(key)
+    assert "dagster/data_version" in tags
+    check = dg.AssetCheckKey(key, "good")
+    [execution] = instance.event_log_storage.get_asset_check_execution_history(check, limit=5)
+    assert execution.status.value == "SUCCEEDED"
+    types = [entry.dagster_event_type for entry in instance.all_logs(result.run_id)]
+    assert types[-1] == dg.DagsterEventType.RUN_SUCCESS
+    assert dg.DagsterEventType.ASSET_CHECK_EVALUATION in types
+
+
+def test_a_run_opens_few_connections(
+    instance: DagsterInstance, engine: sa.Engine, empty_database: sa.URL
+) -> None:
+    opened: list[object] = []
+    sa.event.listen(engine, "connect", lambda *_: opened.append(1))
+    assert dg.materialize([thing], instance=instance).success
+    assert len(opened) <= dagster_storage.POOL_SIZE
+    assert connections(empty_database) <= dagster_storage.POOL_SIZE
+
+
+def test_the_first_question_after_a_restart_is_answered(
+    instance: DagsterInstance, empty_database: sa.URL
+) -> None:
+    assert dg.materialize([thing], instance=instance).success
+    end_all(empty_database)
+    assert len(instance.get_runs()) == 1
+
+
+def test_the_first_request_of_the_ui_after_a_restart_is_answered(
+    instance: DagsterInstance, engine: sa.Engine, empty_database: sa.URL
+) -> None:
+    instance.optimize_for_webserver(statement_timeout=4321, pool_recycle=3600, max_overflow=20)
+    instance.optimize_for_webserver(statement_timeout=4321, pool_recycle=3600, max_overflow=20)
+    assert instance.get_runs() == []
+    end_all(empty_database)
+    assert instance.get_runs() == []
+    with engine.connect() as connection:
+        assert connection.scalar(sa.text("SHOW statement_timeout")) == "4321ms"
+
+
+def test_a_fork_leaves_the_connections_of_its_parent_alone(engine: sa.Engine) -> None:
+    def session() -> int:
+        with engine.connect() as connection:
+            return int(connection.scalar(sa.text("SELECT pg_backend_pid()")) or 0)
+
+    mine = session()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        os.write(writer, str(session()).encode())
+        os._exit(0)
+    os.close(writer)
+    theirs = int(os.read(reader, 100))
+    os.close(reader)
+    os.waitpid(child, 0)
+    assert theirs != mine
+    assert session() == mine
+
+
+def test_columns_are_asked_for_once(instance: DagsterInstance, engine: sa.Engine) -> None:
+    asked: list[str] = []
+    sa.event.listen(
+        engine,
+        "before_cursor_execute",
+        lambda _c, _u, statement, *_: asked.append(statement),
+    )
+    for _ in range(3):
+        assert instance.event_log_storage.has_table("asset_keys")  # type: ignore[attr-defined]
+        assert not instance.event_log_storage.has_table("not_there")  # type: ignore[attr-defined]
+    # What is there is known from the first answer on; what is not may still come.
+    assert len([text for text in asked if "pg_class" in text]) == 4
