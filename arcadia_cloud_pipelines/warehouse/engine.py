@@ -122,15 +122,22 @@ class Warehouse:
             WarehouseNotMigrated: a database given by URL has an older, newer or no schema.
             WarehouseUnreachable: it does not answer.
         """
+        from . import views
         from .migrate import current_revision, head_revision, migrate
 
         with self.transaction() as connection:
             current = current_revision(connection)
-        if current == head_revision():
+            installed = views.installed_digest(connection)
+        if current == head_revision() and installed == views.digest():
             return
         if self.embedded:
             migrate(self)
             return
+        if current == head_revision():
+            raise WarehouseNotMigrated(
+                f"The views of the warehouse {self.place} are another release's: "
+                "run `arcadia migrate`."
+            )
         raise WarehouseNotMigrated(
             f"The warehouse {self.place} has schema {current or 'none'}, this release needs "
             f"{head_revision()}: run `arcadia migrate`."
