@@ -1,11 +1,11 @@
-"""What tells an absence from an answer: strikes that are dated, tokens whose account is known."""
+"""What the platform made by itself, told from what people made."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:
