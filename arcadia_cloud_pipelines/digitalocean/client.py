@@ -63,7 +63,7 @@ LARGEST_BODY: Final = 256 * 1024 * 1024
 
 _LARGEST_ERROR: Final = 64 * 1024
 # Seconds; the read timeout alone would let a trickle go on for ever.
-_LONGEST_BODY: Final = 300.0
+_LONGEST_BODY: Final = 600.0
 _LONGEST_ERROR: Final = 30.0
 _CHUNK: Final = 64 * 1024
 QUIET: Final = 90.0

@@ -1,7 +1,7 @@
 """JSON as the API sends it, odd values included: one odd value must not cost a whole list.
 
-orjson is exact and refuses the whole text for half of a surrogate pair, a number beyond a float, or
-bytes that are not UTF-8. What it refuses is read again, and what nobody could store is replaced.
+orjson is exact and refuses the whole text for half of a surrogate pair or a number beyond a float.
+What it refuses is read again, and what nobody could store is replaced.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class NotJson(Exception):
 def read_json(body: bytes) -> Any:
     """Decode JSON.
 
-    Half of a surrogate pair, and what is not UTF-8, becomes U+FFFD; a number that no float holds
-    becomes its own text: `1e400` is read as "1e400".
+    Half of a surrogate pair becomes U+FFFD; a number that no float holds becomes its own text:
+    `1e400` is read as "1e400".
 
     Raises:
         NotJson: it is none.
@@ -35,8 +35,8 @@ def read_json(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         pass
-    text = body.decode("utf-8", "replace")
     try:
+        text = body.decode("utf-8")
         value = json.loads(
             text, parse_float=_float, parse_int=_integer, parse_constant=_refuse_constant
         )

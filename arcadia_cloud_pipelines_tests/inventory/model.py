@@ -71,7 +71,7 @@ class Model:
 
     def record(
         self, account: str, kind: str, began: datetime, listing: list[Sighting], complete: bool,
-        unknown: frozenset[str] = frozenset(),
+        unknown: frozenset[str] = frozenset(), soon: bool = False,
     ) -> dict[str, int]:  # fmt: skip
         """One listing; gives back the fields that were withheld and how many rows had them."""
         scope = (account, kind)
@@ -99,7 +99,8 @@ class Model:
         implausible = not confirmed and len(live) >= 10 and 2 * len(missing) > len(live)
         if complete and not implausible:
             for row in missing:
-                self._strike(row, began)
+                if not (soon and row.strikes):
+                    self._strike(row, began)
         if complete and not missing and confirmed:
             del self.confirmed[scope]
         return withheld

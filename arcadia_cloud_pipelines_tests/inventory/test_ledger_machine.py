@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 
 from arcadia_cloud_pipelines.digitalocean import NotFound
 from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, UNKNOWN
+from arcadia_cloud_pipelines.inventory.ledger import Guard
 from arcadia_cloud_pipelines.inventory.projects import UNKNOWN_KIND, sync_projects
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
@@ -266,7 +267,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _sync(
         self, scope: tuple[str, str], complete: bool = True, late: float = 0, keep: int = 99,
-        lost_parent: bool = False, silent: bool = False,
+        lost_parent: bool = False, silent: bool = False, soon: bool = False,
     ) -> Any:  # fmt: skip
         account, kind = scope[0], KIND_BY_NAME[scope[1]]
         began = self._began(late)
@@ -300,9 +301,12 @@ class LedgerMachine(RuleBasedStateMachine):
         result = sync_kind(
             self.warehouse, Api(account, lists, short), kind,  # type: ignore[arg-type]
             run_id=f"run {self.hour}", now=lambda: began,
+            guard=Guard(between=timedelta(hours=1) if soon else timedelta()),
         )  # fmt: skip
+        # A parent that is still listed and does not answer proves nothing of its children.
+        complete = complete and not lost_parent
         listing = sightings(kind, shown.values())
-        withheld = self.model.record(account, kind.name, began, listing, complete, unknown)
+        withheld = self.model.record(account, kind.name, began, listing, complete, unknown, soon)
         assert result.recorded.withheld == withheld
         assert result.recorded.superseded or (
             (result.complete, result.rows_seen) == (complete, len(listing))
@@ -320,6 +324,14 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(scope=SCOPES)
     def sync(self, scope: tuple[str, str]) -> None:
         self._sync(scope)
+
+    @rule(scope=SCOPES, step=st.sampled_from([1, 2, 4]))
+    def listings_that_follow_at_once(self, scope: tuple[str, str], step: int) -> None:
+        """They are one strike together: the database's clock moves by moments."""
+        for number in sorted(self.worlds[scope])[::step]:
+            del self.worlds[scope][number]
+        for _ in range(3):
+            self._sync(scope, soon=True)
 
     @rule(account=st.sampled_from("AAB"))
     def sync_without_a_supplement(self, account: str) -> None:
