@@ -108,11 +108,10 @@ def refresh_open_month(
             (*scope, *LINE_COLUMNS),
         )
         said = dict(zip(COLUMNS, (summary or Summary()).row(), strict=True))
-        note = " ".join(notes) or None
-        count, total = _SQL.run(
-            connection, "store", scope | vars(header) | said | {"note": note}
-        ).one()
-    return OpenMonth(header.period, count, total, note, header.updated_at, header.amount)
+        doubt = " ".join(notes) or None
+        row = scope | vars(header) | said | {"note": doubt}
+        count, total = _SQL.run(connection, "store", row).one()
+    return OpenMonth(header.period, count, total, doubt, header.updated_at, header.amount)
 
 
 def _read_header(client: DigitalOcean) -> _Header | None:

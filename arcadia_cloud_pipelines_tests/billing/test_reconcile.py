@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from hypothesis import assume, given
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.billing.reconcile import compare, summary_total
 
-NONE: dict[str, D] = {}
+D = Decimal
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,13 @@ cents = st.integers(-100_000, 100_000).map(lambda n: D(n) / 100)
     lined=st.sets(st.sampled_from(["taxes", "overages", "credits_and_adjustments"])),
 )
 def test_whatever_parts_have_no_line_the_invoice_adds_up(
-    charges: D, taxes: D, overages: D, credits: D, other: D, negated: bool, lined: set[str]
+    charges: Decimal,
+    taxes: Decimal,
+    overages: Decimal,
+    credits: Decimal,
+    other: Decimal,
+    negated: bool,
+    lined: set[str],
 ) -> None:
     truth = {"taxes": taxes, "overages": overages, "credits_and_adjustments": credits,
              "user_charges": other}  # fmt: skip
@@ -100,7 +106,9 @@ def test_whatever_parts_have_no_line_the_invoice_adds_up(
 
 
 @given(parts=st.dictionaries(st.sampled_from(["taxes", "overages"]), cents), missing=cents)
-def test_what_no_part_explains_is_off_by_all_of_it(parts: dict[str, D], missing: D) -> None:
+def test_what_no_part_explains_is_off_by_all_of_it(
+    parts: dict[str, Decimal], missing: Decimal
+) -> None:
     sums = {D(0), *parts.values(), sum(parts.values(), D(0))}
     assume(missing not in sums)
     assert compare(missing, D(0), parts, {}).off_by == abs(missing)

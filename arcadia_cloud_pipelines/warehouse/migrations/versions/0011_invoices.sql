@@ -137,15 +137,21 @@ CREATE TRIGGER cloud_invoice_revisions_no_truncate
 ALTER TABLE cloud_invoice_revisions ENABLE ALWAYS TRIGGER cloud_invoice_revisions_append_only;
 ALTER TABLE cloud_invoice_revisions ENABLE ALWAYS TRIGGER cloud_invoice_revisions_no_truncate;
 
--- An invoice made before the month's end bills a part of it. The one that ends the month may be
--- dated some hours early.
+-- An invoice made before the month's end bills a part of it. One dated after the end proves that
+-- the month is over, whatever our clock says; the one that ends it may be dated some hours early.
 CREATE FUNCTION cloud_month_is_billed(of_account text, month date, at timestamptz)
 RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT at >= (month + interval '1 month') AT TIME ZONE 'UTC' AND EXISTS (
+    SELECT EXISTS (
         SELECT FROM cloud_invoices AS i
+        CROSS JOIN LATERAL (
+            SELECT (month + interval '1 month') AT TIME ZONE 'UTC' AS ends_at
+        ) AS over
         WHERE i.account = of_account AND i.period = month
-          AND coalesce(i.issued_at, i.first_seen_at)
-            >= (month + interval '1 month' - interval '12 hours') AT TIME ZONE 'UTC'
+          AND (
+            i.issued_at >= over.ends_at
+            OR at >= over.ends_at
+              AND coalesce(i.issued_at, i.first_seen_at) >= over.ends_at - interval '12 hours'
+          )
     )
 $$;
-COMMENT ON FUNCTION cloud_month_is_billed(text, date, timestamptz) IS 'Whether a month (its first day) of an account is over at an instant and its last invoice has arrived. An invoice within the month does not end it.';
+COMMENT ON FUNCTION cloud_month_is_billed(text, date, timestamptz) IS 'Whether a month (its first day) of an account is over (at an instant, by our clock or by the date of its invoice) and its last invoice has arrived. An invoice within the month does not end it.';
