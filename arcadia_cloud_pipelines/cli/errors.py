@@ -24,6 +24,7 @@ def told_in_one_sentence() -> Iterator[None]:
 def _for_people() -> tuple[type[Exception], ...]:
     from ..digitalocean import DigitalOceanError
     from ..drift.errors import DriftError
+    from ..inventory.accounts import NothingToRetire
     from ..inventory.classify import ProjectError
     from ..inventory.confirm import NothingToConfirm
     from ..inventory.rules import ProjectRulesError
@@ -41,6 +42,7 @@ def _for_people() -> tuple[type[Exception], ...]:
         OperationsError,
         NothingToConfirm,
         NothingToVoid,
+        NothingToRetire,
         DriftError,
         ProjectError,
         ProjectRulesError,

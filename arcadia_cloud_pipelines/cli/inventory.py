@@ -94,6 +94,31 @@ def void_sync(sync_id: int, actor: str | None, reason: str | None) -> None:
     )
 
 
+@inventory.command("retire-account")
+@click.argument("account")
+@click.option("--actor", help="Who says so; you by default.")
+@click.option("--reason", help="Why, for those who read it later.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def retire_account(account: str, actor: str | None, reason: str | None, yes: bool) -> None:
+    """Mark all that is live of ACCOUNT as deleted: nobody lists it any more.
+
+    For what moved to another team and what was of a token that is not used any more. `arcadia
+    inventory status` names such accounts. What another account lists later becomes that one's.
+    """
+    from ..inventory.accounts import retire_account as retire
+    from ..settings import load_settings
+    from ..warehouse.engine import open_warehouse
+
+    if not yes:
+        click.confirm(f"Mark everything of account {account} as deleted?", abort=True)
+    warehouse = open_warehouse(load_settings())
+    retired = retire(warehouse, account, actor=actor or _user(), reason=reason)
+    click.echo(
+        f"Retired account {retired.account}: {retired.resources:,} resources and "
+        f"{retired.projects:,} projects count as deleted."
+    )
+
+
 def _user() -> str:
     import getpass
 

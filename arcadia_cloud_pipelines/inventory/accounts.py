@@ -1,7 +1,7 @@
 """Accounts whose rows nobody looks at any more, and a person's word that one of them is over.
 
 Where a domain, an address or a bucket moves to another team, or a token of another team is set, the
-first account's rows are never struck: nothing is asked of it. They stay live until somebody says so.
+first account's rows are never struck: nothing is asked of it. They stay until somebody says so.
 """
 
 from __future__ import annotations

@@ -289,6 +289,20 @@ cloud_loss_confirmations = sa.Table(
     comment="People's word that an implausible loss is real: arcadia inventory confirm-loss.",
 )  # fmt: skip
 
+cloud_account_retirements = sa.Table(
+    "cloud_account_retirements",
+    metadata,
+    row_id(),
+    account(),
+    sa.Column("retired_at", TIME, nullable=False, server_default=sa.func.now(), comment="When."),
+    sa.Column("retired_by", sa.Text, nullable=False, comment="By whom."),
+    sa.Column("reason", sa.Text, comment="Why, in their words."),
+    sa.Column("resources", sa.Integer, nullable=False,
+              comment="Live resources that were marked as deleted."),
+    sa.Column("projects", sa.Integer, nullable=False, comment="Live projects, likewise."),
+    comment="People's word that an account is over: arcadia inventory retire-account.",
+)  # fmt: skip
+
 TABLES = (
     cloud_projects,
     cloud_project_tenancies,
@@ -298,4 +312,5 @@ TABLES = (
     cloud_project_memberships,
     cloud_sync_runs,
     cloud_loss_confirmations,
+    cloud_account_retirements,
 )
