@@ -41,10 +41,15 @@ class DriftRecord:
     @property
     def says(self) -> str:
         """The difference in a few words."""
-        if self.field == GONE and self.desired is None:
-            made_new = f", recreated as {self.successor}" if self.successor else ""
-            return f"gone since {self.actual}{made_new}"
-        return f"{as_text(self.desired)} → {as_text(self.actual)}"
+        return says(self.field, self.desired, self.actual, self.successor)
+
+
+def says(field: str, desired: Any, actual: Any, successor: str | None) -> str:
+    """Return a difference in a few words: `a → b`."""
+    if field == GONE and desired is None:
+        made_new = f", recreated as {successor}" if successor else ""
+        return f"gone since {actual}{made_new}"
+    return f"{as_text(desired)} → {as_text(actual)}"
 
 
 @dataclass(frozen=True)
