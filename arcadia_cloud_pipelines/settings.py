@@ -104,7 +104,7 @@ class Settings:
     api_port: int = API_PORT
     notify: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict)
     """apprise URLs that alarms go to, by the variable that holds them."""
-    notify_problems: tuple[str, ...] = ()
+    alarm_problems: tuple[str, ...] = ()
     """What is wrong with these variables; it stops nothing but the alarms they would carry."""
     alarm_rules: Path | None = None
     """File of rules that say which alarm goes where; see `alarms/rules.py`."""
@@ -208,10 +208,13 @@ def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
     return SpacesSettings(SpacesKey(*keys) if keys else None, regions, endpoint)
 
 
-def _notify(
+def _alarm_settings(
     environ: Mapping[str, str],
-) -> tuple[dict[str, tuple[Secret, ...]], tuple[str, ...]]:
-    """Read the addresses of alarms; a variable that cannot be used is a problem, no error."""
+) -> tuple[dict[str, tuple[Secret, ...]], Secret | None, tuple[str, ...]]:
+    """Read the addresses of alarms and the dead man's switch.
+
+    What cannot be used is a problem that the alarms tell of, not an error: it stops nothing else.
+    """
     names = {name.removesuffix("_FILE") for name in environ if name.startswith(NOTIFY_URLS)}
     found, problems = {}, []
     for name in sorted(names):
@@ -222,7 +225,12 @@ def _notify(
         else:
             if value is not None:
                 found[name] = tuple(map(Secret, value.reveal().split()))
-    return found, tuple(problems)
+    heartbeat = None
+    try:
+        heartbeat = _heartbeat(environ)
+    except SettingsError as error:
+        problems.append(str(error))
+    return found, heartbeat, tuple(problems)
 
 
 def _heartbeat(environ: Mapping[str, str]) -> Secret | None:
@@ -270,7 +278,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     home = env.get("ARCADIA_HOME", "").strip()
     project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
     alarm_rules = env.get("ARCADIA_ALARM_RULES", "").strip()
-    notify, notify_problems = _notify(env)
+    notify, heartbeat_url, alarm_problems = _alarm_settings(env)
     jwt_secrets = (_read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
         home=Path(home).expanduser().resolve() if home else checkout() / ".arcadia",
@@ -286,9 +294,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             "ARCADIA_API_PORT", env.get("ARCADIA_API_PORT", "").strip() or str(API_PORT)
         ),
         notify=notify,
-        notify_problems=notify_problems,
+        alarm_problems=alarm_problems,
         alarm_rules=Path(alarm_rules).expanduser().absolute() if alarm_rules else None,
-        heartbeat_url=_heartbeat(env),
+        heartbeat_url=heartbeat_url,
         terraform_states=tuple(
             path.strip()
             for path in env.get("ARCADIA_TERRAFORM_STATES", "").split(os.pathsep)

@@ -117,7 +117,7 @@ def rejected_tokens(sources: Sources) -> Answer:
                 account=sync.account,
             )
         )
-    return Answer("token_rejected/", bad, frozenset(unsure))
+    return Answer("token_rejected/", bad, unsure=frozenset(unsure))
 
 
 def _purpose(kind: str) -> Purpose | None:

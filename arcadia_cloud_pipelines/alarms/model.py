@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
@@ -53,6 +53,7 @@ class Answer:
     scope: str
     """Beginning of the keys that the question is about, such as `late/`."""
     bad: Sequence[Alarm] = ()
+    _: KW_ONLY
     well: frozenset[str] | None = None
     """Keys that were found well; None for all that are not named. Any other stays as it is."""
     unsure: frozenset[str] = frozenset()

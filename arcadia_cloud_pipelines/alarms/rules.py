@@ -121,7 +121,7 @@ class Router:
 
         `problems` says what is wrong with the configuration.
         """
-        self.problems: list[str] = list(settings.notify_problems)
+        self.problems: list[str] = list(settings.alarm_problems)
         self._default = default_route(settings.notify)
         self._addresses = {
             variable: tuple(address_names(variable, urls))
