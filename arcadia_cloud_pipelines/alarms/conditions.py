@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from ..billing import report
 from ..drift.inbox import says
+from ..drift.words import field_text
 from ..inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs
 from ..inventory.kinds import KIND_BY_NAME
 from ..inventory.projects import PURPOSE as PROJECTS_PURPOSE
@@ -192,7 +193,8 @@ def new_drift(sources: Sources) -> Answer:
         Alarm(
             key=alarm_key("drift", str(row.id)),
             subject=f"drift #{row.id} {row.kind} {row.name or row.provider_id}",
-            text=f"{row.field} {says(row.field, row.desired, row.actual, row.successor)}",
+            text=f"{field_text(row.field)} "
+            + says(row.field, row.desired, row.actual, row.successor),
             advice=f"Put it right, or accept it: arcadia drift accept {row.id}",
             severity=Severity.WARNING,
             account=row.account,

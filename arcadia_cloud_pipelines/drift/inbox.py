@@ -12,7 +12,7 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .accept import NotFound
 from .compare import GONE, present
-from .specs import json_text
+from .words import field_text, value_text
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,28 @@ class DriftRecord:
     """What the resource has at this moment."""
 
     @property
+    def shown(self) -> tuple[str, str, str]:
+        """Return field, desired and actual as people read them."""
+        return shown(self.field, self.desired, self.actual, self.successor)
+
+    @property
     def says(self) -> str:
-        """The difference in a few words."""
+        """Return the difference in a few words."""
         return says(self.field, self.desired, self.actual, self.successor)
+
+
+def shown(field: str, desired: Any, actual: Any, successor: str | None) -> tuple[str, str, str]:
+    """Return field, desired and actual as people read them."""
+    live = value_text(field, actual)
+    if field == GONE and successor:
+        live += f", recreated as {successor}"
+    return field_text(field), value_text(field, desired), live
 
 
 def says(field: str, desired: Any, actual: Any, successor: str | None) -> str:
     """Return a difference in a few words: `a → b`."""
-    if field == GONE and desired is None:
-        made_new = f", recreated as {successor}" if successor else ""
-        return f"gone since {actual}{made_new}"
-    return f"{as_text(desired)} → {as_text(actual)}"
+    _, wanted, live = shown(field, desired, actual, successor)
+    return live if field == GONE and desired is None else f"{wanted} → {live}"
 
 
 @dataclass(frozen=True)
@@ -61,13 +72,6 @@ class Coverage:
     managed: int
     share: Decimal | None
     """0 to 1; None when nothing is to be managed."""
-
-
-def as_text(value: Any) -> str:
-    """A JSON value for people: texts bare, nothing as a dash."""
-    if value is None:
-        return "–"
-    return value if isinstance(value, str) else json_text(value)
 
 
 _SQL = Statements(__file__)
