@@ -20,3 +20,4 @@ COMMENT ON COLUMN cloud_drift.successor_id IS 'For a resource that is gone: clou
 COMMENT ON COLUMN cloud_open_month_lines.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
 COMMENT ON VIEW cloud_orphans IS 'Live resources that point to something deleted or unknown, and volumes and reserved addresses that no droplet uses: what may be paid for without need. Parts, which go with their whole, are not in it, but for workers. One row for each reason: a resource with several reasons, or several targets, has several rows. Count distinct resource_id, and sum no cost over the rows.';
 COMMENT ON COLUMN cloud_orphans.account IS 'The team that it belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_alarms.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
