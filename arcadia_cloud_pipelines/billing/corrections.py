@@ -56,7 +56,7 @@ def find_corrections(
         except (InvoiceFileError, DigitalOceanError) as error:
             problems[uuid] = f"Could not look whether an invoice was corrected: {error}"
             continue
-        if digest != stored:
+        if stored is not None and digest != stored:
             changed.append(uuid)
         _store(warehouse, uuid, summary, digest, at)
     return tuple(changed), problems

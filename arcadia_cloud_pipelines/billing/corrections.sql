@@ -7,7 +7,7 @@ FROM cloud_invoices
 WHERE account = :account AND ingest_status = 'ingested'
   AND coalesce(issued_at, first_seen_at) > CAST(:at AS timestamptz) - make_interval(days => :days)
   -- Somewhat less than a day, so that a daily run never misses one.
-  AND coalesce(checked_at, ingested_at, '-infinity')
+  AND coalesce(checked_at, ingested_at)
     <= CAST(:at AS timestamptz) - make_interval(hours => 20)
 ORDER BY period DESC, invoice_uuid
 LIMIT :most;
