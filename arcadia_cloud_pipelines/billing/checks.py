@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_support import markdown_table, reported_errors
+from ..dagster_support import reported_errors, table
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from . import report
@@ -36,7 +36,7 @@ def reconciled(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         if off
         else "Every ingested invoice adds up to the cent.",
         metadata={
-            "mismatches": markdown_table(
+            "mismatches": table(
                 ("period", "invoice", "amount", "lines", "summary", "off by"),
                 [
                     (f"{m.period:%Y-%m}", m.invoice_uuid, m.amount, m.lines_total,
@@ -69,7 +69,7 @@ def matched(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         description=f"${found:,} of ${spent:,} ({share:.1%}) are matched to a resource.",
         metadata={
             "share": float(share),
-            "by_method": markdown_table(
+            "by_method": table(
                 ("method or reason", "lines", "US dollars"),
                 [(s.method, s.lines, s.amount) for s in shares],
             ),
@@ -95,7 +95,7 @@ def none_left_behind(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRes
         if late
         else f"{len(waiting):,} invoices are waiting, none for long.",
         metadata={
-            "waiting": markdown_table(
+            "waiting": table(
                 ("period", "invoice", "status", "error"),
                 [(f"{row[1]:%Y-%m}", row[0], row[2], row[4]) for row in late[:50]],
             )

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import click
 
+from .. import foreign_text
+
 
 @contextmanager
 def told_in_one_sentence() -> Iterator[None]:
@@ -18,7 +20,7 @@ def told_in_one_sentence() -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, _for_people()):
             raise
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(foreign_text.line(error)) from None
 
 
 def _for_people() -> tuple[type[Exception], ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from ..foreign_text import chat
 from ..settings import Secret, load_settings
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
@@ -48,7 +49,8 @@ def apprise_channel(urls: Sequence[Secret]) -> Channel:
             )
 
     def deliver(title: str, text: str) -> None:
-        if not service.notify(title=title, body=text):
+        # Said to be plain, so that each address gets it escaped for what it displays.
+        if not service.notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT):
             raise NotifyError(
                 f"{NOTIFY_URLS}: not all of the {len(urls)} addresses took the message; it is "
                 "sent again to all."
@@ -95,7 +97,8 @@ def tell(warehouse: Warehouse, channel: Channel, *, now: Clock = utc_now) -> int
 def message(records: Sequence[DriftRecord]) -> tuple[str, str]:
     """Title and text of a message about newly opened drift."""
     lines = [
-        f"#{r.id} {r.kind} {r.name or r.provider_id}: {r.field} {r.says}" for r in records[:SHOWN]
+        chat(f"#{r.id} {r.kind} {r.name or r.provider_id}: {r.field} {r.says}")
+        for r in records[:SHOWN]
     ]
     if len(records) > SHOWN:
         lines.append(f"… and {len(records) - SHOWN:,} more: arcadia drift list")

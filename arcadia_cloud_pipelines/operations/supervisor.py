@@ -23,6 +23,7 @@ from pathlib import Path
 
 import psutil
 
+from .. import foreign_text
 from .errors import OperationsError
 
 Say = Callable[[str], None]
@@ -136,7 +137,9 @@ class _Running:
         assert self.process.stdout is not None  # noqa: S101
         with self.process.stdout as output:
             for raw in output:
-                line = _COLOUR.sub("", raw.decode("utf-8", "replace")).rstrip()
+                line = foreign_text.line(
+                    _COLOUR.sub("", raw.decode("utf-8", "replace")).rstrip().expandtabs(4)
+                )
                 self._log.emit(logging.LogRecord(self.child.name, 20, "", 0, line, None, None))
                 self.last_lines.append(line)
                 if _LOUD.search(line) and not _HARMLESS.search(line):
