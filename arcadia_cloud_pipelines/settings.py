@@ -97,8 +97,12 @@ class Settings:
     jwt_secrets: tuple[Secret, ...] = ()
     """What tokens for the HTTP API may be signed with: the secret of now, and the one before."""
     jwt_issuer: str = JWT_ISSUER
+    jwt_audience: str | None = None
+    """For whom tokens have to be, where they say it; for the issuer when None."""
     api_host: str = API_HOST
     api_port: int = API_PORT
+    ui_hosts: tuple[str, ...] = ()
+    """Names under which the Dagster UI may be asked for, beside those of loopback."""
     notify_urls: tuple[Secret, ...] = ()
     """apprise URLs that are told about newly opened drift."""
     terraform_states: tuple[str, ...] = ()
@@ -199,6 +203,20 @@ def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
     return SpacesSettings(SpacesKey(*keys) if keys else None, regions, endpoint)
 
 
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+")
+
+
+def _host_names(variable: str, text: str) -> tuple[str, ...]:
+    names = tuple(name.lower().strip("[]") for name in text.replace(",", " ").split())
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise SettingsError(
+                f"{variable} holds names of hosts without scheme and port, such as "
+                "dagster.example.com, separated by blanks; one of them is something else"
+            )
+    return names
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment.
 
@@ -231,10 +249,12 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         dagster_database_url=_read_secret(env, "DAGSTER_POSTGRES_URL"),
         jwt_secrets=tuple(secret for secret in jwt_secrets if secret is not None),
         jwt_issuer=env.get("ARCADIA_JWT_ISSUER", "").strip() or JWT_ISSUER,
+        jwt_audience=env.get("ARCADIA_JWT_AUDIENCE", "").strip() or None,
         api_host=env.get("ARCADIA_API_HOST", "").strip() or API_HOST,
         api_port=_check_port(
             "ARCADIA_API_PORT", env.get("ARCADIA_API_PORT", "").strip() or str(API_PORT)
         ),
+        ui_hosts=_host_names("ARCADIA_UI_HOSTS", env.get("ARCADIA_UI_HOSTS", "")),
         notify_urls=tuple(map(Secret, notify.reveal().split())) if notify else (),
         terraform_states=tuple(
             path.strip()

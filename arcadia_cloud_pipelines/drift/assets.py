@@ -8,17 +8,17 @@ from pydantic import Field
 from .. import foreign_text
 from ..dagster_support import (
     OWNERS,
+    RESOURCES_ASSET,
     RETRY,
     reported_errors,
     table,
     table_metadata,
     timestamp,
 )
-from ..inventory.assets import ASSETS as INVENTORY
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
 from .errors import DriftError
-from .inbox import as_text, coverage, list_drift
+from .inbox import coverage, list_drift
 from .sweep import sweep
 from .tables import cloud_drift, cloud_provisioned
 from .terraform import record_states
@@ -43,7 +43,7 @@ class TerraformConfig(dg.Config):
     owners=OWNERS,
     kinds={"terraform", "postgres"},
     # Matched to the resources that are known: after the inventory, when both run at once.
-    deps=INVENTORY,
+    deps=[RESOURCES_ASSET],
     metadata=table_metadata(cloud_provisioned),
     pool=POOL,
 )
@@ -91,7 +91,7 @@ def terraform_specs(
     group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres"},
-    deps=[*INVENTORY, terraform_specs],
+    deps=[RESOURCES_ASSET, terraform_specs],
     metadata=table_metadata(cloud_drift),
     pool=POOL,
     retry_policy=RETRY,
@@ -129,8 +129,8 @@ def drift_records(
                 ("id", "kind", "name", "field", "desired", "actual", "since (UTC)"),
                 [
                     (
-                        d.id, d.kind, d.name or d.provider_id, d.field, as_text(d.desired),
-                        as_text(d.actual), f"{d.detected_at:%Y-%m-%d %H:%M}",
+                        d.id, d.kind, d.name or d.provider_id, *d.shown,
+                        f"{d.detected_at:%Y-%m-%d %H:%M}",
                     )
                     for d in inbox
                 ],

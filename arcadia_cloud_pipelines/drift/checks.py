@@ -8,7 +8,7 @@ from ..dagster_support import reported_errors, table
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .ignore import list_rules
-from .inbox import as_text, list_drift, newest_sweep
+from .inbox import list_drift, newest_sweep
 
 LATE_AFTER = timedelta(hours=2)
 """How old the newest sweep may be; there is one every hour."""
@@ -33,8 +33,8 @@ def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
                 ("id", "kind", "name", "field", "desired", "actual", "since (UTC)"),
                 [
                     (
-                        d.id, d.kind, d.name or d.provider_id, d.field, as_text(d.desired),
-                        as_text(d.actual), f"{d.detected_at:%Y-%m-%d %H:%M}",
+                        d.id, d.kind, d.name or d.provider_id, *d.shown,
+                        f"{d.detected_at:%Y-%m-%d %H:%M}",
                     )
                     for d in found[:50]
                 ],

@@ -11,6 +11,7 @@ from ..warehouse.engine import Warehouse
 from .accept import SHOWN, accept
 from .errors import DriftError
 from .notify import configured_channel, tell
+from .words import accepted_text
 
 # The schedule's job is the sweep alone: a kind that failed, or a broken state file, stops nothing.
 sweep_job = dg.define_asset_job(
@@ -48,12 +49,12 @@ def accept_drift(
             warehouse,
             config.drift_id,
             actor=config.actor,
-            reason=config.reason or None,
+            reason=_through_ui(context.run_id, config.reason),
             expected_actual=_parsed(config.expected_actual),
         )
     context.log.info(
-        f"Drift {accepted.id}: {accepted.field} is desired as it is from now on, by "
-        f"{accepted.accepted_by}."
+        f"Drift {accepted.id}, accepted by {accepted.accepted_by}: "
+        f"{accepted_text(accepted.field, accepted.after)}."
     )
     context.add_output_metadata(
         {
@@ -63,6 +64,12 @@ def accept_drift(
             "spec_version": accepted.spec_version,
         }
     )
+
+
+def _through_ui(run_id: str, reason: str) -> str:
+    """Return the reason with the way it came: Dagster has no login, so the actor is a claim."""
+    way = f"through the Dagster UI, run {run_id}"
+    return f"{way}: {reason}" if reason.strip() else way
 
 
 def _parsed(text: str) -> Any:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..settings import Settings
@@ -20,7 +24,7 @@ LOCATION = "arcadia_cloud_pipelines"
 _DAY = 86_400
 _GIBIBYTE = 2**30
 
-# The webserver has no login, and takes mutations from any page in a browser: loopback alone.
+# The UI has no login: its guard keeps other pages out, loopback keeps other machines out.
 _HOST = "127.0.0.1"
 
 
@@ -52,7 +56,9 @@ def up(
             say(f"ended {name}, left over from a deployment that was killed")
         home.write_state({"command": "up", "pid": os.getpid()})
         try:
-            _run(settings, home, port, say, stop)
+            # 0700 and short: the path of a socket has at most 107 bytes, that of the home may not.
+            with tempfile.TemporaryDirectory(prefix="arcadia-") as folder:
+                _run(settings, home, port, Path(folder) / "code.sock", say, stop)
         finally:
             home.state.unlink(missing_ok=True)
 
@@ -71,6 +77,7 @@ def _run(
     settings: Settings,
     home: Home,
     port: int,
+    code_socket: Path,
     say: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
@@ -94,9 +101,10 @@ def _run(
         services(
             home,
             ui_port=port,
-            code_port=free_port(),
+            code_socket=code_socket,
             simulator_port=simulator_port,
             api=(settings.api_host, settings.api_port),
+            ui_hosts=settings.ui_hosts,
         ),
         environ=environ,
         logs=home.logs,
@@ -161,7 +169,8 @@ def services(
     home: Home,
     *,
     ui_port: int,
-    code_port: int,
+    code_socket: Path,
+    ui_hosts: Sequence[str] = (),
     simulator_port: int | None = None,
     api: tuple[str, int] | None = None,
 ) -> list[Child]:
@@ -170,12 +179,12 @@ def services(
     Args:
         home: where they keep their files.
         ui_port: of the Dagster UI.
-        code_port: of the code server; a fresh one each time, because a forgotten server on the
-            same port would answer part of the requests with old code.
+        code_socket: of the code server, in a folder that no other user of the machine can enter.
+        ui_hosts: names under which the UI may be asked for, beside those of loopback.
         simulator_port: of the simulator; None for a real account.
         api: address and port of the HTTP API, which reads them from the environment itself.
     """
-    workspace = write_workspace(home, code_port)
+    workspace = write_workspace(home, code_socket)
     children = []
     if simulator_port is not None:
         children.append(
@@ -199,10 +208,12 @@ def services(
         Child(
             "code-server",
             _python(
-                "dagster", "code-server", "start", "--host", _HOST, "--port", code_port,
+                "dagster", "code-server", "start", "--socket", code_socket,
                 "--module-name", f"{LOCATION}.definitions", "--location-name", LOCATION,
             ),
-            ready=listens(code_port),
+            ready=_answers(code_socket),
+            # It makes a socket of its own for each process that it starts.
+            environ={"TMPDIR": str(code_socket.parent)},
         ),
         Child(
             "daemon",
@@ -214,7 +225,8 @@ def services(
         Child(
             "webserver",
             _python(
-                "dagster_webserver", "--workspace", workspace, "--host", _HOST, "--port", ui_port,
+                f"{LOCATION}.operations.ui", "--workspace", workspace, "--host", _HOST,
+                "--port", ui_port, *(word for host in ui_hosts for word in ("--allow-host", host)),
             ),
             ready=listens(ui_port),
         ),
@@ -225,10 +237,21 @@ def _python(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", module, *map(str, arguments)]
 
 
-def write_workspace(home: Home, code_port: int) -> Path:
+def _answers(path: Path) -> Callable[[], bool]:
+    def ask() -> bool:
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1)
+            client.connect(str(path))
+            return True
+        return False
+
+    return ask
+
+
+def write_workspace(home: Home, code_socket: Path) -> Path:
     """The workspace file that daemon and webserver read: where the code server is."""
     path = home.dagster / "workspace.yaml"
-    server: Mapping[str, object] = {"host": _HOST, "port": code_port, "location_name": LOCATION}
-    lines = "".join(f"      {name}: {value}\n" for name, value in server.items())
+    server = {"socket": str(code_socket), "host": "localhost", "location_name": LOCATION}
+    lines = "".join(f"      {name}: {json.dumps(value)}\n" for name, value in server.items())
     replace_file(path, f"load_from:\n  - grpc_server:\n{lines}")
     return path

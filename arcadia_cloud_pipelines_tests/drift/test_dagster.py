@@ -67,8 +67,7 @@ def test_names_schedules_and_what_is_upstream() -> None:
                    if graph.get(k).group_name == "drift"}  # fmt: skip
     assert drift_group == {"terraform_specs", "drift_records"}
     upstream = {k.to_user_string() for k in graph.get(dg.AssetKey("drift_records")).parent_keys}
-    inventory = {k.to_user_string() for k in graph.get_all_asset_keys()} - drift_group
-    assert upstream == inventory | {"terraform_specs"}
+    assert upstream == {"resources", "terraform_specs"}
     schedules = {s.name: s for s in drift_defs.schedules or []}
     assert {n: s.cron_schedule for n, s in schedules.items()} == {
         "terraform_schedule": "18 * * * *", "drift_schedule": "20 * * * *",
@@ -116,8 +115,11 @@ def test_accepting_by_a_job(warehouse: Warehouse, instance: Any, drifting: int) 
     wrapped = {"ops": {"accept_drift": {"config": config | {"expected_actual": "x"}}}}
     failed = run("drift_accept", warehouse, instance, wrapped, raise_on_error=False)
     assert not failed.success
-    run("drift_accept", warehouse, instance, {"ops": {"accept_drift": {"config": config}}})
+    done = run("drift_accept", warehouse, instance, {"ops": {"accept_drift": {"config": config}}})
     assert drift(warehouse)[0]["resolved_by"] == "bob"
+    # Dagster has no login: the trail says which way the decision came.
+    [decision] = query(warehouse, "SELECT * FROM cloud_drift_decisions")
+    assert decision["reason"] == f"through the Dagster UI, run {done.run_id}: grown"
     assert spec_of(warehouse, drifting)["spec"] == {"size_slug": "b"}
 
 

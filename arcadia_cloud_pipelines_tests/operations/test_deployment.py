@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import stat
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -22,18 +24,19 @@ from arcadia_cloud_pipelines.operations.supervisor import free_port
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+SOCKET = Path("/tmp/arcadia-x/code.sock")
 ARCADIA = [sys.executable, "-m", "arcadia_cloud_pipelines.cli.main"]
 
 
 def test_a_real_account_needs_no_simulator(home: Home) -> None:
     with_token = load_settings({"ARCADIA_HOME": str(home.path), "DO_API_TOKEN": "dop_v1_x"})
-    names = [child.name for child in services(home, ui_port=3000, code_port=1)]
+    names = [child.name for child in services(home, ui_port=3000, code_socket=SOCKET)]
     assert names == ["code-server", "daemon", "webserver"]
     assert "DO_API_TOKEN" not in environment(with_token, home, None)
 
 
 def test_loopback_alone(home: Home) -> None:
-    for child in services(home, ui_port=3000, code_port=1, simulator_port=2):
+    for child in services(home, ui_port=3000, code_socket=SOCKET, simulator_port=2):
         assert "0.0.0.0" not in child.command
         if "--host" in child.command:
             assert child.command[list(child.command).index("--host") + 1] == "127.0.0.1"
@@ -101,6 +104,13 @@ def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path
             assert f"process {up.pid}" in second.stderr
             assert url in second.stderr
 
+            # What runs code listens where no other user can come.
+            workspace = (home.dagster / "workspace.yaml").read_text()
+            folder = Path(re.search(r'socket: "(.*)"', workspace)[1]).parent
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            launched = requests.get(f"{url}/graphql", params={"query": "{version}"}, timeout=60)
+            assert launched.status_code == 405
+
             children = home.read_state()["children"]
             assert len(children) == 5
             postgres = int((home.path / "postgres" / "postmaster.pid").read_text().split()[0])
@@ -110,5 +120,6 @@ def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path
         assert up.wait(60) == 0, rest
     for pid in (*(child["pid"] for child in children), postgres):
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+    assert not folder.exists()
     assert not home.state.exists()
     assert not home.in_use()
