@@ -72,20 +72,6 @@ def markdown(text: object) -> str:
     return f"{fence}{blank}{shown}{blank}{fence}"
 
 
-# Letters that chat programs act on, with ones that look alike and do nothing.
-_CHAT = str.maketrans({"<": "‹", ">": "›", "@": "＠", "`": "ˋ"})
-
-
-def chat(text: object) -> str:
-    """Return the text for a chat message or a mail: it calls nobody, links and loads nothing.
-
-    Each chat program has a syntax of its own, and one message goes to several. So what any of them
-    acts on is replaced by what looks alike. Example: `chat("@here")` is `＠here`.
-    """
-    shown = line(text).translate(_CHAT)
-    return shown.replace("](", "] (").replace("://", "[:]//")
-
-
 _STARTS_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 

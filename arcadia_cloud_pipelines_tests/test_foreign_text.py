@@ -124,14 +124,6 @@ def test_plain_names_stay_plain_in_markdown() -> None:
 
 
 @given(text=texts)
-def test_chat_calls_nobody_and_loads_nothing(text: str) -> None:
-    shown = foreign_text.chat(text)
-    assert not set(shown) & set("<>@`\n\r\x1b")
-    assert "](" not in shown
-    assert "://" not in shown
-
-
-@given(text=texts)
 def test_a_spreadsheet_computes_nothing(text: str) -> None:
     out = io.StringIO()
     csv.writer(out).writerow([foreign_text.csv_cell(text), "end"])
