@@ -201,7 +201,7 @@ def _embedded_is_down(settings: Settings, subject: str) -> Finding:
     if Home(settings.home).in_use():
         return _wrong(
             subject,
-            f"the embedded PostgreSQL of {settings.home} does not answer, though `arcadia up` works",
+            f"the embedded PostgreSQL of {settings.home} does not answer to `arcadia up`",
             f"wait half a minute for its restart; then see {settings.home}/logs/postgres.log",
         )
     return _neither(subject, "the embedded PostgreSQL is not running: the next use starts it")
