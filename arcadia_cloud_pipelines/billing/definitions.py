@@ -33,7 +33,7 @@ open_month_schedule = skipping_overlap(
 
 facts_schedule = skipping_overlap(
     name="account_and_rates_schedule",
-    cron="33 2 * * *",
+    cron="53 2 * * *",
     job=facts_job,
     description="Daily: list prices, limits and state of the account.",
 )
