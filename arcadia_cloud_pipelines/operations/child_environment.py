@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 _SECRET = re.compile(
     r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|_KEY(_|$)|DATABASE_URL|POSTGRES_URL|NOTIFY_URLS"
+    r"|HEARTBEAT_URL"
     r"|^SPACES_ACCESS"
 )
 _WAREHOUSE = re.compile(r"^(ARCADIA_DATABASE_URL|PGPASSWORD)")
@@ -14,7 +15,13 @@ _STORAGE = re.compile(r"^(DAGSTER_POSTGRES_URL|PGPASSWORD)")
 _API = re.compile(r"^(ARCADIA_DATABASE_URL|ARCADIA_JWT_SECRET|PGPASSWORD)")
 _NOT_FOR_CODE = re.compile(r"^ARCADIA_JWT_SECRET")
 
+_ALARMS = re.compile(
+    r"^(ARCADIA_DATABASE_URL|DAGSTER_POSTGRES_URL|PGPASSWORD|ARCADIA_NOTIFY_URLS"
+    r"|ARCADIA_HEARTBEAT_URL)"
+)
+
 _NEEDS = {
+    "alarms": _ALARMS,
     "api": _API,
     "webserver": _STORAGE,
     "daemon": _STORAGE,

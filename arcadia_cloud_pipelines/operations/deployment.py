@@ -284,7 +284,11 @@ def services(
             memory_limit=_GIBIBYTE,
         ),
         # Beside the daemon, whose death it tells of.
-        Child("alarms", _python(f"{LOCATION}.cli.main", "alarms", "watch")),
+        Child(
+            "alarms",
+            _python(f"{LOCATION}.cli.main", "alarms", "watch"),
+            environ=for_child("alarms", environ),
+        ),
         Child(
             "webserver",
             _python(

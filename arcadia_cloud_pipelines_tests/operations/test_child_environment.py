@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from arcadia_cloud_pipelines.operations.child_environment import for_child
+from arcadia_cloud_pipelines.operations.deployment import database, services
+from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.service_manager import notify
 
 SECRETS = {
@@ -16,6 +18,7 @@ SECRETS = {
     "SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY", "ARCADIA_JWT_SECRET",
     "ARCADIA_JWT_SECRET_PREVIOUS_FILE", "ARCADIA_NOTIFY_URLS", "ARCADIA_DATABASE_URL",
     "DAGSTER_POSTGRES_URL_FILE", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN",
+    "ARCADIA_HEARTBEAT_URL",
 }  # fmt: skip
 PLAIN = {"PATH", "ARCADIA_HOME", "DAGSTER_HOME", "DO_API_URL", "HTTPS_PROXY", "PGSSLROOTCERT"}
 
@@ -29,12 +32,25 @@ PLAIN = {"PATH", "ARCADIA_HOME", "DAGSTER_HOME", "DO_API_URL", "HTTPS_PROXY", "P
         ("daemon", {"DAGSTER_POSTGRES_URL_FILE", "PGPASSWORD"}),
         ("api", {"ARCADIA_DATABASE_URL", "PGPASSWORD", "ARCADIA_JWT_SECRET",
                  "ARCADIA_JWT_SECRET_PREVIOUS_FILE"}),
+        ("alarms", {"ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL_FILE", "PGPASSWORD",
+                    "ARCADIA_NOTIFY_URLS", "ARCADIA_HEARTBEAT_URL"}),
         ("code-server", SECRETS - {"ARCADIA_JWT_SECRET", "ARCADIA_JWT_SECRET_PREVIOUS_FILE"}),
     ],
 )  # fmt: skip
 def test_each_has_the_secrets_that_it_needs(name: str, needs: set[str]) -> None:
     environ = dict.fromkeys(SECRETS | PLAIN, "x")
     assert for_child(name, environ).keys() == needs | PLAIN
+
+
+def test_every_process_gets_the_environment(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    environ = {"ARCADIA_HOME": "x"}
+    children = services(
+        home, ui_port=1, code_port=2, simulator_port=3, api=("127.0.0.1", 4), environ=environ
+    )
+    for child in (*children, database(home, environ)):
+        assert child.environ["ARCADIA_HOME"] == "x", child.name
 
 
 def test_the_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

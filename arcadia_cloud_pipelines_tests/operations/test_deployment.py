@@ -114,7 +114,7 @@ def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path
             assert url in second.stderr
 
             children = home.read_state()["children"]
-            assert len(children) == 6
+            assert len(children) == 7
             by_name = {str(child["name"]): int(child["pid"]) for child in children}
             for name in ("postgres", "simulator", "daemon", "webserver"):
                 assert "ARCADIA_JWT_SECRET" not in psutil.Process(by_name[name]).environ()
