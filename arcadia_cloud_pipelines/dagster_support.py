@@ -6,6 +6,7 @@ that imports Dagster.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,9 @@ from .times import utc_now
 from .warehouse.engine import Warehouse, WarehouseError, WarehouseUnreachable, open_warehouse
 
 OWNERS = ["team:platform"]
+
+RESOURCES_ASSET = dg.AssetKey("resources")
+"""The table `cloud_resources` as a whole: what everybody who reads it depends on."""
 
 RETRY = dg.RetryPolicy(
     max_retries=1, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
@@ -110,6 +114,23 @@ def table_metadata(table: sa.Table) -> dict[str, Any]:
         "dagster/table_name": f"public.{table.name}",
         "dagster/column_schema": column_schema(table),
     }
+
+
+def view_asset(key: dg.AssetKey | str, table: sa.Table, **options: Any) -> dg.AssetSpec:
+    """Return an asset that is never a step: what it shows is as new as what it depends on.
+
+    Dagster calls it virtual. In a run, what depends on it waits for what it depends on.
+
+    Args:
+        key: of the asset.
+        table: where people find it.
+        options: of `AssetSpec`, such as `deps`, `group_name` and `description`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return dg.AssetSpec(
+            key, is_virtual=True, owners=OWNERS, metadata=table_metadata(table), **options
+        )
 
 
 def timestamp(value: Any) -> dg.MetadataValue:

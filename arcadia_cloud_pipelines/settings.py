@@ -97,6 +97,8 @@ class Settings:
     jwt_secrets: tuple[Secret, ...] = ()
     """What tokens for the HTTP API may be signed with: the secret of now, and the one before."""
     jwt_issuer: str = JWT_ISSUER
+    jwt_audience: str | None = None
+    """For whom tokens have to be, where they say it; for the issuer when None."""
     api_host: str = API_HOST
     api_port: int = API_PORT
     notify_urls: tuple[Secret, ...] = ()
@@ -231,6 +233,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         dagster_database_url=_read_secret(env, "DAGSTER_POSTGRES_URL"),
         jwt_secrets=tuple(secret for secret in jwt_secrets if secret is not None),
         jwt_issuer=env.get("ARCADIA_JWT_ISSUER", "").strip() or JWT_ISSUER,
+        jwt_audience=env.get("ARCADIA_JWT_AUDIENCE", "").strip() or None,
         api_host=env.get("ARCADIA_API_HOST", "").strip() or API_HOST,
         api_port=_check_port(
             "ARCADIA_API_PORT", env.get("ARCADIA_API_PORT", "").strip() or str(API_PORT)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
+from dagster._core.execution.api import create_execution_plan
 
 from arcadia_cloud_pipelines import dagster_support
 from arcadia_cloud_pipelines.definitions import defs
@@ -86,7 +87,22 @@ def test_the_group_inventory_is_these_assets() -> None:
         for key in graph.get_all_asset_keys()
         if graph.get(key).group_name == "inventory"
     }
-    assert group == INVENTORY.keys()
+    assert group == INVENTORY.keys() | {"resources"}
+
+
+def test_between_the_kinds_and_their_readers_stands_one_asset() -> None:
+    """Virtual, so never a step; whoever reads it still waits for every kind of its run."""
+    graph = defs.resolve_asset_graph()
+    resources = graph.get(dg.AssetKey("resources"))
+    assert resources.is_virtual
+    assert {k.to_user_string() for k in resources.parent_keys} == INVENTORY.keys()
+    readers = {"cost_lines", "open_month_lines", "terraform_specs", "drift_records"}
+    assert readers <= {k.to_user_string() for k in resources.child_keys}
+    plan = create_execution_plan(defs.resolve_implicit_global_asset_job_def())
+    assert "resources" not in plan.step_keys_to_execute
+    for reader in readers:
+        waits_for = plan.get_step_by_key(reader).get_execution_dependency_keys()
+        assert waits_for >= INVENTORY.keys(), reader
 
 
 @pytest.mark.parametrize("asset", INVENTORY)

@@ -92,6 +92,18 @@ async def admin(request: Request, caller: _Identified) -> Caller:
     return caller
 
 
+async def decider(request: Request, caller: Annotated[Caller, Depends(admin)]) -> str:
+    """Return the name that a platform_admin's decision is recorded under.
+
+    Raises:
+        Problem: 401, 403 also for a token that names nobody, or 422.
+    """
+    if caller.subject is None:
+        request.state.refused = "no sub"
+        raise Problem(403, "Decisions need somebody: the token has no sub that is a text.")
+    return caller.subject
+
+
 async def database(request: Request) -> Database:
     """The application's database. Async, although it waits for nothing: else it gets a thread."""
     opened: Database = request.app.state.database
@@ -100,3 +112,4 @@ async def database(request: Request) -> Database:
 
 AnyCaller = Annotated[Caller, Depends(any_caller)]
 Admin = Annotated[Caller, Depends(admin)]
+Decider = Annotated[str, Depends(decider)]

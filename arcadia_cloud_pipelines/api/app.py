@@ -37,7 +37,7 @@ def create_app(warehouse: Warehouse, config: ApiConfig, clock: Clock = utc_now) 
     Raises:
         SettingsError: a secret is too short.
     """
-    verifier = Verifier(config.jwt_secrets, config.jwt_issuer, clock)
+    verifier = Verifier(config.jwt_secrets, config.jwt_issuer, clock, config.jwt_audience)
     opened = Database(warehouse, config, clock)
 
     @asynccontextmanager

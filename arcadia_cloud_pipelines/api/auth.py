@@ -47,8 +47,8 @@ class NoAccess(Exception):
 class Caller:
     """Who calls, as the token says."""
 
-    subject: str
-    """`sub`; what acts are recorded under."""
+    subject: str | None
+    """`sub`; what acts are recorded under. None: it may look, and not act."""
     tenant: str | None
     """Whose rows it may see; None for all."""
 
@@ -77,8 +77,16 @@ def check_secrets(secrets: Sequence[Secret]) -> None:
 class Verifier:
     """Turns a token into the caller it stands for."""
 
-    def __init__(self, secrets: Sequence[Secret], issuer: str, clock: Clock) -> None:
+    def __init__(
+        self, secrets: Sequence[Secret], issuer: str, clock: Clock, audience: str | None = None
+    ) -> None:
         """Take the secrets; any of them will do, so that they can be rotated.
+
+        Args:
+            secrets: what tokens may be signed with.
+            issuer: whose tokens they are.
+            clock: for their times.
+            audience: for whom they have to be, where they say it; for the issuer when None.
 
         Raises:
             SettingsError: one is shorter than the algorithm deserves.
@@ -86,6 +94,7 @@ class Verifier:
         check_secrets(secrets)
         self._secrets = tuple(secrets)
         self._issuer = issuer
+        self._audience = audience or issuer
         self._clock = clock
 
     @property
@@ -97,7 +106,7 @@ class Verifier:
         """The caller that a token stands for.
 
         Raises:
-            InvalidToken: signature, algorithm, times, issuer or type are not right.
+            InvalidToken: signature, algorithm, times, issuer, audience or type are not right.
             NoAccess: it carries neither the role platform_admin nor a tenant.
         """
         if not self._secrets:
@@ -108,8 +117,10 @@ class Verifier:
         self._check_times(claims)
         if claims.get("iss") != self._issuer:
             raise InvalidToken("the token is another issuer's")
+        if "aud" in claims and self._audience not in _texts(claims["aud"]):
+            raise InvalidToken("the token is for somebody else")
         if claims.get("typ") != "access":
-            raise InvalidToken("the token is no access token")
+            raise InvalidToken("the token is not an access token")
         return _caller(claims)
 
     def _verified(self, token: str) -> dict[str, Any]:
@@ -150,19 +161,20 @@ def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:
-    roles: set[object] = set()
-    for name in ("role", "roles"):
-        value = claims.get(name)
-        roles.update(r for r in (value if isinstance(value, list) else [value]) if _is_text(r))
     subject = claims.get("sub")
     if not isinstance(subject, str) or not _is_text(subject):
-        subject = "unnamed"
-    if ADMIN in roles:
+        subject = None
+    if ADMIN in _texts(claims.get("role")) | _texts(claims.get("roles")):
         return Caller(subject, None)
     tenant = claims.get("tenant_id")
     if isinstance(tenant, str) and _is_text(tenant):
         return Caller(subject, tenant)
     raise NoAccess("The token carries neither the role platform_admin nor a tenant_id.")
+
+
+def _texts(value: object) -> set[object]:
+    """Return the texts of a claim that holds one or a list of them."""
+    return {one for one in (value if isinstance(value, list) else [value]) if _is_text(one)}
 
 
 def _is_text(value: object) -> bool:

@@ -13,9 +13,10 @@ from ..billing.tables import cloud_balance_snapshots, cloud_cost_lines, cloud_in
 from .access import Admin, database
 from .database import Database
 from .documents import problems, with_csv
+from .kind_filter import check_kind
 from .listings import Listing, answer_list, json_answer, record
 from .models import Balance, CostLines, Invoice, ListOf, One
-from .parameters import Day, Flag, Id, PageQuery, Text
+from .parameters import Day, Flag, Id, KindName, PageQuery, Text
 from .parameters import Query as NoQuery
 from .problems import Problem
 
@@ -89,7 +90,7 @@ class CostLineQuery(PageQuery):
     """Which lines."""
 
     period: Day | None = Field(default=None, description="First day of the month billed.")
-    kind: Text | None = None
+    kind: KindName | None = None
     project: Text | None = Field(default=None, description="The project's name on the invoice.")
     matched: Flag | None = Field(default=None, description="Whether the resource was found.")
     resource_id: Id | None = None
@@ -127,6 +128,7 @@ def cost_line_listing(query: CostLineQuery) -> Listing:
     line = cloud_cost_lines.c
 
     def select(connection: sa.Connection) -> sa.Select[Any]:
+        check_kind(connection, query.kind, line.kind)
         if query.period is None:
             return _LINES.where(*_conditions(query))
         others = _conditions(query.model_copy(update={"period": None}))

@@ -14,6 +14,8 @@ class ApiConfig:
     jwt_secrets: tuple[Secret, ...] = ()
     """Any of them may have signed a token; none: every authenticated call is refused."""
     jwt_issuer: str = JWT_ISSUER
+    jwt_audience: str | None = None
+    """For whom a token has to be, where it says it; for the issuer when None."""
     connections: int = 4
     """To the database, and so queries at a time. One process makes JSON of no more than this."""
     waiting: int = 256
@@ -30,4 +32,8 @@ class ApiConfig:
     @classmethod
     def from_settings(cls, settings: Settings) -> ApiConfig:
         """What the environment says."""
-        return cls(jwt_secrets=settings.jwt_secrets, jwt_issuer=settings.jwt_issuer)
+        return cls(
+            jwt_secrets=settings.jwt_secrets,
+            jwt_issuer=settings.jwt_issuer,
+            jwt_audience=settings.jwt_audience,
+        )

@@ -14,12 +14,13 @@ from ..drift.accept import SHOWN, AcceptError, AlreadyResolved, Moved, NotFound,
 from ..drift.tables import cloud_drift
 from ..inventory.tables import cloud_resources
 from ..times import Clock
-from .access import Admin, database
+from .access import Admin, Decider, database
 from .database import Database
 from .documents import problems, with_csv
+from .kind_filter import check_kind
 from .listings import Listing, answer_list, json_answer, raw_json
 from .models import AcceptedDrift, Drift, ListOf, One, Shape
-from .parameters import Id, JsonValue, PageQuery, Text
+from .parameters import Id, JsonValue, KindName, PageQuery, Text
 from .parameters import Query as NoQuery
 from .problems import BadParameter, Problem, not_found
 
@@ -30,7 +31,7 @@ class DriftQuery(PageQuery):
     """Which records."""
 
     status: Literal["open", "accepted", "reverted", "stale"] = "open"
-    kind: Text | None = Field(default=None, description="The resource's kind.")
+    kind: KindName | None = Field(default=None, description="The resource's kind.")
     field: Text | None = None
     resource_id: Id | None = None
 
@@ -64,7 +65,12 @@ async def list_drift(
         wanted = wanted.where(d.field == query.field)
     if query.resource_id is not None:
         wanted = wanted.where(d.resource_id == query.resource_id)
-    listing = Listing("drift", lambda _: wanted, (d.id,))
+
+    def select(connection: sa.Connection) -> sa.Select[Any]:
+        check_kind(connection, query.kind, r.kind)
+        return wanted
+
+    listing = Listing("drift", select, (d.id,))
     return await answer_list(request, opened, caller, listing, query)
 
 
@@ -87,7 +93,7 @@ class Decision(Shape):
 )
 async def accept_drift(
     request: Request,
-    caller: Admin,
+    actor: Decider,
     opened: Annotated[Database, Depends(database)],
     drift_id: Annotated[Id, Path()],
     query: Annotated[NoQuery, Query()],  # noqa: ARG001
@@ -102,7 +108,7 @@ async def accept_drift(
             lambda: accept(
                 opened.warehouse,
                 drift_id,
-                actor=caller.subject,
+                actor=actor,
                 reason=decided.reason,
                 expected_actual=seen,
                 now=clock,

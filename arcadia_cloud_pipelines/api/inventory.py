@@ -14,9 +14,10 @@ from ..inventory.tables import cloud_projects, cloud_resource_events, cloud_reso
 from .access import AnyCaller, database
 from .database import Database
 from .documents import problems, with_csv
+from .kind_filter import check_kind
 from .listings import Listing, answer_list, json_answer, raw_json, record
 from .models import Event, ListOf, One, Resource, ResourceWithEvents
-from .parameters import Flag, Id, Instant, PageQuery, Text
+from .parameters import Flag, Id, Instant, KindName, PageQuery, Text
 from .parameters import Query as NoQuery
 from .problems import not_found
 
@@ -32,7 +33,7 @@ _COLUMNS = (
 class ResourceQuery(PageQuery):
     """Which resources."""
 
-    kind: Text | None = None
+    kind: KindName | None = None
     region: Text | None = None
     status: Text | None = None
     tag: list[Text] = Field(default=[], max_length=20, description="Repeated: all of them.")
@@ -50,12 +51,16 @@ _RESOURCE = cloud_resources.alias("r")
 _PROJECT = cloud_projects.alias("p")
 
 
-def _select(source: Any, last_seen: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """All columns of a resource, from the table or from what it was."""
+def _select(
+    source: Any, first_seen: sa.ColumnElement[Any], last_seen: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """Select all columns of a resource, from the table or from what it was."""
     columns: list[sa.ColumnElement[Any]] = []
     for name in _COLUMNS:
         if name == "attrs":
             columns += [_PROJECT.c.name.label("project"), raw_json(source.c.attrs)]
+        elif name == "first_seen_at":
+            columns.append(first_seen.label(name))
         elif name == "deleted_at":
             columns += [last_seen.label("last_seen_at"), source.c.deleted_at]
         else:
@@ -65,18 +70,24 @@ def _select(source: Any, last_seen: sa.ColumnElement[Any]) -> sa.Select[Any]:
     )
 
 
-_AS_THEY_ARE = _select(_RESOURCE, _RESOURCE.c.last_seen_at)
+_AS_THEY_ARE = _select(_RESOURCE, _RESOURCE.c.first_seen_at, _RESOURCE.c.last_seen_at)
+# Since when it is there, a tenant learns from when it was there for the tenant.
+_FOR_A_TENANT = _select(
+    _RESOURCE,
+    sa.func.cloud_tenant_first_seen(_RESOURCE.c.id, _RESOURCE.c.first_seen_at),
+    _RESOURCE.c.last_seen_at,
+)
 
 
-def _resources(query: ResourceQuery) -> sa.Select[Any]:
-    """The resources wanted, as they are or as they were."""
+def _resources(query: ResourceQuery, tenant: str | None) -> sa.Select[Any]:
+    """Select the resources wanted, as they are or as they were."""
     r: Any = _RESOURCE.c
-    wanted = _AS_THEY_ARE
+    wanted = _AS_THEY_ARE if tenant is None else _FOR_A_TENANT
     if query.as_of is not None:
         then = sa.func.resources_as_of(query.as_of).table_valued(
             *(sa.column(name, cloud_resources.c[name].type) for name in _COLUMNS), name="r"
         )
-        r, wanted = then.c, _select(then, sa.null())
+        r, wanted = then.c, _select(then, then.c.first_seen_at, sa.null())
     for name in ("kind", "region", "status"):
         if (value := getattr(query, name)) is not None:
             wanted = wanted.where(r[name] == value)
@@ -113,15 +124,14 @@ def _changed(query: ResourceQuery) -> sa.Select[tuple[int]]:
 
 
 def resource_listing(query: ResourceQuery, tenant: str | None) -> Listing:
-    """The list; for a tenant, what was another's at that time is not in it."""
-    wanted = _resources(query)
-    key = wanted.selected_columns.id
-    if query.as_of is not None and tenant is not None:
-        since = sa.func.coalesce(
-            sa.func.cloud_tenant_since(key), sa.text("'-infinity'::timestamptz")
-        )
-        wanted = wanted.where(since <= query.as_of)
-    return Listing("inventory", lambda _: wanted, (key,))
+    """The list, as the caller may see it."""
+    wanted = _resources(query, tenant)
+
+    def select(connection: sa.Connection) -> sa.Select[Any]:
+        check_kind(connection, query.kind, cloud_resources.c.kind)
+        return wanted
+
+    return Listing("inventory", select, (wanted.selected_columns.id,))
 
 
 @router.get(
@@ -179,7 +189,8 @@ async def show_resource(
     """The resource, deleted or not."""
 
     def read(connection: sa.Connection) -> dict[str, Any]:
-        wanted = _resources(ResourceQuery.model_construct(include_deleted=True, tag=[]))
+        everything = ResourceQuery.model_construct(include_deleted=True, tag=[])
+        wanted = _resources(everything, caller.tenant)
         wanted = wanted.where(wanted.selected_columns.id == resource_id)
         row = connection.execute(wanted).mappings().one_or_none()
         if row is None:

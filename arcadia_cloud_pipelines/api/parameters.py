@@ -11,6 +11,7 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.json_schema import WithJsonSchema
 
+from ..inventory.kind_names import kind_names
 from .cursors import LENGTH
 
 LIMIT = 100
@@ -89,6 +90,8 @@ Instant = Annotated[
     BeforeValidator(_time),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+# Checked by kind_filter.py: rows of an earlier release may have further ones.
+KindName = Annotated[Text, WithJsonSchema({"type": "string", "enum": list(kind_names())})]
 JsonValue = Annotated[Any, BeforeValidator(_json), WithJsonSchema({})]
 
 

@@ -6,7 +6,14 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ..dagster_support import OWNERS, RETRY, markdown_table, reported_errors, table_metadata
+from ..dagster_support import (
+    OWNERS,
+    RESOURCES_ASSET,
+    RETRY,
+    markdown_table,
+    reported_errors,
+    table_metadata,
+)
 from ..digitalocean.clients import Clients
 from ..plots import line_plot, stacked_months
 from ..settings import Purpose
@@ -148,7 +155,7 @@ class IngestConfig(dg.Config):
     group_name=GROUP,
     owners=OWNERS,
     kinds=KINDS,
-    deps=[invoices, INVOICE_FILES],
+    deps=[invoices, INVOICE_FILES, RESOURCES_ASSET],
     metadata=table_metadata(cloud_cost_lines)
     | {
         "dagster/column_lineage": dg.TableColumnLineage(
@@ -274,7 +281,7 @@ def _ingest_metadata(
     group_name=GROUP,
     owners=OWNERS,
     kinds=KINDS,
-    deps=[invoices],
+    deps=[invoices, RESOURCES_ASSET],
     metadata=table_metadata(cloud_open_month_lines),
     pool=POOL,
     retry_policy=RETRY,

@@ -7,13 +7,13 @@ from pydantic import Field
 
 from ..dagster_support import (
     OWNERS,
+    RESOURCES_ASSET,
     RETRY,
     markdown_table,
     reported_errors,
     table_metadata,
     timestamp,
 )
-from ..inventory.assets import ASSETS as INVENTORY
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
 from .errors import DriftError
@@ -42,7 +42,7 @@ class TerraformConfig(dg.Config):
     owners=OWNERS,
     kinds={"terraform", "postgres"},
     # Matched to the resources that are known: after the inventory, when both run at once.
-    deps=INVENTORY,
+    deps=[RESOURCES_ASSET],
     metadata=table_metadata(cloud_provisioned),
     pool=POOL,
 )
@@ -87,7 +87,7 @@ def terraform_specs(
     group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres"},
-    deps=[*INVENTORY, terraform_specs],
+    deps=[RESOURCES_ASSET, terraform_specs],
     metadata=table_metadata(cloud_drift),
     pool=POOL,
     retry_policy=RETRY,

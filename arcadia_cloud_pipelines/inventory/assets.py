@@ -7,11 +7,13 @@ import dagster as dg
 
 from ..dagster_support import (
     OWNERS,
+    RESOURCES_ASSET,
     RETRY,
     markdown_table,
     reported_errors,
     table_metadata,
     timestamp,
+    view_asset,
 )
 from ..digitalocean.clients import Clients
 from ..warehouse.engine import Warehouse
@@ -225,10 +227,24 @@ def _projects_metadata(result: ProjectsResult) -> dict[str, Any]:
     }
 
 
-ASSETS: list[dg.AssetsDefinition] = [
+_SYNCED: list[dg.AssetsDefinition] = [
     projects,
     *(build_asset(kind) for kind in KINDS),
     # Without keys it reads what projects, cdn_endpoints and spaces_keys wrote, so it goes last. Not
     # by `deps`: where one of them fails, Dagster would not run it, and no kind stops another.
     build_asset(SPACES_BUCKET, _from_spaces, priority=-1),
 ]
+
+_RESOURCES = view_asset(
+    RESOURCES_ASSET,
+    cloud_resources,
+    group_name=GROUP,
+    kinds={"postgres"},
+    deps=_SYNCED,
+    description=(
+        "Every resource of every kind, live and deleted: the table that cost, drift and everybody "
+        "else read. Each kind's asset writes its own rows of it."
+    ),
+)
+
+ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [*_SYNCED, _RESOURCES]

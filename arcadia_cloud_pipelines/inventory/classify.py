@@ -169,6 +169,8 @@ def classify_project(
         values |= {field: None, f"{field}_by": None}
     if values:
         with warehouse.transaction() as connection:
+            # Before any row, as a sync of the projects does: the other order is a deadlock.
+            _SQL.run(connection, "lock")
             connection.execute(
                 sa.update(cloud_projects).where(cloud_projects.c.id == found[0].id).values(**values)
             )

@@ -50,6 +50,56 @@ cloud_projects = sa.Table(
     comment="DigitalOcean projects, live and deleted. Written by the asset projects.",
 )  # fmt: skip
 
+cloud_project_tenancies = sa.Table(
+    "cloud_project_tenancies",
+    metadata,
+    row_id(),
+    sa.Column(
+        "project_id", sa.BigInteger,
+        sa.ForeignKey(
+            "cloud_projects.id", name="cloud_project_tenancies_project_id_fkey",
+            ondelete="CASCADE",
+        ),
+        nullable=False, comment="The project.",
+    ),
+    sa.Column("tenant_id", sa.Text, nullable=False, comment="The tenant it belonged to."),
+    sa.Column(
+        "valid_from", TIME,
+        comment="When it was classified as the tenant's, by the database's clock; null when it "
+        "was from the beginning.",
+    ),
+    sa.Column(
+        "valid_to", TIME,
+        comment="When it was classified otherwise; null while it is the tenant's.",
+    ),
+    sa.Index(
+        "cloud_project_tenancies_open_key", "project_id", unique=True,
+        postgresql_where=sa.text("valid_to IS NULL"),
+    ),
+    sa.Index("cloud_project_tenancies_project_idx", "project_id"),
+    comment=(
+        "Which tenant a project belonged to, and from when to when. Written by a trigger whenever "
+        "cloud_projects.tenant_id changes."
+    ),
+)  # fmt: skip
+
+cloud_tenant_logins = sa.Table(
+    "cloud_tenant_logins",
+    metadata,
+    sa.Column("login", sa.Text, primary_key=True, comment="Role that logs in."),
+    sa.Column("tenant_id", sa.Text, nullable=False, comment="The tenant whose rows it sees."),
+    sa.Column(
+        "bound_at", TIME, nullable=False, server_default=sa.func.now(), comment="When it was bound."
+    ),
+    sa.Column(
+        "bound_by", sa.Text, nullable=False, server_default=sa.text("SESSION_USER"),
+        comment="Role that bound it.",
+    ),
+    comment=(
+        "Which tenant each analyst's login reads for. Written by cloud_bind_tenant_login()."
+    ),
+)  # fmt: skip
+
 cloud_resources = sa.Table(
     "cloud_resources",
     metadata,
@@ -137,6 +187,10 @@ cloud_resource_events = sa.Table(
     ),
     sa.Index("cloud_resource_events_resource_idx", "resource_id", "occurred_at"),
     sa.Index("cloud_resource_events_time_idx", "occurred_at"),
+    sa.Index(
+        "cloud_resource_events_moves_idx", "resource_id", "id",
+        postgresql_where=sa.text("changes ? 'project_id'"),
+    ),
     comment="What happened to each resource. Append-only: the database refuses anything else.",
 )  # fmt: skip
 
@@ -232,6 +286,8 @@ cloud_loss_confirmations = sa.Table(
 
 TABLES = (
     cloud_projects,
+    cloud_project_tenancies,
+    cloud_tenant_logins,
     cloud_resources,
     cloud_resource_events,
     cloud_project_memberships,

@@ -106,3 +106,14 @@ def test_a_tenant_accepts_nothing(api: Api, drift: int) -> None:
     answer = api.client.post(f"{DRIFT}/{drift}/accept", headers=api.headers("us"))
     assert answer.status_code == 403
     assert len(api.rows(DRIFT)) == 1
+
+
+@pytest.mark.parametrize("sub", [None, "", " ", 7, True, ["kim"], {"name": "kim"}, "a\0b"])
+def test_a_decision_needs_somebody(api: Api, drift: int, sub: object) -> None:
+    headers = {"Authorization": f"Bearer {api.token(role='platform_admin', sub=sub)}"}
+    for path in (f"{DRIFT}/{drift}/accept", f"{DRIFT}/{drift + 1}/accept"):
+        answer = api.client.post(path, headers=headers)
+        assert answer.status_code == 403
+        assert "sub" in answer.json()["detail"]
+    assert len(api.rows(DRIFT)) == 1
+    assert api.client.get(DRIFT, headers=headers).status_code == 200

@@ -26,7 +26,7 @@ from .conftest import NOW, Api, serve
 
 INVENTORY = "/api/v1/inventory"
 LINES = "/api/v1/billing/cost-lines"
-_kinds = itertools.count()
+_regions = itertools.count()
 
 
 def _names(rows: list[dict[str, Any]]) -> list[str]:
@@ -93,14 +93,14 @@ def test_filters_of_the_inventory(api: Api) -> None:
 @settings(max_examples=15)
 @given(st.data())
 def test_a_walk_shows_each_row_that_was_there_once(api: Api, data: st.DataObject) -> None:
-    kind = f"k{next(_kinds)}"
+    region = f"r{next(_regions)}"
     size = data.draw(st.integers(0, 12), label="rows")
-    there = {api.resource(f"{kind}-{n}", kind=kind) for n in range(size)}
+    there = {api.resource(f"{region}-{n}", region=region) for n in range(size)}
     seen: list[int] = []
     cursor = ""
     while True:
         limit = data.draw(st.integers(1, 5), label="limit")
-        body = api.get(f"{INVENTORY}?kind={kind}&limit={limit}{cursor}").json()
+        body = api.get(f"{INVENTORY}?region={region}&limit={limit}{cursor}").json()
         assert len(body["data"]) <= limit
         seen += [row["id"] for row in body["data"]]
         assert len(seen) < 100, "the walk does not end"
@@ -108,7 +108,7 @@ def test_a_walk_shows_each_row_that_was_there_once(api: Api, data: st.DataObject
             break
         cursor = f"&cursor={body['next_cursor']}"
         if len(seen) < 40 and data.draw(st.booleans(), label="insert"):
-            api.resource(f"{kind}-new-{len(seen)}", kind=kind)
+            api.resource(f"{region}-new-{len(seen)}", region=region)
     assert len(seen) == len(set(seen))
     assert set(seen) >= there
     assert seen == sorted(seen)
@@ -253,7 +253,7 @@ def test_cost_lines_and_their_totals(bill: Api) -> None:
     resource = body["data"][0]["resource_id"]
     assert keys(f"resource_id={resource}") == keys("matched=true")
     assert "totals" not in bill.get(LINES).json()
-    none = bill.get(f"{LINES}?kind=nothing&totals=true").json()["totals"]
+    none = bill.get(f"{LINES}?kind=vpc&totals=true").json()["totals"]
     assert none == {"lines": 0, "amount": "0", "matched": "0", "unmatched": "0"}
 
 

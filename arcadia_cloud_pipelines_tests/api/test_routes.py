@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.api.gate import ACCESS_LOG
+from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .conftest import Api, serve
@@ -242,3 +243,35 @@ def test_only_so_many_may_wait(warehouse: Warehouse) -> None:
         answer: Any = api.get("/api/v1/inventory")
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("route", ["inventory", "billing/cost-lines", "drift"])
+@pytest.mark.parametrize(
+    ("kind", "near"),
+    [
+        ("dropplet", "droplet"), ("Droplets", "droplet"), ("load-balancer", "load_balancer"),
+        ("kubernetes-", "kubernetes_cluster"), ("spaces_bukket", "spaces_bucket"),
+        ("x" * 200, "volume_snapshot"), ("dröplet", "droplet"), ("unknwon", "unknown"),
+    ],
+)  # fmt: skip
+def test_an_unknown_kind_is_422_and_names_near_ones(
+    api: Api, route: str, kind: str, near: str
+) -> None:
+    answer = api.get(f"/api/v1/{route}?kind={kind}")
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["parameter"] == "kind"
+    assert near in error["message"]
+    assert kind not in answer.text
+
+
+@pytest.mark.parametrize("kind", [*KIND_BY_NAME, "unknown"])
+def test_every_kind_that_is_stored_may_be_asked_for(api: Api, kind: str) -> None:
+    api.resource("1", kind=kind)
+    assert len(api.rows(f"/api/v1/inventory?kind={kind}")) == 1
+
+
+def test_a_kind_of_another_release_may_be_asked_for_while_there_are_rows(api: Api) -> None:
+    api.resource("1", api.project("p", "us"), kind="quantum_vault")
+    for tenant, status in (("admin", 200), ("us", 200), ("them", 422)):
+        assert api.get("/api/v1/inventory?kind=quantum_vault", tenant).status_code == status

@@ -64,6 +64,11 @@ ATTACKS: dict[str, Callable[[Api], str]] = {
     "nbf as text": lambda api: api.token(nbf="0", **ADMIN),
     "another issuer": lambda api: api.token(iss="somebody", **ADMIN),
     "without issuer": lambda api: api.token(iss=None, **ADMIN),
+    "for another audience": lambda api: api.token(aud="somebody", **ADMIN),
+    "for other audiences": lambda api: api.token(aud=["a", "Arcadia", 7], **ADMIN),
+    "for no audience": lambda api: api.token(aud=[], **ADMIN),
+    "audience in an object": lambda api: api.token(aud={"arcadia": True}, **ADMIN),
+    "audience in a list in a list": lambda api: api.token(aud=[["arcadia"]], **ADMIN),
     "refresh token": lambda api: api.token(typ="refresh", **ADMIN),
     "without type": lambda api: api.token(typ=None, **ADMIN),
     "oversized": lambda api: api.token(pad="x" * TOKEN_BYTES, **ADMIN),
@@ -115,6 +120,8 @@ def test_a_token_elsewhere_than_in_the_header_is_none(api: Api) -> None:
         {"tenant_id": "t"},
         {"tenant_id": "t", "role": "tenant_admin", "roles": ["other"]},
         {"role": "platform_admin", "aud": "arcadia", "iat": 9e9, "jti": 5, "nbf": None},
+        {"role": "platform_admin", "aud": ["other", "arcadia"]},
+        {"role": "platform_admin", "sub": None},
     ],
 )
 def test_a_good_token_gets_in(api: Api, claims: dict[str, object]) -> None:
@@ -141,6 +148,19 @@ def test_a_good_token_gets_in(api: Api, claims: dict[str, object]) -> None:
 def test_neither_role_nor_tenant_gets_403(api: Api, claims: dict[str, object]) -> None:
     headers = {"Authorization": f"Bearer {api.token(**claims)}"}
     assert api.client.get("/api/v1/inventory", headers=headers).status_code == 403
+
+
+def test_the_audience_is_a_setting(warehouse: Warehouse) -> None:
+    settings = load_settings({"ARCADIA_JWT_AUDIENCE": "cloud"})
+    for api in serve(warehouse, jwt_audience=settings.jwt_audience):
+        for audience, status in (
+            ("cloud", 200),
+            (["x", "cloud"], 200),
+            ("arcadia", 401),
+            (None, 200),
+        ):
+            headers = {"Authorization": f"Bearer {api.token(aud=audience, **ADMIN)}"}
+            assert api.client.get("/api/v1/inventory", headers=headers).status_code == status
 
 
 def test_clocks_may_differ_a_little(api: Api) -> None:

@@ -496,6 +496,35 @@ def test_a_hand_that_comes_between_reading_and_writing_wins(stored: Warehouse) -
     assert state(stored)["acme-db"][0] == "acme"
 
 
+@pytest.mark.parametrize(
+    "left", [{"tenant_id": "mine"}, {"to_rules": ["tenant_id"]}], ids=["by hand", "by rules"]
+)
+def test_whoever_classifies_waits_for_a_sync_before_it_locks_a_row(
+    stored: Warehouse, left: dict[str, Any]
+) -> None:
+    """The other order is a deadlock: the sync holds its lock and wants the rows."""
+    with ThreadPoolExecutor(1) as pool:
+        with stored.engine.begin() as sync:
+            sync.execute(
+                sa.text(
+                    "SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/project', 0))"
+                )
+            )
+            running = pool.submit(
+                lambda: classify_project(stored, "acme-web", rules=rules(ACME), **left)
+            )
+            waiting = (
+                "SELECT 1 FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) "
+                "WHERE a.datname = current_database() AND NOT l.granted"
+            )
+            while not query(stored, waiting):
+                assert not running.done()
+            sync.execute(sa.text("SELECT FROM cloud_projects FOR UPDATE NOWAIT"))
+            sync.execute(sa.text("UPDATE cloud_projects SET description = 'synced'"))
+        running.result(30)
+    assert state(stored)["acme-web"][0] == left.get("tenant_id", "acme")
+
+
 def test_a_broken_file_changes_nothing(stored: Warehouse, tmp_path: Path) -> None:
     file = tmp_path / "rules.toml"
     file.write_text(ACME)
