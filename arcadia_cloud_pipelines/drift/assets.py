@@ -17,7 +17,7 @@ from ..dagster_support import (
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
 from .errors import DriftError
-from .inbox import as_text, coverage, list_drift
+from .inbox import coverage, list_drift
 from .sweep import sweep
 from .tables import cloud_drift, cloud_provisioned
 from .terraform import record_states
@@ -125,8 +125,8 @@ def drift_records(
                 ("id", "kind", "name", "field", "desired", "actual", "since (UTC)"),
                 [
                     (
-                        d.id, d.kind, d.name or d.provider_id, d.field, as_text(d.desired),
-                        as_text(d.actual), f"{d.detected_at:%Y-%m-%d %H:%M}",
+                        d.id, d.kind, d.name or d.provider_id, *d.shown,
+                        f"{d.detected_at:%Y-%m-%d %H:%M}",
                     )
                     for d in inbox
                 ],

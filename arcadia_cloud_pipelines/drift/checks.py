@@ -8,7 +8,7 @@ from ..dagster_support import markdown_table, reported_errors
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .ignore import list_rules
-from .inbox import as_text, list_drift, newest_sweep
+from .inbox import list_drift, newest_sweep
 
 LATE_AFTER = timedelta(hours=2)
 """How old the newest sweep may be; there is one every hour."""
@@ -36,9 +36,7 @@ def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
                             "id": d.id,
                             "kind": d.kind,
                             "name": d.name or d.provider_id,
-                            "field": d.field,
-                            "desired": as_text(d.desired),
-                            "actual": as_text(d.actual),
+                            **dict(zip(("field", "desired", "actual"), d.shown, strict=True)),
                             "since": f"{d.detected_at:%Y-%m-%d %H:%M} UTC",
                         }
                     )

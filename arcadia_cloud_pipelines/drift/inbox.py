@@ -12,7 +12,7 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .accept import NotFound
 from .compare import GONE, present
-from .specs import json_text
+from .words import field_text, value_text
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,20 @@ class DriftRecord:
     """What the resource has at this moment."""
 
     @property
+    def shown(self) -> tuple[str, str, str]:
+        """Return field, desired and actual as people read them."""
+        actual = value_text(self.field, self.actual)
+        if self.field == GONE and self.successor:
+            actual += f", recreated as {self.successor}"
+        return field_text(self.field), value_text(self.field, self.desired), actual
+
+    @property
     def says(self) -> str:
-        """The difference in a few words."""
+        """Return the difference in a few words."""
+        _, desired, actual = self.shown
         if self.field == GONE and self.desired is None:
-            made_new = f", recreated as {self.successor}" if self.successor else ""
-            return f"gone since {self.actual}{made_new}"
-        return f"{as_text(self.desired)} → {as_text(self.actual)}"
+            return actual
+        return f"{desired} → {actual}"
 
 
 @dataclass(frozen=True)
@@ -56,13 +64,6 @@ class Coverage:
     managed: int
     share: Decimal | None
     """0 to 1; None when nothing is to be managed."""
-
-
-def as_text(value: Any) -> str:
-    """A JSON value for people: texts bare, nothing as a dash."""
-    if value is None:
-        return "–"
-    return value if isinstance(value, str) else json_text(value)
 
 
 _SQL = Statements(__file__)

@@ -11,6 +11,7 @@ from ..warehouse.engine import Warehouse
 from .accept import SHOWN, accept
 from .errors import DriftError
 from .notify import configured_channel, tell
+from .words import accepted_text
 
 # The schedule's job is the sweep alone: a kind that failed, or a broken state file, stops nothing.
 sweep_job = dg.define_asset_job(
@@ -52,8 +53,8 @@ def accept_drift(
             expected_actual=_parsed(config.expected_actual),
         )
     context.log.info(
-        f"Drift {accepted.id}: {accepted.field} is desired as it is from now on, by "
-        f"{accepted.accepted_by}."
+        f"Drift {accepted.id}, accepted by {accepted.accepted_by}: "
+        f"{accepted_text(accepted.field, accepted.after)}."
     )
     context.add_output_metadata(
         {

@@ -46,15 +46,23 @@ WHERE live.value IS DISTINCT FROM nullif(f.value, 'null');
 
 -- name: successors
 -- What was made in place of resources that are gone: destroyed and recreated is another id and the
--- same name.
-SELECT r.id, max(n.id) AS successor_id
-FROM cloud_provisioned AS s
-JOIN cloud_resources AS r ON r.id = s.resource_id
-JOIN cloud_resources AS n ON n.account = r.account AND n.kind = r.kind
-    AND lower(n.name) = lower(r.name) AND n.deleted_at IS NULL
-    AND coalesce(n.created_at, n.first_seen_at) > coalesce(r.created_at, r.first_seen_at)
-WHERE r.deleted_at IS NOT NULL
-GROUP BY r.id;
+-- same name. It came into being after the gone one was last seen, so no listing ever showed both.
+-- Two of them, or one that two gone ones could claim, are nobody's successor.
+WITH candidates AS (
+    SELECT r.id, n.id AS successor_id,
+        count(*) OVER (PARTITION BY r.id) AS found,
+        count(*) OVER (PARTITION BY n.id) AS claimed
+    FROM cloud_provisioned AS s
+    JOIN cloud_resources AS r ON r.id = s.resource_id
+    JOIN cloud_resources AS n ON n.account = r.account AND n.kind = r.kind
+        AND lower(n.name) = lower(r.name) AND n.deleted_at IS NULL
+        AND n.first_seen_at > r.last_seen_at
+        AND coalesce(n.created_at, n.first_seen_at) > r.last_seen_at
+    WHERE r.deleted_at IS NOT NULL
+      -- That this one is gone was accepted: it claims nothing any more.
+      AND coalesce(s.spec -> 'deleted_at', 'null') = 'null'
+)
+SELECT id, successor_id FROM candidates WHERE found = 1 AND claimed = 1;
 
 -- name: opened
 SELECT r.account, r.kind, r.name, r.id, d.field, d.id AS drift_id, d.desired, d.actual,

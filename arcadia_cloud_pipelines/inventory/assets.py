@@ -237,7 +237,7 @@ _SYNCED: list[dg.AssetsDefinition] = [
 
 _RESOURCES = view_asset(
     RESOURCES_ASSET,
-    cloud_resources,
+    table_metadata(cloud_resources),
     group_name=GROUP,
     kinds={"postgres"},
     deps=_SYNCED,

@@ -246,7 +246,7 @@ class _DriftStory:
         for record in self._open():
             accept(self._warehouse, record.id, actor="demo", reason="it does as it is")
             self._reporter.told(
-                f"drift found: {record.name}, {record.field}: {record.says}; accepted"
+                f"drift found: {record.name}, {record.shown[0]}: {record.says}; accepted"
             )
 
     def _look_again(self) -> None:

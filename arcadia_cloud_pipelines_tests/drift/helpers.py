@@ -64,9 +64,13 @@ def resource(
     *,
     kind: str = "droplet",
     account: str = TEAM,
+    seen: tuple[datetime, datetime] = (T0, T0),
     **fields: Any,
 ) -> int:
-    """A row of cloud_resources, written past the ledger; what is no column goes into attrs."""
+    """A row of cloud_resources, written past the ledger; what is no column goes into attrs.
+
+    `seen` are the first and the last listing that held it.
+    """
     values: dict[str, Any] = {
         "name": f"{kind}-{provider_id}", "region": "fra1", "status": "active",
         "size_slug": "s-1vcpu-1gb", "tags": [], "project_id": None, "created_at": None,
@@ -82,10 +86,10 @@ def resource(
             created_at, deleted_at, attrs, first_seen_at, last_seen_at
         ) VALUES (
             :account, :kind, :provider_id, :name, :region, :status, :size_slug, :tags, :project_id,
-            :created_at, :deleted_at, :attrs, :seen, :seen
+            :created_at, :deleted_at, :attrs, :first, :last
         ) RETURNING id
         """,
-        account=account, kind=kind, provider_id=str(provider_id), seen=T0,
+        account=account, kind=kind, provider_id=str(provider_id), first=seen[0], last=seen[1],
         attrs=orjson.dumps(attrs).decode(), **values,
     )  # fmt: skip
     return int(rows[0]["id"])

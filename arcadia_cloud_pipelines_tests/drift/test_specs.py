@@ -159,6 +159,80 @@ def test_unmanaged_and_coverage(warehouse: Warehouse) -> None:
     assert (row.kind, row.resources, row.managed, row.share) == ("droplet", 3, 1, Decimal("0.5"))
 
 
+CLUSTER = "bd5f5959-5e1e-4205-a714-a914373942af"
+WORKER = {"tags": ["k8s", f"k8s:{CLUSTER}", "k8s:worker"]}
+LIKE_TEMPLATE: dict[str, Any] = {
+    "name": "runner-1", "size_slug": "c-2", "region": "fra1", "tags": ["ci", "x"],
+    "created_at": at(1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "owned"),
+    [
+        ("kubernetes_cluster", {"tags": ["k8s", f"k8s:{CLUSTER}"]}, False),
+        ("node_pool", {"tags": ["k8s", f"k8s:{CLUSTER}", "k8s:worker"]}, False),
+        ("droplet", WORKER, True),
+        ("droplet", {"kubernetes": {"cluster_id": CLUSTER}}, True),
+        ("droplet", {"tags": ["k8s"]}, False),
+        ("droplet", {"tags": ["k8s", "k8s:prod", "kubernetes:node", "k8s-team"]}, False),
+        ("droplet", {"name": "k8s-worker-1"}, False),
+        ("volume", {"tags": [f"k8s:{CLUSTER}"]}, True),
+        ("volume", {"tags": ["k8s"]}, False),
+        ("volume", {"name": f"pvc-{CLUSTER}",
+                    "description": "Created by DigitalOcean CSI driver"}, True),
+        ("volume", {"name": "pvc-data"}, False),
+        ("volume", {"name": f"pvc-{CLUSTER}"}, False),
+        ("load_balancer", {"name": "a" + "0123456789abcdef" * 2}, False),
+        ("load_balancer", {"name": "a" + "0123456789abcdef0123456789abcde"}, True),
+        ("load_balancer", {"name": "web", "droplet_ids": [1]}, True),
+        ("load_balancer", {"name": "web", "droplet_ids": [1, 2]}, False),
+        ("load_balancer", {"name": "web", "droplet_ids": [404]}, False),
+        ("load_balancer", {"name": "web", "tag": "k8s:worker"}, False),
+        ("load_balancer", {"name": "api"}, False),
+        ("firewall", {"name": f"k8s-{CLUSTER}-worker", "tags": [f"k8s:{CLUSTER}"]}, True),
+        ("firewall", {"name": f"k8s-public-access-{CLUSTER}"}, True),
+        ("firewall", {"name": "mine", "tags": [f"k8s:{CLUSTER}", "k8s:worker"]}, False),
+        ("alert_policy", {"tags": ["k8s:worker"]}, False),
+        ("volume_snapshot", {"resource_id": "v"}, True),
+        ("volume_snapshot", {"resource_id": "mine"}, False),
+        ("droplet_snapshot", {"resource_id": "1"}, True),
+        ("droplet_snapshot", {"resource_id": "2"}, False),
+        ("image", {"type": "backup"}, True),
+        ("image", {"type": "custom"}, False),
+        ("vpc", {"default": True}, True),
+        ("vpc", {"default": False}, False),
+        ("vpc", {}, False),
+        ("autoscale_pool", {}, False),
+        ("droplet", LIKE_TEMPLATE, True),
+        ("droplet", LIKE_TEMPLATE | {"tags": ["x"]}, False),
+        ("droplet", LIKE_TEMPLATE | {"size_slug": "c-4"}, False),
+        ("droplet", LIKE_TEMPLATE | {"created_at": at(-1)}, False),
+        ("droplet", LIKE_TEMPLATE | {"name": "other"}, False),
+        ("app", {"tags": ["k8s:worker"]}, False),
+        ("database", {"tags": ["k8s", f"k8s:{CLUSTER}"]}, False),
+        ("reserved_ip", {"name": None}, False),
+    ],
+)  # fmt: skip
+def test_only_what_the_platform_makes_is_platform_owned(
+    warehouse: Warehouse, kind: str, fields: dict[str, Any], owned: bool
+) -> None:
+    resource(warehouse, 1, **WORKER)
+    resource(warehouse, 2)
+    resource(warehouse, "v", kind="volume", tags=[f"k8s:{CLUSTER}"])
+    resource(warehouse, "mine", kind="volume")
+    template = {"name": "runner", "tags": ["ci"]}
+    resource(warehouse, "p", kind="autoscale_pool", size_slug="c-2", created_at=at(0),
+             droplet_template=template)  # fmt: skip
+    made = resource(warehouse, "this", kind=kind, **fields)
+    [row] = query(
+        warehouse,
+        "SELECT is_platform_owned FROM cloud_unmanaged_resources WHERE resource_id = :id",
+        id=made,
+    )
+    assert row["is_platform_owned"] is owned
+
+
 # --- ignore rules -------------------------------------------------------------------------------
 
 

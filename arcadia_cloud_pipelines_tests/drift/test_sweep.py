@@ -10,7 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.drift.accept import AlreadyResolved, accept
+from arcadia_cloud_pipelines.drift.inbox import list_drift
 from arcadia_cloud_pipelines.drift.sweep import STALE_AFTER, reason_to_skip
+from arcadia_cloud_pipelines.drift.words import accepted_text
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import (
@@ -136,10 +138,12 @@ def test_accepting_that_it_is_gone(warehouse: Warehouse) -> None:
 
 def test_destroyed_and_recreated(warehouse: Warehouse) -> None:
     listed(warehouse)
-    old = resource(warehouse, 1, name="web", deleted_at=at(0), created_at=at(-100))
+    old = resource(
+        warehouse, 1, name="web", deleted_at=at(0), created_at=at(-100), seen=(at(-99), at(-2))
+    )
     desire(warehouse, old, size_slug="s-1vcpu-1gb", region="ams3")
     resource(warehouse, 2, name="web", created_at=at(-200))  # older: no successor
-    new = resource(warehouse, 3, name="Web", created_at=at(-1))
+    new = resource(warehouse, 3, name="Web", created_at=at(-1), seen=(at(-0.5), at(0)))
     swept(warehouse, 0.1)
     [record] = drift(warehouse)
     assert (record["field"], record["successor_id"]) == ("deleted_at", new)
@@ -147,6 +151,122 @@ def test_destroyed_and_recreated(warehouse: Warehouse) -> None:
     assert spec_of(warehouse, new)["spec"] == {"size_slug": "s-1vcpu-1gb", "region": "ams3"}
     swept(warehouse, 0.2)
     assert inbox(warehouse) == [(new, "region", "ams3", "fra1")]
+
+
+def gone(warehouse: Warehouse, provider_id: int, last: float = -2, **fields: Any) -> int:
+    """A droplet called web that was last seen then, is gone, and has a spec."""
+    made = resource(
+        warehouse, provider_id, name="web", deleted_at=at(0), created_at=at(-100),
+        seen=(at(-99), at(last)), **fields,
+    )  # fmt: skip
+    desire(warehouse, made, region="fra1")
+    return made
+
+
+Times = tuple[float | None, float, float]
+
+
+@pytest.mark.parametrize(
+    ("namesakes", "successor"),
+    [
+        # Created, first seen, last seen; None when the provider does not say when.
+        pytest.param([(-1, -0.5, 0)], 0, id="made after it was last seen"),
+        pytest.param([(None, -0.5, 0)], 0, id="first seen after it was last seen"),
+        pytest.param([(-50, -49, 0)], None, id="younger, and beside it for years"),
+        pytest.param([(None, -49, 0)], None, id="beside it, and nobody says when it was made"),
+        pytest.param([(-3, -0.5, 0)], None, id="made while it was there, seen later"),
+        pytest.param([(-1, -2, 0)], None, id="seen together, whatever its clock says"),
+        pytest.param([(-1, -0.5, 0), (-0.9, -0.5, 0)], None, id="two of them"),
+        pytest.param([(-50, -49, 0), (-1, -0.5, 0)], 1, id="one old, one new"),
+    ],
+)
+def test_a_successor_came_into_being_after_the_gone_one_was_last_seen(
+    warehouse: Warehouse, namesakes: list[Times], successor: int | None
+) -> None:
+    listed(warehouse)
+    gone(warehouse, 1)
+    made = [
+        resource(
+            warehouse, n + 2, name="web", created_at=None if created is None else at(created),
+            seen=(at(first), at(last)),
+        )
+        for n, (created, first, last) in enumerate(namesakes)
+    ]  # fmt: skip
+    swept(warehouse, 0.1)
+    [record] = drift(warehouse)
+    assert record["successor_id"] == (None if successor is None else made[successor])
+    accept(warehouse, record["id"], actor="bob")
+    specs = query(warehouse, "SELECT resource_id FROM cloud_provisioned WHERE resource_id <> 1")
+    assert len(specs) == (0 if successor is None else 1)
+
+
+def test_one_new_namesake_of_two_gone_ones_is_nobodys_successor(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    gone(warehouse, 1)
+    gone(warehouse, 2)
+    resource(warehouse, 3, name="web", created_at=at(-1), seen=(at(-0.5), at(0)))
+    swept(warehouse, 0.1)
+    assert [d["successor_id"] for d in drift(warehouse)] == [None, None]
+
+
+def test_other_kinds_and_teams_hold_no_successor(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    gone(warehouse, 1)
+    later = {"name": "web", "created_at": at(-1), "seen": (at(-0.5), at(0))}
+    resource(warehouse, 2, kind="volume", **later)
+    resource(warehouse, 3, account="team-b", **later)
+    resource(warehouse, 4, deleted_at=at(0), **later)
+    swept(warehouse, 0.1)
+    assert [d["successor_id"] for d in drift(warehouse)] == [None]
+
+
+def test_a_false_successor_of_an_earlier_release_is_taken_back(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    gone(warehouse, 1)
+    beside = resource(warehouse, 2, name="web", created_at=at(-50), seen=(at(-49), at(0)))
+    swept(warehouse, 0.1)
+    execute(warehouse, "UPDATE cloud_drift SET successor_id = :id", id=beside)
+    assert swept(warehouse, 0.2).updated == 1
+    assert [d["successor_id"] for d in drift(warehouse)] == [None]
+
+
+def test_a_successor_that_went_meanwhile_is_given_nothing(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    gone(warehouse, 1)
+    new = resource(warehouse, 2, name="web", created_at=at(-1), seen=(at(-0.5), at(0)))
+    swept(warehouse, 0.1)
+    change(warehouse, new, deleted_at=at(0.15))
+    accept(warehouse, drift(warehouse)[0]["id"], actor="bob")
+    assert swept(warehouse, 0.2).open_after == 0
+
+
+def test_gone_is_gone_whenever_it_was(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    droplet = gone(warehouse, 1)
+    swept(warehouse, 0.1)
+    accept(warehouse, drift(warehouse)[0]["id"], actor="bob")
+    change(warehouse, droplet, deleted_at=at(0.2))
+    assert swept(warehouse, 0.3).opened == 0
+
+
+def test_gone_reads_as_gone(warehouse: Warehouse) -> None:
+    listed(warehouse)
+    droplet = gone(warehouse, 1)
+    resource(warehouse, 2, name="web", created_at=at(-1), seen=(at(-0.5), at(0)))
+    swept(warehouse, 0.1)
+    [record] = list_drift(warehouse)
+    since = "gone since 2026-11-20 12:00 UTC"
+    assert record.shown == ("(the whole resource)", "exists", f"{since}, recreated as 2")
+    assert record.says == f"{since}, recreated as 2"
+    accepted = accept(warehouse, record.id, actor="bob")
+    said = accepted_text(accepted.field, accepted.after)
+    assert said == f"the resource is {since}, and nothing is desired of it any more"
+    change(warehouse, droplet, deleted_at=None)
+    swept(warehouse, 0.2)
+    [record] = list_drift(warehouse)
+    assert record.says == f"{since} → exists"
+    accepted = accept(warehouse, record.id, actor="bob")
+    assert "desired to exist again" in accepted_text(accepted.field, accepted.after)
 
 
 # --- what it writes -----------------------------------------------------------------------------
