@@ -133,9 +133,7 @@ class CostLine(Shape):
     resource_id: int | None
     match_method: Literal["resource_id", "name", "group"] | None
     unmatched_reason: (
-        Literal[
-            "not_a_resource", "never_seen", "ambiguous", "kind_not_synced", "unknown_product"
-        ]
+        Literal["not_a_resource", "never_seen", "ambiguous", "kind_not_synced", "unknown_product"]
         | None
     )
 

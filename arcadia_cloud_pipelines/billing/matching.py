@@ -60,10 +60,10 @@ NAMED_KINDS = frozenset({
 })  # fmt: skip
 """Kinds identified by a name or an address: a key of theirs that looks like an id is not theirs."""
 FREE_KINDS = frozenset({
-    "alert_policy", "backup_policy", "certificate", "domain", "domain_record", "firewall", "project",
-    "spaces_key", "ssh_key", "tag", "unknown", "uptime_alert", "vpc",
+    "alert_policy", "backup_policy", "certificate", "domain", "domain_record", "firewall",
+    "project", "spaces_key", "ssh_key", "tag", "unknown", "uptime_alert", "vpc",
 })  # fmt: skip
-"""Kinds that cost nothing. A backup policy has its droplet's number, and an SSH key may have any."""
+"""Kinds that cost nothing. A backup policy has its droplet's number, an SSH key one of its own."""
 
 TOLERANCE = pd.Timedelta(hours=1)
 
@@ -73,10 +73,11 @@ _SUFFIX = r"^(.+) \([^()]*\)$"
 _URN = r"^do:[a-z0-9_-]+:"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]*[a-z0-9]")
 _SPACES_HOST = re.compile(r"\.[a-z]{3}[0-9](?:\.cdn)?\.digitaloceanspaces\.com$")
-_PLAIN_WORDS = frozenset(
-    "additional bandwidth bucket buckets cdn cold data egress for in object of outbound overage per "
-    "region requests space spaces standard storage subscription the transfer usage".split()
-)
+_PLAIN_WORDS = frozenset({
+    "additional", "bandwidth", "bucket", "buckets", "cdn", "cold", "data", "egress", "for", "in",
+    "object", "of", "outbound", "overage", "per", "region", "requests", "space", "spaces",
+    "standard", "storage", "subscription", "the", "transfer", "usage",
+})  # fmt: skip
 """Words of texts about Spaces that are no bucket, whatever a bucket is called."""
 
 _HOUR = TOLERANCE // pd.Timedelta(microseconds=1)
@@ -176,7 +177,7 @@ def match_with_kinds(
     )
     candidates = np.where(~matched & (nothing | ~listed), 0, candidates)
     ids = np.append(resources["id"].to_numpy(dtype=np.int64), 0)
-    kinds = np.append(resources["kind"].to_numpy(dtype=object), None)
+    kinds = np.array([*resources["kind"], None], dtype=object)
     own = told.where(nothing, kind).to_numpy(dtype=object)
     return pd.DataFrame(
         {
@@ -207,7 +208,8 @@ class _Keys:
         ).dropna()
         # A namespace of functions is `fn-` and a uuid, which its object also says alone.
         spaces = known[(known["kind"] == "function_namespace") & known["key"].str.startswith("fn-")]
-        alias = spaces.assign(key=spaces["key"].str.slice(3))
+        alias = spaces.assign(key=spaces["key"].str.slice(3)).drop_duplicates("key")
+        alias = alias[~alias["key"].isin(known.loc[known["kind"] == "function_namespace", "key"])]
         self._known = pd.concat([known, alias], ignore_index=True)
         self._kinds = resources["kind"].to_numpy(dtype=object)
         free = self._known["kind"].isin(FREE_KINDS)
@@ -230,7 +232,7 @@ class _Keys:
             return position, conflict, shared, proven
         second = _key(lines["second_key"])
         other, also_shared, also_proven = self._find_one(second, kind, facts)
-        kinds = np.append(self._kinds, None)
+        kinds = np.array([*self._kinds, None], dtype=object)
         own = kind.to_numpy(dtype=object)
         both = (position >= 0) & (other >= 0) & (position != other)
         swap = (position < 0) | (both & (kinds[other] == own) & (kinds[position] != own))
@@ -262,7 +264,9 @@ class _Keys:
         for known, rows in (
             (self._billed, has_key & (uuid | unlisted)), (self._free, has_key & uuid)
         ):  # fmt: skip
-            self._look_anywhere(known, asked[rows & (position < 0) & (shared == 0)], position, shared)
+            self._look_anywhere(
+                known, asked[rows & (position < 0) & (shared == 0)], position, shared
+            )
 
         integers = kind.isin(INTEGER_KINDS).to_numpy()
         names = kind.isin(NAMED_KINDS).to_numpy()

@@ -133,9 +133,10 @@ def _line_columns() -> list[SchemaItem]:
         sa.Column("match_method", sa.Text,
                   comment="How the resource was found: resource_id, name or group."),
         sa.Column("unmatched_reason", sa.Text,
-                  comment="Null when matched. not_a_resource: a tax, credit, fee or team-wide charge. "
-                  "never_seen: no resource of ours. ambiguous: several. kind_not_synced: its kind "
-                  "was never listed completely. unknown_product: products.toml has no rule."),
+                  comment="Null when matched. not_a_resource: a tax, credit, fee or team-wide "
+                  "charge. never_seen: no resource of ours. ambiguous: several. "
+                  "kind_not_synced: its kind was never listed completely. "
+                  "unknown_product: products.toml has no rule."),
         sa.Column("match_candidates", sa.Integer, nullable=False, server_default="0",
                   comment="Resources that the line could have meant."),
     ]  # fmt: skip

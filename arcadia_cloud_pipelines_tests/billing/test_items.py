@@ -128,9 +128,9 @@ def test_the_key(fields: Item, key: str | None) -> None:
 )
 def test_the_second_key(fields: Item, second: str | None) -> None:
     attached = attach_resource_keys(csv_lines(LINE), items_frame([item(**fields)]))
-    assert attached["second_key"].astype(object).where(attached["second_key"].notna(), None)[
-        0
-    ] == (second)
+    assert attached["second_key"].astype(object).where(attached["second_key"].notna(), None)[0] == (
+        second
+    )
 
 
 @pytest.mark.parametrize(

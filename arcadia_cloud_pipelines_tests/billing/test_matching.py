@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.billing.matching import FREE_KINDS, match, match_with_kinds
+from arcadia_cloud_pipelines.billing.matching import FREE_KINDS, match
 from arcadia_cloud_pipelines.billing.products import classify, product_rules
 
 ALL = frozenset({
@@ -544,9 +544,16 @@ KINDS = [
 some_lines = st.builds(
     Line,
     product=st.sampled_from(PRODUCTS),
-    description=names | st.sampled_from(
-        [None, "a (s-1)", "a (sfo3) 10GB", "a (nyc1) 10GB", "a (sfo3) 1GB Droplet Snapshot",
-         "transfer of team-a"]
+    description=names
+    | st.sampled_from(
+        [
+            None,
+            "a (s-1)",
+            "a (sfo3) 10GB",
+            "a (nyc1) 10GB",
+            "a (sfo3) 1GB Droplet Snapshot",
+            "transfer of team-a",
+        ]
     ),
     group=st.none() | names | st.just("a (PostgreSQL)"),
     key=keys,
@@ -561,7 +568,8 @@ some_resources = st.lists(
         id=st.integers(100, 10_000),
         kind=st.sampled_from(KINDS),
         name=names,
-        provider_id=st.sampled_from(["1", "2", UUID, "team-a"]) | st.integers(1000, 10_000).map(str),
+        provider_id=st.sampled_from(["1", "2", UUID, "team-a"])
+        | st.integers(1000, 10_000).map(str),
         region=st.sampled_from([None, "sfo3", "nyc1", "sfo3 nyc1"]),
         created=moments,
         deleted=moments,
