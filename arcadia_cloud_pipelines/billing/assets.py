@@ -291,9 +291,9 @@ def open_month_lines(
 ) -> dg.MaterializeResult:
     """Provisional lines of the month that is not billed yet.
 
-    Mirrors the invoice preview, which DigitalOcean renews daily, into `cloud_open_month_lines`:
-    replaced whole at each read, gone when the month's invoice arrives, never part of
-    `cloud_cost_lines`.
+    Mirrors the invoice preview, which DigitalOcean renews daily, into `cloud_open_month_lines`,
+    and what it says in total, as of when, into `cloud_open_months`: replaced whole at each read,
+    gone when the month is over and its invoice has arrived, never part of `cloud_cost_lines`.
     """
     with reported_errors():
         month = refresh_open_month(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
@@ -302,6 +302,8 @@ def open_month_lines(
             "dagster/row_count": month.lines,
             "period": f"{month.period:%Y-%m}" if month.period else "none",
             "dollars_so_far": _dollars(month.total),
+            **({"amount": _dollars(month.amount)} if month.amount is not None else {}),
+            **({"as_of": dg.MetadataValue.timestamp(month.updated_at)} if month.updated_at else {}),
             **({"note": month.note} if month.note else {}),
         }
     )

@@ -9,6 +9,7 @@ from ..dagster_support import markdown_table, reported_errors
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from . import report
+from .reconcile import Mismatch
 
 BALANCE_LATE_AFTER = timedelta(minutes=90)
 BALANCE_STALE_AFTER = timedelta(hours=3)
@@ -19,35 +20,52 @@ MATCHED_SHARE = Decimal("0.95")
 
 @dg.asset_check(
     asset="cost_lines",
-    description="The lines of each invoice, its summary and its amount are equal to the cent. "
-    f"Up to ${report.TOLERANCE} apart is a warning: invoices are rounded line by line.",
+    description="The amount of each invoice is its lines and those parts of its summary that have "
+    f"no line, to the cent. Up to ${report.TOLERANCE} apart is a warning: invoices are rounded "
+    "line by line.",
 )
 def reconciled(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-    """Lines = summary = amount, for each invoice."""
+    """Lines + parts of the summary without a line = amount = summary, for each invoice."""
     with reported_errors():
-        off = report.mismatches(warehouse)
-    worst = max((m.off_by for m in off), default=Decimal(0))
+        differing = report.differences(warehouse)
+    off = [one for one in differing if one.off_by]
+    explained = [one for one in differing if not one.off_by]
+    worst = max((one.off_by for one in off), default=Decimal(0))
+    told = (
+        f"{len(off):,} invoices do not add up, by ${worst} at most."
+        if off
+        else "Every ingested invoice adds up to the cent."
+    )
+    if explained:
+        told += f" {len(explained):,} by parts of their summary that have no line."
     return dg.AssetCheckResult(
         passed=not off,
         severity=dg.AssetCheckSeverity.ERROR
         if worst > report.TOLERANCE
         else dg.AssetCheckSeverity.WARN,
-        description=f"{len(off):,} invoices do not add up, by ${worst} at most."
-        if off
-        else "Every ingested invoice adds up to the cent.",
-        metadata={
-            "mismatches": markdown_table(
-                ("period", "invoice", "amount", "lines", "summary", "off by"),
-                [
-                    (f"{m.period:%Y-%m}", m.invoice_uuid, m.amount, m.lines_total,
-                     m.summary_total, m.off_by)
-                    for m in off[:50]
-                ],
-            )
-        }
-        if off
-        else {},
-    )  # fmt: skip
+        description=told,
+        metadata=_differences("mismatches", off) | _differences("explained", explained),
+    )
+
+
+def _differences(name: str, rows: list[Mismatch]) -> dict[str, dg.MetadataValue]:
+    """Return a table of the newest of them; none when there are none."""
+    if not rows:
+        return {}
+    columns = ("period", "invoice", "amount", "lines", "summary", "without a line", "off by")
+    return {
+        name: markdown_table(
+            columns,
+            [
+                (
+                    f"{m.period:%Y-%m}", m.invoice_uuid, m.amount, m.lines_total, m.summary_total,
+                    ", ".join(f"{part} {value}" for part, value in m.explained_by.items()),
+                    m.off_by,
+                )
+                for m in rows[-50:]
+            ],
+        )
+    }  # fmt: skip
 
 
 @dg.asset_check(

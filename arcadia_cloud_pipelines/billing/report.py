@@ -11,26 +11,13 @@ import sqlalchemy as sa
 
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
+from .reconcile import Mismatch, reconcile
 
 _SQL = Statements(__file__)
 
 TOLERANCE = Decimal("0.05")
 """US dollars that an invoice may be off without an alarm: it is rounded line by line (fact sheet,
 6.3), so that its lines and its total can differ by some cents."""
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """An ingested invoice whose figures do not agree; US dollars."""
-
-    period: date
-    invoice_uuid: str
-    amount: Decimal
-    lines_total: Decimal
-    summary_total: Decimal | None
-    """Sum of the summary's blocks; None where no summary was read."""
-    off_by: Decimal
-    """The larger of the two differences, as an absolute value."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +31,14 @@ class Share:
 
 
 def mismatches(warehouse: Warehouse) -> list[Mismatch]:
-    """Ingested invoices whose lines, summary and amount are not equal to the cent, oldest first."""
+    """Ingested invoices whose lines, summary and amount do not add up to the cent, oldest first."""
+    return [one for one in differences(warehouse) if one.off_by]
+
+
+def differences(warehouse: Warehouse) -> list[Mismatch]:
+    """Return the mismatches, and the invoices that their summary explains."""
     with warehouse.transaction() as connection:
-        return [Mismatch(*row) for row in _SQL.run(connection, "mismatches")]
+        return reconcile(connection)
 
 
 def shares(warehouse: Warehouse) -> list[Share]:

@@ -1,31 +1,5 @@
 -- The statements of report.py.
 
--- name: mismatches
-SELECT period, invoice_uuid, amount, lines_total, summary_total, off_by
-FROM (
-    SELECT
-        i.period, i.invoice_uuid, i.amount, i.lines_total, s.summary_total,
-        greatest(
-            abs(i.lines_total - i.amount), coalesce(abs(s.summary_total - i.amount), 0)
-        ) AS off_by
-    FROM cloud_invoices AS i
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN i.product_charges IS NOT NULL THEN
-            i.product_charges + coalesce(i.overages, 0) + coalesce(i.taxes, 0)
-            -- The official example adds credits; receipts subtract them. The sign that fits holds.
-            + CASE
-                WHEN i.product_charges + coalesce(i.overages, 0) + coalesce(i.taxes, 0)
-                    - coalesce(i.credits_and_adjustments, 0) = i.amount
-                THEN -coalesce(i.credits_and_adjustments, 0)
-                ELSE coalesce(i.credits_and_adjustments, 0)
-            END
-        END AS summary_total
-    ) AS s
-    WHERE i.ingest_status = 'ingested'
-) AS compared
-WHERE off_by <> 0
-ORDER BY period, invoice_uuid;
-
 -- name: shares
 SELECT coalesce(match_method, unmatched_reason) AS method, count(*), sum(amount)
 FROM cloud_cost_lines

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg2
@@ -106,6 +107,16 @@ class Warehouse:
             if error.connection_invalidated:
                 raise self._unreachable(error.orig) from None
             raise
+
+    def now(self) -> datetime:
+        """Return the time by the database's clock, which dates all that is stored.
+
+        Raises:
+            WarehouseUnreachable: it does not answer.
+        """
+        with self.transaction() as connection:
+            time: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return time
 
     def _unreachable(self, error: BaseException | None) -> WarehouseUnreachable:
         # The driver's own text names host and reason, never the password.

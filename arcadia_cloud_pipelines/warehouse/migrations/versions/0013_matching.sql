@@ -14,7 +14,6 @@ ALTER TABLE cloud_cost_lines
             'not_a_resource', 'never_seen', 'ambiguous', 'kind_not_synced', 'unknown_product'
         )
     );
-COMMENT ON COLUMN cloud_cost_lines.kind IS 'Kind of the resource it paid for; when unmatched, the kind that the product bills, null for an unknown product and for what is no resource.';
 COMMENT ON COLUMN cloud_cost_lines.resource_key IS 'The resource''s id or uuid, where the JSON invoice carries it; the uuid where it carries both.';
 COMMENT ON COLUMN cloud_cost_lines.second_key IS 'The other id, where the JSON invoice carries two: mostly a number.';
 COMMENT ON COLUMN cloud_cost_lines.unmatched_reason IS 'Null when matched. not_a_resource: a tax, credit, fee or team-wide charge. never_seen: no resource of ours. ambiguous: several. kind_not_synced: its kind was never listed completely. unknown_product: products.toml has no rule.';
@@ -32,7 +31,6 @@ ALTER TABLE cloud_open_month_lines
             'not_a_resource', 'never_seen', 'ambiguous', 'kind_not_synced', 'unknown_product'
         )
     );
-COMMENT ON COLUMN cloud_open_month_lines.kind IS 'Kind of the resource it paid for; when unmatched, the kind that the product bills, null for an unknown product and for what is no resource.';
 COMMENT ON COLUMN cloud_open_month_lines.resource_key IS 'The resource''s id or uuid, where the JSON invoice carries it; the uuid where it carries both.';
 COMMENT ON COLUMN cloud_open_month_lines.second_key IS 'The other id, where the JSON invoice carries two: mostly a number.';
 COMMENT ON COLUMN cloud_open_month_lines.unmatched_reason IS 'Null when matched. not_a_resource: a tax, credit, fee or team-wide charge. never_seen: no resource of ours. ambiguous: several. kind_not_synced: its kind was never listed completely. unknown_product: products.toml has no rule.';
