@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.billing.matching import FREE_KINDS, match
+from arcadia_cloud_pipelines.billing.matching import FREE_KINDS, match, match_with_kinds
 from arcadia_cloud_pipelines.billing.products import classify, product_rules
 
 ALL = frozenset({
@@ -187,6 +187,123 @@ def test_an_unknown_product_is_matched_by_an_id_that_one_resource_has() -> None:
 def test_two_resources_with_one_identity_are_refused() -> None:
     with pytest.raises(pd.errors.MergeError):
         one(Line(key="1"), Resource(5, provider_id="1"), Resource(6, provider_id="1"))
+
+
+IMAGE = Resource(5, kind="image", name="golden image", provider_id="60000077", region="fra1")
+REPLICA = Resource(5, kind="database_replica", name="db-1-ro", provider_id=UUID)
+POOL = Resource(5, kind="node_pool", name="pool-a", provider_id=UUID)
+
+
+@pytest.mark.parametrize(
+    ("line", "resource"),
+    [
+        (Line("Droplet Snapshots", "x (fra1) 1GB Droplet Snapshot", key="60000077"), IMAGE),
+        (Line("Snapshots", "x", key="60000077"), IMAGE),
+        (Line("Droplet Backups", "web-1 (Weekly Backup Services)", key="60000077"), IMAGE),
+        (Line("Custom Images", key="7"), Resource(5, kind="droplet_snapshot", provider_id="7")),
+        (Line("Database Clusters", "Read-only Node", group="db-1", key=UUID), REPLICA),
+        (Line("Kubernetes Clusters", "3 nodes", group="prod", key=UUID), POOL),
+        (Line("Volumes", "x", key=UUID), Resource(5, kind="volume_snapshot", provider_id=UUID)),
+        (Line("NFS", "x", key=UUID), Resource(5, kind="nfs_snapshot", provider_id=UUID)),
+        (Line("Taxes", "x", key=UUID), Resource(5, kind="volume", provider_id=UUID)),
+        (Line("New", "x", key=UUID), Resource(5, kind="firewall", provider_id=UUID)),
+        (Line(None, "x", key=f"do:dbaas:{UUID}"), Resource(5, kind="database", provider_id=UUID)),
+        (Line("Functions", "x", key=UUID),
+         Resource(5, kind="function_namespace", provider_id=f"fn-{UUID}")),
+        (Line("Spaces Subscription", "Bandwidth", key="assets-prod"),
+         Resource(5, kind="spaces_bucket", name="assets-prod", provider_id="assets-prod")),
+        (Line("Container Registry", "Container Registry (basic)", key="team"),
+         Resource(5, kind="registry", name="team", provider_id="team")),
+    ],
+)  # fmt: skip
+def test_an_id_that_the_mirror_holds_under_another_kind(line: Line, resource: Resource) -> None:
+    assert one(line, resource) == (5, "resource_id", None, 1)
+    frame = match_with_kinds(lines_frame([line]), resources_frame([resource]), ALL)
+    assert list(frame["kind"]) == [resource.kind]
+
+
+def test_images_and_replicas_match_by_name_under_their_product() -> None:
+    line = Line("Droplet Snapshots", "golden image (fra1) 4.71GB Droplet Snapshot")
+    assert one(line, IMAGE) == (5, "name", None, 1)
+    snapshot = Resource(6, kind="droplet_snapshot", name="golden image", region="fra1")
+    assert one(line, IMAGE, snapshot) == (None, None, "ambiguous", 2)
+    assert one(Line("Database Clusters", "Node", group="db-1-ro"), REPLICA)[1] == "group"
+
+
+def test_of_two_ids_the_one_whose_form_the_kind_has_is_asked() -> None:
+    droplet = Resource(5, provider_id="123")
+    volume = Resource(6, kind="volume", provider_id=UUID, name="data")
+    assert one(Line(key=OTHER, second="123"), droplet) == (5, "resource_id", None, 1)
+    assert one(Line("Volumes", "x", key=UUID, second="9"), volume)[0] == 6
+    assert one(Line(key=OTHER, second="999", description="web-1"), droplet)[2] == "never_seen"
+
+
+@pytest.mark.parametrize(
+    ("product", "taken"), [("Droplets", 5), ("Volumes", 6), ("Load Balancers", 6), ("New", 6)]
+)
+def test_two_ids_that_disagree_are_told(product: str, taken: int) -> None:
+    resources = [Resource(5, provider_id="123"), Resource(6, kind="volume", provider_id=UUID)]
+    line = lines_frame([Line(product, "x", key=UUID, second="123")])
+    found = match_with_kinds(line, resources_frame(resources), ALL).iloc[0]
+    assert found["resource_id"] == taken
+    # A number is looked for among the product's kinds alone, if the product has any.
+    other = found["conflicting_resource_id"]
+    assert other == 11 - taken if product in ("Droplets", "New") else pd.isna(other)
+
+
+def test_a_cluster_made_again_does_not_get_the_old_ones_lines() -> None:
+    new = Resource(5, kind="database", name="main", provider_id=UUID, created=at("04-10 12:00"))
+    old = Line("Database Clusters", "Node", group="main", key=OTHER, end=at("04-10 13:00"))
+    assert one(old, new) == (None, None, "never_seen", 0)
+    assert one(dataclasses.replace(old, key=UUID), new) == (5, "resource_id", None, 1)
+    assert one(dataclasses.replace(old, key=None), new) == (5, "group", None, 1)
+    gone = dataclasses.replace(new, created=at("01-01"), deleted=at("04-12"))
+    later = dataclasses.replace(old, start=at("04-11"), end=MAY)
+    assert one(later, gone) == (None, None, "never_seen", 0)
+    known = Resource(6, kind="database_replica", name="x", provider_id=OTHER)
+    assert one(old, new, known)[:2] == (6, "resource_id")
+
+
+def test_snapshots_of_a_name_are_told_by_their_region() -> None:
+    line = Line("Droplet Snapshots", "nightly (fra1) 12.40GB Droplet Snapshot")
+    here = Resource(5, kind="droplet_snapshot", name="nightly", region="fra1")
+    there = Resource(6, kind="droplet_snapshot", name="nightly", region="nyc3")
+    both = Resource(7, kind="droplet_snapshot", name="nightly", region="nyc3 fra1")
+    assert one(line, here, there) == (5, "name", None, 1)
+    assert one(line, there, both) == (7, "name", None, 1)
+    assert one(line, here, both) == (None, None, "ambiguous", 2)
+
+
+BUCKET = Resource(5, kind="spaces_bucket", name="assets-prod", provider_id="assets-prod")
+
+
+@pytest.mark.parametrize(
+    ("description", "answer"),
+    [
+        ("assets-prod", (5, "name", None, 1)),
+        ("assets-prod (nyc3) Outbound Transfer", (5, "name", None, 1)),
+        ("Spaces Bandwidth - ASSETS-PROD", (5, "name", None, 1)),
+        ("assets-prod.nyc3.digitaloceanspaces.com", (5, "name", None, 1)),
+        ("Storage: assets-prod.nyc3.cdn.digitaloceanspaces.com", (5, "name", None, 1)),
+        ("gone-bucket (nyc3) Outbound Transfer", (None, None, "never_seen", 0)),
+        ("Spaces ($5/mo 250GiB storage & 1TiB transfer)", (None, None, "not_a_resource", 0)),
+        ("Spaces Storage Overage", (None, None, "not_a_resource", 0)),
+        (None, (None, None, "not_a_resource", 0)),
+    ],
+)
+def test_a_line_of_spaces_can_name_a_bucket(description: str | None, answer: Answer) -> None:
+    assert one(Line("Spaces Subscription", description), BUCKET) == answer
+
+
+def test_a_bucket_that_an_id_names_and_nobody_has() -> None:
+    line = Line("Spaces", "Bandwidth", key="gone-bucket")
+    assert one(line, BUCKET) == (None, None, "never_seen", 0)
+    assert one(line, synced=frozenset()) == (None, None, "kind_not_synced", 0)
+
+
+def test_a_credit_by_a_name_of_its_own_is_no_unknown_product() -> None:
+    assert one(Line("Anniversary", "x", amount="-3.00")) == (None, None, "not_a_resource", 0)
+    assert one(Line("Anniversary", "x", amount="3.00")) == (None, None, "unknown_product", 0)
 
 
 # -- reasons --------------------------------------------------------------------------------------
