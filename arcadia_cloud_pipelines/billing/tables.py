@@ -316,6 +316,44 @@ cloud_open_month_lines = sa.Table(
     "when, and whether they are whole. Written by the asset open_month_lines.",
 )
 
+cloud_rates = sa.Table(
+    "cloud_rates",
+    metadata,
+    row_id(),
+    provider(),
+    account(),
+    sa.Column("size_slug", sa.Text, nullable=False, comment="The plan, as droplets carry it."),
+    sa.Column("hourly", sa.Numeric, nullable=False,
+              comment="US dollars an hour, to five digits; a month is 672 hours at most."),
+    sa.Column("monthly", sa.Numeric, nullable=False, comment="US dollars for a whole month."),
+    sa.Column("valid_from", TIME, nullable=False,
+              comment="First reading that showed this price. It may have been the price before."),
+    sa.Column("valid_to", TIME, comment="First reading that showed another; null while it holds."),
+    sa.Index("cloud_rates_open_key", "account", "size_slug", unique=True,
+             postgresql_where=sa.text("valid_to IS NULL")),
+    comment="List prices of the plans in DigitalOcean's catalogue, dated. A plan that left the "
+    "catalogue keeps its price. Written by the asset rate_card.",
+)  # fmt: skip
+
+cloud_account_facts = sa.Table(
+    "cloud_account_facts",
+    metadata,
+    row_id(),
+    provider(),
+    account(),
+    sa.Column("name", sa.Text, nullable=False,
+              comment="droplet_limit and other limits, and status."),
+    sa.Column("value", sa.Text, nullable=False,
+              comment="A whole number for limits; active, warning or locked for status."),
+    sa.Column("valid_from", TIME, nullable=False, comment="First reading that showed it."),
+    sa.Column("valid_to", TIME,
+              comment="First reading that showed another value or none; null while it holds."),
+    sa.Index("cloud_account_facts_open_key", "account", "name", unique=True,
+             postgresql_where=sa.text("valid_to IS NULL")),
+    comment="What DigitalOcean says of the account itself, dated: limits and state, nothing of a "
+    "person. Written by the asset account_facts.",
+)  # fmt: skip
+
 cloud_open_months = sa.Table(
     "cloud_open_months",
     metadata,
@@ -355,4 +393,6 @@ TABLES = (
     cloud_cost_lines,
     cloud_open_months,
     cloud_open_month_lines,
+    cloud_rates,
+    cloud_account_facts,
 )
