@@ -124,8 +124,8 @@ class Home:
     def in_use(self) -> bool:
         """Whether another process has `exclusive` now."""
         lock = fasteners.InterProcessLock(str(self.path / "up.lock"))
-        if not self.path.is_dir() or not (self.path / "up.lock").exists():
-            return False
+        if not os.access(self.path / "up.lock", os.W_OK):
+            return False  # There is none, or it is another user's.
         if not lock.acquire(blocking=False):
             return True
         lock.release()
