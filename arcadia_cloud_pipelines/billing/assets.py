@@ -20,15 +20,19 @@ from ..plots import line_plot, stacked_months
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from . import checks, report
+from .account_facts import sync_account_facts
 from .balance import accrual_of_month, snapshot_balance
 from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
 from .invoices import sync_invoices
 from .open_month import refresh_open_month
+from .rates import sync_rates
 from .tables import (
+    cloud_account_facts,
     cloud_balance_snapshots,
     cloud_cost_lines,
     cloud_invoices,
     cloud_open_month_lines,
+    cloud_rates,
 )
 
 GROUP = "billing"
@@ -310,6 +314,56 @@ def open_month_lines(
     )
 
 
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    metadata=table_metadata(cloud_rates),
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def rate_card(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.MaterializeResult:
+    """List prices of the plans in DigitalOcean's catalogue, dated.
+
+    Mirrors the prices of `GET /v2/sizes` into `cloud_rates`. Needs the token scope `sizes:read`.
+    """
+    with reported_errors():
+        card = sync_rates(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": card.plans,
+            "changed": card.changed,
+            "complete": card.complete,
+            **({"problem": card.problem} if card.problem else {}),
+        }
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    metadata=table_metadata(cloud_account_facts),
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def account_facts(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.MaterializeResult:
+    """Limits and state of the account, dated.
+
+    Mirrors `GET /v2/account` into `cloud_account_facts`; names and mail addresses are dropped.
+    Needs the token scope `account:read`.
+    """
+    with reported_errors():
+        read = sync_account_facts(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
+    return dg.MaterializeResult(
+        metadata={"changed": read.changed, **dict(sorted(read.facts.items()))}
+    )
+
+
 def _dollars(amount: Decimal) -> str:
     # Dagster takes no Decimal, and a float would not be the amount.
     return f"{amount:,}"
@@ -321,4 +375,6 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     invoice_files,
     cost_lines,
     open_month_lines,
+    rate_card,
+    account_facts,
 ]

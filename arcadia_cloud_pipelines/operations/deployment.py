@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..settings import Settings
+from ..warehouse.embedded import supervised
+from ..warehouse.embedded_server import ServerFolder
+from .child_environment import for_child
 from .errors import OperationsError
-from .home import Home, replace_file
+from .home import Home, check_space, replace_file
+from .liveness import BEATS, Heartbeats, answers_grpc
+from .ports import answers_http
+from .service_manager import notify
 from .supervisor import Child, Supervisor, check_port, end_leftovers, free_port, listens
 
 UI_PORT = 3000
@@ -82,11 +89,82 @@ def _run(
     stop: threading.Event,
 ) -> None:
     from ..api.auth import check_secrets
-    from .startup import prepare
 
-    check_secrets(settings.jwt_secrets)
+    for problem in settings.unreadable_jwt_secrets():
+        say(f"{problem}; the HTTP API refuses every call that needs it")
+    check_secrets(settings.without_unreadable().jwt_secrets)
     check_port(port, "the Dagster UI")
     check_port(settings.api_port, "the HTTP API (ARCADIA_API_PORT)", settings.api_host)
+    home.prepare()
+    check_space(home.path)
+    url = f"http://{_HOST}:{port}"
+    base = {**os.environ, "ARCADIA_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
+    supervisor = Supervisor([], environ={}, logs=home.logs, say=say)
+
+    def note() -> None:
+        home.write_state(
+            {"command": "up", "pid": os.getpid(), "url": url, "children": supervisor.processes()}
+        )
+
+    with _database(settings, home, base, supervisor):
+        try:
+            supervisor.start(stop, started=note)
+            if not stop.is_set():
+                _start_services(settings, home, port, code_socket, supervisor, say)
+                say("starting Dagster …")
+                supervisor.start(stop, started=note)
+            if not stop.is_set():
+                say(f"Dagster UI: {url}")
+                say(f"HTTP API:   http://{settings.api_host}:{settings.api_port}/docs")
+                say(f"logs: {home.logs}; Ctrl-C stops everything")
+                notify("READY=1")
+            supervisor.run(stop, changed=note, each=lambda: notify("WATCHDOG=1"))
+        finally:
+            notify("STOPPING=1")
+            say("stopping …")
+            supervisor.stop()
+            say("stopped")
+
+
+@contextmanager
+def _database(
+    settings: Settings, home: Home, environ: Mapping[str, str], supervisor: Supervisor
+) -> Iterator[None]:
+    """Have the embedded server supervised like every other process, where it is used."""
+    if settings.database_url is not None and settings.dagster_database_url is not None:
+        yield
+        return
+    with supervised(home.path):
+        supervisor.add([database(home, environ)])
+        yield
+
+
+def database(home: Home, environ: Mapping[str, str]) -> Child:
+    """Return the embedded PostgreSQL as a process to supervise."""
+    answers = ServerFolder(home.path).answers
+    return Child(
+        "postgres",
+        _python(f"{LOCATION}.warehouse.embedded", home.path),
+        environ=for_child("postgres", environ),
+        ready=answers,
+        alive=answers,
+        # What a client did wrong is the client's to tell.
+        loud=re.compile(r"\bPANIC\b|could not|No space left|\bCRITICAL\b|^Error:"),
+        last=True,
+    )
+
+
+def _start_services(
+    settings: Settings,
+    home: Home,
+    port: int,
+    code_socket: Path,
+    supervisor: Supervisor,
+    say: Callable[[str], None],
+) -> None:
+    """Bring the databases to this release, and have the supervisor know all further processes."""
+    from .startup import prepare
+
     prepared = prepare(settings, home, say)
     kind = "embedded PostgreSQL" if settings.database_url is None else "PostgreSQL"
     done = "" if prepared.before == prepared.after else f", migrated from {prepared.before}"
@@ -97,7 +175,7 @@ def _run(
         say(f"account: DigitalOcean at {settings.api_url}")
     else:
         say("account: no DO_API_TOKEN is set, so this is the simulator, not DigitalOcean")
-    supervisor = Supervisor(
+    supervisor.add(
         services(
             home,
             ui_port=port,
@@ -105,30 +183,10 @@ def _run(
             simulator_port=simulator_port,
             api=(settings.api_host, settings.api_port),
             ui_hosts=settings.ui_hosts,
-        ),
-        environ=environ,
-        logs=home.logs,
-        say=say,
-    )
-    url = f"http://{_HOST}:{port}"
-
-    def note() -> None:
-        home.write_state(
-            {"command": "up", "pid": os.getpid(), "url": url, "children": supervisor.processes()}
+            environ=environ,
+            heartbeats=Heartbeats(settings),
         )
-
-    try:
-        say("starting Dagster …")
-        supervisor.start(stop, started=note)
-        if not stop.is_set():
-            say(f"Dagster UI: {url}")
-            say(f"HTTP API:   http://{settings.api_host}:{settings.api_port}/docs")
-            say(f"logs: {home.logs}; Ctrl-C stops everything")
-        supervisor.run(stop, changed=note)
-    finally:
-        say("stopping …")
-        supervisor.stop()
-        say("stopped")
+    )
 
 
 def environment(settings: Settings, home: Home, simulator_port: int | None) -> dict[str, str]:
@@ -173,6 +231,8 @@ def services(
     ui_hosts: Sequence[str] = (),
     simulator_port: int | None = None,
     api: tuple[str, int] | None = None,
+    environ: Mapping[str, str] | None = None,
+    heartbeats: Callable[[], bool | None] | None = None,
 ) -> list[Child]:
     """The deployment's processes, in the order of starting. A further service is one more entry.
 
@@ -183,7 +243,10 @@ def services(
         ui_hosts: names under which the UI may be asked for, beside those of loopback.
         simulator_port: of the simulator; None for a real account.
         api: address and port of the HTTP API, which reads them from the environment itself.
+        environ: variables of the deployment; each process gets the secrets that it needs.
+        heartbeats: whether the daemon has beaten since it was last asked.
     """
+    environ = environ or {}
     workspace = write_workspace(home, code_socket)
     children = []
     if simulator_port is not None:
@@ -191,7 +254,9 @@ def services(
             Child(
                 "simulator",
                 _python(f"{LOCATION}.cli.main", "simulate", "--resume", "--port", simulator_port),
+                environ=for_child("simulator", environ),
                 ready=listens(simulator_port),
+                alive=answers_http(simulator_port, "/v2/account"),
             )
         )
     if api is not None:
@@ -199,7 +264,9 @@ def services(
             Child(
                 "api",
                 _python(f"{LOCATION}.cli.main", "api"),
+                environ=for_child("api", environ),
                 ready=listens(api[1], api[0]),
+                alive=answers_http(api[1], "/api/health", api[0]),
                 memory_limit=_GIBIBYTE,
             )
         )
@@ -211,26 +278,36 @@ def services(
                 "dagster", "code-server", "start", "--socket", code_socket,
                 "--module-name", f"{LOCATION}.definitions", "--location-name", LOCATION,
             ),
-            ready=_answers(code_socket),
             # It makes a socket of its own for each process that it starts.
-            environ={"TMPDIR": str(code_socket.parent)},
+            environ=for_child("code-server", environ) | {"TMPDIR": str(code_socket.parent)},
+            ready=_answers(code_socket),
+            alive=answers_grpc(socket=str(code_socket)),
         ),
         Child(
             "daemon",
             _python("dagster._daemon", "run", "--workspace", workspace),
+            environ=for_child("daemon", environ),
+            alive=heartbeats,
+            silence_limit=BEATS,
             # It grows slowly (dagster #32070).
             restart_after=_DAY,
             memory_limit=_GIBIBYTE,
         ),
         # Beside the daemon, whose death it tells of.
-        Child("alarms", _python(f"{LOCATION}.cli.main", "alarms", "watch")),
+        Child(
+            "alarms",
+            _python(f"{LOCATION}.cli.main", "alarms", "watch"),
+            environ=for_child("alarms", environ),
+        ),
         Child(
             "webserver",
             _python(
                 f"{LOCATION}.operations.ui", "--workspace", workspace, "--host", _HOST,
                 "--port", ui_port, *(word for host in ui_hosts for word in ("--allow-host", host)),
             ),
+            environ=for_child("webserver", environ),
             ready=listens(ui_port),
+            alive=answers_http(ui_port, "/server_info"),
         ),
     ]  # fmt: skip
 

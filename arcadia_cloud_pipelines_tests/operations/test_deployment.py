@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.simulated import open_account
 from arcadia_cloud_pipelines.operations.supervisor import free_port
 from arcadia_cloud_pipelines.settings import load_settings
+from arcadia_cloud_pipelines.warehouse.embedded_server import ServerFolder
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 SOCKET = Path("/tmp/arcadia-x/code.sock")
@@ -65,6 +67,16 @@ def test_without_a_token_the_simulators_data_stay_apart_from_an_accounts(
     sync("a real team")
     with pytest.raises(OperationsError, match="mirrors the account a real team"):
         environment(settings, home, 4010)
+
+
+def await_answer(home: Home, killed: int) -> None:
+    """Wait for the server that takes the place of one that was killed."""
+    server = ServerFolder(home.path)
+    for _ in range(1200):
+        if server.pid() not in (None, killed) and server.answers():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the embedded PostgreSQL did not come back")
 
 
 def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -112,13 +124,25 @@ def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path
             assert launched.status_code == 405
 
             children = home.read_state()["children"]
-            assert len(children) == 6
-            postgres = int((home.path / "postgres" / "postmaster.pid").read_text().split()[0])
+            assert len(children) == 7
+            by_name = {str(child["name"]): int(child["pid"]) for child in children}
+            for name in ("postgres", "simulator", "daemon", "webserver"):
+                assert "ARCADIA_JWT_SECRET" not in psutil.Process(by_name[name]).environ()
+            first = ServerFolder(home.path).pid()
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+            await_answer(home, first)
+            # Its connections are dead, and the first request is answered all the same.
+            runs = {"query": "{runsOrError(limit:1){__typename}}"}
+            answer = requests.post(f"{url}/graphql", json=runs, timeout=60)
+            assert answer.json() == {"data": {"runsOrError": {"__typename": "Runs"}}}
+            postgres = ServerFolder(home.path).pid()
         finally:
             up.send_signal(signal.SIGTERM)
             rest = up.stdout.read() if up.stdout is not None else ""
         assert up.wait(60) == 0, rest
-    for pid in (*(child["pid"] for child in children), postgres):
+    assert postgres is not None
+    for pid in (*(child["pid"] for child in children), first, postgres):
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
     assert not folder.exists()
     assert not home.state.exists()
