@@ -1,11 +1,11 @@
-"""Comments of columns that said too little or the wrong thing."""
+"""Append-only tables that stay so in a session that replays changes."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0016"
+down_revision = "0015"
 
 
 def upgrade() -> None:

@@ -21,3 +21,5 @@ COMMENT ON COLUMN cloud_open_month_lines.account IS 'The team that the token bel
 COMMENT ON VIEW cloud_orphans IS 'Live resources that point to something deleted or unknown, and volumes and reserved addresses that no droplet uses: what may be paid for without need. Parts, which go with their whole, are not in it, but for workers. One row for each reason: a resource with several reasons, or several targets, has several rows. Count distinct resource_id, and sum no cost over the rows.';
 COMMENT ON COLUMN cloud_orphans.account IS 'The team that it belongs to: its uuid, 40 hex digits without dashes.';
 COMMENT ON COLUMN cloud_alarms.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_account_facts.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_rates.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
