@@ -116,21 +116,19 @@ def table_metadata(table: sa.Table) -> dict[str, Any]:
     }
 
 
-def view_asset(key: dg.AssetKey | str, table: sa.Table, **options: Any) -> dg.AssetSpec:
+def view_asset(key: dg.AssetKey | str, metadata: Mapping[str, Any], **options: Any) -> dg.AssetSpec:
     """Return an asset that is never a step: what it shows is as new as what it depends on.
 
     Dagster calls it virtual. In a run, what depends on it waits for what it depends on.
 
     Args:
         key: of the asset.
-        table: where people find it.
+        metadata: such as `table_metadata` gives, where people find it.
         options: of `AssetSpec`, such as `deps`, `group_name` and `description`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return dg.AssetSpec(
-            key, is_virtual=True, owners=OWNERS, metadata=table_metadata(table), **options
-        )
+        return dg.AssetSpec(key, is_virtual=True, owners=OWNERS, metadata=metadata, **options)
 
 
 def timestamp(value: Any) -> dg.MetadataValue:

@@ -7,6 +7,7 @@ import dagster as dg
 from .billing import definitions as billing
 from .drift import definitions as drift
 from .inventory import definitions as inventory
+from .marts import definitions as marts
 from .operations import definitions as operations
 
 # One process a run: a process for each step would cost more than the work.
@@ -14,6 +15,7 @@ defs = dg.Definitions.merge(
     inventory.defs,
     billing.defs,
     drift.defs,
+    marts.defs,
     operations.defs,
     dg.Definitions(executor=dg.in_process_executor),
 )

@@ -1,14 +1,23 @@
-"""`docs/tables.md`, made from the tables and the registry.
+"""What is made from the registry and the database: `docs/tables.md`, `marts/kinds.sql` and
+`marts/schema.json`.
 
-To make it anew: `python -m arcadia_cloud_pipelines.docs`.
+To make them anew: `python -m arcadia_cloud_pipelines.docs`.
 """
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from .inventory.kinds import REGISTRY
+from .warehouse import views
+from .warehouse.embedded import WAREHOUSE_DATABASE, EmbeddedPostgres
+from .warehouse.engine import Warehouse
+from .warehouse.migrate import migrate
 from .warehouse.schema import TABLES
 
 PATH = Path(__file__).parent.parent / "docs" / "tables.md"
@@ -70,10 +79,102 @@ def _lines() -> Iterator[str]:
             yield f"| `{column.name}` | {_cell(column.type)} | {_cell(column.comment)} |"
 
 
+_KINDS_VIEW = """\
+/*
+comment = \"\"\"
+What does this release know of each kind of resource? One row a kind. Made from the registry by
+`python -m arcadia_cloud_pipelines.docs`.
+\"\"\"
+grain = ["kind"]
+example = "SELECT kind, asset, is_taggable FROM marts.kinds ORDER BY kind"
+[columns]
+asset = "The Dagster asset that mirrors it."
+is_taggable = "True when people can put tags on it."
+is_billed_alone = "True when each one of it has an invoice line of its own every month."
+part_of = "The kind of the whole that it is a part of. Null for wholes."
+part_path = "Where in attrs the identity of the whole stands."
+account = "Always null: kinds belong to no account."
+as_of = "Always null: this is no observation."
+complete = "Always true."
+*/
+SELECT
+    CAST(NULL AS text) AS account, k.kind, k.asset, k.is_taggable, k.is_billed_alone, k.part_of,
+    k.part_path, CAST(NULL AS timestamptz) AS as_of, true AS complete
+FROM (
+    VALUES
+%s
+) AS k (kind, asset, is_taggable, is_billed_alone, part_of, part_path)
+"""
+
+KINDS_VIEW_PATH = Path(__file__).parent / "marts" / "kinds.sql"
+
+
+def kinds_view() -> str:
+    """Return the file of the view `marts.kinds` as it should be."""
+
+    def literal(value: str | None) -> str:
+        return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
+
+    rows = (
+        f"        ({literal(kind.name)}, {literal(kind.asset)}, {str(kind.taggable).lower()}, "
+        f"{str(kind.billed_alone).lower()}, "
+        + ", ".join(literal(part) for part in kind.part_of or (None, None))
+        + ")"
+        for kind in REGISTRY
+    )
+    return _KINDS_VIEW % ",\n".join(rows)
+
+
+def _view_lines() -> Iterator[str]:
+    yield ""
+    yield "## Views of the schema marts"
+    yield ""
+    yield (
+        "Each answers one question. `as_of` and `complete` say how old and how whole the answer is."
+    )
+    for view in sorted(views.read_views(), key=lambda view: view.name):
+        yield ""
+        yield f"### marts.{view.name}"
+        yield ""
+        yield _cell(view.comment)
+        yield ""
+        yield f"One row per {', '.join(f'`{column}`' for column in view.grain)}."
+        yield ""
+        yield "```sql"
+        yield view.example
+        yield "```"
+        yield ""
+        yield "| column | type | |"
+        yield "| --- | --- | --- |"
+        for column, type_ in views.described()[view.name]["columns"].items():
+            yield f"| `{column}` | {type_} | {_cell(view.comment_of(column))} |"
+
+
 def tables_page() -> str:
-    """The page as it should be."""
-    return "\n".join(_lines()) + "\n"
+    """Return the page as it should be."""
+    return "\n".join([*_lines(), *_view_lines()]) + "\n"
+
+
+SCHEMA_PATH = KINDS_VIEW_PATH.with_name("schema.json")
+
+
+def views_schema(connection: sa.Connection) -> str:
+    """Return the file of the views' columns as a migrated database has them."""
+    return json.dumps(views.describe(connection), indent=1) + "\n"
+
+
+def main() -> None:
+    """Write all files; the views' columns come from a database that is made for it."""
+    KINDS_VIEW_PATH.write_text(kinds_view(), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        server = EmbeddedPostgres(Path(folder))
+        warehouse = Warehouse(server.url(WAREHOUSE_DATABASE), embedded=True)
+        migrate(warehouse)
+        with warehouse.transaction() as connection:
+            SCHEMA_PATH.write_text(views_schema(connection), encoding="utf-8")
+        warehouse.engine.dispose()
+    PATH.write_text(tables_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    PATH.write_text(tables_page(), encoding="utf-8")
+    main()

@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 API_URL = "https://api.digitalocean.com"
 PROJECT_NAME = "skyai-internal"
 JWT_ISSUER = "arcadia"
 API_HOST = "127.0.0.1"
 API_PORT = 4005
+NOTIFY_URLS = "ARCADIA_NOTIFY_URLS"
+"""Addresses that alarms go to; `ARCADIA_NOTIFY_URLS_<NAME>` are further ones, for rules."""
 SPACES_ENDPOINT = "https://{region}.digitaloceanspaces.com"
 SPACES_REGIONS = (
     "ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1",
@@ -101,8 +104,14 @@ class Settings:
     """For whom tokens have to be, where they say it; for the issuer when None."""
     api_host: str = API_HOST
     api_port: int = API_PORT
-    notify_urls: tuple[Secret, ...] = ()
-    """apprise URLs that are told about newly opened drift."""
+    notify: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict)
+    """apprise URLs that alarms go to, by the variable that holds them."""
+    alarm_problems: tuple[str, ...] = ()
+    """What is wrong with these variables; it stops nothing but the alarms they would carry."""
+    alarm_rules: Path | None = None
+    """File of rules that say which alarm goes where; see `alarms/rules.py`."""
+    heartbeat_url: Secret | None = None
+    """Address that is asked for after each good refresh: a dead man's switch."""
     terraform_states: tuple[str, ...] = ()
     """Paths of Terraform state files, or patterns."""
     spaces: SpacesSettings = SpacesSettings()
@@ -201,6 +210,54 @@ def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
     return SpacesSettings(SpacesKey(*keys) if keys else None, regions, endpoint)
 
 
+def _alarm_settings(
+    environ: Mapping[str, str],
+) -> tuple[dict[str, tuple[Secret, ...]], Secret | None, tuple[str, ...]]:
+    """Read the addresses of alarms and the dead man's switch.
+
+    What cannot be used is a problem that the alarms tell of, not an error: it stops nothing else.
+    """
+    names = {name.removesuffix("_FILE") for name in environ if name.startswith(NOTIFY_URLS)}
+    found, problems = {}, []
+    for name in sorted(names):
+        try:
+            value = _read_secret(environ, name)
+        except SettingsError as error:
+            problems.append(str(error))
+        else:
+            if value is not None:
+                found[name] = tuple(map(Secret, value.reveal().split()))
+    heartbeat = None
+    try:
+        heartbeat = _heartbeat(environ)
+    except SettingsError as error:
+        problems.append(str(error))
+    return found, heartbeat, tuple(problems)
+
+
+def _heartbeat(environ: Mapping[str, str]) -> Secret | None:
+    name = "ARCADIA_HEARTBEAT_URL"
+    url = _read_secret(environ, name)
+    if url is None:
+        return None
+    # Not shown: whoever knows it can keep the switch from going off.
+    problem = f"{name} must be an https:// address (http:// on this machine alone), without a user"
+    try:
+        parts = urlsplit(url.reveal())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise SettingsError(problem) from None
+    loopback = host in ("localhost", "127.0.0.1", "::1")
+    if (
+        not host
+        or parts.scheme not in (("https", "http") if loopback else ("https",))
+        or "@" in parts.netloc
+        or any(c.isspace() or not c.isprintable() for c in url.reveal())
+    ):
+        raise SettingsError(problem)
+    return url
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment.
 
@@ -222,7 +279,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             tokens[purpose] = _check_token("DO_API_TOKEN", general)
     home = env.get("ARCADIA_HOME", "").strip()
     project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
-    notify = _read_secret(env, "ARCADIA_NOTIFY_URLS")
+    alarm_rules = env.get("ARCADIA_ALARM_RULES", "").strip()
+    notify, heartbeat_url, alarm_problems = _alarm_settings(env)
     jwt_secrets = (_read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
         home=Path(home).expanduser().resolve() if home else checkout() / ".arcadia",
@@ -238,7 +296,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         api_port=_check_port(
             "ARCADIA_API_PORT", env.get("ARCADIA_API_PORT", "").strip() or str(API_PORT)
         ),
-        notify_urls=tuple(map(Secret, notify.reveal().split())) if notify else (),
+        notify=notify,
+        alarm_problems=alarm_problems,
+        alarm_rules=Path(alarm_rules).expanduser().absolute() if alarm_rules else None,
+        heartbeat_url=heartbeat_url,
         terraform_states=tuple(
             path.strip()
             for path in env.get("ARCADIA_TERRAFORM_STATES", "").split(os.pathsep)

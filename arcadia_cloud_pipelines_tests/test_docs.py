@@ -1,11 +1,28 @@
-"""The generated page is the one that is committed."""
+"""The generated files are the ones that are committed."""
 
 from __future__ import annotations
 
-from arcadia_cloud_pipelines.docs import PATH, tables_page
+from arcadia_cloud_pipelines.docs import (
+    KINDS_VIEW_PATH,
+    PATH,
+    SCHEMA_PATH,
+    kinds_view,
+    tables_page,
+    views_schema,
+)
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+
+MEND = "run `python -m arcadia_cloud_pipelines.docs`"
 
 
 def test_the_page_of_the_tables_is_current() -> None:
-    assert PATH.read_text(encoding="utf-8") == tables_page(), (
-        "run `python -m arcadia_cloud_pipelines.docs`"
-    )
+    assert PATH.read_text(encoding="utf-8") == tables_page(), MEND
+
+
+def test_the_view_of_the_kinds_is_the_registry() -> None:
+    assert KINDS_VIEW_PATH.read_text(encoding="utf-8") == kinds_view(), MEND
+
+
+def test_the_columns_of_the_views_are_those_of_a_migrated_database(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as connection:
+        assert SCHEMA_PATH.read_text(encoding="utf-8") == views_schema(connection), MEND

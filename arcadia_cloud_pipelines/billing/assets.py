@@ -19,15 +19,19 @@ from ..plots import line_plot, stacked_months
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from . import checks, report
+from .account_facts import sync_account_facts
 from .balance import accrual_of_month, snapshot_balance
 from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
 from .invoices import sync_invoices
 from .open_month import refresh_open_month
+from .rates import sync_rates
 from .tables import (
+    cloud_account_facts,
     cloud_balance_snapshots,
     cloud_cost_lines,
     cloud_invoices,
     cloud_open_month_lines,
+    cloud_rates,
 )
 
 GROUP = "billing"
@@ -291,9 +295,9 @@ def open_month_lines(
 ) -> dg.MaterializeResult:
     """Provisional lines of the month that is not billed yet.
 
-    Mirrors the invoice preview, which DigitalOcean renews daily, into `cloud_open_month_lines`:
-    replaced whole at each read, gone when the month's invoice arrives, never part of
-    `cloud_cost_lines`.
+    Mirrors the invoice preview, which DigitalOcean renews daily, into `cloud_open_month_lines`,
+    and what it says in total, as of when, into `cloud_open_months`: replaced whole at each read,
+    gone when the month is over and its invoice has arrived, never part of `cloud_cost_lines`.
     """
     with reported_errors():
         month = refresh_open_month(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
@@ -302,8 +306,60 @@ def open_month_lines(
             "dagster/row_count": month.lines,
             "period": f"{month.period:%Y-%m}" if month.period else "none",
             "dollars_so_far": _dollars(month.total),
+            **({"amount": _dollars(month.amount)} if month.amount is not None else {}),
+            **({"as_of": dg.MetadataValue.timestamp(month.updated_at)} if month.updated_at else {}),
             **({"note": month.note} if month.note else {}),
         }
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    metadata=table_metadata(cloud_rates),
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def rate_card(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.MaterializeResult:
+    """List prices of the plans in DigitalOcean's catalogue, dated.
+
+    Mirrors the prices of `GET /v2/sizes` into `cloud_rates`. Needs the token scope `sizes:read`.
+    """
+    with reported_errors():
+        card = sync_rates(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": card.plans,
+            "changed": card.changed,
+            "complete": card.complete,
+            **({"problem": card.problem} if card.problem else {}),
+        }
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    metadata=table_metadata(cloud_account_facts),
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def account_facts(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.MaterializeResult:
+    """Limits and state of the account, dated.
+
+    Mirrors `GET /v2/account` into `cloud_account_facts`; names and mail addresses are dropped.
+    Needs the token scope `account:read`.
+    """
+    with reported_errors():
+        read = sync_account_facts(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
+    return dg.MaterializeResult(
+        metadata={"changed": read.changed, **dict(sorted(read.facts.items()))}
     )
 
 
@@ -318,4 +374,6 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     invoice_files,
     cost_lines,
     open_month_lines,
+    rate_card,
+    account_facts,
 ]

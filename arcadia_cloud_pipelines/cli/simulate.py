@@ -56,7 +56,7 @@ def _resume(host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     home = Home(load_settings().home)
-    home.path.mkdir(parents=True, exist_ok=True)
+    home.make()
     account = open_account(home)
     with serve(account, port, host, control=True) as server:
         _explain(server.url, server.token)

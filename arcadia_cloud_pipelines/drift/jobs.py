@@ -1,4 +1,4 @@
-"""The jobs of drift: what the schedules and the sensor start, and accepting by hand."""
+"""The jobs of drift: what the schedules start, and accepting by hand."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from .accept import SHOWN, accept
 from .errors import DriftError
-from .notify import configured_channel, tell
 from .words import accepted_text
 
 # The schedule's job is the sweep alone: a kind that failed, or a broken state file, stops nothing.
@@ -82,20 +81,3 @@ def _parsed(text: str) -> Any:
 def accept_job() -> None:
     """One op."""
     accept_drift()
-
-
-@dg.op
-def tell_of_drift(context: dg.OpExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> None:
-    """Tell the team of open drift that it was not told of."""
-    with reported_errors(DriftError):
-        told = tell(warehouse, configured_channel(context.log.warning))
-    context.add_output_metadata({"told": told})
-
-
-@dg.job(
-    name="drift_notify",
-    description="Tell the team of newly opened drift, through ARCADIA_NOTIFY_URLS or the log.",
-)
-def notify_job() -> None:
-    """One op."""
-    tell_of_drift()

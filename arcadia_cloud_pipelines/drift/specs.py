@@ -17,8 +17,7 @@ import sqlalchemy as sa
 
 from ..inventory.kinds import KIND_BY_NAME, KIND_OF_URN_TYPE
 from ..inventory.sightings import holds as mirror_holds
-from ..inventory.sightings import names_secret
-from ..redaction import holds_secret, without_mails
+from ..redaction import holds_secret, names_secret, without_mails
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

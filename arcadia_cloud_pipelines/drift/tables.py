@@ -135,7 +135,6 @@ cloud_drift = sa.Table(
         "since, if it was recreated.",
     ),
     sa.Column("run_id", sa.Text, comment="The Dagster run that opened it."),
-    sa.Column("notified_at", TIME, comment="When the team was told; null until then."),
     sa.CheckConstraint(
         "status IN ('open', 'accepted', 'reverted', 'stale')", name="cloud_drift_status_check"
     ),
@@ -145,8 +144,6 @@ cloud_drift = sa.Table(
     sa.Index("cloud_drift_open_key", "resource_id", "field", unique=True,
              postgresql_where=sa.text("status = 'open'")),
     sa.Index("cloud_drift_resource_idx", "resource_id", "detected_at"),
-    sa.Index("cloud_drift_unnotified_idx", "id",
-             postgresql_where=sa.text("status = 'open' AND notified_at IS NULL")),
     comment="Each field that was found to differ from its spec, since when, from what to what. "
     "Written by the asset drift_records; resolved rows stay.",
 )  # fmt: skip

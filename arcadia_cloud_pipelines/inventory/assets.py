@@ -20,6 +20,7 @@ from ..warehouse.engine import Warehouse
 from . import checks
 from .buckets import sync_buckets
 from .classify import follow_rules, list_projects
+from .freshness import STALE_AFTER
 from .kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
 from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
@@ -45,9 +46,7 @@ LISTINGS = {
     )
 }
 
-FRESHNESS = dg.FreshnessPolicy.time_window(
-    fail_window=checks.STALE_AFTER, warn_window=checks.LATE_AFTER
-)
+FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER, warn_window=checks.LATE_AFTER)
 
 
 Sync = Callable[[dg.AssetExecutionContext, Warehouse, Listings, Kind], SyncResult]
@@ -237,7 +236,7 @@ _SYNCED: list[dg.AssetsDefinition] = [
 
 _RESOURCES = view_asset(
     RESOURCES_ASSET,
-    cloud_resources,
+    table_metadata(cloud_resources),
     group_name=GROUP,
     kinds={"postgres"},
     deps=_SYNCED,

@@ -10,13 +10,12 @@ from ..digitalocean.clients import Clients
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .classify import RULE, Followed, Project
-from .freshness import newest_complete_syncs
+from .freshness import STALE_AFTER, newest_complete_syncs
 from .kinds import REGISTRY
 from .overlooked import PURPOSE, RECENT, find_overlooked
 from .sync import SyncResult
 
 LATE_AFTER = timedelta(minutes=90)
-STALE_AFTER = timedelta(hours=3)
 NAMED = 20
 """Most projects that a check names; the others it counts."""
 

@@ -71,7 +71,8 @@ class Kind:
     status: str | None = "status"
     size_slug: str | None = None
     tags: str | None = "tags"
-    """Of a firewall or an alert policy they name its targets."""
+    tags_name_targets: bool = False
+    """True for a firewall or an alert policy: its tags say what it is for, not what it is."""
     created_at: str | None = "created_at"
     noise: tuple[str, ...] = ()
     """Paths that change by themselves, or hold catalogue data: not stored, never a change."""
@@ -87,10 +88,20 @@ class Kind:
     gone; this kind's own listing is as complete as before."""
     adjust: Callable[[Json], Json] | None = None
     """Last resort, for what paths cannot say. Gets a shallow copy of the object."""
+    part_of: tuple[str, str] | None = None
+    """The kind of the whole that it is a part of, and the path of the whole's identity. Parts are
+    paid for with their whole, and nobody plans them alone."""
+    billed_alone: bool = False
+    """Whether each one of it has a line on the invoice of every month it lives through."""
     urn_types: tuple[str, ...] = ()
     """Types that this kind has in `do:<type>:<id>` of the projects API."""
     purpose: Purpose = Purpose.CLOUD_SYNC_FAST
     """The token it is read with, and the Dagster pool it runs in."""
+
+    @property
+    def taggable(self) -> bool:
+        """Return whether people can put tags on it. Some kinds have tags that name others."""
+        return self.tags is not None and not self.tags_name_targets
 
 
 def _objects(value: object) -> Iterator[Json]:
@@ -141,6 +152,9 @@ KINDS: tuple[Kind, ...] = (
             Endpoint("/v2/droplets", "droplets", {"type": "gpus"}),
         ),
         scope="droplet:read",
+        billed_alone=True,
+        # Workers; other droplets name no cluster.
+        part_of=("kubernetes_cluster", "kubernetes.cluster_id"),
         region="region.slug",
         size_slug="size_slug",
         noise=(
@@ -160,6 +174,7 @@ KINDS: tuple[Kind, ...] = (
         description="Block storage volumes and the droplets they are attached to.",
         endpoints=(Endpoint("/v2/volumes", "volumes"),),
         scope="block_storage:read",
+        billed_alone=True,
         region="region.slug",
         status=None,
         noise=("region",),
@@ -171,6 +186,7 @@ KINDS: tuple[Kind, ...] = (
         description="Snapshots of droplets, billed by their size.",
         endpoints=(Endpoint("/v2/snapshots", "snapshots", {"resource_type": "droplet"}),),
         scope="snapshot:read",
+        billed_alone=True,
         region=None,
         status=None,
         purpose=Purpose.CLOUD_SYNC_FULL,
@@ -181,6 +197,7 @@ KINDS: tuple[Kind, ...] = (
         description="Snapshots of volumes, billed by their size.",
         endpoints=(Endpoint("/v2/snapshots", "snapshots", {"resource_type": "volume"}),),
         scope="snapshot:read",
+        billed_alone=True,
         region=None,
         status=None,
         purpose=Purpose.CLOUD_SYNC_FULL,
@@ -191,6 +208,7 @@ KINDS: tuple[Kind, ...] = (
         description="Managed database clusters, without any of their credentials.",
         endpoints=(Endpoint("/v2/databases", "databases", paged=False),),
         scope="database:read",
+        billed_alone=True,
         size_slug="size",
         noise=(
             "maintenance_window.pending", "maintenance_window.description", "semantic_version",
@@ -229,6 +247,7 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         scope="kubernetes:read",
+        part_of=("kubernetes_cluster", "cluster_id"),
         status=None,
         size_slug="size",
         created_at=None,
@@ -241,6 +260,7 @@ KINDS: tuple[Kind, ...] = (
         description="Load balancers, regional and global.",
         endpoints=(Endpoint("/v2/load_balancers", "load_balancers"),),
         scope="load_balancer:read",
+        billed_alone=True,
         region="region.slug",
         size_slug="size",
         # `tag` and `tags` of a balancer name its targets; it has none of its own.
@@ -307,6 +327,7 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         scope="registry:read",
+        part_of=("registry", "registry_name"),
         # Names of registries have no slash, those of repositories may.
         identity="registry_name/name",
         region=None,
@@ -345,6 +366,7 @@ KINDS: tuple[Kind, ...] = (
         description="NAT gateways of private networks.",
         endpoints=(Endpoint("/v2/vpc_nat_gateways", "vpc_nat_gateways"),),
         scope="nat_gateway:read",
+        billed_alone=True,
         status="state",
         size_slug="size",
         tags=None,
@@ -357,6 +379,7 @@ KINDS: tuple[Kind, ...] = (
         description="Cloud firewalls: rules, and the droplets and tags they protect.",
         endpoints=(Endpoint("/v2/firewalls", "firewalls"),),
         scope="firewall:read",
+        tags_name_targets=True,
         region=None,
         # How far the rules got to the droplets: moves whenever a droplet comes or goes.
         status=None,
@@ -536,6 +559,7 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         scope="uptime:read",
+        part_of=("uptime_check", "check_id"),
         region=None,
         status=None,
         tags=None,
@@ -549,6 +573,7 @@ KINDS: tuple[Kind, ...] = (
         description="Alert policies on metrics, without whom they notify.",
         endpoints=(Endpoint("/v2/monitoring/alerts", "policies"),),
         scope="monitoring:read",
+        tags_name_targets=True,
         identity="uuid",
         title="description",
         region=None,
@@ -577,6 +602,7 @@ KINDS: tuple[Kind, ...] = (
         description="When each droplet is backed up, if it is.",
         endpoints=(Endpoint("/v2/droplets/backups/policies", "policies"),),
         scope="droplet:read",
+        part_of=("droplet", "droplet_id"),
         identity="droplet_id",
         title="droplet_id",
         region=None,
@@ -620,6 +646,7 @@ KINDS: tuple[Kind, ...] = (
         # No paging in the specification, links in the official Go client: those are followed.
         endpoints=(Endpoint("/v2/nfs", "shares", paged=False),),
         scope="nfs:list",
+        billed_alone=True,
         tags=None,
         noise=("access_points.updated_at",),
         purpose=Purpose.CLOUD_SYNC_FULL,
@@ -644,6 +671,7 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         scope="database:read",
+        billed_alone=True,
         size_slug="size",
         keep=dict.fromkeys(("connection", "private_connection"), ("host", "port", "database")),
         purpose=Purpose.CLOUD_SYNC_SLOW,
@@ -659,6 +687,7 @@ KINDS: tuple[Kind, ...] = (
             ),
         ),
         scope="domain:read",
+        part_of=("domain", "domain"),
         region=None,
         status=None,
         tags=None,

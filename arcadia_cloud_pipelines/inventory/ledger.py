@@ -17,9 +17,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from ..redaction import names_secret
 from ..warehouse.copy import array_literal, copy_rows
 from ..warehouse.statements import Statements
-from .sightings import Sighting, names_secret
+from .sightings import Sighting
 
 STRIKES = 3
 """Complete listings in a row that must lack a resource before it counts as deleted."""

@@ -7,7 +7,6 @@ sees them. No network and no database here.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ..redaction import holds_secret, without_mails
+from ..redaction import holds_secret, names_secret, without_mails
 from ..times import parse_time
 from .kinds import Json, Kind
 
@@ -39,15 +38,6 @@ class Sighting(NamedTuple):
     """Digest of all of the above but the identity."""
 
 
-# Names of fields that hold credentials or personal data, in any object at any depth.
-_SECRET_NAME = re.compile(
-    r"passw|passphrase|secret|(^|_)tokens?($|_)|private_?key|api_?key|access_?key|credential|kubeconfig"
-    r"|(auth|service|encryption|signing|shared)_?key|webhook|slack|user_data|userdata|(^|_)uri($|_)|conn(ection)?_?str|authorization|bearer"
-    r"|e?mails?$|phone|certificate_authority_data|dsn$"
-    r"|(^|_)(owner|user|member|team|customer)_(id|uuid|name)$|(created|updated|deleted)_by$"
-    r"|^(first|last|full)_name$|^username$",
-    re.IGNORECASE,
-)
 _ANYWHERE = "*."
 _DROP = object()
 _COLUMNS = {"name", "region", "status", "size_slug", "tags", "created_at"}
@@ -56,15 +46,8 @@ _Plan = dict[str, Any]
 
 @cache
 def _kept_name(name: str) -> str | None:
-    """The name as jsonb can hold it, None when it names a secret."""
-    if _SECRET_NAME.search(name) or holds_secret(name):
-        return None
-    return without_mails(name).replace("\0", "\ufffd")
-
-
-def names_secret(name: str) -> bool:
-    """Whether a field of this name holds a credential or personal data."""
-    return _kept_name(name) is None
+    """Return the name as jsonb can hold it, None when it names a secret."""
+    return None if names_secret(name) else without_mails(name).replace("\0", "\ufffd")
 
 
 def _walk(path: str) -> Callable[[Json], Any]:
@@ -143,6 +126,10 @@ def _clean(value: Any, plan: _Plan | None) -> Any:
         return value.replace("\0", "\ufffd") if "\0" in value else value
     if kind is dict:
         kept = {}
+        # {"name": "DB_PASS", "value": "x"}: the name of the field stands in a field.
+        label = value.get("key") or value.get("name") if "value" in value else None
+        if type(label) is str and names_secret(label):
+            value = {name: inner for name, inner in value.items() if name != "value"}
         for key, inner in value.items():
             rule = plan.get(key) if plan else None
             name = _kept_name(key)

@@ -264,6 +264,11 @@ cloud_sync_runs = sa.Table(
               comment="Listed things whose row belongs to another account; left alone."),
     sa.Column("error", sa.Text, comment="Why it failed or was incomplete; null when all is well."),
     sa.Index("cloud_sync_runs_kind_idx", "kind", "started_at"),
+    sa.Index("cloud_sync_runs_complete_idx", "kind", "started_at",
+             postgresql_where=sa.text("complete")),
+    sa.Index("cloud_sync_runs_answer_idx", "kind", "started_at",
+             postgresql_where=sa.text("complete OR NOT available")),
+    sa.Index("cloud_sync_runs_account_idx", "account", "started_at"),
     comment="One row for each kind and sync, failed ones too: what freshness rests on.",
 )  # fmt: skip
 

@@ -211,6 +211,8 @@ def services(
             restart_after=_DAY,
             memory_limit=_GIBIBYTE,
         ),
+        # Beside the daemon, whose death it tells of.
+        Child("alarms", _python(f"{LOCATION}.cli.main", "alarms", "watch")),
         Child(
             "webserver",
             _python(

@@ -19,6 +19,7 @@ from typing import Any
 
 import fasteners
 
+from ..folders import FolderError, prepare_home
 from ..settings import checkout
 from .errors import OperationsError
 
@@ -73,10 +74,24 @@ class Home:
         """See `simulated`."""
         return self.path / "simulator.json"
 
+    def make(self) -> None:
+        """Make the folder itself, for this user alone.
+
+        Raises:
+            OperationsError: it cannot be made, or is another user's.
+        """
+        try:
+            prepare_home(self.path)
+        except FolderError as error:
+            raise OperationsError(str(error)) from None
+
     def prepare(self) -> None:
         """Make the folders, and give Dagster the checkout's `dagster.yaml`."""
+        self.make()
         for folder in (self.dagster, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if folder.stat().st_mode & 0o077:
+                folder.chmod(0o700)
         source = checkout() / "dagster.yaml"
         text = source.read_text(encoding="utf-8") if source.is_file() else _MINIMAL_INSTANCE
         replace_file(self.dagster / "dagster.yaml", text)
@@ -110,7 +125,7 @@ class Home:
         Raises:
             AlreadyRunning: one is there.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.make()
         lock = fasteners.InterProcessLock(str(self.path / "up.lock"))
         if not lock.acquire(blocking=False):
             state = self.read_state()

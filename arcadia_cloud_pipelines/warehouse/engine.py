@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg2
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ..settings import Settings
-from .embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, embedded_postgres
+from .embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, embedded_postgres, running_url
 from .urls import sqlalchemy_url
 
 
@@ -42,6 +43,28 @@ def dagster_url(settings: Settings) -> sa.URL:
     if settings.dagster_database_url is not None:
         return sqlalchemy_url(settings.dagster_database_url, "DAGSTER_POSTGRES_URL")
     return embedded_postgres(settings.home).url(DAGSTER_DATABASE)
+
+
+def running_warehouse(settings: Settings) -> Warehouse | None:
+    """Return the warehouse for one who only looks: an embedded server is not started.
+
+    Returns:
+        None when the embedded server does not run.
+
+    Raises:
+        EmbeddedPostgresError: its folder is another user's.
+    """
+    if settings.database_url is not None:
+        return open_warehouse(settings)
+    url = running_url(settings.home, WAREHOUSE_DATABASE)
+    return None if url is None else Warehouse(url, embedded=True)
+
+
+def running_dagster_url(settings: Settings) -> sa.URL | None:
+    """Return where Dagster keeps runs and events, as `running_warehouse` does."""
+    if settings.dagster_database_url is not None:
+        return dagster_url(settings)
+    return running_url(settings.home, DAGSTER_DATABASE)
 
 
 class Warehouse:
@@ -85,6 +108,16 @@ class Warehouse:
                 raise self._unreachable(error.orig) from None
             raise
 
+    def now(self) -> datetime:
+        """Return the time by the database's clock, which dates all that is stored.
+
+        Raises:
+            WarehouseUnreachable: it does not answer.
+        """
+        with self.transaction() as connection:
+            time: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return time
+
     def _unreachable(self, error: BaseException | None) -> WarehouseUnreachable:
         # The driver's own text names host and reason, never the password.
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -100,15 +133,22 @@ class Warehouse:
             WarehouseNotMigrated: a database given by URL has an older, newer or no schema.
             WarehouseUnreachable: it does not answer.
         """
+        from . import views
         from .migrate import current_revision, head_revision, migrate
 
         with self.transaction() as connection:
             current = current_revision(connection)
-        if current == head_revision():
+            installed = views.installed_digest(connection)
+        if current == head_revision() and installed == views.digest():
             return
         if self.embedded:
             migrate(self)
             return
+        if current == head_revision():
+            raise WarehouseNotMigrated(
+                f"The views of the warehouse {self.place} are another release's: "
+                "run `arcadia migrate`."
+            )
         raise WarehouseNotMigrated(
             f"The warehouse {self.place} has schema {current or 'none'}, this release needs "
             f"{head_revision()}: run `arcadia migrate`."

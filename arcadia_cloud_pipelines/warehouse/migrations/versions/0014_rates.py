@@ -1,11 +1,11 @@
-"""The Terraform states that specs come from."""
+"""List prices and the account's limits, dated."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0014"
+down_revision = "0013"
 
 
 def upgrade() -> None:

@@ -1,0 +1,34 @@
+-- The statements of reconcile.py.
+
+-- name: not_equal
+-- Ingested invoices whose lines, amount and summary are not plainly equal, with what their lines
+-- hold of each part of the summary.
+SELECT
+    i.period, i.invoice_uuid, i.amount, i.lines_total, i.product_charges, i.overages, i.taxes,
+    i.credits_and_adjustments, i.other_parts,
+    coalesce(l.taxes, 0) AS tax_lines, coalesce(l.overages, 0) AS overage_lines,
+    coalesce(l.credits, 0) AS credit_lines
+FROM cloud_invoices AS i
+LEFT JOIN LATERAL (
+    SELECT
+        sum(amount) FILTER (WHERE is_tax) AS taxes,
+        sum(amount) FILTER (WHERE NOT is_tax AND is_credit) AS credits,
+        sum(amount) FILTER (WHERE NOT is_tax AND NOT is_credit AND is_overage) AS overages
+    FROM (
+        SELECT
+            amount,
+            coalesce(product, '') ~* '\m(tax|taxes|vat|gst|hst|pst)\M' AS is_tax,
+            amount < 0 OR coalesce(product, '')
+                ~* 'credit|adjustment|discount|refund|promo' AS is_credit,
+            concat_ws(' ', product, description) ~* 'overage|bandwidth' AS is_overage
+        FROM cloud_cost_lines
+        WHERE invoice_id = i.id AND i.lines_total <> i.amount
+    ) AS line
+) AS l ON true
+WHERE i.ingest_status = 'ingested'
+  AND (
+    i.lines_total <> i.amount
+    OR i.product_charges + coalesce(i.overages, 0) + coalesce(i.taxes, 0)
+        + coalesce(i.credits_and_adjustments, 0) <> i.amount
+  )
+ORDER BY i.period, i.invoice_uuid;

@@ -1,0 +1,39 @@
+/*
+comment = """
+What changed? One row a field and event, newest last. Replaying the rows of a resource in the order
+of event_id gives its row of today.
+"""
+grain = ["event_id", "field"]
+example = """
+SELECT occurred_at, kind, name, event, field, was, "is" FROM marts.changes
+WHERE occurred_at > now() - interval '7 days' AND event <> 'discovered'
+ORDER BY occurred_at DESC LIMIT 50
+"""
+[columns]
+event_id = "The event: cloud_resource_events.id. Events apply in this order."
+occurred_at = "Start of the listing that showed it. The change came between it and the listing before."
+event = "discovered, updated, tagged, deleted or restored."
+field = "The field that changed. Null for an event without fields."
+was = "The value before, as JSON. Null for none."
+is = "The value after, as JSON. Null for none."
+as_of = "The listing that showed it."
+complete = "Always true: a change that was seen is a fact."
+*/
+SELECT
+    r.account,
+    e.id AS event_id,
+    e.occurred_at,
+    e.event,
+    e.resource_id,
+    r.kind,
+    r.name,
+    r.project_id,
+    change.key AS field,
+    nullif(change.value -> 'from', 'null') AS was,
+    nullif(change.value -> 'to', 'null') AS "is",
+    e.occurred_at AS as_of,
+    true AS complete
+FROM public.cloud_resource_events AS e
+JOIN public.cloud_resources AS r ON r.id = e.resource_id
+LEFT JOIN LATERAL jsonb_each(e.changes) AS change ON true
+WHERE e.event <> 'drift_detected'

@@ -1,0 +1,92 @@
+/*
+comment = """
+What was billed, line by line, with the resource and project of the time? One row an invoice line,
+and one more for each invoice whose lines do not give its amount: what only the summary has, or
+what is not read yet. All cost views are sums of these rows.
+"""
+grain = ["invoice_uuid", "line_number"]
+example = """
+SELECT period, entry, product, description, amount FROM marts.cost_entries
+WHERE period = (SELECT max(period) FROM marts.billing_months WHERE complete)
+ORDER BY amount DESC LIMIT 20
+"""
+[columns]
+line_number = "Position on the invoice, from 1. 0 for the part that no line explains."
+entry = "line, summary (credits, taxes and others that stand only in the summary), or not_read (lines are not read yet)."
+description = "Text of the line, as the invoice has it."
+invoice_uuid = "DigitalOcean's identity of the invoice."
+name = "Name of the resource, else the name in the line's text."
+size_slug = "The resource's plan of today. Null without a resource."
+category = "iaas, paas or what else the invoice says."
+started_at = "Begin of the usage billed."
+ended_at = "End of the usage billed, see cloud_cost_lines.ended_at."
+unmatched_reason = "Why the line has no resource. Null when it has one."
+hours = "Quantity as billed: hours for most, see cloud_cost_lines.hours."
+project_source = "membership: the project that the resource was in when the usage ended. invoice: the name on the invoice. Null: neither."
+project_id = "The project of the time: cloud_projects.id. Null for none, or for a name that no project has."
+*/
+SELECT
+    l.account,
+    l.period,
+    i.invoice_uuid,
+    l.line_number,
+    'line' AS entry,
+    l.product,
+    coalesce(r.kind, l.kind) AS kind,
+    l.description,
+    l.resource_id,
+    coalesce(r.name, l.resource_name) AS name,
+    r.size_slug,
+    coalesce(r.region, l.region) AS region,
+    l.category,
+    l.hours,
+    l.started_at,
+    l.ended_at,
+    l.unmatched_reason,
+    coalesce(stay.project_id, named.project_id) AS project_id,
+    coalesce(p.name, nullif(btrim(l.project_name), '')) AS project_name,
+    CASE
+        WHEN stay.project_id IS NOT NULL THEN 'membership'
+        WHEN nullif(btrim(l.project_name), '') IS NOT NULL THEN 'invoice'
+    END AS project_source,
+    p.tenant_id,
+    l.amount,
+    'USD' AS currency,
+    m.as_of,
+    m.complete
+FROM public.cloud_cost_lines AS l
+JOIN public.cloud_invoices AS i ON i.id = l.invoice_id
+JOIN marts.billing_months AS m ON m.account = l.account AND m.period = l.period
+LEFT JOIN public.cloud_resources AS r ON r.id = l.resource_id
+LEFT JOIN marts.project_spans AS stay
+    ON stay.resource_id = l.resource_id
+    -- The last moment of the usage. An end may be exclusive, so one second earlier.
+    AND coalesce(
+        l.ended_at, l.started_at, (l.period + interval '1 month') AT TIME ZONE 'UTC'
+    ) - interval '1 second' BETWEEN stay.valid_from AND stay.valid_to - interval '1 second'
+LEFT JOIN (
+    -- Names are unique in a team at one time. The newest project of a name is meant.
+    SELECT DISTINCT ON (p.account, lower(p.name))
+        p.account, lower(p.name) AS name, p.id AS project_id
+    FROM public.cloud_projects AS p
+    ORDER BY p.account, lower(p.name), p.deleted_at DESC NULLS FIRST, p.id DESC
+) AS named ON named.account = l.account AND named.name = lower(btrim(l.project_name))
+LEFT JOIN public.cloud_projects AS p ON p.id = coalesce(stay.project_id, named.project_id)
+UNION ALL
+SELECT
+    i.account,
+    i.period,
+    i.invoice_uuid,
+    0,
+    CASE i.ingest_status WHEN 'ingested' THEN 'summary' ELSE 'not_read' END,
+    CASE i.ingest_status
+        WHEN 'ingested' THEN 'In the summary only' ELSE 'Lines not read yet'
+    END,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    i.amount - coalesce(i.lines_total, 0),
+    'USD',
+    m.as_of,
+    m.complete
+FROM public.cloud_invoices AS i
+JOIN marts.billing_months AS m ON m.account = i.account AND m.period = i.period
+WHERE i.amount <> coalesce(i.lines_total, 0)

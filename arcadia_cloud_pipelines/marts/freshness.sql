@@ -1,0 +1,84 @@
+/*
+comment = """
+How fresh and how complete is each source? One row an account and source: every kind of resource,
+project, and the sources that are no kind: balance, invoice_list, invoice_lines, open_month,
+terraform_specs, drift. What as_of and complete of all other views rest on.
+"""
+grain = ["account", "source"]
+example = """
+SELECT source, as_of, complete, error FROM marts.freshness WHERE is_late OR NOT complete ORDER BY as_of
+"""
+[columns]
+source = "Kind of resource as cloud_resources.kind spells it, project, or a source that is no kind."
+source_group = "inventory, billing or drift: the group of its asset."
+as_of = "When the newest complete listing began. Null when there never was one."
+complete = "True when the newest attempt was read whole and nothing in it was implausible."
+last_attempt_at = "When the newest attempt began, good or not."
+available = "False when the newest attempt was answered with 403, or with 404 for a feature never used."
+rows_seen = "Things that the newest attempt listed. Null when it failed."
+error = "Why the newest attempt failed or was not complete. Null when all is well."
+late_after = "Age from which the source is late: three times its schedule's interval."
+is_late = "True when as_of is older than late_after, in the future, or missing."
+*/
+WITH RECURSIVE known (account) AS (
+    -- Each account once, by one look into the index for each.
+    (SELECT r.account FROM public.cloud_resources AS r ORDER BY r.account LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT r.account FROM public.cloud_resources AS r
+        WHERE r.account > k.account ORDER BY r.account LIMIT 1
+    )
+    FROM known AS k WHERE k.account IS NOT NULL
+), account AS (
+    SELECT k.account FROM known AS k WHERE k.account IS NOT NULL
+    UNION SELECT p.account FROM public.cloud_projects AS p
+    UNION SELECT i.account FROM public.cloud_invoices AS i
+), source (source) AS (
+    (SELECT s.kind FROM public.cloud_sync_runs AS s ORDER BY s.kind LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT s.kind FROM public.cloud_sync_runs AS s WHERE s.kind > l.source ORDER BY s.kind LIMIT 1
+    )
+    FROM source AS l WHERE l.source IS NOT NULL
+)
+SELECT
+    account.account,
+    source.source,
+    grouped.source_group,
+    whole.started_at AS as_of,
+    newest.complete AND NOT newest.implausible AS complete,
+    newest.started_at AS last_attempt_at,
+    newest.available,
+    newest.rows_seen,
+    newest.error,
+    grouped.late_after,
+    whole.started_at IS NULL
+        OR now() - whole.started_at NOT BETWEEN interval '-1 minute' AND grouped.late_after AS is_late
+FROM source
+CROSS JOIN account
+CROSS JOIN LATERAL (
+    -- An attempt that failed before it knew its account counts for every account.
+    SELECT s.* FROM public.cloud_sync_runs AS s
+    WHERE s.kind = source.source AND (s.account = account.account OR s.account IS NULL)
+    ORDER BY s.started_at DESC LIMIT 1
+) AS newest
+LEFT JOIN LATERAL (
+    SELECT s.started_at FROM public.cloud_sync_runs AS s
+    WHERE s.kind = source.source AND s.account = account.account AND s.complete AND s.available
+    ORDER BY s.started_at DESC LIMIT 1
+) AS whole ON true
+CROSS JOIN LATERAL (
+    SELECT
+        CASE
+            WHEN source.source IN ('balance', 'invoice_list', 'invoice_lines', 'open_month')
+                THEN 'billing'
+            WHEN source.source IN ('terraform_specs', 'drift') THEN 'drift'
+            ELSE 'inventory'
+        END AS source_group,
+        CASE
+            WHEN source.source IN ('invoice_list', 'invoice_lines', 'open_month')
+                THEN interval '3 days'
+            ELSE interval '3 hours'
+        END AS late_after
+) AS grouped
+WHERE source.source IS NOT NULL

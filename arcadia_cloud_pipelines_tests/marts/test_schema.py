@@ -1,0 +1,131 @@
+"""How the schema comes into the database, and what stays when it is made anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from arcadia_cloud_pipelines.marts.definitions import ASSET_OF_TABLE, WITHOUT_ASSET
+from arcadia_cloud_pipelines.warehouse import views
+from arcadia_cloud_pipelines.warehouse.engine import (
+    Warehouse,
+    WarehouseError,
+    WarehouseNotMigrated,
+)
+from arcadia_cloud_pipelines.warehouse.migrate import migrate
+from arcadia_cloud_pipelines.warehouse.views import ViewError, read_view
+
+
+def run(warehouse: Warehouse, *statements: str) -> None:
+    with warehouse.transaction() as connection:
+        for statement in statements:
+            connection.execute(sa.text(statement))
+
+
+def ask(warehouse: Warehouse, question: str) -> object:
+    with warehouse.transaction() as connection:
+        return connection.scalar(sa.text(question))
+
+
+FRESHNESS = "SELECT to_regclass('marts.freshness')::oid"
+OTHER_RELEASE = "COMMENT ON SCHEMA marts IS 'Answers. (digest 0123456789abcdef)'"
+
+
+def test_the_same_files_are_not_brought_twice(warehouse: Warehouse) -> None:
+    before = ask(warehouse, FRESHNESS)
+    migrate(warehouse)
+    assert ask(warehouse, FRESHNESS) == before
+
+
+def test_views_of_another_release_are_made_anew_by_migrate_alone(warehouse: Warehouse) -> None:
+    run(warehouse, OTHER_RELEASE, "CREATE VIEW marts.of_yesterday AS SELECT 1 AS one")
+    with pytest.raises(WarehouseNotMigrated, match="arcadia migrate"):
+        warehouse.check_migrated()
+    before = ask(warehouse, FRESHNESS)
+    migrate(warehouse)
+    warehouse.check_migrated()
+    assert ask(warehouse, FRESHNESS) not in (before, None)
+    assert ask(warehouse, "SELECT to_regclass('marts.of_yesterday')") is None
+
+
+def test_what_people_built_on_it_is_put_back(warehouse: Warehouse) -> None:
+    run(
+        warehouse,
+        "CREATE VIEW public.late AS SELECT source FROM marts.freshness WHERE is_late",
+        "CREATE VIEW public.late_too AS SELECT source AS s FROM public.late",
+        "CREATE VIEW public.yesterday AS SELECT 1 AS one",
+        "DROP VIEW public.yesterday",
+        "DROP ROLE IF EXISTS marts_metabase",
+        "CREATE ROLE marts_metabase",
+        "GRANT SELECT ON marts.freshness TO marts_metabase",
+        OTHER_RELEASE,
+    )
+    try:
+        migrate(warehouse)
+        assert ask(warehouse, "SELECT count(*) FROM public.late_too") == 0
+        assert ask(
+            warehouse, "SELECT has_table_privilege('marts_metabase', 'marts.freshness', 'SELECT')"
+        )
+        assert not ask(
+            warehouse, "SELECT has_table_privilege('marts_metabase', 'marts.changes', 'SELECT')"
+        )
+    finally:
+        run(warehouse, "DROP OWNED BY marts_metabase", "DROP ROLE marts_metabase")
+
+
+def test_a_view_that_no_longer_fits_is_named_and_the_rest_goes_on(
+    warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(
+        warehouse,
+        "CREATE VIEW marts.of_yesterday AS SELECT 1 AS one",
+        "CREATE VIEW public.mine AS SELECT one FROM marts.of_yesterday",
+        OTHER_RELEASE,
+    )
+    migrate(warehouse)
+    assert "mine no longer fits" in caplog.text
+    warehouse.check_migrated()
+
+
+def test_what_cannot_be_put_back_is_named_and_nothing_is_dropped(warehouse: Warehouse) -> None:
+    run(
+        warehouse,
+        "CREATE MATERIALIZED VIEW public.kept AS SELECT source FROM marts.freshness",
+        OTHER_RELEASE,
+    )
+    with pytest.raises(WarehouseError, match=r"kept reads the schema marts.*drop it"):
+        migrate(warehouse)
+    assert ask(warehouse, "SELECT count(*) FROM public.kept") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("SELECT 1", "expected a header"),
+        ("/*\ncomment = 'x'\n*/\nSELECT 1", "grain"),
+        ("/*\ncomment = 'x\n*/\nSELECT 1", "not usable"),
+        ("/*\ncomment = 'x'\ngrain = []\nexample = ''\ntypo = 1\n*/\nSELECT 1", "typo"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str, what: str) -> None:
+    path = tmp_path / "broken.sql"
+    path.write_text(text)
+    with pytest.raises(ViewError, match=rf"broken\.sql.*{what}"):
+        read_view(path)
+
+
+def test_a_view_that_reads_one_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.sql").write_text(
+        "/*\ncomment = 'x'\ngrain = ['b']\nexample = 'x'\n*/\nSELECT b FROM marts.b -- marts.c"
+    )
+    with pytest.raises(ViewError, match="reads b, which"):
+        views.read_views(tmp_path)
+
+
+def test_every_table_that_is_read_has_the_asset_that_writes_it() -> None:
+    read = {
+        name for view in views.described().values() for name in view["reads"] if "." not in name
+    }
+    assert read == {*ASSET_OF_TABLE, *WITHOUT_ASSET}
