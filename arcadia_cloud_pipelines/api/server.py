@@ -62,8 +62,11 @@ def run(settings: Settings, host: str | None = None, port: int | None = None) ->
             until then `/api/ready` says so.
         EmbeddedPostgresError: the embedded server does not start.
     """
-    check_secrets(settings.jwt_secrets)
     log_as_json()
+    for problem in settings.unreadable_jwt_secrets():
+        _log.error(problem)
+    settings = settings.without_unreadable()
+    check_secrets(settings.jwt_secrets)
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, _leave)
     warehouse = open_warehouse(settings)

@@ -6,12 +6,13 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from .. import foreign_text
 from ..dagster_support import (
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
-    markdown_table,
     reported_errors,
+    table,
     table_metadata,
 )
 from ..digitalocean.clients import Clients
@@ -128,7 +129,7 @@ def invoices(
             dynamic_partitions_store=context.instance))),
     )  # fmt: skip
     for problem in result.problems:
-        context.log.warning(problem)
+        context.log.warning(foreign_text.line(problem))
     for uuid in result.changed:
         context.log.warning(f"The amount of invoice {uuid} changed: it is pending again.")
     return dg.MaterializeResult(
@@ -141,7 +142,11 @@ def invoices(
             "new_history_entries": result.new_entries,
             "api_calls": result.api_calls,
             "complete": result.complete,
-            **({"problems": "\n".join(result.problems)} if result.problems else {}),
+            **(
+                {"problems": "\n".join(map(foreign_text.line, result.problems))}
+                if result.problems
+                else {}
+            ),
         }
     )
 
@@ -229,7 +234,7 @@ def cost_lines(
         raise dg.Failure(
             f"{len(failed):,} of {len(done):,} invoices could not be ingested and kept the lines "
             "they had; they are asked for again twice, a day apart. "
-            + " ".join(str(result.error) for result in failed[:5]),
+            + " ".join(foreign_text.line(result.error) for result in failed[:5]),
             metadata=metadata,
             allow_retries=False,
         )
@@ -250,13 +255,13 @@ def _ingest_metadata(
         "lines": sum(result.lines for result in good),
         "dollars": _dollars(sum((result.total for result in good), Decimal(0))),
         "rematched": rematched,
-        "matched_by": markdown_table(
+        "matched_by": table(
             ("method or reason", "lines", "US dollars"),
             [(s.method, f"{s.lines:,}", f"{s.amount:,}") for s in shares],
         ),
         **(
             {
-                "largest_lines": markdown_table(
+                "largest_lines": table(
                     ("period", "product", "text", "US dollars", "matched", "resource"),
                     [(f"{row[0]:%Y-%m}", *row[1:]) for row in preview],
                 )
@@ -270,11 +275,7 @@ def _ingest_metadata(
             else {}
         ),
         **(
-            {
-                "failures": markdown_table(
-                    ("invoice", "error"), [(r.invoice.key, r.error) for r in failed]
-                )
-            }
+            {"failures": table(("invoice", "error"), [(r.invoice.key, r.error) for r in failed])}
             if failed
             else {}
         ),

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_support import markdown_table, reported_errors
+from ..dagster_support import reported_errors, table
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from . import report
@@ -54,7 +54,7 @@ def _differences(name: str, rows: list[Mismatch]) -> dict[str, dg.MetadataValue]
         return {}
     columns = ("period", "invoice", "amount", "lines", "summary", "without a line", "off by")
     return {
-        name: markdown_table(
+        name: table(
             columns,
             [
                 (
@@ -98,14 +98,14 @@ def matched(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         description=told,
         metadata={
             "share": float(worst.share),
-            "by_month": markdown_table(
+            "by_month": table(
                 ("period", "matched", "missing", "before the first sync", "share"),
                 [
                     (f"{m.period:%Y-%m}", m.matched, m.missing, m.too_early, f"{m.share:.1%}")
                     for m in months
                 ],
             ),
-            "by_method": markdown_table(
+            "by_method": table(
                 ("method or reason", "lines", "US dollars"),
                 [(s.method, s.lines, s.amount) for s in shares],
             ),
@@ -130,7 +130,7 @@ def products_known(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResul
         if unknown
         else "Every product has a rule.",
         metadata={
-            "unknown_products": markdown_table(
+            "unknown_products": table(
                 ("product", "lines", "US dollars", "first", "last"),
                 [
                     (p.product, p.lines, p.amount, f"{p.first:%Y-%m}", f"{p.last:%Y-%m}")
@@ -159,7 +159,7 @@ def ids_agree(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         if conflicts
         else "No line's ids disagree.",
         metadata={
-            "conflicts": markdown_table(
+            "conflicts": table(
                 ("period", "invoice", "line", "product", "id", "other id", "taken", "other"),
                 [(f"{row[0]:%Y-%m}", *row[1:]) for row in conflicts[:50]],
             )
@@ -187,7 +187,7 @@ def none_left_behind(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRes
         if late
         else f"{len(waiting):,} invoices are waiting, none for long.",
         metadata={
-            "waiting": markdown_table(
+            "waiting": table(
                 ("period", "invoice", "status", "error"),
                 [(f"{row[1]:%Y-%m}", row[0], row[2], row[4]) for row in late[:50]],
             )

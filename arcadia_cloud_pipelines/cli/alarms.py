@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .output import echo
+
 
 @click.group()
 def alarms() -> None:
@@ -35,12 +37,12 @@ def list_(everything: bool, limit: int, as_json: bool) -> None:
         since = f"{episode.opened_at:%Y-%m-%d %H:%M}"
         until = f" to {episode.closed_at:%Y-%m-%d %H:%M}" if episode.closed_at else ""
         mark = "✓" if episode.closed_at else "✗"
-        click.echo(f"{mark} {episode.severity} · {episode.subject}: {episode.text}")
-        click.echo(f"    since {since}{until} UTC" if not until else f"    {since}{until} UTC")
+        echo(f"{mark} {episode.severity} · {episode.subject}: {episode.text}")
+        echo(f"    since {since}{until} UTC" if not until else f"    {since}{until} UTC")
         if episode.advice and not episode.closed_at:
-            click.echo(f"    → {episode.advice}")
+            echo(f"    → {episode.advice}")
     if not found:
-        click.echo("No alarm is open." if not everything else "There was no alarm yet.")
+        echo("No alarm is open." if not everything else "There was no alarm yet.")
 
 
 @alarms.command()
@@ -53,11 +55,11 @@ def tell() -> None:
     if looked is None:
         raise click.ClickException("The warehouse cannot be used: ask `arcadia doctor`.")
     if not looked.turn:
-        click.echo("Another process looks right now.")
+        echo("Another process looks right now.")
     for name, reason in looked.unanswered.items():
-        click.echo(f"– {name}: could not be looked at: {reason}")
+        echo(f"– {name}: could not be looked at: {reason}")
     for channel, error in looked.delivered.items():
-        click.echo(f"✗ {error}" if error else f"✓ told {channel}")
+        echo(f"✗ {error}" if error else f"✓ told {channel}")
     if any(looked.delivered.values()):
         raise click.exceptions.Exit(1)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .output import echo, print_table
+
 
 @click.group()
 def inventory() -> None:
@@ -13,9 +15,6 @@ def inventory() -> None:
 @inventory.command()
 def status() -> None:
     """Show the newest sync of each kind."""
-    from rich.console import Console
-    from rich.table import Table
-
     from ..operations.status import newest_syncs
     from ..settings import load_settings
     from ..times import utc_now
@@ -23,24 +22,24 @@ def status() -> None:
 
     syncs = newest_syncs(open_warehouse(load_settings()))
     if not syncs:
-        click.echo("Nothing was synced yet: `make up` does it every hour, `make demo` once.")
+        echo("Nothing was synced yet: `make up` does it every hour, `make demo` once.")
         return
     now = utc_now()
-    table = Table(box=None, pad_edge=False)
-    for name in ("kind", "newest sync (UTC)", "minutes ago", "complete", "rows", "problem"):
-        table.add_column(name, justify="right" if name in ("minutes ago", "rows") else "left")
-    for sync in syncs:
-        table.add_row(
-            sync.kind,
-            f"{sync.started_at:%Y-%m-%d %H:%M}",
-            f"{(now - sync.started_at).total_seconds() // 60:,.0f}",
-            "yes" if sync.complete else "no",
-            "" if sync.rows is None else f"{sync.rows:,}",
-            sync.problem or "",
-        )
-    console = Console()
-    # A pipe gets whole lines.
-    console.print(table, width=None if console.is_terminal else 200, markup=False)
+    print_table(
+        ("kind", "newest sync (UTC)", "minutes ago", "complete", "rows", "problem"),
+        [
+            (
+                sync.kind,
+                f"{sync.started_at:%Y-%m-%d %H:%M}",
+                f"{(now - sync.started_at).total_seconds() // 60:,.0f}",
+                "yes" if sync.complete else "no",
+                "" if sync.rows is None else f"{sync.rows:,}",
+                sync.problem or "",
+            )
+            for sync in syncs
+        ],
+        right=("minutes ago", "rows"),
+    )
 
 
 @inventory.command("confirm-loss")
@@ -63,7 +62,7 @@ def confirm_loss(kind: str, actor: str | None, reason: str | None) -> None:
     )
     what = [f"{confirmation.missing:,} missing rows"] if confirmation.missing else []
     what += [f"empty {name}" for name in sorted(confirmation.withheld)]
-    click.echo(
+    echo(
         f"Confirmed for {confirmation.kind}: {', '.join(what)}. Syncs until "
         f"{confirmation.valid_until:%Y-%m-%d %H:%M} UTC record it; three in a row that miss a "
         "resource delete it."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .drift import json_value, user, warehouse
+from .output import echo
 
 if TYPE_CHECKING:
     from ..drift.specs import ResourceRef
@@ -61,8 +62,8 @@ def record(
         unset=unset,
     )
     for left_out in recorded.left_out:
-        click.secho(f"{left_out} holds a credential and was left out.", fg="yellow", err=True)
-    click.echo(
+        echo(f"{left_out} holds a credential and was left out.", fg="yellow", err=True)
+    echo(
         f"{kind} {resource}: spec version {recorded.spec_version}"
         + ("" if recorded.changed else ", nothing changed")
     )
@@ -79,7 +80,7 @@ def show(kind: str, resource: str) -> None:
     from ..drift.words import field_text, value_text
 
     view = show_spec(warehouse(), ResourceRef(kind, resource))
-    click.echo(
+    echo(
         f"{view.kind} {view.name or ''} ({view.provider_id}): version {view.spec_version}, "
         f"{view.source}, by {view.provisioned_by}, {view.updated_at:%Y-%m-%d %H:%M} UTC"
     )
@@ -89,9 +90,9 @@ def show(kind: str, resource: str) -> None:
         mark = " " if same(field, desired, live, about) else "≠"
         found = value_text(field, present(field, desired, live))
         shown = "" if mark == " " else f"   live: {found}"
-        click.echo(f"{mark} {field_text(field):24}{value_text(field, desired)}{shown}")
+        echo(f"{mark} {field_text(field):24}{value_text(field, desired)}{shown}")
     for version in view.history:
-        click.echo(
+        echo(
             f"version {version['spec_version']}: {version['source']} by {version['actor']}, "
             f"{version['recorded_at']:%Y-%m-%d %H:%M} UTC"
             + (f" ({version['reason']})" if version["reason"] else "")
@@ -121,7 +122,7 @@ def adopt(
         resources=[_ref(text) for text in resources],
         reason=reason,
     )
-    click.echo(f"{changed:,} specs recorded or changed.")
+    echo(f"{changed:,} specs recorded or changed.")
 
 
 @provisioned.command()
@@ -135,15 +136,15 @@ def terraform(paths: tuple[str, ...]) -> None:
     if not chosen:
         raise click.UsageError(f"Name a state file, or set {STATES}.")
     result = record_states(warehouse(), chosen, configured=not paths)
-    click.echo(
+    echo(
         f"{result.recorded:,} resources described, {result.changed:,} specs changed, "
         f"{result.withdrawn:,} withdrawn; {len(result.not_in_inventory):,} not in the inventory."
     )
     for state in result.files:
         for name, count in sorted(state.unknown_types.items()):
-            click.echo(f"{state.path}: {count:,} of {name}, which nothing is recorded of")
+            echo(f"{state.path}: {count:,} of {name}, which nothing is recorded of")
     for problem in result.problems:
-        click.secho(problem.text, fg="red", err=True)
+        echo(problem.text, fg="red", err=True)
     if result.problems:
         raise SystemExit(1)
 
@@ -153,11 +154,11 @@ def sources_() -> None:
     """List the Terraform states that specs come from, and what is wrong with each."""
     from ..drift.terraform import list_sources
     from ..drift.words import as_text
-    from .drift import print_table
+    from .output import print_table
 
     found = list_sources(warehouse())
     if not found:
-        click.echo("No specs come from Terraform states.")
+        echo("No specs come from Terraform states.")
         return
     print_table(
         ("source", "file", "serial", "specs", "read (UTC)", "status", "problem"),
@@ -181,7 +182,7 @@ def confirm_withdrawal_(source: str, actor: str | None, reason: str | None) -> N
     from ..drift.terraform import confirm_withdrawal
 
     changed = confirm_withdrawal(warehouse(), source, actor=actor or user(), reason=reason)
-    click.echo(f"{source}: {changed:,} specs withdrawn or changed.")
+    echo(f"{source}: {changed:,} specs withdrawn or changed.")
 
 
 @provisioned.command("reset-serial")
@@ -191,7 +192,7 @@ def reset_serial_(source: str) -> None:
     from ..drift.terraform import reset_serial
 
     reset_serial(warehouse(), source)
-    click.echo(f"{source}: the next reading takes whatever serial it finds.")
+    echo(f"{source}: the next reading takes whatever serial it finds.")
 
 
 def _ref(text: str) -> ResourceRef:

@@ -5,12 +5,13 @@ import os
 import dagster as dg
 from pydantic import Field
 
+from .. import foreign_text
 from ..dagster_support import (
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
-    markdown_table,
     reported_errors,
+    table,
     table_metadata,
     timestamp,
 )
@@ -77,13 +78,16 @@ def terraform_specs(
             "changed": result.changed,
             "withdrawn": result.withdrawn,
             "problems": len(result.problems),
-            "files": markdown_table(
+            "files": table(
                 ("file", "serial", "resources", "other providers"),
                 [(s.path, s.serial, len(s.specs), s.other_providers) for s in result.files],
             ),
-            "unknown_types": markdown_table(("type", "instances"), sorted(unknown.items())),
+            "unknown_types": table(("type", "instances"), sorted(unknown.items())),
             "not_in_inventory": len(result.not_in_inventory),
-            "not_in_inventory_examples": ", ".join(result.not_in_inventory[:10]) or "none",
+            "not_in_inventory_examples": ", ".join(
+                map(foreign_text.line, result.not_in_inventory[:10])
+            )
+            or "none",
         }
     )
 
@@ -112,7 +116,7 @@ def drift_records(
         inbox = list_drift(warehouse, limit=SHOWN)
         shares = coverage(warehouse)
     for kind, reason in result.kinds_skipped.items():
-        context.log.warning(f"{kind} was left alone: {reason}.")
+        context.log.warning(foreign_text.line(f"{kind} was left alone: {reason}."))
     for rule in result.rules_expired:
         context.log.warning(f"Ignore {rule} expired at {rule.expires_at:%Y-%m-%d %H:%M} UTC.")
     return dg.MaterializeResult(
@@ -125,8 +129,8 @@ def drift_records(
             "ignored": result.ignored,
             "swept_at": timestamp(result.started_at),
             "kinds_swept": len(result.kinds_swept),
-            "kinds_skipped": markdown_table(("kind", "why"), result.kinds_skipped.items()),
-            "inbox": markdown_table(
+            "kinds_skipped": table(("kind", "why"), result.kinds_skipped.items()),
+            "inbox": table(
                 ("id", "kind", "name", "field", "desired", "actual", "since (UTC)"),
                 [
                     (
@@ -136,7 +140,7 @@ def drift_records(
                     for d in inbox
                 ],
             ),
-            "coverage": markdown_table(
+            "coverage": table(
                 ("kind", "resources", "managed", "share"),
                 [
                     (c.kind, c.resources, c.managed, "" if c.share is None else f"{c.share:.0%}")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from ..dagster_support import markdown_table, reported_errors
+from ..dagster_support import reported_errors, table
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .ignore import list_rules
@@ -31,24 +31,20 @@ def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
         if found
         else "Nothing differs from its spec.",
         metadata={
-            "inbox": dg.MetadataValue.table(
+            "inbox": table(
+                ("id", "kind", "name", "field", "desired", "actual", "since (UTC)"),
                 [
-                    dg.TableRecord(
-                        {
-                            "id": d.id,
-                            "kind": d.kind,
-                            "name": d.name or d.provider_id,
-                            **dict(zip(("field", "desired", "actual"), d.shown, strict=True)),
-                            "since": f"{d.detected_at:%Y-%m-%d %H:%M} UTC",
-                        }
+                    (
+                        d.id, d.kind, d.name or d.provider_id, *d.shown,
+                        f"{d.detected_at:%Y-%m-%d %H:%M}",
                     )
                     for d in found[:50]
-                ]
+                ],
             )
         }
         if found
         else {},
-    )
+    )  # fmt: skip
 
 
 @dg.asset_check(
@@ -79,7 +75,7 @@ def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResu
         severity=dg.AssetCheckSeverity.WARN,
         description=" ".join(problems)
         or f"{len(newest.kinds_swept):,} kinds were compared, all freshly listed.",
-        metadata={"skipped": markdown_table(("kind", "why"), newest.kinds_skipped.items())}
+        metadata={"skipped": table(("kind", "why"), newest.kinds_skipped.items())}
         if newest.kinds_skipped
         else {},
     )
@@ -101,7 +97,7 @@ def ignore_rules_alive(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckR
         if expired
         else f"{len(rules):,} ignore rules are working.",
         metadata={
-            "expired": markdown_table(
+            "expired": table(
                 ("id", "owner", "kind", "name", "field", "expired (UTC)", "reason"),
                 [
                     (r.id, r.owner, r.kind, r.name_pattern, r.field,

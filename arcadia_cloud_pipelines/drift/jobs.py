@@ -48,7 +48,7 @@ def accept_drift(
             warehouse,
             config.drift_id,
             actor=config.actor,
-            reason=config.reason or None,
+            reason=_through_ui(context.run_id, config.reason),
             expected_actual=_parsed(config.expected_actual),
         )
     context.log.info(
@@ -63,6 +63,12 @@ def accept_drift(
             "spec_version": accepted.spec_version,
         }
     )
+
+
+def _through_ui(run_id: str, reason: str) -> str:
+    """Return the reason with the way it came: Dagster has no login, so the actor is a claim."""
+    way = f"through the Dagster UI, run {run_id}"
+    return f"{way}: {reason}" if reason.strip() else way
 
 
 def _parsed(text: str) -> Any:

@@ -5,12 +5,13 @@ from typing import Any
 
 import dagster as dg
 
+from .. import foreign_text
 from ..dagster_support import (
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
-    markdown_table,
     reported_errors,
+    table,
     table_metadata,
     timestamp,
     view_asset,
@@ -118,7 +119,7 @@ def build_asset(kind: Kind, sync: Sync = _from_api, priority: int = 0) -> dg.Ass
         return dg.MaterializeResult(
             metadata=_sync_metadata(result)
             | {
-                "preview": markdown_table(
+                "preview": table(
                     ("id", "name", "region", "status", "size", "tags"),
                     (
                         (s.provider_id, s.name, s.region, s.status, s.size_slug, " ".join(s.tags))
@@ -152,7 +153,7 @@ def _sync_metadata(result: SyncResult) -> dict[str, Any]:
         "complete": result.complete,
         "seconds": round((result.ended_at - result.started_at).total_seconds(), 3),
         "listed_at": timestamp(result.started_at),
-        **({"problem": result.error} if result.error else {}),
+        **({"problem": foreign_text.line(result.error)} if result.error else {}),
     }
 
 
@@ -199,11 +200,13 @@ def projects(
         )
     for change in followed.changes:
         context.log.info(
-            f"{change.field} of {change.project} ({change.provider_id}) by the rules: "
-            f"{change.before or 'none'} -> {change.after or 'none'}"
+            foreign_text.line(
+                f"{change.field} of {change.project} ({change.provider_id}) by the rules: "
+                f"{change.before or 'none'} -> {change.after or 'none'}"
+            )
         )
     if result.bootstrap is not None and result.bootstrap.warning is not None:
-        context.log.warning(result.bootstrap.warning)
+        context.log.warning(foreign_text.line(result.bootstrap.warning))
     return dg.MaterializeResult(
         metadata=_sync_metadata(result.sync)
         | _projects_metadata(result)
@@ -222,7 +225,7 @@ def _projects_metadata(result: ProjectsResult) -> dict[str, Any]:
         "attributed": result.attributed,
         "unknown_members": result.unknown.live,
         "bootstrap": result.bootstrap.outcome if result.bootstrap else "not available",
-        "preview": markdown_table(("project", "environment", "members"), result.names[:20]),
+        "preview": table(("project", "environment", "members"), result.names[:20]),
     }
 
 

@@ -76,7 +76,10 @@ def test_the_sweep_as_an_asset(warehouse: Warehouse, instance: Any, drifting: in
     [event] = result.get_asset_materialization_events()
     metadata = event.materialization.metadata
     assert metadata["opened"].value == 1
-    assert "we\\|b | size_slug | a | b" in metadata["inbox"].value
+    [record] = metadata["inbox"].records
+    assert [record.data[column] for column in ("name", "field", "desired", "actual")] == [
+        "we|b", "size_slug", "a", "b",
+    ]  # fmt: skip
     assert drift(warehouse)[0]["run_id"] == result.run_id
     outcome = {e.check_name: e for e in result.get_asset_check_evaluations()}
     assert {n: e.passed for n, e in outcome.items()} == {
@@ -105,8 +108,11 @@ def test_accepting_by_a_job(warehouse: Warehouse, instance: Any, drifting: int) 
     wrapped = {"ops": {"accept_drift": {"config": config | {"expected_actual": "x"}}}}
     failed = run("drift_accept", warehouse, instance, wrapped, raise_on_error=False)
     assert not failed.success
-    run("drift_accept", warehouse, instance, {"ops": {"accept_drift": {"config": config}}})
+    done = run("drift_accept", warehouse, instance, {"ops": {"accept_drift": {"config": config}}})
     assert drift(warehouse)[0]["resolved_by"] == "bob"
+    # Dagster has no login: the trail says which way the decision came.
+    [decision] = query(warehouse, "SELECT * FROM cloud_drift_decisions")
+    assert decision["reason"] == f"through the Dagster UI, run {done.run_id}: grown"
     assert spec_of(warehouse, drifting)["spec"] == {"size_slug": "b"}
 
 
