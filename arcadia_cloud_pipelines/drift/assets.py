@@ -56,12 +56,16 @@ def terraform_specs(
 
     Reads state files of format 4 and records in `cloud_provisioned` what they say of droplets,
     volumes, databases, clusters, load balancers, reserved IPs, domains, VPCs, firewalls and the
-    membership of projects. A broken file fails the run and leaves every spec as it was. A field
-    that was accepted since stays until Terraform changes it. Secrets in a state are never read.
+    membership of projects. A file that cannot be read, or is older than what was read before,
+    changes nothing and is named by the check `terraform_sources`; the run fails when not one could
+    be recorded. A field that was accepted since stays until Terraform changes it. Secrets in a
+    state are never read.
     """
     with reported_errors(DriftError):
         paths = config.paths or load_settings().terraform_states
-        result = record_states(warehouse, paths)
+        result = record_states(warehouse, paths, configured=not config.paths)
+    for problem in result.problems:
+        context.log.warning(problem.text)
     if not paths:
         context.log.info("No Terraform state is configured: set ARCADIA_TERRAFORM_STATES.")
     unknown: dict[str, int] = {}
@@ -73,6 +77,7 @@ def terraform_specs(
             "dagster/row_count": result.recorded,
             "changed": result.changed,
             "withdrawn": result.withdrawn,
+            "problems": len(result.problems),
             "files": table(
                 ("file", "serial", "resources", "other providers"),
                 [(s.path, s.serial, len(s.specs), s.other_providers) for s in result.files],

@@ -74,6 +74,42 @@ cloud_provisioned_history = sa.Table(
     comment="Every version of every spec. Append-only: the database refuses anything else.",
 )  # fmt: skip
 
+cloud_provisioned_sources = sa.Table(
+    "cloud_provisioned_sources",
+    metadata,
+    row_id(),
+    sa.Column("source", sa.Text,
+              comment="terraform/<lineage>, with @<path> where states share a lineage; null for a "
+              "configured file that could never be read."),
+    sa.Column("lineage", sa.Text, comment="The lineage that the state has."),
+    sa.Column("path", sa.Text, nullable=False, comment="Where it was last found."),
+    sa.Column("serial", sa.BigInteger,
+              comment="The newest serial that was recorded; an older one is refused. Null: any."),
+    sa.Column("configured", sa.Boolean, nullable=False, server_default="true",
+              comment="Whether the configuration ever named it; a file that was only read by hand "
+              "is not missed."),
+    sa.Column("contents", JSONB,
+              comment="What it said last, without secrets: its resources, and what it says of "
+              "parts of resources that other states describe."),
+    sa.Column("held", JSONB,
+              comment="What it said before and, implausibly, says no more: kept until somebody "
+              "confirms the withdrawal."),
+    sa.Column("read_at", TIME, comment="When it was last recorded."),
+    sa.Column("status", sa.Text, nullable=False, server_default="ok",
+              comment="ok; unreadable; older or copy (a newer state is known); held (a withdrawal "
+              "waits for confirmation); orphaned (no configured file holds it)."),
+    sa.Column("problem", sa.Text, comment="What is wrong and what to do; null when ok."),
+    sa.Column("problem_since", TIME, comment="The reading that first found it so."),
+    sa.UniqueConstraint("source", name="cloud_provisioned_sources_source_key"),
+    sa.CheckConstraint(
+        "status IN ('ok', 'unreadable', 'older', 'copy', 'held', 'orphaned')",
+        name="cloud_provisioned_sources_status_check",
+    ),
+    sa.Index("cloud_provisioned_sources_path_key", "path", unique=True,
+             postgresql_where=sa.text("source IS NULL")),
+    comment="The Terraform states that specs come from, and what is wrong with each.",
+)  # fmt: skip
+
 cloud_drift = sa.Table(
     "cloud_drift",
     metadata,
@@ -184,6 +220,7 @@ cloud_drift_sweeps = sa.Table(
 TABLES = (
     cloud_provisioned,
     cloud_provisioned_history,
+    cloud_provisioned_sources,
     cloud_drift,
     cloud_drift_decisions,
     cloud_drift_ignore_rules,

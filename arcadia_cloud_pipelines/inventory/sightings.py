@@ -239,3 +239,29 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
             )
         )  # fmt: skip
     return seen
+
+
+def holds(kind: Kind, path: str) -> bool:
+    """Tell whether the mirror holds a field of a kind: not what changes by itself, nor secrets.
+
+    Args:
+        kind: its entry in the registry.
+        path: a field as `cloud_live_value` reads it; dotted where it lies inside another.
+    """
+    if path.split(".")[0] in _COLUMNS | _LIVE_NAMES:
+        return True
+    node: Any = _plan(kind)
+    anywhere = _anywhere(kind)
+    steps = path.split(".")
+    for depth, step in enumerate(steps):
+        node = node.get(step) if isinstance(node, dict) else None
+        if node is _DROP or step in anywhere or names_secret(step):
+            return False
+        kept = kind.keep.get(step) if depth == 0 else None
+        if kept is not None and len(steps) > 1 and steps[1] not in kept:
+            return False
+    return True
+
+
+_LIVE_NAMES = frozenset({"size", "vpc", "project", "project_id"})
+"""What `cloud_live_value` finds under another name, whatever the kind calls it."""

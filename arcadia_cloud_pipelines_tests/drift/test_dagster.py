@@ -84,6 +84,7 @@ def test_the_sweep_as_an_asset(warehouse: Warehouse, instance: Any, drifting: in
     outcome = {e.check_name: e for e in result.get_asset_check_evaluations()}
     assert {n: e.passed for n, e in outcome.items()} == {
         "no_open_drift": False, "fresh_inventory": True, "ignore_rules_alive": True,
+        "specs_comparable": True,
     }  # fmt: skip
     assert outcome["no_open_drift"].severity == dg.AssetCheckSeverity.WARN
     assert "inbox" in outcome["no_open_drift"].metadata
