@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
+from . import foreign_text
 from .digitalocean import DigitalOceanError
 from .digitalocean.clients import Clients
 from .settings import SettingsError, load_settings
@@ -65,28 +66,32 @@ def reported_errors(*permanent: type[Exception]) -> Iterator[None]:
     try:
         yield
     except DigitalOceanError as error:
-        raise dg.Failure(str(error), allow_retries=error.transient) from error
+        raise dg.Failure(foreign_text.lines(error), allow_retries=error.transient) from error
     except WarehouseUnreachable as error:
-        raise dg.Failure(str(error), allow_retries=True) from error
+        raise dg.Failure(foreign_text.lines(error), allow_retries=True) from error
     except Exception as error:
         if not isinstance(error, (WarehouseError, SettingsError, *permanent)):
             raise
-        raise dg.Failure(str(error), allow_retries=False) from error
+        raise dg.Failure(foreign_text.lines(error), allow_retries=False) from error
 
 
-def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataValue:
-    """A table for people; cells as text, none of which can break it."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataValue:
+    """Return a table for people whose cells are shown as they are.
 
-    def cell(value: Any) -> str:
-        text = "" if value is None else str(value)
-        return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
-
-    lines = [
-        "| " + " | ".join(columns) + " |",
-        "|" + " --- |" * len(columns),
-        *("| " + " | ".join(map(cell, row)) + " |" for row in rows),
-    ]
-    return dg.MetadataValue.md("\n".join(lines))
+    Never Markdown: Dagster's UI would load the picture that a name of the account asks for.
+    """
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    name: "" if value is None else foreign_text.line(value)
+                    for name, value in zip(columns, row, strict=True)
+                }
+            )
+            for row in rows
+        ],
+        dg.TableSchema([dg.TableColumn(name, "text") for name in columns]),
+    )
 
 
 def column_schema(table: sa.Table) -> dg.TableSchema:

@@ -12,6 +12,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from . import foreign_text
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -70,7 +72,7 @@ def stacked_months(title: str, months: Mapping[date, Mapping[str, Decimal]], top
             heights = [float(s) for s in sums]
             # Credits go below the line instead of into the bars above it.
             floor = [above[i] if h >= 0 else below[i] for i, h in enumerate(heights)]
-            axes.bar(labels, heights, bottom=floor, label=product, width=0.8)
+            axes.bar(labels, heights, bottom=floor, label=foreign_text.plot(product), width=0.8)
             above = [a + max(h, 0) for a, h in zip(above, heights, strict=True)]
             below = [b + min(h, 0) for b, h in zip(below, heights, strict=True)]
         axes.legend(fontsize=7, ncols=2, frameon=False, loc="upper left")

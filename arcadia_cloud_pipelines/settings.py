@@ -6,13 +6,16 @@ What does not: opening connections, starting servers, or any import of Dagster.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
+import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 API_URL = "https://api.digitalocean.com"
 PROJECT_NAME = "skyai-internal"
@@ -21,6 +24,8 @@ API_HOST = "127.0.0.1"
 API_PORT = 4005
 STRIKE_MINUTES = 20
 LONGEST_STRIKE_MINUTES = 7 * 24 * 60
+NOTIFY_URLS = "ARCADIA_NOTIFY_URLS"
+"""Addresses that alarms go to; `ARCADIA_NOTIFY_URLS_<NAME>` are further ones, for rules."""
 SPACES_ENDPOINT = "https://{region}.digitaloceanspaces.com"
 SPACES_REGIONS = (
     "ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1",
@@ -32,6 +37,14 @@ _REGION = re.compile(r"[a-z0-9-]+")
 _ADDRESS = re.compile(
     r"https?://((?!-)[a-z0-9-]{1,63}(?<!-)\.)*(?!-)[a-z0-9-]{1,63}(?<!-)(:[0-9]{1,5})?"
 )
+
+
+# Userinfo, backslashes and escapes are read differently by different programs: none gets in.
+_HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_PATH = re.compile(r"[\w./~-]*", re.ASCII)
+
+LARGEST_SECRET = 64 * 1024
+"""Bytes of a file that may hold a secret."""
 
 
 class SettingsError(Exception):
@@ -66,6 +79,18 @@ class Secret:
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a secret is not pickled: read it from settings where it is needed")
+
+
+class UnreadableSecret(Secret):
+    """A secret that is set and cannot be read: an error of whoever needs it, of nobody else."""
+
+    def reveal(self) -> str:
+        """Never return.
+
+        Raises:
+            SettingsError: always; the text names the variable and the file.
+        """
+        raise SettingsError(self._value)
 
 
 @dataclass(frozen=True)
@@ -104,8 +129,16 @@ class Settings:
     """For whom tokens have to be, where they say it; for the issuer when None."""
     api_host: str = API_HOST
     api_port: int = API_PORT
-    notify_urls: tuple[Secret, ...] = ()
-    """apprise URLs that are told about newly opened drift."""
+    ui_hosts: tuple[str, ...] = ()
+    """Names under which the Dagster UI may be asked for, beside those of loopback."""
+    notify: Mapping[str, tuple[Secret, ...]] = field(default_factory=dict)
+    """apprise URLs that alarms go to, by the variable that holds them."""
+    alarm_problems: tuple[str, ...] = ()
+    """What is wrong with these variables; it stops nothing but the alarms they would carry."""
+    alarm_rules: Path | None = None
+    """File of rules that say which alarm goes where; see `alarms/rules.py`."""
+    heartbeat_url: Secret | None = None
+    """Address that is asked for after each good refresh: a dead man's switch."""
     terraform_states: tuple[str, ...] = ()
     """Paths of Terraform state files, or patterns."""
     spaces: SpacesSettings = SpacesSettings()
@@ -114,20 +147,46 @@ class Settings:
     strike_interval: timedelta = timedelta(minutes=STRIKE_MINUTES)
     """Least time between two strikes of one resource."""
 
+    def unreadable_jwt_secrets(self) -> tuple[str, ...]:
+        """Return why secrets of the HTTP API cannot be read, one text each."""
+        problems = []
+        for secret in self.jwt_secrets:
+            if isinstance(secret, UnreadableSecret):
+                try:
+                    secret.reveal()
+                except SettingsError as error:
+                    problems.append(str(error))
+        return tuple(problems)
+
+    def without_unreadable(self) -> Settings:
+        """Return the settings without secrets of the HTTP API that cannot be read.
+
+        Without any the API refuses every authenticated call, and everything else goes on.
+        """
+        return replace(
+            self,
+            jwt_secrets=tuple(
+                secret for secret in self.jwt_secrets if not isinstance(secret, UnreadableSecret)
+            ),
+        )
+
     def token(self, purpose: Purpose) -> Secret:
         """The token for one purpose.
 
         Raises:
-            SettingsError: no token is set for it, nor a general one.
+            SettingsError: no token is set for it, nor a general one; or its file cannot be read.
         """
         try:
-            return self.tokens[purpose]
+            token = self.tokens[purpose]
         except KeyError:
             raise SettingsError(
                 f"No DigitalOcean token: set DO_API_TOKEN (or DO_API_TOKEN_{purpose.name}, or "
                 "either with _FILE and a path). To try things without an account run "
                 "`make demo` or `make up`, which use the simulator."
             ) from None
+        if isinstance(token, UnreadableSecret):
+            token.reveal()
+        return token
 
 
 def checkout() -> Path:
@@ -148,32 +207,88 @@ def _read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
     if not path:
         return None
     try:
-        value = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise SettingsError(f"{name}_FILE: cannot read {path}: {reason}") from None
+        value = _read_file(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return UnreadableSecret(f"{name}_FILE: cannot read {path}: {reason}")
     if not value:
-        raise SettingsError(f"{name}_FILE: {path} is empty")
+        return UnreadableSecret(f"{name}_FILE: {path} is empty")
     return Secret(value)
 
 
-def _check_token(name: str, token: Secret) -> Secret:
+def _read_file(path: str) -> str:
+    """Return the text of a small file; never wait for one that is something else.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is no ordinary file, too large, or not text.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is not an ordinary file")
+        content = file.read(LARGEST_SECRET + 1)
+    if len(content) > LARGEST_SECRET:
+        raise ValueError(f"it is larger than {LARGEST_SECRET // 1024} KiB, so it is not a secret")
+    try:
+        text = content.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8 text") from None
+    if "\0" in text:
+        raise ValueError("it is not text: it holds zero bytes")
+    return text
+
+
+def _check_token(name: str, token: Secret, environ: Mapping[str, str]) -> Secret:
     """Refuse what could never be sent in a header, without showing it."""
-    if not token.reveal().isascii() or any(c.isspace() for c in token.reveal()):
+    if isinstance(token, UnreadableSecret):
+        return token
+    if not environ.get(name, "").strip() and not _can_be_sent(token):
+        return UnreadableSecret(
+            f"{name}_FILE: {environ[f'{name}_FILE'].strip()} holds white space or letters outside "
+            "ASCII: write the token alone, on one line"
+        )
+    if not _can_be_sent(token):
         raise SettingsError(
             f"{name} holds white space or letters outside ASCII: paste the token alone, on one line"
         )
     return token
 
 
+def _can_be_sent(token: Secret) -> bool:
+    return token.reveal().isascii() and not any(c.isspace() for c in token.reveal())
+
+
 def _check_api_url(url: str) -> str:
-    url = url.rstrip("/")
-    if not url.startswith(("https://", "http://")):
+    """Return the address of the API: a token travels encrypted, or does not leave this machine."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not _HOST.fullmatch(parts.netloc.lower()):
         # Not shown: it may be a token, pasted into the wrong variable.
-        raise SettingsError("DO_API_URL must start with https:// (http:// for the simulator)")
-    if url.endswith("/v2"):
+        raise SettingsError(
+            "DO_API_URL must start with https:// (http:// for the simulator on this machine) and "
+            "a host, without a user"
+        )
+    path = parts.path.rstrip("/")
+    if path.endswith("/v2"):
         raise SettingsError("DO_API_URL is the address without /v2")
-    return url
+    if parts.query or parts.fragment or not _PATH.fullmatch(path):
+        raise SettingsError("DO_API_URL is an address alone, without a query (?) or a fragment (#)")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise SettingsError(
+            f"DO_API_URL would send the token in clear text to {parts.hostname}: use https:// "
+            "(http:// is for localhost, 127.0.0.1 and [::1])"
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host is this machine, however the resolver feels about odd spellings."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_port(name: str, text: str) -> int:
@@ -200,7 +315,11 @@ def strike_interval(environ: Mapping[str, str] | None = None) -> timedelta:
 
 def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
     names = ("SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY")
-    keys = [_check_token(n, key) for n in names if (key := _read_secret(environ, n)) is not None]
+    keys = [
+        _check_token(n, key, environ)
+        for n in names
+        if (key := _read_secret(environ, n)) is not None
+    ]
     if len(keys) == 1:
         raise SettingsError(
             f"{names[0]} and {names[1]} are one key pair: set both (each also with _FILE), or none"
@@ -222,6 +341,67 @@ def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
     return SpacesSettings(SpacesKey(*keys) if keys else None, regions, endpoint)
 
 
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+")
+
+
+def _host_names(variable: str, text: str) -> tuple[str, ...]:
+    names = tuple(name.lower().strip("[]") for name in text.replace(",", " ").split())
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise SettingsError(
+                f"{variable} holds names of hosts without scheme and port, such as "
+                "dagster.example.com, separated by blanks; one of them is something else"
+            )
+    return names
+
+
+def _alarm_settings(
+    environ: Mapping[str, str],
+) -> tuple[dict[str, tuple[Secret, ...]], Secret | None, tuple[str, ...]]:
+    """Read the addresses of alarms and the dead man's switch.
+
+    What cannot be used is a problem that the alarms tell of, not an error: it stops nothing else.
+    """
+    names = {name.removesuffix("_FILE") for name in environ if name.startswith(NOTIFY_URLS)}
+    found, problems = {}, []
+    for name in sorted(names):
+        try:
+            value = _read_secret(environ, name)
+            if value is not None:
+                found[name] = tuple(map(Secret, value.reveal().split()))
+        except SettingsError as error:
+            problems.append(str(error))
+    heartbeat = None
+    try:
+        heartbeat = _heartbeat(environ)
+    except SettingsError as error:
+        problems.append(str(error))
+    return found, heartbeat, tuple(problems)
+
+
+def _heartbeat(environ: Mapping[str, str]) -> Secret | None:
+    name = "ARCADIA_HEARTBEAT_URL"
+    url = _read_secret(environ, name)
+    if url is None:
+        return None
+    # Not shown: whoever knows it can keep the switch from going off.
+    problem = f"{name} must be an https:// address (http:// on this machine alone), without a user"
+    try:
+        parts = urlsplit(url.reveal())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise SettingsError(problem) from None
+    loopback = host in ("localhost", "127.0.0.1", "::1")
+    if (
+        not host
+        or parts.scheme not in (("https", "http") if loopback else ("https",))
+        or "@" in parts.netloc
+        or any(c.isspace() or not c.isprintable() for c in url.reveal())
+    ):
+        raise SettingsError(problem)
+    return url
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment.
 
@@ -229,7 +409,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         environ: the variables; those of the process when None.
 
     Raises:
-        SettingsError: a variable is set to something unusable, or a `_FILE` cannot be read.
+        SettingsError: a variable is set to something unusable. A `_FILE` that cannot be read is an
+            error where its secret is needed.
     """
     env = os.environ if environ is None else environ
     general = _read_secret(env, "DO_API_TOKEN")
@@ -238,12 +419,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         name = f"DO_API_TOKEN_{purpose.name}"
         token = _read_secret(env, name)
         if token is not None:
-            tokens[purpose] = _check_token(name, token)
+            tokens[purpose] = _check_token(name, token, env)
         elif general is not None:
-            tokens[purpose] = _check_token("DO_API_TOKEN", general)
+            tokens[purpose] = _check_token("DO_API_TOKEN", general, env)
     home = env.get("ARCADIA_HOME", "").strip()
     project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
-    notify = _read_secret(env, "ARCADIA_NOTIFY_URLS")
+    alarm_rules = env.get("ARCADIA_ALARM_RULES", "").strip()
+    notify, heartbeat_url, alarm_problems = _alarm_settings(env)
     jwt_secrets = (_read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
         home=Path(home).expanduser().resolve() if home else checkout() / ".arcadia",
@@ -259,7 +441,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         api_port=_check_port(
             "ARCADIA_API_PORT", env.get("ARCADIA_API_PORT", "").strip() or str(API_PORT)
         ),
-        notify_urls=tuple(map(Secret, notify.reveal().split())) if notify else (),
+        ui_hosts=_host_names("ARCADIA_UI_HOSTS", env.get("ARCADIA_UI_HOSTS", "")),
+        notify=notify,
+        alarm_problems=alarm_problems,
+        alarm_rules=Path(alarm_rules).expanduser().absolute() if alarm_rules else None,
+        heartbeat_url=heartbeat_url,
         terraform_states=tuple(
             path.strip()
             for path in env.get("ARCADIA_TERRAFORM_STATES", "").split(os.pathsep)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 Clock = Callable[[], datetime]
 
@@ -35,3 +35,11 @@ def parse_month(value: object) -> date | None:
         return date.fromisoformat(f"{value}-01")
     except ValueError:
         return None
+
+
+def ago(age: timedelta) -> str:
+    """Return an age in the unit that suits it: `90 minutes`, `5 hours`, `3 days`."""
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes // 60} hours" if minutes < 2880 else f"{minutes // 1440} days"

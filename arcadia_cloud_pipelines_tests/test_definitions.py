@@ -61,13 +61,22 @@ INVENTORY = {
     "tags": ("tag", "cloud_sync_slow"),
     "spaces_buckets": ("spaces_bucket", "cloud_sync_slow"),
 }
-BILLING = {"balance_snapshots", "invoices", "invoice_files", "cost_lines", "open_month_lines"}
+BILLING = {
+    "balance_snapshots",
+    "invoices",
+    "invoice_files",
+    "cost_lines",
+    "open_month_lines",
+    "rate_card",
+    "account_facts",
+}
 SCHEDULES = {
     # schedule: cron, assets
     "balance_schedule": ("7 * * * *", {"balance_snapshots"}),
     "inventory_schedule": ("15 * * * *", INVENTORY.keys()),
     "billing_history_schedule": ("23 2 * * *", {"invoices"}),
     "open_month_schedule": ("43 2 * * *", {"open_month_lines"}),
+    "account_and_rates_schedule": ("53 2 * * *", {"rate_card", "account_facts"}),
 }
 CHECKS = ("complete", "fresh", "plausible")
 MORE_CHECKS = {"projects": ("classified", "nothing_overlooked")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
@@ -42,16 +43,69 @@ def test_tokens_from_files(tmp_path: Path) -> None:
     assert both.token(Purpose.METERING).reveal() == "direct"
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [(None, "No such file"), (b"  \n", "is empty"), (b"\xff\xfe", "not UTF-8")],
-)
-def test_files_that_cannot_be_used(tmp_path: Path, content: bytes | None, words: str) -> None:
-    file = tmp_path / "token"
-    if content is not None:
+FILES = [
+    (None, "No such file"),
+    (b"  \n", "is empty"),
+    (b"\xff\xfe", "not UTF-8"),
+    (b"a\0b", "zero bytes"),
+    (b"x" * 70_000, "larger than 64 KiB"),
+    ("folder", "Is a directory"),
+    ("fifo", "not an ordinary file"),
+]
+
+
+def secret_file(folder: Path, content: bytes | str | None) -> Path:
+    file = folder / "secret"
+    if content == "folder":
+        file.mkdir()
+    elif content == "fifo":
+        os.mkfifo(file)
+    elif isinstance(content, bytes):
         file.write_bytes(content)
-    with pytest.raises(SettingsError, match=rf"DO_API_TOKEN_FILE: .*token.*{words}"):
-        load_settings({"DO_API_TOKEN_FILE": str(file)})
+    return file
+
+
+@pytest.mark.parametrize(("content", "words"), FILES)
+def test_a_file_that_cannot_be_used_is_an_error_of_its_purpose_alone(
+    tmp_path: Path, content: bytes | str | None, words: str
+) -> None:
+    file = secret_file(tmp_path, content)
+    environ = {"DO_API_TOKEN": TOKEN, "DO_API_TOKEN_CLOUD_BILLING_FILE": str(file)}
+    settings = load_settings(environ)
+    assert settings.token(Purpose.METERING).reveal() == TOKEN
+    message = rf"DO_API_TOKEN_CLOUD_BILLING_FILE: .*secret.*{words}"
+    # Not the general one instead: somebody meant another.
+    with pytest.raises(SettingsError, match=message):
+        settings.token(Purpose.CLOUD_BILLING)
+    with pytest.raises(SettingsError, match=message):
+        settings.tokens[Purpose.CLOUD_BILLING].reveal()
+    with pytest.raises(SettingsError, match=r"DO_API_TOKEN_FILE: .*secret"):
+        load_settings({"DO_API_TOKEN_FILE": str(file)}).token(Purpose.METERING)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ARCADIA_JWT_SECRET", "ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL", "ARCADIA_NOTIFY_URLS",
+     "SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY", "DO_API_TOKEN_METERING"],
+)  # fmt: skip
+def test_any_secret_file_that_is_missing_stops_nothing_else(tmp_path: Path, name: str) -> None:
+    missing = str(tmp_path / "missing")
+    spaces = {f"{n}_FILE": missing for n in SPACES} if name in SPACES else {}
+    settings = load_settings({"DO_API_TOKEN": TOKEN, f"{name}_FILE": missing, **spaces})
+    assert settings.token(Purpose.CLOUD_SYNC_FULL).reveal() == TOKEN
+    if name.endswith("_URL"):
+        url = settings.database_url or settings.dagster_database_url
+        assert url is not None, "an unreadable address is not the embedded server's"
+        with pytest.raises(SettingsError, match=f"{name}_FILE"):
+            url.reveal()
+    assert settings.without_unreadable().jwt_secrets == ()
+
+
+def test_what_could_not_be_sent_names_the_file_it_stands_in(tmp_path: Path) -> None:
+    file = secret_file(tmp_path, b"two words")
+    settings = load_settings({"DO_API_TOKEN_METERING_FILE": str(file)})
+    with pytest.raises(SettingsError, match=r"DO_API_TOKEN_METERING_FILE: .* white space"):
+        settings.token(Purpose.METERING)
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "tökèn", "a\u00a0b"])
@@ -62,9 +116,9 @@ def test_tokens_that_could_not_be_sent_are_refused_unseen(token: str) -> None:
 
 
 def test_blanks_around_are_nobodys_intention() -> None:
-    settings = load_settings({"DO_API_TOKEN": f" {TOKEN}\n", "DO_API_URL": " http://x/ "})
+    settings = load_settings({"DO_API_TOKEN": f" {TOKEN}\n", "DO_API_URL": " https://x/ "})
     assert settings.token(Purpose.METERING).reveal() == TOKEN
-    assert settings.api_url == "http://x"
+    assert settings.api_url == "https://x"
 
 
 def test_the_project_rules_are_a_path() -> None:
@@ -84,6 +138,37 @@ def test_api_urls_that_cannot_be_used(url: str, words: str) -> None:
     with pytest.raises(SettingsError, match=f"DO_API_URL.*{words}") as caught:
         load_settings({"DO_API_URL": url})
     assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["api.digitalocean.com", "x", "10.0.0.1", "localhost.evil.com", "127.0.0.1.evil.com",
+     "localhost.", "134744072", "2130706433", "0x7f.1", "127.1", "0177.0.0.1", "[2001:db8::1]",
+     "[::ffff:8.8.8.8]", "0.0.0.0", "LOCALHOST.evil.com", "evil.com:80", "loc\u212alhost",
+     "localhost@evil.com", "127.0.0.1:x@evil.com", "u:p@localhost", "localhost\\@evil.com",
+     "evil.com#localhost", "evil.com?localhost", "localhost%2eevil.com", "", ":80", "local host"],
+)  # fmt: skip
+def test_a_token_never_travels_in_clear_text(host: str) -> None:
+    for scheme in ("http", "HTTP"):
+        with pytest.raises(SettingsError, match="DO_API_URL"):
+            load_settings({"DO_API_URL": f"{scheme}://{host}"})
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [("http://localhost:4010", "http://localhost:4010"), ("HTTP://LOCALHOST/", "http://localhost"),
+     ("http://127.0.0.1:1", "http://127.0.0.1:1"), ("http://127.9.9.9", "http://127.9.9.9"),
+     ("http://[::1]:80", "http://[::1]:80"), ("https://10.0.0.1/do/", "https://10.0.0.1/do"),
+     ("HTTPS://API.example", "https://api.example")],
+)  # fmt: skip
+def test_api_urls_that_are_fine(url: str, meant: str) -> None:
+    assert load_settings({"DO_API_URL": url}).api_url == meant
+
+
+@pytest.mark.parametrize("url", ["https://u:p@x", "https://x?a", "https://x#a", "https://x\\y"])
+def test_api_urls_are_addresses_alone(url: str) -> None:
+    with pytest.raises(SettingsError, match="DO_API_URL"):
+        load_settings({"DO_API_URL": url})
 
 
 def test_secrets_show_nowhere() -> None:

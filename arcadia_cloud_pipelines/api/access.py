@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from .auth import Caller, InvalidToken, NoAccess, Verifier
 from .database import Database
+from .limits import Shares
 from .problems import BadParameter, Problem
 
 _log = logging.getLogger(__name__)
@@ -18,7 +20,8 @@ async def identified(request: Request) -> Caller:
     """Whoever has a valid token with a role or a tenant.
 
     Raises:
-        Problem: 401 without a valid token, 403 with one that gives access to nothing.
+        Problem: 401 without a valid token, 403 with one that gives access to nothing, 429 when
+            the caller has its share of requests under way.
     """
     verifier: Verifier = request.app.state.verifier
     if not verifier.has_secret:
@@ -39,6 +42,13 @@ async def identified(request: Request) -> Caller:
         request.state.refused = "neither role nor tenant"
         raise Problem(403, str(error)) from None
     request.state.caller = caller
+    # A tenant's callers share: one of them cannot make names for itself.
+    holder = caller.tenant or (caller.subject,)
+    shares: Shares = request.app.state.shares
+    if not shares.take(holder):
+        request.state.refused = "more than its share"
+        raise Problem(429, "Too many of your requests are under way.", headers={"Retry-After": "1"})
+    request.state.share = partial(shares.give_back, holder)
     return caller
 
 

@@ -17,6 +17,7 @@ from .config import ApiConfig
 from .database import Database
 from .documents import document
 from .gate import Gate
+from .limits import Shares
 
 _DESCRIPTION = """What DigitalOcean resources there are, what they cost and where they drifted.
 
@@ -57,6 +58,7 @@ def create_app(warehouse: Warehouse, config: ApiConfig, clock: Clock = utc_now) 
     app.state.verifier = verifier
     app.state.database = opened
     app.state.config = config
+    app.state.shares = Shares(config.share)
     app.state.clock = clock
     problems.install(app)
     app.add_middleware(Gate, config=config)

@@ -22,6 +22,10 @@ class ApiConfig:
     """Requests that may wait for a connection; the next one is told to come back."""
     statement_seconds: float = 5.0
     """After which the database gives a query up, so that none starves the pipeline."""
+    share: int = 64
+    """Requests of one caller, or of one tenant, under way at a time; the next one gets 429."""
+    body_seconds: float = 10.0
+    """In which a body has to be there."""
     body_bytes: int = 64 * 1024
     """Of a request."""
     target_bytes: int = 8 * 1024

@@ -19,7 +19,9 @@ _MEANINGS = {
     404: "It is not there, or not yours.",
     409: "It was resolved already, or has moved on.",
     413: "The body is too large.",
+    408: "The body did not come in time.",
     422: "A parameter is wrong; `errors` names it.",
+    429: "The caller has its share of requests under way; see Retry-After.",
     503: "The database is away, busy or not migrated; see Retry-After.",
 }
 
@@ -28,7 +30,7 @@ def problems(*statuses: int) -> Responses:
     """Documents the errors of a route."""
     return {
         status: {"model": ProblemDetails, "description": _MEANINGS[status]}
-        for status in (*statuses, 503)
+        for status in (*statuses, *((429,) if 401 in statuses else ()), 503)
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -57,10 +58,14 @@ class Gate:
         request_id = _request_id(Headers(scope=scope))
         begun = time.perf_counter()
         status = sent = received = 0
+        whole = False
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, whole
+            if whole:  # What comes now is that the client has gone.
+                return await receive()
+            message = await self._in_time(receive, begun)
+            whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > self._config.body_bytes:
                 # Of this kind, FastAPI lets it pass while it reads a body.
@@ -89,7 +94,23 @@ class Gate:
             problem = Problem(500, f"Something went wrong here; its log has it as {request_id}.")
             await answer(problem)(scope, receive, marked)
         finally:
+            if (give_back := (scope.get("state") or {}).get("share")) is not None:
+                give_back()
             _access.info("request", extra={"fields": _line(scope, request_id, status, sent, begun)})
+
+    async def _in_time(self, receive: Receive, begun: float) -> Message:
+        """Return the next part of a body that began to come at `begun`.
+
+        Raises:
+            HTTPException: 408 when it does not come in time.
+        """
+        try:
+            async with asyncio.timeout(self._config.body_seconds + begun - time.perf_counter()):
+                return await receive()
+        except TimeoutError:
+            raise HTTPException(
+                408, "The body did not come in time.", headers={"Connection": "close"}
+            ) from None
 
     def _refusal(self, scope: Scope) -> Problem | None:
         if (

@@ -21,6 +21,7 @@ from fastapi import Request
 from sqlalchemy.types import TypeDecorator
 from starlette.responses import Response, StreamingResponse
 
+from .. import foreign_text
 from .auth import Caller
 from .config import ApiConfig
 from .cursors import Position, read_cursor, write_cursor
@@ -194,7 +195,9 @@ def _csv_lines(rows: Sequence[Sequence[Any]]) -> bytes:
 def _csv_field(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, str):
+    if type(value) is str:
+        return foreign_text.csv_cell(value)
+    if isinstance(value, str):  # JSON, which begins with none of a formula's signs
         return value
     if isinstance(value, (datetime, list, dict, bool)):
         return dump(value).decode().strip('"')

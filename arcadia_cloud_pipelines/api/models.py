@@ -132,7 +132,10 @@ class CostLine(Shape):
     category: str | None
     resource_id: int | None
     match_method: Literal["resource_id", "name", "group"] | None
-    unmatched_reason: Literal["not_a_resource", "never_seen", "ambiguous", "kind_not_synced"] | None
+    unmatched_reason: (
+        Literal["not_a_resource", "never_seen", "ambiguous", "kind_not_synced", "unknown_product"]
+        | None
+    )
 
 
 class Totals(Shape):

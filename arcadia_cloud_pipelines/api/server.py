@@ -16,6 +16,7 @@ from ..warehouse.engine import open_warehouse
 from .app import create_app
 from .auth import check_secrets
 from .config import ApiConfig
+from .limits import CONNECTIONS, PunctualProtocol
 
 GRACE = 6
 """Seconds that requests under way have to finish; less than the supervisor waits."""
@@ -61,8 +62,11 @@ def run(settings: Settings, host: str | None = None, port: int | None = None) ->
             until then `/api/ready` says so.
         EmbeddedPostgresError: the embedded server does not start.
     """
-    check_secrets(settings.jwt_secrets)
     log_as_json()
+    for problem in settings.unreadable_jwt_secrets():
+        _log.error(problem)
+    settings = settings.without_unreadable()
+    check_secrets(settings.jwt_secrets)
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, _leave)
     warehouse = open_warehouse(settings)
@@ -86,6 +90,8 @@ def run(settings: Settings, host: str | None = None, port: int | None = None) ->
         timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=GRACE,
         backlog=512,
+        http=PunctualProtocol,
+        limit_concurrency=CONNECTIONS,
     )
     name, number = listener.getsockname()[:2]
     _log.info("the API listens on http://%s:%d", name, number)

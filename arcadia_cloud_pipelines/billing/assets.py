@@ -6,12 +6,13 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from .. import foreign_text
 from ..dagster_support import (
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
-    markdown_table,
     reported_errors,
+    table,
     table_metadata,
 )
 from ..digitalocean.clients import Clients
@@ -19,15 +20,19 @@ from ..plots import line_plot, stacked_months
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from . import checks, report
+from .account_facts import sync_account_facts
 from .balance import accrual_of_month, snapshot_balance
 from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
 from .invoices import sync_invoices
 from .open_month import refresh_open_month
+from .rates import sync_rates
 from .tables import (
+    cloud_account_facts,
     cloud_balance_snapshots,
     cloud_cost_lines,
     cloud_invoices,
     cloud_open_month_lines,
+    cloud_rates,
 )
 
 GROUP = "billing"
@@ -124,9 +129,9 @@ def invoices(
             dynamic_partitions_store=context.instance))),
     )  # fmt: skip
     for problem in result.problems:
-        context.log.warning(problem)
+        context.log.warning(foreign_text.line(problem))
     for uuid in result.changed:
-        context.log.warning(f"The amount of invoice {uuid} changed: it is pending again.")
+        context.log.warning(f"Invoice {uuid} was corrected: it is pending again.")
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": result.invoices,
@@ -137,7 +142,11 @@ def invoices(
             "new_history_entries": result.new_entries,
             "api_calls": result.api_calls,
             "complete": result.complete,
-            **({"problems": "\n".join(result.problems)} if result.problems else {}),
+            **(
+                {"problems": "\n".join(map(foreign_text.line, result.problems))}
+                if result.problems
+                else {}
+            ),
         }
     )
 
@@ -147,7 +156,8 @@ class IngestConfig(dg.Config):
 
     invoice_uuids: list[str] = Field(
         default=[],
-        description="The invoices to read, whatever their status; empty means all pending.",
+        description="The invoices to read, whatever their status; empty means all pending. Each "
+        "by its uuid, its printed number, or its partition of invoice_files (2026-04_418071234).",
     )
 
 
@@ -191,7 +201,9 @@ def cost_lines(
     without one says why. Lines that found none before are matched again. A bad invoice is marked
     `failed` and keeps the lines it had; the others go on, and the run fails for it at the end.
 
-    Run it with `invoice_uuids` to read chosen invoices again; without, all pending ones.
+    Run it with `invoice_uuids` to read chosen invoices again; without, all pending ones. An invoice
+    that says something else than before leaves a row in `cloud_invoice_revisions`, and each version
+    of its lines one in `cloud_invoice_files`.
     """
     done: list[Ingested] = []
 
@@ -203,6 +215,7 @@ def cost_lines(
                     INVOICE_FILES,
                     partition=result.invoice.key,
                     metadata={
+                        "invoice_uuid": result.invoice.invoice_uuid,
                         "dagster/partition_row_count": result.lines,
                         "total": _dollars(result.total),
                     },
@@ -225,7 +238,7 @@ def cost_lines(
         raise dg.Failure(
             f"{len(failed):,} of {len(done):,} invoices could not be ingested and kept the lines "
             "they had; they are asked for again twice, a day apart. "
-            + " ".join(str(result.error) for result in failed[:5]),
+            + " ".join(foreign_text.line(result.error) for result in failed[:5]),
             metadata=metadata,
             allow_retries=False,
         )
@@ -246,13 +259,33 @@ def _ingest_metadata(
         "lines": sum(result.lines for result in good),
         "dollars": _dollars(sum((result.total for result in good), Decimal(0))),
         "rematched": rematched,
-        "matched_by": markdown_table(
+        "matched_by": table(
             ("method or reason", "lines", "US dollars"),
             [(s.method, f"{s.lines:,}", f"{s.amount:,}") for s in shares],
         ),
         **(
             {
-                "largest_lines": markdown_table(
+                "invoices": table(
+                    ("period", "invoice", "number", "lines", "US dollars", "note"),
+                    [
+                        (
+                            f"{r.invoice.period:%Y-%m}",
+                            r.invoice.invoice_uuid,
+                            r.invoice.invoice_id,
+                            f"{r.lines:,}",
+                            _dollars(r.total),
+                            r.note,
+                        )
+                        for r in sorted(good, key=lambda r: r.invoice.period)[-50:]
+                    ],
+                )
+            }
+            if good
+            else {}
+        ),
+        **(
+            {
+                "largest_lines": table(
                     ("period", "product", "text", "US dollars", "matched", "resource"),
                     [(f"{row[0]:%Y-%m}", *row[1:]) for row in preview],
                 )
@@ -267,8 +300,9 @@ def _ingest_metadata(
         ),
         **(
             {
-                "failures": markdown_table(
-                    ("invoice", "error"), [(r.invoice.key, r.error) for r in failed]
+                "failures": table(
+                    ("invoice", "uuid", "error"),
+                    [(r.invoice.key, r.invoice.invoice_uuid, r.error) for r in failed],
                 )
             }
             if failed
@@ -309,6 +343,56 @@ def open_month_lines(
     )
 
 
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    metadata=table_metadata(cloud_rates),
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def rate_card(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.MaterializeResult:
+    """List prices of the plans in DigitalOcean's catalogue, dated.
+
+    Mirrors the prices of `GET /v2/sizes` into `cloud_rates`. Needs the token scope `sizes:read`.
+    """
+    with reported_errors():
+        card = sync_rates(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": card.plans,
+            "changed": card.changed,
+            "complete": card.complete,
+            **({"problem": card.problem} if card.problem else {}),
+        }
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    metadata=table_metadata(cloud_account_facts),
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def account_facts(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.MaterializeResult:
+    """Limits and state of the account, dated.
+
+    Mirrors `GET /v2/account` into `cloud_account_facts`; names and mail addresses are dropped.
+    Needs the token scope `account:read`.
+    """
+    with reported_errors():
+        read = sync_account_facts(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
+    return dg.MaterializeResult(
+        metadata={"changed": read.changed, **dict(sorted(read.facts.items()))}
+    )
+
+
 def _dollars(amount: Decimal) -> str:
     # Dagster takes no Decimal, and a float would not be the amount.
     return f"{amount:,}"
@@ -320,4 +404,6 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     invoice_files,
     cost_lines,
     open_month_lines,
+    rate_card,
+    account_facts,
 ]

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_support import markdown_table, reported_errors
+from ..dagster_support import reported_errors, table
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from . import report
@@ -54,7 +54,7 @@ def _differences(name: str, rows: list[Mismatch]) -> dict[str, dg.MetadataValue]
         return {}
     columns = ("period", "invoice", "amount", "lines", "summary", "without a line", "off by")
     return {
-        name: markdown_table(
+        name: table(
             columns,
             [
                 (
@@ -70,28 +70,102 @@ def _differences(name: str, rows: list[Mismatch]) -> dict[str, dg.MetadataValue]
 
 @dg.asset_check(
     asset="cost_lines",
-    description=f"At least {MATCHED_SHARE:.0%} of the dollars spent on resources are matched.",
+    description=f"In each of the newest {report.RECENT_MONTHS} months, at least "
+    f"{MATCHED_SHARE:.0%} of the dollars spent on resources are matched. Credits do not count, "
+    "nor does usage that was over before its kind was first listed.",
 )
 def matched(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-    """How many of the dollars found their resource?"""
+    """Compare the dollars that found their resource with those that should have."""
     with reported_errors():
+        months = report.matched_months(warehouse)
         shares = [s for s in report.shares(warehouse) if s.method != "not_a_resource"]
-    spent = sum((s.amount for s in shares), Decimal(0))
-    found = sum(
-        (s.amount for s in shares if s.method in ("resource_id", "name", "group")), Decimal(0)
+    if not months:
+        return dg.AssetCheckResult(passed=True, description="No usage is billed yet.")
+    worst = min(months, key=lambda month: (month.found, month.share))
+    usage = worst.matched + worst.missing + worst.too_early
+    told = (
+        f"{worst.period:%Y-%m}: ${worst.matched:,} of ${usage:,} ({worst.share:.1%}) are matched "
+        "to a resource."
     )
-    share = found / spent if spent else Decimal(1)
+    if worst.too_early:
+        told += (
+            f" ${worst.too_early:,} are usage that ended before the first sync, of resources that "
+            "nobody can name any more."
+        )
     return dg.AssetCheckResult(
-        passed=share >= MATCHED_SHARE,
+        passed=worst.found >= MATCHED_SHARE,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"${found:,} of ${spent:,} ({share:.1%}) are matched to a resource.",
+        description=told,
         metadata={
-            "share": float(share),
-            "by_method": markdown_table(
+            "share": float(worst.share),
+            "by_month": table(
+                ("period", "matched", "missing", "before the first sync", "share"),
+                [
+                    (f"{m.period:%Y-%m}", m.matched, m.missing, m.too_early, f"{m.share:.1%}")
+                    for m in months
+                ],
+            ),
+            "by_method": table(
                 ("method or reason", "lines", "US dollars"),
                 [(s.method, s.lines, s.amount) for s in shares],
             ),
         },
+    )
+
+
+@dg.asset_check(
+    asset="cost_lines",
+    description="Every product on the invoices has a rule in `billing/products.toml`.",
+)
+def products_known(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+    """List the products without a rule, with their lines and dollars."""
+    with reported_errors():
+        unknown = report.unknown_products(warehouse)
+    told = ", ".join(f"{p.product or '(blank)'} (${p.amount:,})" for p in unknown[:5])
+    return dg.AssetCheckResult(
+        passed=not unknown,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{len(unknown):,} products are unknown, so that their lines are matched by "
+        f"id alone: {told}. Add rules for them to billing/products.toml."
+        if unknown
+        else "Every product has a rule.",
+        metadata={
+            "unknown_products": table(
+                ("product", "lines", "US dollars", "first", "last"),
+                [
+                    (p.product, p.lines, p.amount, f"{p.first:%Y-%m}", f"{p.last:%Y-%m}")
+                    for p in unknown[:50]
+                ],
+            )
+        }
+        if unknown
+        else {},
+    )
+
+
+@dg.asset_check(
+    asset="cost_lines",
+    description="Where a line carries two ids, both name the same resource.",
+)
+def ids_agree(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+    """List the lines whose two ids name two resources."""
+    with reported_errors():
+        conflicts = report.conflicting_ids(warehouse)
+    return dg.AssetCheckResult(
+        passed=not conflicts,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"The two ids of {len(conflicts):,} lines name two resources; the one of the "
+        "product's own kind was taken, else the uuid's."
+        if conflicts
+        else "No line's ids disagree.",
+        metadata={
+            "conflicts": table(
+                ("period", "invoice", "line", "product", "id", "other id", "taken", "other"),
+                [(f"{row[0]:%Y-%m}", *row[1:]) for row in conflicts[:50]],
+            )
+        }
+        if conflicts
+        else {},
     )
 
 
@@ -113,7 +187,7 @@ def none_left_behind(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRes
         if late
         else f"{len(waiting):,} invoices are waiting, none for long.",
         metadata={
-            "waiting": markdown_table(
+            "waiting": table(
                 ("period", "invoice", "status", "error"),
                 [(f"{row[1]:%Y-%m}", row[0], row[2], row[4]) for row in late[:50]],
             )
@@ -142,4 +216,34 @@ def balance_fresh(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
     )
 
 
-CHECKS = [reconciled, matched, none_left_behind, balance_fresh]
+@dg.asset_check(
+    asset="cost_lines",
+    description="The JSON form of each invoice, which has the ids of the resources billed, was "
+    "read whole.",
+)
+def ids_whole(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+    """Name the invoices whose lines may lack the id of their resource, and why."""
+    with reported_errors():
+        short = report.without_ids(warehouse)
+    return dg.AssetCheckResult(
+        passed=not short,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Lines of {len(short):,} invoices may lack the id of their resource and are "
+        "matched by name. They are asked for twice more, a day apart; then materialise "
+        "`cost_lines` with their invoice_uuids."
+        if short
+        else "Every invoice was read with all its ids.",
+        metadata={
+            "invoices": table(
+                ("period", "invoice", "why", "attempts"),
+                [(f"{row[0]:%Y-%m}", *row[1:]) for row in short[-50:]],
+            )
+        }
+        if short
+        else {},
+    )
+
+
+CHECKS = [
+    reconciled, matched, products_known, ids_agree, ids_whole, none_left_behind, balance_fresh,
+]  # fmt: skip

@@ -7,7 +7,7 @@ import dagster as dg
 from ..dagster_support import RESOURCES, skipping_overlap
 from .assets import ASSETS
 from .checks import CHECKS
-from .jobs import balance_job, history_job, ingest_job, open_month_job
+from .jobs import balance_job, facts_job, history_job, ingest_job, open_month_job
 from .sensors import invoice_ingest_sensor
 
 balance_schedule = skipping_overlap(
@@ -31,11 +31,23 @@ open_month_schedule = skipping_overlap(
     description="Daily: the invoice preview, which DigitalOcean renews once a day.",
 )
 
+facts_schedule = skipping_overlap(
+    name="account_and_rates_schedule",
+    cron="53 2 * * *",
+    job=facts_job,
+    description="Daily: list prices, limits and state of the account.",
+)
+
 defs = dg.Definitions(
     assets=ASSETS,
     asset_checks=CHECKS,
-    jobs=[balance_job, history_job, ingest_job, open_month_job],
-    schedules=[balance_schedule, billing_history_schedule, open_month_schedule],
+    jobs=[balance_job, history_job, ingest_job, open_month_job, facts_job],
+    schedules=[
+        balance_schedule,
+        billing_history_schedule,
+        open_month_schedule,
+        facts_schedule,
+    ],
     sensors=[invoice_ingest_sensor],
     resources=RESOURCES,
 )

@@ -29,6 +29,7 @@ _FIELDS = {
 }
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
+_KEYS = ("second_key", "resource_key")
 _ALWAYS = ("product", "group_description", "description", "amount")
 _PASSES = (
     (*_ALWAYS, "hours", "started_at", "ended_at", "project_name"),
@@ -90,18 +91,20 @@ def attach_resource_keys(
         within: a column of both that must agree in any case, such as the invoice.
 
     Returns:
-        `lines` with a column `resource_key` (text): the item's uuid if it looks like one, else its
-        `resource_id`, else its `resource_uuid`; NA without a partner or where the item names none.
+        `lines` with two columns of text. `resource_key`: the item's uuid if it looks like one,
+        else its `resource_id`, else its `resource_uuid`; NA without a partner or where the item
+        names none. `second_key`: the other one, where the item carries two.
     """
     left, right = _comparable(lines), _comparable(items)
     always = [] if within is None else [within]
     for name in always:
         left[name], right[name] = lines[name].to_numpy(), items[name].to_numpy()
-    right["resource_key"] = _keys(items).to_numpy()
+    for name, key in zip(_KEYS, _keys(items), strict=True):
+        right[name] = key.to_numpy()
     left = left.sort_values([*always, *_PASSES[0], "position"])
-    right = right.sort_values([*always, *_PASSES[0], "resource_key", "position"])
+    right = right.sort_values([*always, *_PASSES[0], *_KEYS, "position"])
 
-    found = np.full(len(lines), None, dtype=object)
+    found = np.full((len(lines), len(_KEYS)), None, dtype=object)
     for agree in _PASSES:
         if left.empty or right.empty:
             break
@@ -109,14 +112,16 @@ def attach_resource_keys(
         one = left.assign(rank=left.groupby(columns, sort=False).cumcount())
         two = right.assign(rank=right.groupby(columns, sort=False).cumcount())
         pairs = one[[*columns, "rank", "position"]].merge(
-            two[[*columns, "rank", "position", "resource_key"]],
+            two[[*columns, "rank", "position", *_KEYS]],
             on=[*columns, "rank"],
             suffixes=("", "_item"),
         )
-        found[pairs["position"].to_numpy()] = pairs["resource_key"].to_numpy(dtype=object)
+        found[pairs["position"].to_numpy()] = pairs[list(_KEYS)].to_numpy(dtype=object)
         left = left[~left["position"].isin(pairs["position"])]
         right = right[~right["position"].isin(pairs["position_item"])]
-    return lines.assign(resource_key=pd.array(found, dtype="str"))
+    return lines.assign(
+        **{name: pd.array(found[:, n], dtype="str") for n, name in enumerate(_KEYS)}
+    )
 
 
 def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
@@ -132,6 +137,10 @@ def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
     return facts
 
 
-def _keys(items: pd.DataFrame) -> pd.Series[str]:
+def _keys(items: pd.DataFrame) -> tuple[pd.Series[str], pd.Series[str]]:
+    """Return the second and the first id of each item."""
     uuid, number = items["resource_uuid"], items["resource_id"]
-    return uuid.where(uuid.str.fullmatch(_UUID, na=False), number.fillna(uuid))
+    is_uuid = uuid.str.fullmatch(_UUID, na=False)
+    first = uuid.where(is_uuid, number.fillna(uuid))
+    second = number.where(is_uuid, uuid.where(number.notna()))
+    return second.where(second.str.lower() != first.str.lower()), first

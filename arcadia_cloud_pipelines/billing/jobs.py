@@ -25,3 +25,9 @@ open_month_job = dg.define_asset_job(
     selection=dg.AssetSelection.assets("open_month_lines"),
     description="Replace the provisional lines of the open month.",
 )
+
+facts_job = dg.define_asset_job(
+    "account_and_rates",
+    selection=dg.AssetSelection.assets("rate_card", "account_facts"),
+    description="Read the catalogue's prices and the account's limits.",
+)

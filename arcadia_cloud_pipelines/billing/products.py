@@ -1,10 +1,14 @@
-"""Product → kind and description → name, from the rules in `products.toml`."""
+"""Product → kind and description → name, from the rules in `products.toml`.
+
+Each rule is data. A product is looked up by its exact name first (without case, punctuation and
+plural), then by the patterns `products_like` in the order of the file.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NameIn = Literal["description", "group", "nothing"]
-_KEYS = {"products", "kind", "name_in", "patterns", "nameless"}
+_KEYS = {
+    "products", "products_like", "kind", "name_in", "patterns", "nameless", "also", "also_by_id",
+    "team_wide",
+}  # fmt: skip
 
 
 class ProductRulesError(ValueError):
@@ -33,7 +40,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Rule:
-    """What one or several products are; see the head of `products.toml`."""
+    """One rule for one or several products; see the head of `products.toml`."""
 
     products: tuple[str, ...]
     kind: str | None
@@ -41,15 +48,37 @@ class Rule:
     name_in: NameIn = "description"
     patterns: tuple[Pattern, ...] = ()
     nameless: tuple[str, ...] = ()
+    products_like: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    also_by_id: tuple[str, ...] = ()
+    team_wide: bool = False
 
 
-Rules = Mapping[str, Rule]
-"""Rule by product, in lower case (`fold_product`)."""
+class Rules(dict[str, Rule]):
+    """Rules by exact product (`fold_product`); `find` looks up by pattern, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.like: list[tuple[re.Pattern[str], Rule]] = []
+
+    def find(self, product: str) -> Rule | None:
+        """Return the rule for a product as an invoice spells it; None for an unknown one.
+
+        Example: `GPU Droplets (H100)` has no rule of that name; the one of `GPU Droplets` holds.
+        """
+        without_suffix = re.sub(r" *\([^()]*\) *$", "", product)
+        for name in (fold_product(product), fold_product(without_suffix)):
+            if name in self:
+                return self[name]
+            for pattern, rule in self.like:
+                if pattern.search(name):
+                    return rule
+        return None
 
 
 @cache
 def product_rules() -> Rules:
-    """The rules that come with the package."""
+    """Return the rules that come with the package."""
     path = Path(__file__).with_suffix(".toml")
     return load_rules(path.read_text(encoding="utf-8"), path.name)
 
@@ -59,7 +88,7 @@ def load_rules(text: str, source: str) -> Rules:
 
     Args:
         text: TOML, as the head of `products.toml` says.
-        source: what messages call it.
+        source: the name of the text in messages.
 
     Raises:
         ProductRulesError: it is no TOML, a key is unknown or of the wrong type, a pattern is none
@@ -72,18 +101,32 @@ def load_rules(text: str, source: str) -> Rules:
     entries = document.get("product")
     if set(document) != {"product"} or not isinstance(entries, list):
         raise ProductRulesError(f"{source} must consist of [[product]] tables.")
-    rules: dict[str, Rule] = {}
+    rules = Rules()
     for number, entry in enumerate(entries, 1):
         rule = _rule(entry, f"{source}, [[product]] number {number}")
         for product in rule.products:
             if rules.setdefault(fold_product(product), rule) is not rule:
                 raise ProductRulesError(f"{source} has two rules for {product!r}.")
+        rules.like += [(re.compile(pattern), rule) for pattern in rule.products_like]
     return rules
 
 
+@cache
 def fold_product(product: str) -> str:
-    """A product as rules are looked up by."""
-    return " ".join(product.casefold().split())
+    """Return a product as rules are looked up by.
+
+    Example: `DigitalOcean Load-Balancers` and `load balancer` are both `load balancer`.
+    """
+    words = [_singular(word) for word in re.findall(r"\w+", product.casefold())]
+    return " ".join(words[1:] if words[:1] == ["digitalocean"] and len(words) > 1 else words)
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith("sses"):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
 
 def _rule(entry: Any, where: str) -> Rule:
@@ -101,9 +144,11 @@ def _rule(entry: Any, where: str) -> Rule:
     unknown = sorted(set(entry) - _KEYS)
     if unknown:
         raise refuse(f"unknown key {', '.join(unknown)}; known are {', '.join(sorted(_KEYS))}")
-    products = texts("products")
-    if not products:
+    products, products_like = texts("products"), texts("products_like")
+    if not products and not products_like:
         raise refuse("products must name at least one")
+    for pattern in products_like:
+        _check_pattern(pattern, refuse)
     kind = entry.get("kind")
     _check_kind(kind, refuse)
     name_in = entry.get("name_in", "description")
@@ -128,11 +173,21 @@ def _rule(entry: Any, where: str) -> Rule:
     nameless = texts("nameless")
     for pattern in nameless:
         _check_pattern(pattern, refuse)
-    if kind is None and (patterns or nameless or "name_in" in entry):
+    also, also_by_id, team_wide = texts("also"), texts("also_by_id"), entry.get("team_wide", False)
+    for other in (*also, *also_by_id):
+        _check_kind(other, refuse)
+    if not isinstance(team_wide, bool):
+        raise refuse("team_wide must be true or false")
+    if kind is None and (patterns or nameless or also or team_wide or "name_in" in entry):
         raise refuse("what has no kind is no resource and has no name")
+    if team_wide and (nameless or name_in == "nothing"):
+        raise refuse("a team_wide line without a name is no resource, so nothing is nameless")
     if name_in == "nothing" and (patterns or nameless):
         raise refuse("name_in is 'nothing', so there is no use for patterns")
-    return Rule(products, kind, name_in, tuple(patterns), nameless)
+    return Rule(
+        products, kind, name_in, tuple(patterns), nameless, products_like, also, also_by_id,
+        team_wide,
+    )  # fmt: skip
 
 
 def _check_kind(kind: object, refuse: Any) -> None:
@@ -155,7 +210,7 @@ def _check_pattern(pattern: object, refuse: Any) -> list[str]:
 
 
 def classify(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
-    """Say what each line is about.
+    """Read each line's kind, name and region out of its product and texts.
 
     Args:
         lines: with `product`, `group_description`, `description` (text); any index.
@@ -171,7 +226,7 @@ def classify(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
     for rule, rows in _by_rule(lines["product"], rules):
         if rule is None or rule.kind is None:
             continue
-        kinds[rows] = rule.kind
+        kinds[rows] = None if rule.team_wide else rule.kind
         if rule.name_in == "nothing":
             continue
         part = lines.iloc[rows]
@@ -180,6 +235,7 @@ def classify(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
             group = part["group_description"]
             has_group = group.notna().to_numpy()
             names[rows[has_group]] = group[has_group].to_numpy(dtype=object)
+            kinds[rows[has_group]] = rule.kind
             rows, descriptions = rows[~has_group], descriptions[~has_group]
         # Texts repeat: each is taken apart once.
         codes, texts = pd.factorize(descriptions)
@@ -196,21 +252,35 @@ def classify(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
 
 
 def traits(products: pd.Series[str], rules: Rules | None = None) -> pd.DataFrame:
-    """What matching must know of each line's product beside its kind.
+    """Return what matching must know of each line's product beside its kind.
 
     Returns:
-        Frame of booleans with the index of `products`: `not_a_resource` (by a rule, so never for
-        unknown products), `by_group` (the group names the resource), `of_kind` (a line without a
-        name is about the kind as a whole).
+        Frame with the index of `products`. Booleans: `listed` (there is a rule), `not_a_resource`
+        (the rule says so), `by_group` (the group names the resource), `of_kind` (a line without a
+        name is about the kind as a whole), `team_wide` (a line without a name is no resource).
+        Text: `rule_kind`, `also`, `also_by_id` (kinds, separated by blanks; "" for none).
     """
-    not_a_resource, by_group, of_kind = (np.zeros(len(products), dtype=bool) for _ in range(3))
+    flags = {
+        name: np.zeros(len(products), dtype=bool)
+        for name in ("listed", "not_a_resource", "by_group", "of_kind", "team_wide")
+    }
+    texts = {
+        name: np.full(len(products), "", dtype=object)
+        for name in ("rule_kind", "also", "also_by_id")
+    }
     for rule, rows in _by_rule(products, product_rules() if rules is None else rules):
-        if rule is not None:
-            not_a_resource[rows] = rule.kind is None
-            by_group[rows] = rule.name_in == "group"
-            of_kind[rows] = rule.name_in == "nothing" or bool(rule.nameless)
+        if rule is None:
+            continue
+        flags["listed"][rows] = True
+        flags["not_a_resource"][rows] = rule.kind is None
+        flags["by_group"][rows] = rule.name_in == "group"
+        flags["of_kind"][rows] = rule.name_in == "nothing" or bool(rule.nameless)
+        flags["team_wide"][rows] = rule.team_wide
+        texts["rule_kind"][rows] = rule.kind or ""
+        texts["also"][rows] = " ".join(rule.also)
+        texts["also_by_id"][rows] = " ".join(rule.also_by_id)
     return pd.DataFrame(
-        {"not_a_resource": not_a_resource, "by_group": by_group, "of_kind": of_kind},
+        flags | {name: pd.array(values, dtype="str") for name, values in texts.items()},
         index=products.index,
     )
 
@@ -220,14 +290,16 @@ def _by_rule(products: pd.Series[str], rules: Rules) -> Iterable[tuple[Rule | No
     codes, texts = pd.factorize(products)
     for code in np.unique(codes):
         text = str(texts[code]) if code >= 0 else ""
-        yield rules.get(fold_product(text)), np.flatnonzero(codes == code)
+        yield rules.find(text), np.flatnonzero(codes == code)
 
 
 def _take_apart(texts: pd.Series[str], rule: Rule) -> tuple[Any, Any, Any]:
     """Kind, name and region of each text, as arrays of objects, None for none."""
     values = pa.array(texts, type=pa.large_string())
-    kinds = np.full(len(texts), rule.kind, dtype=object)
+    kinds = np.full(len(texts), None if rule.team_wide else rule.kind, dtype=object)
     names = texts.to_numpy(dtype=object).copy()
+    if rule.team_wide:
+        names[:] = None
     regions = np.full(len(texts), None, dtype=object)
     pending = np.ones(len(texts), dtype=bool)
     for nameless in rule.nameless:

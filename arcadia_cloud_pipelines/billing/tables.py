@@ -113,6 +113,8 @@ cloud_invoices = sa.Table(
     sa.Column("status_note", sa.Text,
               comment="The newest correction: an amount or lines that changed after they were "
               "read. Stays after the next ingest; cloud_invoice_revisions has them all."),
+    sa.Column("match_rules", sa.Integer, nullable=False, server_default="0",
+              comment="Version of the rules that matched its lines; older ones are matched again."),
     sa.Column("first_seen_at", TIME, nullable=False, comment="When it was first listed."),
     sa.UniqueConstraint("invoice_uuid", name="cloud_invoices_invoice_uuid_key"),
     sa.CheckConstraint(
@@ -219,12 +221,17 @@ def _line_columns() -> list[SchemaItem]:
         sa.Column("project_name", sa.Text, comment="Name of its project when it was billed."),
         sa.Column("category", sa.Text, comment="iaas, paas or what else the invoice says."),
         sa.Column("resource_key", sa.Text,
-                  comment="The resource's id or uuid, where the JSON invoice carries it."),
+                  comment="The resource's id or uuid, where the JSON invoice carries it; the uuid "
+                  "where it carries both."),
+        sa.Column("second_key", sa.Text,
+                  comment="The other id, where the JSON invoice carries two: mostly a number."),
         sa.Column("match_method", sa.Text,
                   comment="How the resource was found: resource_id, name or group."),
         sa.Column("unmatched_reason", sa.Text,
-                  comment="Null when matched, else not_a_resource, never_seen, ambiguous or "
-                  "kind_not_synced."),
+                  comment="Null when matched. not_a_resource: a tax, credit, fee or team-wide "
+                  "charge. never_seen: no resource of ours. ambiguous: several. "
+                  "kind_not_synced: its kind was never listed completely. "
+                  "unknown_product: products.toml has no rule."),
         sa.Column("match_candidates", sa.Integer, nullable=False, server_default="0",
                   comment="Resources that the line could have meant."),
     ]  # fmt: skip
@@ -236,7 +243,8 @@ def _line_checks(table: str) -> list[SchemaItem]:
             "match_method IN ('resource_id', 'name', 'group')", name=f"{table}_match_method_check"
         ),
         sa.CheckConstraint(
-            "unmatched_reason IN ('not_a_resource', 'never_seen', 'ambiguous', 'kind_not_synced')",
+            "unmatched_reason IN ('not_a_resource', 'never_seen', 'ambiguous', 'kind_not_synced', "
+            "'unknown_product')",
             name=f"{table}_unmatched_reason_check",
         ),
         sa.CheckConstraint(
@@ -247,13 +255,22 @@ def _line_checks(table: str) -> list[SchemaItem]:
     ]
 
 
-def _resource_id(table: str) -> SchemaItem:
-    return sa.Column(
-        "resource_id",
-        sa.BigInteger,
-        sa.ForeignKey("cloud_resources.id", name=f"{table}_resource_id_fkey"),
-        comment="The resource it paid for; null when unmatched, which unmatched_reason explains.",
-    )
+def _resource_ids(table: str) -> list[SchemaItem]:
+    return [
+        sa.Column(
+            "resource_id",
+            sa.BigInteger,
+            sa.ForeignKey("cloud_resources.id", name=f"{table}_resource_id_fkey"),
+            comment="The resource it paid for; null when unmatched: unmatched_reason says why.",
+        ),
+        sa.Column(
+            "conflicting_resource_id",
+            sa.BigInteger,
+            sa.ForeignKey("cloud_resources.id", name=f"{table}_conflicting_resource_id_fkey"),
+            comment="Another resource, which the line's other id names: resource_key and "
+            "second_key disagree. Null almost always.",
+        ),
+    ]
 
 
 cloud_cost_lines = sa.Table(
@@ -269,7 +286,7 @@ cloud_cost_lines = sa.Table(
         comment="The invoice it stands on: cloud_invoices.id.",
     ),
     *_line_columns(),
-    _resource_id("cloud_cost_lines"),
+    *_resource_ids("cloud_cost_lines"),
     *_line_checks("cloud_cost_lines"),
     sa.UniqueConstraint("invoice_id", "line_number", name="cloud_cost_lines_line_key"),
     sa.Index("cloud_cost_lines_period_idx", "period", "kind"),
@@ -291,13 +308,51 @@ cloud_open_month_lines = sa.Table(
     account(),
     sa.Column("read_at", TIME, nullable=False, comment="When the invoice preview was read."),
     *_line_columns(),
-    _resource_id("cloud_open_month_lines"),
+    *_resource_ids("cloud_open_month_lines"),
     *_line_checks("cloud_open_month_lines"),
     sa.UniqueConstraint("account", "line_number", name="cloud_open_month_lines_line_key"),
     comment="Provisional lines of the month that is not billed yet, replaced whole at each read "
     "and gone when the month is over and its invoice has arrived. cloud_open_months says as of "
     "when, and whether they are whole. Written by the asset open_month_lines.",
 )
+
+cloud_rates = sa.Table(
+    "cloud_rates",
+    metadata,
+    row_id(),
+    provider(),
+    account(),
+    sa.Column("size_slug", sa.Text, nullable=False, comment="The plan, as droplets carry it."),
+    sa.Column("hourly", sa.Numeric, nullable=False,
+              comment="US dollars an hour, to five digits; a month is 672 hours at most."),
+    sa.Column("monthly", sa.Numeric, nullable=False, comment="US dollars for a whole month."),
+    sa.Column("valid_from", TIME, nullable=False,
+              comment="First reading that showed this price. It may have been the price before."),
+    sa.Column("valid_to", TIME, comment="First reading that showed another; null while it holds."),
+    sa.Index("cloud_rates_open_key", "account", "size_slug", unique=True,
+             postgresql_where=sa.text("valid_to IS NULL")),
+    comment="List prices of the plans in DigitalOcean's catalogue, dated. A plan that left the "
+    "catalogue keeps its price. Written by the asset rate_card.",
+)  # fmt: skip
+
+cloud_account_facts = sa.Table(
+    "cloud_account_facts",
+    metadata,
+    row_id(),
+    provider(),
+    account(),
+    sa.Column("name", sa.Text, nullable=False,
+              comment="droplet_limit and other limits, and status."),
+    sa.Column("value", sa.Text, nullable=False,
+              comment="A whole number for limits; active, warning or locked for status."),
+    sa.Column("valid_from", TIME, nullable=False, comment="First reading that showed it."),
+    sa.Column("valid_to", TIME,
+              comment="First reading that showed another value or none; null while it holds."),
+    sa.Index("cloud_account_facts_open_key", "account", "name", unique=True,
+             postgresql_where=sa.text("valid_to IS NULL")),
+    comment="What DigitalOcean says of the account itself, dated: limits and state, nothing of a "
+    "person. Written by the asset account_facts.",
+)  # fmt: skip
 
 cloud_open_months = sa.Table(
     "cloud_open_months",
@@ -338,4 +393,6 @@ TABLES = (
     cloud_cost_lines,
     cloud_open_months,
     cloud_open_month_lines,
+    cloud_rates,
+    cloud_account_facts,
 )

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import foreign_text
+from .output import make_table
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from rich.console import Console
 
     from ..operations.demo import DemoResult, Reporter
+    from ..operations.summary import Change
 
 
 @click.command()
@@ -63,7 +67,8 @@ def _reporter(console: Console) -> Reporter:
             rows = "" if step.rows is None else f"{step.rows:>6,} rows"
             console.print(f"  {mark} {step.name:<24}{rows:<13}{step.seconds:>6.2f} s")
             if step.error is not None:
-                console.print(f"      {step.error}", markup=False)
+                for line in foreign_text.lines(step.error).split("\n"):
+                    console.print(f"      {line}", markup=False)
 
         def ended(self, result: Round) -> None:
             if result.number == 1 or not result.ok:
@@ -79,42 +84,43 @@ def _reporter(console: Console) -> Reporter:
             )
 
         def told(self, text: str) -> None:
-            console.print(f"  [cyan]•[/cyan] {escape(text)}")
+            console.print(f"  [cyan]•[/cyan] {escape(foreign_text.line(text))}")
 
         def note(self, text: str) -> None:
-            console.print(f"note: {text}", markup=False)
+            console.print(f"note: {foreign_text.line(text)}", markup=False)
 
     return Printer()
 
 
 def _show(console: Console, result: DemoResult) -> None:
-    from rich.table import Table
-
     from ..billing.report import shares
     from ..operations.summary import summarize
 
     summary = summarize(result.warehouse, result.account)
 
-    def table(title: str, *columns: tuple[str, str]) -> Table:
-        made = Table(title=title, title_justify="left", title_style="bold", box=None)
-        for name, side in columns:
-            made.add_column(name, justify="right" if side == "right" else "left")
-        return made
-
-    resources = table("Resources", ("kind", "left"), ("live", "right"), ("deleted", "right"))
-    for kind, live, deleted in summary.kinds:
-        resources.add_row(kind, f"{live:,}", f"{deleted:,}" if deleted else "")
-    projects = table("Projects", ("name", "left"), ("environment", "left"), ("resources", "right"))
-    for name, environment, members in summary.projects:
-        projects.add_row(name, environment or "", f"{members:,}")
-    events = table("Events", ("event", "left"), ("count", "right"))
-    for event, count in summary.events:
-        events.add_row(event, f"{count:,}")
-    changes = table("Latest changes", ("what", "left"), ("name", "left"), ("change", "left"))
-    for change in summary.changes:
-        told = [field for field in change.fields if field != "deleted_at"]
-        fields = f": {', '.join(told)}" if told else ""
-        changes.add_row(change.kind, change.name, f"{change.event}{fields}")
+    resources = make_table(
+        ("kind", "live", "deleted"),
+        [(kind, f"{live:,}", f"{gone:,}" if gone else "") for kind, live, gone in summary.kinds],
+        right=("live", "deleted"),
+        title="Resources",
+    )
+    projects = make_table(
+        ("name", "environment", "resources"),
+        [(name, environment or "", f"{n:,}") for name, environment, n in summary.projects],
+        right=("resources",),
+        title="Projects",
+    )
+    events = make_table(
+        ("event", "count"),
+        [(event, f"{count:,}") for event, count in summary.events],
+        right=("count",),
+        title="Events",
+    )
+    changes = make_table(
+        ("what", "name", "change"),
+        [(change.kind, change.name, _told(change)) for change in summary.changes],
+        title="Latest changes",
+    )
     for made in (resources, projects, events, changes):
         if made.row_count:
             console.print()
@@ -122,14 +128,12 @@ def _show(console: Console, result: DemoResult) -> None:
     console.print()
     if summary.billing is not None:
         billing = summary.billing
-        lines = table(
-            "Cost lines",
-            ("matched by, or why not", "left"),
-            ("lines", "right"),
-            ("US dollars", "right"),
+        lines = make_table(
+            ("matched by, or why not", "lines", "US dollars"),
+            [(m.method, f"{m.lines:,}", f"{m.amount:,.2f}") for m in shares(result.warehouse)],
+            right=("lines", "US dollars"),
+            title="Cost lines",
         )
-        for method in shares(result.warehouse):
-            lines.add_row(method.method, f"{method.lines:,}", f"{method.amount:,.2f}")
         console.print(lines)
         console.print()
         share = billing.matched / billing.matchable if billing.matchable else 0
@@ -150,3 +154,9 @@ def _show(console: Console, result: DemoResult) -> None:
         "  .venv/bin/arcadia psql     look at the tables (cloud_resources, …)\n"
         "  DO_API_TOKEN=… make up     your own account instead of the simulator"
     )
+
+
+def _told(change: Change) -> str:
+    """An event with the fields that it changed; that of a deletion says itself."""
+    fields = [field for field in change.fields if field != "deleted_at"]
+    return f"{change.event}: {', '.join(fields)}" if fields else change.event

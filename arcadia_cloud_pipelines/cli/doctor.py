@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .output import echo
+
 _MARKS = {"well": ("✓", "green"), "wrong": ("✗", "red"), "neither": ("–", None)}
 
 
@@ -24,12 +26,13 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         if as_json:
             continue
         mark, colour = _MARKS[finding.state]
-        click.echo(f"{click.style(mark, fg=colour)} {finding.subject}: {finding.text}")
+        echo(f"{finding.subject}: {finding.text}", mark=f"{click.style(mark, fg=colour)} ")
         if finding.remedy is not None:
-            click.echo(f"    → {finding.remedy}")
+            echo(f"    → {finding.remedy}")
     wrong = [finding for finding in findings if finding.state is State.WRONG]
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     else:
-        click.echo(f"\n{len(wrong)} problem(s)." if wrong else "\nAll is well.")
+        echo()
+        echo(f"{len(wrong)} problem(s)." if wrong else "All is well.")
     ctx.exit(1 if wrong else 0)

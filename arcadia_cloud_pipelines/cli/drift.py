@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .output import echo, print_table
+
 if TYPE_CHECKING:
     from ..warehouse.engine import Warehouse
 
@@ -25,7 +27,7 @@ def list_(everything: bool, kind: str | None) -> None:
 
     found = list_drift(warehouse(), status=None if everything else "open", kind=kind)
     if not found:
-        click.echo("Nothing differs from its spec.")
+        echo("Nothing differs from its spec.")
         return
     print_table(
         ("id", "kind", "name", "field", "desired", "actual", "since (UTC)", "status"),
@@ -65,9 +67,9 @@ def show(drift_id: int) -> None:
             f"{record.resolved_at:%Y-%m-%d %H:%M} UTC by {record.resolved_by}: {record.resolution}"
         )
     for name, text in lines.items():
-        click.echo(f"{name:14}{text}")
+        echo(f"{name:14}{text}")
     for decision in decisions:
-        click.echo(
+        echo(
             f"{decision['decided_at']:%Y-%m-%d %H:%M} UTC {decision['decision']} by "
             f"{decision['actor']}: {value_text(record.field, decision['before'])} → "
             + value_text(record.field, decision["after"])
@@ -93,7 +95,7 @@ def accept(drift_id: int, actor: str | None, reason: str | None, expect: str | N
         reason=reason,
         expected_actual=SHOWN if expect is None else json_value(expect),
     )
-    click.echo(
+    echo(
         f"Accepted drift {accepted.id} as {accepted.accepted_by}: "
         f"{accepted_text(accepted.field, accepted.after)} (spec version {accepted.spec_version})."
     )
@@ -129,7 +131,7 @@ def add(
         field=field,
         expires_at=None if expires is None else expires.replace(tzinfo=UTC),
     )
-    click.echo(f"Ignoring from the next sweep on: {rule}, until {rule.expires_at:%Y-%m-%d} UTC.")
+    echo(f"Ignoring from the next sweep on: {rule}, until {rule.expires_at:%Y-%m-%d} UTC.")
 
 
 @ignore.command("list")
@@ -140,7 +142,7 @@ def list_rules_() -> None:
 
     rules = list_rules(warehouse())
     if not rules:
-        click.echo("There are no ignore rules.")
+        echo("There are no ignore rules.")
         return
     now = utc_now()
     print_table(
@@ -163,7 +165,7 @@ def remove(rule_id: int, actor: str | None) -> None:
     from ..drift.ignore import remove_rule
 
     remove_rule(warehouse(), rule_id, actor=actor or user())
-    click.echo(f"Rule {rule_id} ignores nothing any more.")
+    echo(f"Rule {rule_id} ignores nothing any more.")
 
 
 def warehouse() -> Warehouse:
@@ -189,17 +191,3 @@ def json_value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """A table for people; a pipe gets whole lines."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console = Console()
-    console.print(table, width=None if console.is_terminal else 250, markup=False)

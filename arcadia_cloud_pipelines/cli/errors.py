@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+
+from .. import foreign_text
+
+_OF_THE_MACHINE = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 @contextmanager
@@ -15,10 +20,18 @@ def told_in_one_sentence() -> Iterator[None]:
         yield
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        raise click.ClickException(
+            f"{error.filename or 'A file'}: {error.strerror}. Run the command as the user whose "
+            "the folder of local state is, or set ARCADIA_HOME to a folder of your own; where the "
+            "disk is full, free some space."
+        ) from None
     except Exception as error:
         if not isinstance(error, _for_people()):
             raise
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(foreign_text.line(error)) from None
 
 
 def _for_people() -> tuple[type[Exception], ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .output import echo, print_table
+
 
 @click.group()
 def inventory() -> None:
@@ -12,10 +14,8 @@ def inventory() -> None:
 
 @inventory.command()
 def status() -> None:
-    """Show the newest sync of each kind."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """Show the newest sync of each kind, and accounts that are not listed any more."""
+    from ..inventory.accounts import foreign_rows, stale_accounts
     from ..operations.status import newest_syncs
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
@@ -23,27 +23,27 @@ def status() -> None:
     warehouse = open_warehouse(load_settings())
     syncs = newest_syncs(warehouse)
     if not syncs:
-        click.echo("Nothing was synced yet: `make up` does it every hour, `make demo` once.")
+        echo("Nothing was synced yet: `make up` does it every hour, `make demo` once.")
         return
     now = warehouse.now()
-    table = Table(box=None, pad_edge=False)
-    for name in ("kind", "sync", "newest sync (UTC)", "minutes ago", "complete", "rows", "problem"):
-        table.add_column(
-            name, justify="right" if name in ("sync", "minutes ago", "rows") else "left"
-        )
-    for sync in syncs:
-        table.add_row(
-            sync.kind,
-            str(sync.id),
-            f"{sync.started_at:%Y-%m-%d %H:%M}",
-            f"{(now - sync.started_at).total_seconds() // 60:,.0f}",
-            "yes" if sync.complete else "no",
-            "" if sync.rows is None else f"{sync.rows:,}",
-            sync.problem or "",
-        )
-    console = Console()
-    # A pipe gets whole lines.
-    console.print(table, width=None if console.is_terminal else 200, markup=False)
+    print_table(
+        ("kind", "sync", "newest sync (UTC)", "minutes ago", "complete", "rows", "problem"),
+        [
+            (
+                sync.kind,
+                str(sync.id),
+                f"{sync.started_at:%Y-%m-%d %H:%M}",
+                f"{(now - sync.started_at).total_seconds() // 60:,.0f}",
+                "yes" if sync.complete else "no",
+                "" if sync.rows is None else f"{sync.rows:,}",
+                sync.problem or "",
+            )
+            for sync in syncs
+        ],
+        right=("sync", "minutes ago", "rows"),
+    )
+    for told in (*stale_accounts(warehouse), *foreign_rows(warehouse)):
+        echo(f"{told}.")
 
 
 @inventory.command("confirm-loss")
@@ -66,7 +66,7 @@ def confirm_loss(kind: str, actor: str | None, reason: str | None) -> None:
     )
     what = [f"{confirmation.missing:,} missing rows"] if confirmation.missing else []
     what += [f"empty {name}" for name in sorted(confirmation.withheld)]
-    click.echo(
+    echo(
         f"Confirmed for {confirmation.kind}: {', '.join(what)}. Syncs until "
         f"{confirmation.valid_until:%Y-%m-%d %H:%M} UTC record it; three in a row that miss a "
         "resource delete it."
@@ -88,7 +88,7 @@ def void_sync(sync_id: int, actor: str | None, reason: str | None) -> None:
 
     warehouse = open_warehouse(load_settings())
     voided = void(warehouse, sync_id, actor=actor or _user(), reason=reason)
-    click.echo(
+    echo(
         f"The sync {voided.id} of {voided.kind}, dated {voided.started_at:%Y-%m-%d %H:%M} UTC, "
         "counts for nothing. The next sync of the kind puts right what it recorded."
     )
@@ -113,7 +113,7 @@ def retire_account(account: str, actor: str | None, reason: str | None, yes: boo
         click.confirm(f"Mark everything of account {account} as deleted?", abort=True)
     warehouse = open_warehouse(load_settings())
     retired = retire(warehouse, account, actor=actor or _user(), reason=reason)
-    click.echo(
+    echo(
         f"Retired account {retired.account}: {retired.resources:,} resources and "
         f"{retired.projects:,} projects count as deleted."
     )

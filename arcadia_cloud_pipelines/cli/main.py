@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from .alarms import alarms
 from .api import api
 from .demo import demo
 from .doctor import doctor
@@ -47,6 +48,7 @@ for _command in (
     projects,
     drift,
     provisioned,
+    alarms,
 ):
     main.add_command(_command)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .output import echo
+
 
 @click.command()
 def migrate() -> None:
@@ -29,8 +31,8 @@ def migrate() -> None:
     before, after = migrate_warehouse(warehouse)
     for notice in dict.fromkeys(notices):
         if notice.startswith("WARNING"):
-            click.secho(notice, fg="yellow", err=True)
+            echo(notice, fg="yellow", err=True)
     if before == after:
-        click.echo(f"{warehouse.place}: schema {after}, nothing to do")
+        echo(f"{warehouse.place}: schema {after}, nothing to do")
     else:
-        click.echo(f"{warehouse.place}: schema {before or 'none'} → {after}")
+        echo(f"{warehouse.place}: schema {before or 'none'} → {after}")

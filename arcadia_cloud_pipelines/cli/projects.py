@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .output import echo, print_table
+
 if TYPE_CHECKING:
     from ..inventory.classify import Applied
 
@@ -19,31 +21,29 @@ def projects() -> None:
 @projects.command("list")
 def list_() -> None:
     """Show every live project with its classification, and whether by hand or by a rule."""
-    from rich.console import Console
-    from rich.table import Table
-
     from ..inventory.classify import list_projects
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 
-    table = Table(box=None)
-    for column in ("project", "uuid", "environment", "tenant", "purpose"):
-        table.add_column(column, overflow="fold")
-    table.add_column("resources", justify="right")
     found = list_projects(open_warehouse(load_settings()))
-    for project in found:
-        table.add_row(
-            project.name,
-            project.provider_id,
-            project.environment or "",
-            _with_origin(project.tenant_id, project.tenant_id_by),
-            _with_origin(project.purpose, project.purpose_by),
-            f"{project.resources:,}",
-        )
     if not found:
-        click.echo("No project is known: materialise the asset `projects` first.")
+        echo("No project is known: materialise the asset `projects` first.")
         return
-    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+    print_table(
+        ("project", "uuid", "environment", "tenant", "purpose", "resources"),
+        [
+            (
+                project.name,
+                project.provider_id,
+                project.environment or "",
+                _with_origin(project.tenant_id, project.tenant_id_by),
+                _with_origin(project.purpose, project.purpose_by),
+                f"{project.resources:,}",
+            )
+            for project in found
+        ],
+        right=("resources",),
+    )
 
 
 def _with_origin(value: str | None, by: str | None) -> str:
@@ -131,11 +131,9 @@ def _classify_one(
         to_rules=left,
         rules=rules,
     )
-    click.echo(
-        f"{stored.name}: tenant {stored.tenant_id or 'none'}, purpose {stored.purpose or 'none'}"
-    )
+    echo(f"{stored.name}: tenant {stored.tenant_id or 'none'}, purpose {stored.purpose or 'none'}")
     if left and settings.project_rules is None:
-        click.echo("ARCADIA_PROJECT_RULES is not set, so no rule says anything for now.")
+        echo("ARCADIA_PROJECT_RULES is not set, so no rule says anything for now.")
 
 
 def _apply_rules(file: Path, dry_run: bool) -> None:
@@ -148,25 +146,25 @@ def _apply_rules(file: Path, dry_run: bool) -> None:
     rules = read_rules(file)
     _show(apply_rules(open_warehouse(settings), rules, dry_run=dry_run), dry_run)
     if settings.project_rules is None:
-        click.echo("Syncs apply no rules: set ARCADIA_PROJECT_RULES to have this file followed.")
+        echo("Syncs apply no rules: set ARCADIA_PROJECT_RULES to have this file followed.")
     elif settings.project_rules.resolve() != file.resolve():
-        click.echo(f"Note: the next sync applies {settings.project_rules} (ARCADIA_PROJECT_RULES).")
+        echo(f"Note: the next sync applies {settings.project_rules} (ARCADIA_PROJECT_RULES).")
 
 
 def _show(applied: Applied, dry_run: bool) -> None:
     """What the rules changed, what they did not, and which do nothing."""
     for change in applied.changes:
         gone = ", deleted" if change.deleted else ""
-        click.echo(
+        echo(
             f"{change.project} ({change.provider_id}{gone}): {change.field} "
             f"{change.before or 'none'} -> {change.after or 'none'}"
         )
     for kept in applied.kept:
-        click.echo(
+        echo(
             f"{kept.project} ({kept.provider_id}): {kept.field} stays {kept.value or 'none'}, set "
             f"by hand; the rules say {kept.rules_say}"
         )
     for rule in applied.idle:
-        click.echo(f"No project matches {rule}.")
+        echo(f"No project matches {rule}.")
     what = f"{len(applied.changes):,} change{'s' * (len(applied.changes) != 1)}"
-    click.echo(f"{what} to come; nothing was stored." if dry_run else f"{what} made.")
+    echo(f"{what} to come; nothing was stored." if dry_run else f"{what} made.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .drift import json_value, user, warehouse
+from .output import echo
 
 if TYPE_CHECKING:
     from ..drift.specs import ResourceRef
@@ -61,8 +62,8 @@ def record(
         unset=unset,
     )
     for left_out in recorded.left_out:
-        click.secho(f"{left_out} holds a credential and was left out.", fg="yellow", err=True)
-    click.echo(
+        echo(f"{left_out} holds a credential and was left out.", fg="yellow", err=True)
+    echo(
         f"{kind} {resource}: spec version {recorded.spec_version}"
         + ("" if recorded.changed else ", nothing changed")
     )
@@ -73,24 +74,25 @@ def record(
 @click.argument("resource", metavar="ID|NAME")
 def show(kind: str, resource: str) -> None:
     """Show a spec beside what is live, and its versions."""
-    from ..drift.compare import present, same
+    from ..drift.compare import About, present, same
     from ..drift.specs import ResourceRef
     from ..drift.specs import show as show_spec
     from ..drift.words import field_text, value_text
 
     view = show_spec(warehouse(), ResourceRef(kind, resource))
-    click.echo(
+    echo(
         f"{view.kind} {view.name or ''} ({view.provider_id}): version {view.spec_version}, "
         f"{view.source}, by {view.provisioned_by}, {view.updated_at:%Y-%m-%d %H:%M} UTC"
     )
     for field, desired in sorted(view.spec.items()):
         live = view.live.get(field)
-        mark = " " if same(field, desired, live) else "≠"
+        about = About(view.kind, field in view.terraform_fields)
+        mark = " " if same(field, desired, live, about) else "≠"
         found = value_text(field, present(field, desired, live))
         shown = "" if mark == " " else f"   live: {found}"
-        click.echo(f"{mark} {field_text(field):24}{value_text(field, desired)}{shown}")
+        echo(f"{mark} {field_text(field):24}{value_text(field, desired)}{shown}")
     for version in view.history:
-        click.echo(
+        echo(
             f"version {version['spec_version']}: {version['source']} by {version['actor']}, "
             f"{version['recorded_at']:%Y-%m-%d %H:%M} UTC"
             + (f" ({version['reason']})" if version["reason"] else "")
@@ -120,7 +122,7 @@ def adopt(
         resources=[_ref(text) for text in resources],
         reason=reason,
     )
-    click.echo(f"{changed:,} specs recorded or changed.")
+    echo(f"{changed:,} specs recorded or changed.")
 
 
 @provisioned.command()
@@ -133,14 +135,64 @@ def terraform(paths: tuple[str, ...]) -> None:
     chosen = list(paths) or list(load_settings().terraform_states)
     if not chosen:
         raise click.UsageError(f"Name a state file, or set {STATES}.")
-    result = record_states(warehouse(), chosen)
-    click.echo(
+    result = record_states(warehouse(), chosen, configured=not paths)
+    echo(
         f"{result.recorded:,} resources described, {result.changed:,} specs changed, "
         f"{result.withdrawn:,} withdrawn; {len(result.not_in_inventory):,} not in the inventory."
     )
     for state in result.files:
         for name, count in sorted(state.unknown_types.items()):
-            click.echo(f"{state.path}: {count:,} of {name}, which nothing is recorded of")
+            echo(f"{state.path}: {count:,} of {name}, which nothing is recorded of")
+    for problem in result.problems:
+        echo(problem.text, fg="red", err=True)
+    if result.problems:
+        raise SystemExit(1)
+
+
+@provisioned.command("sources")
+def sources_() -> None:
+    """List the Terraform states that specs come from, and what is wrong with each."""
+    from ..drift.terraform import list_sources
+    from ..drift.words import as_text
+    from .output import print_table
+
+    found = list_sources(warehouse())
+    if not found:
+        echo("No specs come from Terraform states.")
+        return
+    print_table(
+        ("source", "file", "serial", "specs", "read (UTC)", "status", "problem"),
+        [
+            (
+                as_text(row["source"]), row["path"], as_text(row["serial"]), str(row["specs"]),
+                f"{row['read_at']:%Y-%m-%d %H:%M}" if row["read_at"] else "never", row["status"],
+                row["problem"] or "",
+            )
+            for row in found
+        ],
+    )  # fmt: skip
+
+
+@provisioned.command("confirm-withdrawal")
+@click.argument("source")
+@click.option("--actor", help="Who says so; you by default.")
+@click.option("--reason", help="Why, for those who read it later.")
+def confirm_withdrawal_(source: str, actor: str | None, reason: str | None) -> None:
+    """Withdraw the specs that SOURCE no longer says, or all of one that has lost its file."""
+    from ..drift.terraform import confirm_withdrawal
+
+    changed = confirm_withdrawal(warehouse(), source, actor=actor or user(), reason=reason)
+    echo(f"{source}: {changed:,} specs withdrawn or changed.")
+
+
+@provisioned.command("reset-serial")
+@click.argument("source")
+def reset_serial_(source: str) -> None:
+    """Take the next state of SOURCE whatever its serial: it was set back on purpose."""
+    from ..drift.terraform import reset_serial
+
+    reset_serial(warehouse(), source)
+    echo(f"{source}: the next reading takes whatever serial it finds.")
 
 
 def _ref(text: str) -> ResourceRef:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -35,6 +38,20 @@ _VARIABLES = {
     "sslrootcert": "PGSSLROOTCERT",
     "target_session_attrs": "PGTARGETSESSIONATTRS",
     "user": "PGUSER",
+    "gssdelegation": "PGGSSDELEGATION",
+    "gsslib": "PGGSSLIB",
+    "load_balance_hosts": "PGLOADBALANCEHOSTS",
+    "max_protocol_version": "PGMAXPROTOCOLVERSION",
+    "min_protocol_version": "PGMINPROTOCOLVERSION",
+    "servicefile": "PGSERVICEFILE",
+    "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION",
+    "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
+    "sslcertmode": "PGSSLCERTMODE",
+    "sslcompression": "PGSSLCOMPRESSION",
+    "sslcrldir": "PGSSLCRLDIR",
+    "sslkeylogfile": "PGSSLKEYLOGFILE",
+    "sslnegotiation": "PGSSLNEGOTIATION",
+    "sslsni": "PGSSLSNI",
 }
 
 
@@ -60,23 +77,48 @@ def psql(ctx: click.Context, arguments: tuple[str, ...]) -> None:
     from ..warehouse.engine import warehouse_url
 
     # The password goes by environment: anybody can read the arguments of a process.
-    environ = {**os.environ, **connection_variables(warehouse_url(load_settings()))}
+    url = warehouse_url(load_settings())
+    environ = {**os.environ, **connection_variables(url)}
     program = find_psql()
     # Ctrl-C is psql's; and we must be here at the end, to let go of the embedded server.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        process = subprocess.Popen(
-            [program, *arguments],
-            env=environ,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-        ctx.exit(process.wait())
+        with service_file(url) as more:
+            process = subprocess.Popen(
+                [program, *arguments],
+                env=environ | more,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )
+            status = process.wait()
+        ctx.exit(status)
     finally:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def service_file(url: URL) -> Iterator[dict[str, str]]:
+    """Keep parameters that no variable stands for, such as `sslpassword`, in a private file.
+
+    Yields:
+        The variables that name the file; none where every parameter has a variable of its own.
+    """
+    rest = {k: v for k, v in _parameters(url).items() if k not in _VARIABLES}
+    if not rest or "service" in _parameters(url):
+        yield {}
+        return
+    with tempfile.NamedTemporaryFile("w", prefix="arcadia-", suffix=".conf") as file:
+        file.write("[arcadia]\n" + "".join(f"{k}={v}\n" for k, v in rest.items()))
+        file.flush()
+        yield {"PGSERVICEFILE": file.name, "PGSERVICE": "arcadia"}
+
+
 def connection_variables(url: URL) -> dict[str, str]:
     """The libpq variables that stand for a URL of ours."""
+    parameters = _parameters(url)
+    return {_VARIABLES[name]: value for name, value in parameters.items() if name in _VARIABLES}
+
+
+def _parameters(url: URL) -> dict[str, str]:
     parameters = {
         name: value if isinstance(value, str) else ",".join(value)
         for name, value in url.query.items()
@@ -88,8 +130,7 @@ def connection_variables(url: URL) -> dict[str, str]:
         "password": url.password,
         "dbname": url.database,
     }
-    parameters |= {name: str(part) for name, part in parts.items() if part is not None}
-    return {_VARIABLES[name]: value for name, value in parameters.items() if name in _VARIABLES}
+    return parameters | {name: str(part) for name, part in parts.items() if part is not None}
 
 
 def find_psql() -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .output import echo
+
 
 @click.command()
 @click.option("--port", default=3000, show_default=True, help="Port of the Dagster UI.")
@@ -17,4 +19,4 @@ def up(port: int) -> None:
 
 def say(text: str) -> None:
     """Show one line; called from several threads."""
-    click.echo(f"{click.style('arcadia', fg='cyan')}  {text}")
+    echo(text, mark=f"{click.style('arcadia', fg='cyan')}  ")

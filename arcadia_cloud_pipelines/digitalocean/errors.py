@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from .. import foreign_text
 from ..redaction import masked
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\ufeff]+")
@@ -33,7 +34,7 @@ def clean(text: object, *, hide: Iterable[str] = (), limit: int = 200) -> str:
     text = " ".join(_UNPRINTABLE.sub(" ", text).split())
     for secret in hide:
         text = text.replace(secret, "***") if secret else text
-    text = masked(text)
+    text = foreign_text.line(masked(text))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .compare import present, same
+from .compare import About, present, same
 from .errors import DriftError
 from .specs import json_text, lock
 
@@ -104,7 +104,7 @@ def accept(
             )
         live = present(row.field, row.desired, row.live)
         expected = row.actual if expected_actual is SHOWN else expected_actual
-        if not same(row.field, expected, live):
+        if not same(row.field, expected, live, About(row.kind)):
             raise Moved(
                 f"{row.field} of {row.name} is {json_text(live)} now, not {json_text(expected)} "
                 "as it was shown: look again and accept what is there, or wait for the next sweep."

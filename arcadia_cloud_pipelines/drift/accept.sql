@@ -1,7 +1,7 @@
 -- The statements of accept.py.
 
 -- name: read
-SELECT d.resource_id, d.field, d.desired, d.actual, d.status, d.resolved_at, d.resolved_by,
+SELECT d.resource_id, r.kind, d.field, d.desired, d.actual, d.status, d.resolved_at, d.resolved_by,
     d.successor_id, coalesce(r.name, r.provider_id) AS name, s.spec_version,
     cloud_live_value(r, p, d.field) AS live
 FROM cloud_drift AS d

@@ -5,12 +5,13 @@ import os
 import dagster as dg
 from pydantic import Field
 
+from .. import foreign_text
 from ..dagster_support import (
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
-    markdown_table,
     reported_errors,
+    table,
     table_metadata,
     timestamp,
 )
@@ -55,12 +56,16 @@ def terraform_specs(
 
     Reads state files of format 4 and records in `cloud_provisioned` what they say of droplets,
     volumes, databases, clusters, load balancers, reserved IPs, domains, VPCs, firewalls and the
-    membership of projects. A broken file fails the run and leaves every spec as it was. A field
-    that was accepted since stays until Terraform changes it. Secrets in a state are never read.
+    membership of projects. A file that cannot be read, or is older than what was read before,
+    changes nothing and is named by the check `terraform_sources`; the run fails when not one could
+    be recorded. A field that was accepted since stays until Terraform changes it. Secrets in a
+    state are never read.
     """
     with reported_errors(DriftError):
         paths = config.paths or load_settings().terraform_states
-        result = record_states(warehouse, paths)
+        result = record_states(warehouse, paths, configured=not config.paths)
+    for problem in result.problems:
+        context.log.warning(problem.text)
     if not paths:
         context.log.info("No Terraform state is configured: set ARCADIA_TERRAFORM_STATES.")
     unknown: dict[str, int] = {}
@@ -72,13 +77,17 @@ def terraform_specs(
             "dagster/row_count": result.recorded,
             "changed": result.changed,
             "withdrawn": result.withdrawn,
-            "files": markdown_table(
+            "problems": len(result.problems),
+            "files": table(
                 ("file", "serial", "resources", "other providers"),
                 [(s.path, s.serial, len(s.specs), s.other_providers) for s in result.files],
             ),
-            "unknown_types": markdown_table(("type", "instances"), sorted(unknown.items())),
+            "unknown_types": table(("type", "instances"), sorted(unknown.items())),
             "not_in_inventory": len(result.not_in_inventory),
-            "not_in_inventory_examples": ", ".join(result.not_in_inventory[:10]) or "none",
+            "not_in_inventory_examples": ", ".join(
+                map(foreign_text.line, result.not_in_inventory[:10])
+            )
+            or "none",
         }
     )
 
@@ -107,7 +116,7 @@ def drift_records(
         inbox = list_drift(warehouse, limit=SHOWN)
         shares = coverage(warehouse)
     for kind, reason in result.kinds_skipped.items():
-        context.log.warning(f"{kind} was left alone: {reason}.")
+        context.log.warning(foreign_text.line(f"{kind} was left alone: {reason}."))
     for rule in result.rules_expired:
         context.log.warning(f"Ignore {rule} expired at {rule.expires_at:%Y-%m-%d %H:%M} UTC.")
     return dg.MaterializeResult(
@@ -120,8 +129,8 @@ def drift_records(
             "ignored": result.ignored,
             "swept_at": timestamp(result.started_at),
             "kinds_swept": len(result.kinds_swept),
-            "kinds_skipped": markdown_table(("kind", "why"), result.kinds_skipped.items()),
-            "inbox": markdown_table(
+            "kinds_skipped": table(("kind", "why"), result.kinds_skipped.items()),
+            "inbox": table(
                 ("id", "kind", "name", "field", "desired", "actual", "since (UTC)"),
                 [
                     (
@@ -131,7 +140,7 @@ def drift_records(
                     for d in inbox
                 ],
             ),
-            "coverage": markdown_table(
+            "coverage": table(
                 ("kind", "resources", "managed", "share"),
                 [
                     (c.kind, c.resources, c.managed, "" if c.share is None else f"{c.share:.0%}")

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import dagster as dg
 
-from ..dagster_support import markdown_table, reported_errors
+from ..dagster_support import reported_errors, table
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .ignore import list_rules
 from .inbox import list_drift, newest_sweep
+from .specs import unheld_fields
 from .sweep import CLOCK_TOLERANCE
+from .terraform import list_sources
 
 LATE_AFTER = timedelta(hours=2)
 """How old the newest sweep may be; there is one every hour."""
@@ -30,24 +32,20 @@ def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
         if found
         else "Nothing differs from its spec.",
         metadata={
-            "inbox": dg.MetadataValue.table(
+            "inbox": table(
+                ("id", "kind", "name", "field", "desired", "actual", "since (UTC)"),
                 [
-                    dg.TableRecord(
-                        {
-                            "id": d.id,
-                            "kind": d.kind,
-                            "name": d.name or d.provider_id,
-                            **dict(zip(("field", "desired", "actual"), d.shown, strict=True)),
-                            "since": f"{d.detected_at:%Y-%m-%d %H:%M} UTC",
-                        }
+                    (
+                        d.id, d.kind, d.name or d.provider_id, *d.shown,
+                        f"{d.detected_at:%Y-%m-%d %H:%M}",
                     )
                     for d in found[:50]
-                ]
+                ],
             )
         }
         if found
         else {},
-    )
+    )  # fmt: skip
 
 
 @dg.asset_check(
@@ -83,7 +81,7 @@ def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResu
         severity=dg.AssetCheckSeverity.WARN,
         description=" ".join(problems)
         or f"{len(newest.kinds_swept):,} kinds were compared, all freshly listed.",
-        metadata={"skipped": markdown_table(("kind", "why"), newest.kinds_skipped.items())}
+        metadata={"skipped": table(("kind", "why"), newest.kinds_skipped.items())}
         if newest.kinds_skipped
         else {},
     )
@@ -105,7 +103,7 @@ def ignore_rules_alive(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckR
         if expired
         else f"{len(rules):,} ignore rules are working.",
         metadata={
-            "expired": markdown_table(
+            "expired": table(
                 ("id", "owner", "kind", "name", "field", "expired (UTC)", "reason"),
                 [
                     (r.id, r.owner, r.kind, r.name_pattern, r.field,
@@ -119,4 +117,62 @@ def ignore_rules_alive(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckR
     )  # fmt: skip
 
 
-CHECKS = [no_open_drift, fresh_inventory, ignore_rules_alive]
+@dg.asset_check(
+    asset="terraform_specs",
+    description="Every configured Terraform state can be read and is the newest, and no withdrawal "
+    "of specs waits for confirmation.",
+)
+def terraform_sources(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+    """Is what Terraform desires known?"""
+    with reported_errors():
+        sources = list_sources(warehouse)
+    wrong = [row for row in sources if row["status"] != "ok"]
+    # A copy that is left out, and a state that is gone with its specs kept, hide no change.
+    mild = all(row["status"] in ("copy", "orphaned") for row in wrong)
+    return dg.AssetCheckResult(
+        passed=not wrong,
+        severity=dg.AssetCheckSeverity.WARN if mild else dg.AssetCheckSeverity.ERROR,
+        description=" ".join(dict.fromkeys(row["problem"] for row in wrong))
+        or f"{len(sources):,} Terraform states are recorded as they are.",
+        metadata={
+            "wrong": dg.MetadataValue.table(
+                [
+                    dg.TableRecord(
+                        {
+                            "file": row["path"],
+                            "source": row["source"] or "",
+                            "status": row["status"],
+                            "since": f"{row['problem_since']:%Y-%m-%d %H:%M} UTC",
+                        }
+                    )
+                    for row in wrong[:50]
+                ]
+            )
+        }
+        if wrong
+        else {},
+    )
+
+
+@dg.asset_check(
+    asset="drift_records",
+    description="Every spec names fields that the inventory holds; others are left out.",
+)
+def specs_comparable(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+    """Which fields of specs can never be compared?"""
+    with reported_errors():
+        unheld = unheld_fields(warehouse)
+    names = ", ".join(f"{field} of {kind} ({count:,})" for kind, field, count in unheld[:20])
+    return dg.AssetCheckResult(
+        passed=not unheld,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"The inventory does not hold these fields, so they are not compared: {names}. "
+        "Drop them with `arcadia provisioned record KIND ID --unset FIELD`."
+        if unheld
+        else "Every field of every spec is compared.",
+    )
+
+
+CHECKS = [
+    no_open_drift, fresh_inventory, ignore_rules_alive, terraform_sources, specs_comparable,
+]  # fmt: skip

@@ -11,19 +11,25 @@ at the top of this module.
 3. Moments are the same instant, however they are written.
 4. Lists are sets. Objects are equal key by key; a key with nothing in it is a missing key.
 5. Names that DigitalOcean uses for one thing are one: `do:floatingip:…` = `do:reservedip:…`.
-6. Tags: capitals do not count, and those that the platform adds are left out.
+6. Tags: capitals do not count. Those that the platform adds to clusters and node pools are left
+   out; on anything else a tag of that name is somebody's own.
 7. An object that stands for another resource (image, project, droplet) equals a scalar that is
    one of its keys. A slug that the image has lost, because it moved on to a newer image, is no
    difference.
 8. What changes by itself inside an object is left out: node counts of autoscaled pools, …
+9. A key inside an object that has its documented default is a missing key: `action: allow`.
+10. One spelling stands for all of a region, a DNS name, an IP address, an hour of the day.
+11. Where Terraform says what is desired, `false` and 0 are nothing, too, as its states hold them
+   where the API leaves the key out; and inside objects only the keys that it can say are compared.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..times import parse_time
 
@@ -40,18 +46,28 @@ SYNONYMS: Mapping[str, str] = {
     "dbaas": "database",
     "all": "0",
     "1-65535": "0",
+    # DigitalOcean moved all Redis clusters to Valkey under their ids.
+    "redis": "valkey",
 }
 """Words for one thing; each in the fields of `_SYNONYM_FIELDS` alone, so that a name is a name."""
 _SYNONYM_FIELDS: Mapping[str, frozenset[str]] = {
     "all": frozenset({"ports"}),
     "1-65535": frozenset({"ports"}),
+    "redis": frozenset({"engine"}),
 }
 
 URN_TYPES: Mapping[str, str] = {"floatingip": "reservedip", "database": "dbaas"}
 """Old and new types in `do:<type>:<id>`: the projects API kept what was renamed in 2022."""
 
-PLATFORM_TAG = re.compile(r"k8s(:.*)?|terraform:default-node-pool|kubernetes:.*|doks:.*")
-"""Tags that DigitalOcean (and Terraform, for a cluster's first pool) add by themselves."""
+PLATFORM_TAG = re.compile(r"k8s(:.*)?|terraform:.*", re.DOTALL)
+"""Tags that DigitalOcean (and Terraform, for a cluster's first pool) add by themselves, and that
+Terraform's provider leaves out as well."""
+
+WORKER_TAGS = frozenset({"k8s", "k8s:worker"})
+"""Tags that only droplets of a node pool have together."""
+
+PLATFORM_TAGGED = frozenset({"kubernetes_cluster", "node_pool"})
+"""Kinds that get such tags."""
 
 PLATFORM_FEATURES = frozenset({"droplet_agent", "monitoring"})
 """Features that a droplet gains when an agent is installed inside it."""
@@ -72,6 +88,48 @@ UNCOMPARED_KEYS: Mapping[str, frozenset[str]] = {
 }
 """For a field that holds objects: their keys that are no setting."""
 
+DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    # In the API's reference since autumn 2026: "for backward compatibility optional".
+    "inbound_rules": {"action": "allow", "ports": "0"},
+    "outbound_rules": {"action": "allow", "ports": "0"},
+    "forwarding_rules": {"tls_passthrough": "false"},
+    "health_check": {
+        "check_interval_seconds": "10", "response_timeout_seconds": "5",
+        "unhealthy_threshold": "3", "healthy_threshold": "5",
+    },
+    "sticky_sessions": {"type": "none"},
+    "maintenance_policy": {"day": "any"},
+}  # fmt: skip
+"""For a field that holds objects: the documented default of their keys, in canonical form."""
+
+FIELD_DEFAULTS: Mapping[tuple[str, str], str] = {
+    ("load_balancer", "algorithm"): "round_robin",
+}
+"""The documented default of a field of a kind. Only what is not told by rule 11."""
+
+TERRAFORM_KEYS: Mapping[str, frozenset[str]] = {
+    "node_pools": frozenset(
+        {"name", "size", "count", "auto_scale", "min_nodes", "max_nodes", "tags", "labels",
+         "taints"}
+    ),
+    "taints": frozenset({"key", "value", "effect"}),
+    "forwarding_rules": frozenset(
+        {"entry_port", "entry_protocol", "target_port", "target_protocol", "tls_passthrough"}
+    ),
+    "inbound_rules": frozenset({"protocol", "ports", "action", "sources"}),
+    "outbound_rules": frozenset({"protocol", "ports", "action", "destinations"}),
+    **dict.fromkeys(
+        ("sources", "destinations"),
+        frozenset({"addresses", "droplet_ids", "load_balancer_uids", "kubernetes_ids", "tags"}),
+    ),
+}  # fmt: skip
+"""For a field that holds objects: the keys that Terraform's provider can say."""
+
+_DNS_NAMES = frozenset({("domain", "name"), ("domain_record", "name"), ("domain_record", "data")})
+_LOWER_CASE = frozenset({"region", "size_slug", "day"})
+_HOUR = re.compile(r"([0-9]{2}:[0-9]{2})(:[0-9]{2})?")
+_HOURS = frozenset({"hour", "start_time"})
+_IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}.*(Z|[+-][0-9]{2}:?[0-9]{2})")
 _URN = re.compile(r"do:([a-z]+):(.+)", re.DOTALL)
@@ -80,8 +138,20 @@ _OTHER = re.compile(r"Other: *")
 Canonical = str | tuple[str, frozenset[Any]] | None
 
 
-def same(field: str, desired: Any, actual: Any) -> bool:
-    """Whether two values of a field are the same setting.
+class About(NamedTuple):
+    """What a comparison is about, beside the field."""
+
+    kind: str = ""
+    """The resource's kind; some rules hold for some kinds only."""
+    terraform: bool = False
+    """Whether Terraform says what is desired."""
+
+
+ANYTHING = About()
+
+
+def same(field: str, desired: Any, actual: Any, about: About = ANYTHING) -> bool:
+    """Tell whether two values of a field are the same setting.
 
     Reflexive and symmetric; a JSON round trip of either changes nothing.
 
@@ -89,10 +159,13 @@ def same(field: str, desired: Any, actual: Any) -> bool:
         field: the field's name; some rules hold for some fields only.
         desired: a JSON value.
         actual: another.
+        about: whose field it is.
     """
     if field == GONE and desired is not None and actual is not None:
         return True  # Gone is gone, whenever it was.
-    a, b = canonical(desired, field), canonical(actual, field)
+    default = FIELD_DEFAULTS.get((about.kind, field))
+    a = canonical(desired, field, about) or default
+    b = canonical(actual, field, about) or default
     if a == b:
         return True
     keys = REFERENCES.get(field)
@@ -101,13 +174,22 @@ def same(field: str, desired: Any, actual: Any) -> bool:
     return _same_reference(keys, desired, actual)
 
 
-def canonical(value: Any, field: str = "") -> Canonical:
-    """The one form of all values that are the same; None for nothing. Hashable.
+def canonical(value: Any, field: str = "", about: About = ANYTHING) -> Canonical:
+    """Return the one form of all values that are the same; None for nothing. Hashable.
 
     Args:
         value: a JSON value; tuples and sets pass for lists.
         field: the name it goes by, which decides what its texts mean.
+        about: whose field it is.
     """
+    form = _canonical(value, field, about)
+    return None if about.terraform and form in _OFF else form
+
+
+_OFF = ("false", "0")
+
+
+def _canonical(value: Any, field: str, about: About) -> Canonical:
     if value is None:
         return None
     if isinstance(value, bool):
@@ -115,25 +197,35 @@ def canonical(value: Any, field: str = "") -> Canonical:
     if isinstance(value, (int, float, Decimal)):
         return _number(str(value))
     if isinstance(value, str):
-        return _text(value, field)
+        return _text(value, field, about.kind)
     if isinstance(value, Mapping):
-        return _object(value, field)
-    items = frozenset(c for item in value if (c := canonical(item, field)) is not None)
+        return _object(value, field, about)
+    if field == "tags" and {str(tag).casefold() for tag in value} >= WORKER_TAGS:
+        about = about._replace(kind="node_pool")
+    items = frozenset(c for item in value if (c := _canonical(item, field, about)) is not None)
     return ("list", items) if items else None
 
 
-def _text(text: str, field: str) -> str | None:
+def _text(text: str, field: str, kind: str) -> str | None:
     if field == "purpose":
         text = _OTHER.sub("", text, count=1) if _OTHER.match(text) else text
     if not text:
         return None
     if field == "tags":
         text = text.casefold()
-        return None if PLATFORM_TAG.fullmatch(text) else text
+        return None if kind in PLATFORM_TAGGED and PLATFORM_TAG.fullmatch(text) else text
     if field == "features" and text in PLATFORM_FEATURES:
         return None
+    if (kind, field) in _DNS_NAMES:
+        return text.rstrip(".").casefold()
     if field in LABELS:
         return text
+    if field in _LOWER_CASE:
+        return text.casefold()
+    if field in _HOURS and (hour := _HOUR.fullmatch(text)):
+        return hour[1]
+    if field == "addresses" or _IPV6.fullmatch(text):
+        return _address(text, field)
     if _NUMBER.fullmatch(text):
         return _number(text)
     if text in SYNONYMS and field in _SYNONYM_FIELDS.get(text, {field}):
@@ -143,6 +235,18 @@ def _text(text: str, field: str) -> str | None:
     if _MOMENT.fullmatch(text) and (time := parse_time(text)) is not None:
         return time.isoformat()
     return text
+
+
+def _address(text: str, field: str) -> str:
+    """Return the one way to write an IP address or network; other texts as they are."""
+    try:
+        network = ipaddress.ip_interface(text)
+    except ValueError:
+        return text
+    alone = "/" not in text or (
+        field == "addresses" and network.network.prefixlen == network.max_prefixlen
+    )
+    return str(network.ip if alone else network)
 
 
 def _number(text: str) -> str:
@@ -156,9 +260,12 @@ def _number(text: str) -> str:
     return written.rstrip("0").rstrip(".") if "." in written else written
 
 
-def _object(value: Mapping[str, Any], field: str) -> Canonical:
+def _object(value: Mapping[str, Any], field: str, about: About) -> Canonical:
     left_out = UNCOMPARED_KEYS.get(field, frozenset())
+    defaults = DEFAULTS.get(field, {})
+    said = TERRAFORM_KEYS.get(field) if about.terraform else None
     if field == "node_pools":
+        about = about._replace(kind="node_pool")
         left_out |= (
             # An autoscaler sets the count; without one its bounds and the switch say nothing.
             {"count"}
@@ -168,7 +275,10 @@ def _object(value: Mapping[str, Any], field: str) -> Canonical:
     items = frozenset(
         (key, inner)
         for key, item in value.items()
-        if key not in left_out and (inner := canonical(item, key)) is not None
+        if key not in left_out
+        and (said is None or key in said)
+        and (inner := canonical(item, key, about)) is not None
+        and inner != defaults.get(key)
     )
     return ("object", items) if items else None
 

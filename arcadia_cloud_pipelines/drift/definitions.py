@@ -7,8 +7,7 @@ import dagster as dg
 from ..dagster_support import RESOURCES, skipping_overlap
 from .assets import ASSETS
 from .checks import CHECKS
-from .jobs import accept_job, notify_job, sweep_job, terraform_job
-from .sensors import drift_notify_sensor
+from .jobs import accept_job, sweep_job, terraform_job
 
 terraform_schedule = skipping_overlap(
     name="terraform_schedule",
@@ -27,8 +26,7 @@ drift_schedule = skipping_overlap(
 defs = dg.Definitions(
     assets=ASSETS,
     asset_checks=CHECKS,
-    jobs=[sweep_job, terraform_job, accept_job, notify_job],
+    jobs=[sweep_job, terraform_job, accept_job],
     schedules=[terraform_schedule, drift_schedule],
-    sensors=[drift_notify_sensor],
     resources=RESOURCES,
 )

@@ -41,18 +41,26 @@ class DriftRecord:
     @property
     def shown(self) -> tuple[str, str, str]:
         """Return field, desired and actual as people read them."""
-        actual = value_text(self.field, self.actual)
-        if self.field == GONE and self.successor:
-            actual += f", recreated as {self.successor}"
-        return field_text(self.field), value_text(self.field, self.desired), actual
+        return shown(self.field, self.desired, self.actual, self.successor)
 
     @property
     def says(self) -> str:
         """Return the difference in a few words."""
-        _, desired, actual = self.shown
-        if self.field == GONE and self.desired is None:
-            return actual
-        return f"{desired} → {actual}"
+        return says(self.field, self.desired, self.actual, self.successor)
+
+
+def shown(field: str, desired: Any, actual: Any, successor: str | None) -> tuple[str, str, str]:
+    """Return field, desired and actual as people read them."""
+    live = value_text(field, actual)
+    if field == GONE and successor:
+        live += f", recreated as {successor}"
+    return field_text(field), value_text(field, desired), live
+
+
+def says(field: str, desired: Any, actual: Any, successor: str | None) -> str:
+    """Return a difference in a few words: `a → b`."""
+    _, wanted, live = shown(field, desired, actual, successor)
+    return live if field == GONE and desired is None else f"{wanted} → {live}"
 
 
 @dataclass(frozen=True)

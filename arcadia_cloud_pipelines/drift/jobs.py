@@ -1,4 +1,4 @@
-"""The jobs of drift: what the schedules and the sensor start, and accepting by hand."""
+"""The jobs of drift: what the schedules start, and accepting by hand."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from .accept import SHOWN, accept
 from .errors import DriftError
-from .notify import configured_channel, tell
 from .words import accepted_text
 
 # The schedule's job is the sweep alone: a kind that failed, or a broken state file, stops nothing.
@@ -49,7 +48,7 @@ def accept_drift(
             warehouse,
             config.drift_id,
             actor=config.actor,
-            reason=config.reason or None,
+            reason=_through_ui(context.run_id, config.reason),
             expected_actual=_parsed(config.expected_actual),
         )
     context.log.info(
@@ -64,6 +63,12 @@ def accept_drift(
             "spec_version": accepted.spec_version,
         }
     )
+
+
+def _through_ui(run_id: str, reason: str) -> str:
+    """Return the reason with the way it came: Dagster has no login, so the actor is a claim."""
+    way = f"through the Dagster UI, run {run_id}"
+    return f"{way}: {reason}" if reason.strip() else way
 
 
 def _parsed(text: str) -> Any:
@@ -82,20 +87,3 @@ def _parsed(text: str) -> Any:
 def accept_job() -> None:
     """One op."""
     accept_drift()
-
-
-@dg.op
-def tell_of_drift(context: dg.OpExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> None:
-    """Tell the team of open drift that it was not told of."""
-    with reported_errors(DriftError):
-        told = tell(warehouse, configured_channel(context.log.warning))
-    context.add_output_metadata({"told": told})
-
-
-@dg.job(
-    name="drift_notify",
-    description="Tell the team of newly opened drift, through ARCADIA_NOTIFY_URLS or the log.",
-)
-def notify_job() -> None:
-    """One op."""
-    tell_of_drift()

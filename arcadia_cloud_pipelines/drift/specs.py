@@ -15,9 +15,9 @@ from typing import Any, Literal
 import orjson
 import sqlalchemy as sa
 
-from ..inventory.kinds import KIND_OF_URN_TYPE
-from ..inventory.sightings import names_secret
-from ..redaction import holds_secret, without_mails
+from ..inventory.kinds import KIND_BY_NAME, KIND_OF_URN_TYPE
+from ..inventory.sightings import holds as mirror_holds
+from ..redaction import holds_secret, names_secret, without_mails
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
@@ -88,6 +88,8 @@ class SpecView:
     spec: dict[str, Any]
     live: dict[str, Any]
     """What the resource has for each field of the spec; None for nothing."""
+    terraform_fields: list[str]
+    """Those that Terraform says."""
     spec_version: int
     provisioned_by: str
     reason: str | None
@@ -131,7 +133,8 @@ def record_provisioned(
         now: the clock.
 
     Raises:
-        SpecError: the spec is no JSON object, or nobody is named.
+        SpecError: the spec is no JSON object, names a field that the inventory does not hold, or
+            nobody is named.
         ResourceNotFound: there is no such resource, or more than one.
     """
     kept, left_out = without_secrets(_checked(spec))
@@ -141,6 +144,8 @@ def record_provisioned(
     with warehouse.transaction() as connection:
         lock(connection)
         resource_id = find_resource(connection, resource)
+        kind = _SQL.run(connection, "kind", {"resource_id": resource_id}).scalar_one()
+        _refuse_unheld(kind, kept)
         row = {"resource_id": resource_id, "spec": kept, "unset": sorted(unset)}
         changed = write_specs(
             connection, [row], mode=mode, source=source, actor=actor, reason=reason, at=now()
@@ -186,6 +191,22 @@ def json_text(value: Any) -> str:
 def lock(connection: sa.Connection) -> None:
     """Take turns: specs, decisions and sweeps never see half of one another."""
     _SQL.run(connection, "lock")
+
+
+def holds(kind: str, field: str) -> bool:
+    """Tell whether the inventory holds a field of a kind: what it does not is never compared."""
+    known = KIND_BY_NAME.get(kind)
+    return known is None or mirror_holds(known, field)
+
+
+def _refuse_unheld(kind: str, spec: Spec) -> None:
+    unheld = sorted(field for field in spec if not holds(kind, field))
+    if unheld:
+        raise SpecError(
+            f"The inventory does not hold {', '.join(unheld)} of a {kind}: it changes by itself, "
+            "is secret, or has another name there (the columns of cloud_resources). A spec of it "
+            "could never be compared, so nothing was recorded: leave it out."
+        )
 
 
 def find_resource(connection: sa.Connection, resource: ResourceRef | int) -> int:
@@ -246,7 +267,12 @@ def adopt(
 
     Raises:
         ResourceNotFound: one of `resources` is not known.
+        SpecError: the inventory holds one of `fields` of none of the kinds.
     """
+    for field in fields:
+        chosen_kinds = [kind_called(kind) for kind in kinds] or list(KIND_BY_NAME)
+        if not any(holds(kind, field) for kind in chosen_kinds):
+            _refuse_unheld(chosen_kinds[0], {field: None})
     warehouse.check_migrated()
     chosen = {"": tuple(fields)} if fields else dict(ADOPTED_FIELDS)
     with warehouse.transaction() as connection:
@@ -264,6 +290,14 @@ def adopt(
             connection, rows, mode="merge", source=ADOPTED, actor=actor,
             reason=reason or "adopted what was live", at=now(),
         )  # fmt: skip
+
+
+def unheld_fields(warehouse: Warehouse) -> Sequence[tuple[str, str, int]]:
+    """Return kind, field and number of the specs that the inventory cannot be compared with."""
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        rows = _SQL.run(connection, "fields").all()
+    return sorted((kind, field, n) for kind, field, n in rows if not holds(kind, field))
 
 
 def show(warehouse: Warehouse, resource: ResourceRef | int) -> SpecView:

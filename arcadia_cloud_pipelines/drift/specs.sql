@@ -6,6 +6,18 @@ SELECT pg_advisory_xact_lock(hashtextextended('arcadia.drift', 0));
 -- name: exists
 SELECT id FROM cloud_resources WHERE id = :resource_id;
 
+-- name: kind
+SELECT kind FROM cloud_resources WHERE id = :resource_id;
+
+-- name: fields
+-- Every field that any spec names, by kind.
+SELECT r.kind, f.field, count(*) AS specs
+FROM cloud_provisioned AS s
+JOIN cloud_resources AS r ON r.id = s.resource_id
+CROSS JOIN LATERAL jsonb_object_keys(s.spec) AS f (field)
+WHERE r.deleted_at IS NULL
+GROUP BY r.kind, f.field;
+
 -- name: find
 -- By the provider's id, deleted or not; else what lives under that name.
 SELECT id, provider_id, provider_id = :id AS by_id
@@ -93,7 +105,12 @@ SELECT s.resource_id, r.kind, r.provider_id, r.name, s.spec, s.spec_version, s.p
     s.reason, s.source, s.created_at, s.updated_at, (
         SELECT coalesce(jsonb_object_agg(f.key, cloud_live_value(r, p, f.key)), '{}')
         FROM jsonb_object_keys(s.spec) AS f (key)
-    ) AS live
+    ) AS live, ARRAY(
+        SELECT DISTINCT field
+        FROM jsonb_each(s.source_spec) AS source
+        CROSS JOIN LATERAL jsonb_object_keys(source.value) AS field
+        WHERE source.key LIKE 'terraform/%'
+    ) AS terraform_fields
 FROM cloud_provisioned AS s
 JOIN cloud_resources AS r ON r.id = s.resource_id
 LEFT JOIN cloud_projects AS p ON p.id = r.project_id

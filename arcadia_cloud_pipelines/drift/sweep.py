@@ -24,9 +24,9 @@ from ..times import Clock
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .compare import GONE, canonical, present, same
+from .compare import ANYTHING, GONE, About, canonical, present, same
 from .ignore import IgnoreRule, first_match, read_rules
-from .specs import json_text, lock
+from .specs import holds, json_text, lock
 from .tables import cloud_drift_sweeps
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -47,6 +47,10 @@ class Pair(NamedTuple):
     actual: Any
     differs: bool
     """Whether the two differ to the letter."""
+    terraform: bool = False
+    """Whether Terraform says what is desired."""
+    held: bool = True
+    """Whether the inventory holds the field: what it does not hold cannot be compared."""
     successor_id: int | None = None
     drift_id: int | None = None
     """Its open record."""
@@ -115,7 +119,8 @@ def reason_to_skip(
 
 def decide(pair: Pair, rules: Iterable[IgnoreRule]) -> tuple[Change | None, IgnoreRule | None]:
     """What to do about one pair, and the rule that kept it out, if one did."""
-    mismatch = pair.differs and not same(pair.field, pair.desired, pair.actual)
+    whose = About(pair.kind, pair.terraform)
+    mismatch = pair.differs and pair.held and not same(pair.field, pair.desired, pair.actual, whose)
     rule = first_match(rules, pair.kind, pair.name, pair.field) if mismatch else None
     about = (pair.drift_id, pair.resource_id, pair.field)
     if mismatch and rule is None:
@@ -123,20 +128,24 @@ def decide(pair: Pair, rules: Iterable[IgnoreRule]) -> tuple[Change | None, Igno
         if pair.drift_id is None:
             return Change("open", *about, *values), None
         if (
-            _differs(pair.open_desired, values[0], pair.field)
-            or _differs(pair.open_actual, values[1], pair.field)
+            _differs(pair.open_desired, values[0], pair.field, whose)
+            or _differs(pair.open_actual, values[1], pair.field, whose)
             or pair.open_successor_id != pair.successor_id
         ):
             return Change("move", *about, *values), None
         return None, None
     if pair.drift_id is None:
         return None, rule
-    why = f"ignored by {rule}" if rule is not None else "as desired again, or no longer desired"
+    why = "as desired again, or no longer desired"
+    if rule is not None:
+        why = f"ignored by {rule}"
+    elif not pair.held:
+        why = f"the inventory does not hold {pair.field} of a {pair.kind}"
     return Change("close", *about, reason=why), rule
 
 
-def _differs(old: Any, new: Any, name: str) -> bool:
-    return canonical(old, name) != canonical(new, name)
+def _differs(old: Any, new: Any, name: str, about: About = ANYTHING) -> bool:
+    return canonical(old, name, about) != canonical(new, name, about)
 
 
 _SQL = Statements(__file__)
@@ -229,7 +238,10 @@ def _pairs(
         if not is_swept(row):
             continue
         successor = successors.get(row.id) if row.field == GONE else None
-        pair = Pair(row.id, row.kind, row.name, row.field, row.desired, row.actual, True, successor)
+        pair = Pair(
+            row.id, row.kind, row.name, row.field, row.desired, row.actual, True, row.terraform,
+            holds(row.kind, row.field), successor,
+        )  # fmt: skip
         was = opened.pop((row.id, row.field), None)
         if was is not None:
             pair = pair._replace(

@@ -33,7 +33,10 @@ SET LOCAL parallel_tuple_cost = 0;
 -- Every field of every spec that is not equal to the letter. Of a resource that is gone only that
 -- is compared. Plain joins, so that the planner may use several processes.
 SELECT r.account, r.kind, r.name, r.id, f.key AS field, nullif(f.value, 'null') AS desired,
-    live.value AS actual
+    live.value AS actual, EXISTS (
+        SELECT FROM jsonb_each(s.source_spec) AS source
+        WHERE source.key LIKE 'terraform/%' AND source.value ? f.key
+    ) AS terraform
 FROM cloud_provisioned AS s
 JOIN cloud_resources AS r ON r.id = s.resource_id
 LEFT JOIN cloud_projects AS p ON p.id = r.project_id
@@ -42,7 +45,9 @@ CROSS JOIN LATERAL jsonb_each(
     ELSE jsonb_build_object('deleted_at', s.spec -> 'deleted_at') END
 ) AS f
 CROSS JOIN LATERAL (SELECT cloud_live_value(r, p, f.key) AS value) AS live
-WHERE live.value IS DISTINCT FROM nullif(f.value, 'null');
+WHERE CASE WHEN live.value IN ('null', '""', '[]', '{}') THEN NULL ELSE live.value END
+    IS DISTINCT FROM
+    CASE WHEN f.value IN ('null', '""', '[]', '{}') THEN NULL ELSE f.value END;
 
 -- name: successors
 -- What was made in place of resources that are gone: destroyed and recreated is another id and the

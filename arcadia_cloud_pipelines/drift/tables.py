@@ -74,6 +74,42 @@ cloud_provisioned_history = sa.Table(
     comment="Every version of every spec. Append-only: the database refuses anything else.",
 )  # fmt: skip
 
+cloud_provisioned_sources = sa.Table(
+    "cloud_provisioned_sources",
+    metadata,
+    row_id(),
+    sa.Column("source", sa.Text,
+              comment="terraform/<lineage>, with @<path> where states share a lineage; null for a "
+              "configured file that could never be read."),
+    sa.Column("lineage", sa.Text, comment="The lineage that the state has."),
+    sa.Column("path", sa.Text, nullable=False, comment="Where it was last found."),
+    sa.Column("serial", sa.BigInteger,
+              comment="The newest serial that was recorded; an older one is refused. Null: any."),
+    sa.Column("configured", sa.Boolean, nullable=False, server_default="true",
+              comment="Whether the configuration ever named it; a file that was only read by hand "
+              "is not missed."),
+    sa.Column("contents", JSONB,
+              comment="What it said last, without secrets: its resources, and what it says of "
+              "parts of resources that other states describe."),
+    sa.Column("held", JSONB,
+              comment="What it said before and, implausibly, says no more: kept until somebody "
+              "confirms the withdrawal."),
+    sa.Column("read_at", TIME, comment="When it was last recorded."),
+    sa.Column("status", sa.Text, nullable=False, server_default="ok",
+              comment="ok; unreadable; older or copy (a newer state is known); held (a withdrawal "
+              "waits for confirmation); orphaned (no configured file holds it)."),
+    sa.Column("problem", sa.Text, comment="What is wrong and what to do; null when ok."),
+    sa.Column("problem_since", TIME, comment="The reading that first found it so."),
+    sa.UniqueConstraint("source", name="cloud_provisioned_sources_source_key"),
+    sa.CheckConstraint(
+        "status IN ('ok', 'unreadable', 'older', 'copy', 'held', 'orphaned')",
+        name="cloud_provisioned_sources_status_check",
+    ),
+    sa.Index("cloud_provisioned_sources_path_key", "path", unique=True,
+             postgresql_where=sa.text("source IS NULL")),
+    comment="The Terraform states that specs come from, and what is wrong with each.",
+)  # fmt: skip
+
 cloud_drift = sa.Table(
     "cloud_drift",
     metadata,
@@ -84,7 +120,9 @@ cloud_drift = sa.Table(
     sa.Column("desired", JSONB, comment="What the spec says; null for nothing."),
     sa.Column("actual", JSONB, comment="What was last seen; null for nothing."),
     sa.Column("status", sa.Text, nullable=False, server_default="open",
-              comment="open, accepted (now desired), stale (gone by itself) or reverted."),
+              comment="open, accepted (what is live became what is desired), stale (the difference "
+              "went away by itself, or its spec did) or reverted (somebody put the live resource "
+              "back; this release never does)."),
     sa.Column("detected_at", TIME, nullable=False, server_default=sa.func.now(),
               comment="The sweep that opened it."),
     sa.Column("changed_at", TIME, nullable=False, server_default=sa.func.now(),
@@ -95,11 +133,11 @@ cloud_drift = sa.Table(
     sa.Column(
         "successor_id", sa.BigInteger,
         sa.ForeignKey("cloud_resources.id", name="cloud_drift_successor_id_fkey"),
-        comment="For a resource that is gone: the live one of its kind and name that was made "
-        "since, if it was recreated.",
+        comment="For a resource that is gone: cloud_resources.id of the live one of its kind and "
+        "name that came into being after it was last seen, where there is exactly one; accepting "
+        "gives that one the spec. Null otherwise.",
     ),
     sa.Column("run_id", sa.Text, comment="The Dagster run that opened it."),
-    sa.Column("notified_at", TIME, comment="When the team was told; null until then."),
     sa.CheckConstraint(
         "status IN ('open', 'accepted', 'reverted', 'stale')", name="cloud_drift_status_check"
     ),
@@ -109,8 +147,6 @@ cloud_drift = sa.Table(
     sa.Index("cloud_drift_open_key", "resource_id", "field", unique=True,
              postgresql_where=sa.text("status = 'open'")),
     sa.Index("cloud_drift_resource_idx", "resource_id", "detected_at"),
-    sa.Index("cloud_drift_unnotified_idx", "id",
-             postgresql_where=sa.text("status = 'open' AND notified_at IS NULL")),
     comment="Each field that was found to differ from its spec, since when, from what to what. "
     "Written by the asset drift_records; resolved rows stay.",
 )  # fmt: skip
@@ -184,6 +220,7 @@ cloud_drift_sweeps = sa.Table(
 TABLES = (
     cloud_provisioned,
     cloud_provisioned_history,
+    cloud_provisioned_sources,
     cloud_drift,
     cloud_drift_decisions,
     cloud_drift_ignore_rules,

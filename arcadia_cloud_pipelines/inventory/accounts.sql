@@ -2,12 +2,7 @@
 
 -- name: stale
 -- Live rows of accounts that were not listed for three hours or more, while another one was.
-WITH listed AS (
-    SELECT account, max(started_at) AS at
-    FROM cloud_sync_runs
-    WHERE rows_seen IS NOT NULL AND account IS NOT NULL
-    GROUP BY account
-), live AS (
+WITH live AS (
     SELECT account, sum(rows) AS rows
     FROM (
         SELECT account, count(*) AS rows FROM cloud_resources
@@ -16,23 +11,43 @@ WITH listed AS (
         SELECT account, count(*) FROM cloud_projects WHERE deleted_at IS NULL GROUP BY account
     ) AS counted
     GROUP BY account
+), listed AS (
+    SELECT live.account, CAST(live.rows AS bigint) AS rows, newest.started_at
+    FROM live
+    LEFT JOIN LATERAL (
+        SELECT s.started_at FROM cloud_sync_runs AS s
+        WHERE s.account = live.account AND s.rows_seen IS NOT NULL
+          AND s.started_at <= clock_timestamp()
+        ORDER BY s.started_at DESC LIMIT 1
+    ) AS newest ON true
 )
-SELECT live.account, CAST(live.rows AS bigint) AS rows, listed.at
-FROM live
-LEFT JOIN listed USING (account)
-WHERE coalesce(listed.at, '-infinity') < (SELECT max(at) FROM listed) - INTERVAL '3 hours'
-ORDER BY rows DESC, live.account;
+SELECT account, rows, started_at
+FROM listed
+WHERE coalesce(started_at, '-infinity') < (
+    SELECT s.started_at FROM cloud_sync_runs AS s
+    WHERE s.rows_seen IS NOT NULL AND s.account IS NOT NULL AND s.started_at <= clock_timestamp()
+    ORDER BY s.started_at DESC LIMIT 1
+) - INTERVAL '3 hours'
+ORDER BY rows DESC, account;
 
 -- name: foreign
-SELECT newest.kind, newest.account, newest.foreign_rows
-FROM (
-    SELECT DISTINCT ON (account, kind) account, kind, foreign_rows
-    FROM cloud_sync_runs
-    WHERE rows_seen IS NOT NULL
-    ORDER BY account, kind, started_at DESC, id DESC
+-- Of the newest listing of each kind; walked along the index, as freshness.sql does.
+WITH RECURSIVE known AS (
+    (SELECT kind FROM cloud_sync_runs ORDER BY kind LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.kind FROM cloud_sync_runs AS r WHERE r.kind > k.kind ORDER BY r.kind LIMIT 1)
+    FROM known AS k
+    WHERE k.kind IS NOT NULL
+)
+SELECT k.kind, newest.account, newest.foreign_rows
+FROM known AS k
+CROSS JOIN LATERAL (
+    SELECT account, foreign_rows FROM cloud_sync_runs AS r
+    WHERE r.kind = k.kind AND r.rows_seen IS NOT NULL
+    ORDER BY r.started_at DESC, r.id DESC LIMIT 1
 ) AS newest
 WHERE newest.foreign_rows > 0
-ORDER BY newest.kind, newest.account;
+ORDER BY k.kind;
 
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || :kind, 0));

@@ -6,12 +6,13 @@ from typing import Any
 
 import dagster as dg
 
+from .. import foreign_text
 from ..dagster_support import (
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
-    markdown_table,
     reported_errors,
+    table,
     table_metadata,
     timestamp,
     view_asset,
@@ -21,6 +22,7 @@ from ..warehouse.engine import Warehouse
 from . import checks
 from .buckets import sync_buckets
 from .classify import follow_rules, list_projects
+from .freshness import STALE_AFTER
 from .kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
 from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
@@ -47,9 +49,7 @@ LISTINGS = {
     )
 }
 
-FRESHNESS = dg.FreshnessPolicy.time_window(
-    fail_window=checks.STALE_AFTER, warn_window=checks.LATE_AFTER
-)
+FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER, warn_window=checks.LATE_AFTER)
 
 
 Sync = Callable[[dg.AssetExecutionContext, Warehouse, Listings, Kind], SyncResult]
@@ -129,7 +129,7 @@ def build_asset(kind: Kind, sync: Sync = _from_api, priority: int = 0) -> dg.Ass
         return dg.MaterializeResult(
             metadata=_sync_metadata(result)
             | {
-                "preview": markdown_table(
+                "preview": table(
                     ("id", "name", "region", "status", "size", "tags"),
                     (
                         (s.provider_id, s.name, s.region, s.status, s.size_slug, " ".join(s.tags))
@@ -163,7 +163,7 @@ def _sync_metadata(result: SyncResult) -> dict[str, Any]:
         "complete": result.complete,
         "seconds": round((result.ended_at - result.started_at).total_seconds(), 3),
         "listed_at": timestamp(result.started_at),
-        **({"problem": result.error} if result.error else {}),
+        **({"problem": foreign_text.line(result.error)} if result.error else {}),
     }
 
 
@@ -209,11 +209,13 @@ def projects(
         )
     for change in followed.changes:
         context.log.info(
-            f"{change.field} of {change.project} ({change.provider_id}) by the rules: "
-            f"{change.before or 'none'} -> {change.after or 'none'}"
+            foreign_text.line(
+                f"{change.field} of {change.project} ({change.provider_id}) by the rules: "
+                f"{change.before or 'none'} -> {change.after or 'none'}"
+            )
         )
     if result.bootstrap is not None and result.bootstrap.warning is not None:
-        context.log.warning(result.bootstrap.warning)
+        context.log.warning(foreign_text.line(result.bootstrap.warning))
     return dg.MaterializeResult(
         metadata=_sync_metadata(result.sync)
         | _projects_metadata(result)
@@ -232,7 +234,7 @@ def _projects_metadata(result: ProjectsResult) -> dict[str, Any]:
         "attributed": result.attributed,
         "unknown_members": result.unknown.live,
         "bootstrap": result.bootstrap.outcome if result.bootstrap else "not available",
-        "preview": markdown_table(("project", "environment", "members"), result.names[:20]),
+        "preview": table(("project", "environment", "members"), result.names[:20]),
     }
 
 

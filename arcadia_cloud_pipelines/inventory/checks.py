@@ -5,17 +5,17 @@ from datetime import timedelta
 
 import dagster as dg
 
-from ..dagster_support import RETRY, markdown_table, reported_errors, timestamp
+from ..dagster_support import RETRY, reported_errors, table, timestamp
 from ..digitalocean.clients import Clients
+from ..foreign_text import markdown
 from ..warehouse.engine import Warehouse
 from .classify import RULE, Followed, Project
-from .freshness import ahead_of_time, newest_complete_syncs
+from .freshness import STALE_AFTER, ahead_of_time, newest_complete_syncs
 from .kinds import REGISTRY
 from .overlooked import PURPOSE, RECENT, find_overlooked
 from .sync_runs import SyncResult
 
 LATE_AFTER = timedelta(minutes=90)
-STALE_AFTER = timedelta(hours=3)
 NAMED = 20
 """Most projects that a check names; the others it counts."""
 
@@ -42,9 +42,11 @@ def sync_check_results(asset: str, result: SyncResult, scope: str) -> list[dg.As
     """Answer `sync_check_specs` for one sync."""
     recorded = result.recorded
     if not result.available:
-        complete = f"Not available: {result.error} It needs the scope {scope}."
+        complete = f"Not available: {markdown(result.error)} It needs the scope {scope}."
+    elif result.error is not None:
+        complete = markdown(result.error)
     else:
-        complete = result.error or f"{result.rows_seen:,} listed, all of them."
+        complete = f"{result.rows_seen:,} listed, all of them."
     problems = []
     confirm = f"`arcadia inventory confirm-loss {result.kind}`"
     if recorded.implausible:
@@ -110,7 +112,8 @@ def classified_result(
     texts = []
     if followed.problem:
         texts.append(
-            f"{followed.problem} No rule was applied, and every project stays classified as it was."
+            f"{markdown(followed.problem)} No rule was applied, and every project "
+            "stays classified as it was."
         )
     orphaned = sum(RULE in (p.tenant_id_by, p.purpose_by) for p in projects) if not by_rules else 0
     if orphaned:
@@ -122,7 +125,7 @@ def classified_result(
         of = f"of {len(projects):,} live projects, with {resources:,} live resources in them"
         more = f" and {len(lacking) - NAMED:,} more" if len(lacking) > NAMED else ""
         if not by_rules and all(p.tenant_id is p.purpose is None for p in projects):
-            named = ", ".join(p.name for p, _ in shown)
+            named = ", ".join(markdown(p.name) for p, _ in shown)
             texts.append(
                 f"Nobody has said yet whose the {len(projects):,} live projects are and what they "
                 f"are for, with {resources:,} live resources in them: {named}{more}. To begin, "
@@ -131,7 +134,7 @@ def classified_result(
                 "(docs/operations.md)."
             )
         else:
-            named = ", ".join(f"{p.name} (no {' or '.join(lacks)})" for p, lacks in shown)
+            named = ", ".join(f"{markdown(p.name)} (no {' or '.join(lacks)})" for p, lacks in shown)
             texts.append(
                 f"{len(lacking):,} {of}, are not classified: {named}{more}. Say it with `arcadia "
                 "projects classify PROJECT --tenant … --purpose …`, or in the rules of "
@@ -149,7 +152,7 @@ def classified_result(
             "resources": resources,
             **(
                 {
-                    "projects": markdown_table(
+                    "projects": table(
                         ("project", "uuid", "lacks", "live resources"),
                         [
                             (p.name, p.provider_id, ", ".join(lacks), f"{p.resources:,}")
@@ -222,7 +225,7 @@ def nothing_overlooked(
         found = find_overlooked(warehouse, clients.for_purpose)
     texts = []
     if found.findings:
-        kinds = ", ".join(dict.fromkeys(finding.kind for finding in found.findings))
+        kinds = ", ".join(dict.fromkeys(markdown(finding.kind) for finding in found.findings))
         texts.append(
             f"Members of projects or tags mention what no listing holds, or not of late: {kinds}. "
             "The table says what and why, docs/operations.md what to do; the check `complete` of a "
@@ -231,7 +234,7 @@ def nothing_overlooked(
     else:
         texts.append(f"{found.members:,} members of projects are all recorded.")
     if found.skipped:
-        texts.append(f"Tags were not compared: {found.skipped}")
+        texts.append(f"Tags were not compared: {markdown(found.skipped)}")
     elif not found.findings:
         texts.append(f"{found.tags:,} tags count no more than carries them.")
     return dg.AssetCheckResult(
@@ -243,7 +246,7 @@ def nothing_overlooked(
             **({} if found.tags is None else {"tags": found.tags}),
             **(
                 {
-                    "overlooked": markdown_table(
+                    "overlooked": table(
                         ("kind", "what is the matter", "mentioned", "recorded", "examples"),
                         [
                             (f.kind, f.why, f.mentioned, f.recorded, ", ".join(f.examples))

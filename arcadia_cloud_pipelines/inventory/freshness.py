@@ -1,14 +1,53 @@
-"""How old is what the inventory says?"""
+"""How old and how complete is what the inventory says? The one place that asks.
+
+No row is read but the newest of each kind and account: checks ask this at every refresh.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-
 from ..warehouse.engine import Warehouse
-from .tables import cloud_sync_runs
+from ..warehouse.statements import Statements
+
+STALE_AFTER = timedelta(hours=3)
+"""Age from which a kind's newest complete listing is late; there is one every hour."""
+
+_SQL = Statements(__file__)
+
+
+@dataclass(frozen=True)
+class KindSyncs:
+    """The newest sync of one kind, its newest complete one, and its newest with an answer."""
+
+    id: int
+    kind: str
+    account: str | None
+    started_at: datetime
+    complete: bool
+    available: bool
+    rows_seen: int | None
+    error: str | None
+    implausible: bool
+    missing: int
+    withheld: Mapping[str, int]
+    complete_at: datetime | None
+    """Begin of the newest complete sync."""
+    answer_available: bool | None
+    """What the API last said; None when it never said anything. A failed sync says nothing."""
+    answer_implausible: bool | None
+    answer_missing: int | None
+    answer_withheld: Mapping[str, int] | None
+
+
+def kind_syncs(warehouse: Warehouse) -> list[KindSyncs]:
+    """Return one for each kind that was ever synced, by name."""
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        return [KindSyncs(**row) for row in _SQL.run(connection, "kinds").mappings()]
+
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """How far ahead of now a date may be: clocks of two machines are never the same."""
@@ -31,24 +70,21 @@ class AheadOfTime:
 
 
 def newest_complete_syncs(warehouse: Warehouse) -> dict[str, datetime]:
-    """For each kind, when its newest complete listing began; kinds without one are missing."""
+    """Return when each kind's newest complete listing began; kinds without one are missing."""
     warehouse.check_migrated()
-    runs = cloud_sync_runs.c
-    query = (
-        sa.select(runs.kind, sa.func.max(runs.started_at)).where(runs.complete).group_by(runs.kind)
-    )
     with warehouse.transaction() as connection:
-        return dict(connection.execute(query).tuples().all())
+        return dict(_SQL.run(connection, "newest_complete").tuples().all())
 
 
 def ahead_of_time(warehouse: Warehouse) -> list[AheadOfTime]:
     """Return the syncs that are dated ahead of the database's clock, by kind."""
     warehouse.check_migrated()
-    runs = cloud_sync_runs.c
-    query = (
-        sa.select(runs.id, runs.kind, runs.started_at)
-        .where(runs.started_at > sa.func.clock_timestamp() + CLOCK_TOLERANCE)
-        .order_by(runs.kind, runs.started_at)
-    )
+    values = {"tolerance": CLOCK_TOLERANCE}
     with warehouse.transaction() as connection:
-        return [AheadOfTime(*row) for row in connection.execute(query)]
+        return [AheadOfTime(*row) for row in _SQL.run(connection, "ahead", values)]
+
+
+def synced_accounts(warehouse: Warehouse) -> dict[str, datetime]:
+    """Return every account that was ever synced, with the begin of its newest sync."""
+    with warehouse.transaction() as connection:
+        return dict(_SQL.run(connection, "accounts").tuples().all())

@@ -17,10 +17,11 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from ..redaction import names_secret
 from ..settings import strike_interval
 from ..warehouse.copy import array_literal, copy_rows
 from ..warehouse.statements import Statements
-from .sightings import Sighting, names_secret
+from .sightings import Sighting
 
 STRIKES = 3
 """Complete listings in a row that must lack a resource before it counts as deleted."""

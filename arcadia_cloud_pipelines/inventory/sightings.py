@@ -7,7 +7,6 @@ sees them. No network and no database here.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ..redaction import holds_secret, without_mails
+from ..redaction import holds_secret, names_secret, without_mails
 from ..times import parse_time
 from .kinds import Json, Kind
 
@@ -39,15 +38,6 @@ class Sighting(NamedTuple):
     """Digest of all of the above but the identity."""
 
 
-# Names of fields that hold credentials or personal data, in any object at any depth.
-_SECRET_NAME = re.compile(
-    r"passw|passphrase|secret|(^|_)tokens?($|_)|private_?key|api_?key|access_?key|credential|kubeconfig"
-    r"|(auth|service|encryption|signing|shared)_?key|webhook|slack|user_data|userdata|(^|_)uri($|_)|conn(ection)?_?str|authorization|bearer"
-    r"|e?mails?$|phone|certificate_authority_data|dsn$"
-    r"|(^|_)(owner|user|member|team|customer)_(id|uuid|name)$|(created|updated|deleted)_by$"
-    r"|^(first|last|full)_name$|^username$",
-    re.IGNORECASE,
-)
 _ANYWHERE = "*."
 LONGEST = 500
 """Letters of an identity, a name or a tag: an entry of an index holds 2,700 bytes. DigitalOcean's
@@ -61,15 +51,8 @@ _Plan = dict[str, Any]
 
 @cache
 def _kept_name(name: str) -> str | None:
-    """The name as jsonb can hold it, None when it names a secret."""
-    if _SECRET_NAME.search(name) or holds_secret(name):
-        return None
-    return without_mails(name).replace("\0", "\ufffd")
-
-
-def names_secret(name: str) -> bool:
-    """Whether a field of this name holds a credential or personal data."""
-    return _kept_name(name) is None
+    """Return the name as jsonb can hold it, None when it names a secret."""
+    return None if names_secret(name) else without_mails(name).replace("\0", "\ufffd")
 
 
 def _walk(path: str) -> Callable[[Json], Any]:
@@ -148,6 +131,10 @@ def _clean(value: Any, plan: _Plan | None) -> Any:
         return value.replace("\0", "\ufffd") if "\0" in value else value
     if kind is dict:
         kept = {}
+        # {"name": "DB_PASS", "value": "x"}: the name of the field stands in a field.
+        label = value.get("key") or value.get("name") if "value" in value else None
+        if type(label) is str and names_secret(label):
+            value = {name: inner for name, inner in value.items() if name != "value"}
         for key, inner in value.items():
             rule = plan.get(key) if plan else None
             name = _kept_name(key)
@@ -276,3 +263,29 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
         except (TypeError, RecursionError):  # orjson's, of values nested beyond its limit
             seen.append(sighting(_cut(item, DEEPEST)))
     return seen
+
+
+def holds(kind: Kind, path: str) -> bool:
+    """Tell whether the mirror holds a field of a kind: not what changes by itself, nor secrets.
+
+    Args:
+        kind: its entry in the registry.
+        path: a field as `cloud_live_value` reads it; dotted where it lies inside another.
+    """
+    if path.split(".")[0] in _COLUMNS | _LIVE_NAMES:
+        return True
+    node: Any = _plan(kind)
+    anywhere = _anywhere(kind)
+    steps = path.split(".")
+    for depth, step in enumerate(steps):
+        node = node.get(step) if isinstance(node, dict) else None
+        if node is _DROP or step in anywhere or names_secret(step):
+            return False
+        kept = kind.keep.get(step) if depth == 0 else None
+        if kept is not None and len(steps) > 1 and steps[1] not in kept:
+            return False
+    return True
+
+
+_LIVE_NAMES = frozenset({"size", "vpc", "project", "project_id"})
+"""What `cloud_live_value` finds under another name, whatever the kind calls it."""

@@ -10,6 +10,7 @@ from ..warehouse import views
 GROUP = "marts"
 
 ASSET_OF_TABLE = {
+    "cloud_account_facts": dg.AssetKey("account_facts"),
     "cloud_balance_snapshots": dg.AssetKey("balance_snapshots"),
     "cloud_billing_entries": dg.AssetKey("invoices"),
     "cloud_cost_lines": dg.AssetKey("cost_lines"),
@@ -19,14 +20,15 @@ ASSET_OF_TABLE = {
     "cloud_project_memberships": dg.AssetKey("projects"),
     "cloud_projects": dg.AssetKey("projects"),
     "cloud_provisioned": dg.AssetKey("terraform_specs"),
+    "cloud_rates": dg.AssetKey("rate_card"),
     "cloud_resource_events": RESOURCES_ASSET,
     "cloud_resources": RESOURCES_ASSET,
     "cloud_sync_runs": RESOURCES_ASSET,
 }
 """The asset that writes a table which views read. A table that people write has none."""
 
-BY_HAND = frozenset({"cloud_drift_decisions", "cloud_drift_ignore_rules"})
-"""Tables that commands and the API write, not an asset."""
+WITHOUT_ASSET = frozenset({"cloud_api_calls", "cloud_drift_decisions", "cloud_drift_ignore_rules"})
+"""Tables that commands, the HTTP API or the client write, not an asset."""
 
 
 def asset_key(view: str) -> dg.AssetKey:
@@ -40,7 +42,7 @@ def _asset(view: views.View) -> dg.AssetSpec:
     deps = {
         asset_key(read.removeprefix(prefix)) if read.startswith(prefix) else ASSET_OF_TABLE[read]
         for read in described["reads"]
-        if read not in BY_HAND
+        if read not in WITHOUT_ASSET
     }
     return view_asset(
         asset_key(view.name),

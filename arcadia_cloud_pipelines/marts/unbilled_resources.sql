@@ -8,15 +8,20 @@ example = "SELECT kind, name, since FROM marts.unbilled_resources ORDER BY since
 [columns]
 period = "The last closed month, first day, UTC."
 since = "When it was made, else first seen."
+expected_monthly_amount = "US dollars that a month of it should cost, by the rate of its plan. Null where no rate is known."
 */
 SELECT
     r.account, r.resource_id, r.kind, r.name, r.region, r.project_id, m.period,
     coalesce(r.created_at, stored.first_seen_at) AS since,
+    rate.monthly_amount AS expected_monthly_amount, 'USD' AS currency,
     least(r.as_of, m.as_of) AS as_of,
     r.complete AND m.complete AS complete
 FROM marts.billing_months AS m
 JOIN marts.resources AS r ON r.account = m.account AND r.is_billable AND NOT r.is_platform_owned
 JOIN public.cloud_resources AS stored ON stored.id = r.resource_id
+LEFT JOIN marts.rates AS rate
+    ON rate.account = r.account AND rate.kind = r.kind AND rate.size_slug = r.size_slug
+    AND rate.valid_from <= now() AND coalesce(rate.valid_to > now(), true)
 WHERE m.complete
   AND NOT EXISTS (
     SELECT FROM marts.billing_months AS later

@@ -1,4 +1,4 @@
-"""Operations' Dagster definitions: housekeeping."""
+"""Operations' Dagster definitions: housekeeping, and the sensor of alarms."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from ..settings import load_settings
 from ..times import utc_now
 from ..warehouse.engine import dagster_url
 from .retention import KEEP_EVENTS, KEEP_OUTPUT, forget
+from .watch import look_once, watched_lately
 
 
 @dg.op
@@ -40,4 +41,27 @@ housekeeping_schedule = dg.ScheduleDefinition(
     description="Daily housekeeping of Dagster's own storage.",
 )
 
-defs = dg.Definitions(jobs=[housekeeping_job], schedules=[housekeeping_schedule])
+
+@dg.sensor(
+    name="alarm_sensor",
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Looks at everything that can turn bad, and tells people once when it does and "
+    "once when it is well again, where no `arcadia alarms watch` does so.",
+)
+def alarm_sensor() -> dg.SkipReason:
+    """Look, unless the process that does nothing else looked a moment ago."""
+    settings = load_settings()
+    with reported_errors():
+        if watched_lately(settings):
+            return dg.SkipReason("`arcadia alarms watch` looks.")
+        looked = look_once(settings)
+    if looked is None:
+        return dg.SkipReason("The warehouse cannot be used.")
+    told = ", ".join(name for name, error in looked.delivered.items() if error is None)
+    return dg.SkipReason(f"Looked; told {told or 'nobody'}.")
+
+
+defs = dg.Definitions(
+    jobs=[housekeeping_job], schedules=[housekeeping_schedule], sensors=[alarm_sensor]
+)

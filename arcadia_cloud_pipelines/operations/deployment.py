@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
+import socket
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..settings import Settings
+from ..warehouse.embedded import supervised
+from ..warehouse.embedded_server import ServerFolder
+from .child_environment import for_child
 from .errors import OperationsError
-from .home import Home, replace_file
+from .home import Home, check_space, replace_file
+from .liveness import BEATS, Heartbeats, answers_grpc
+from .ports import answers_http
+from .service_manager import notify
 from .supervisor import Child, Supervisor, check_port, end_leftovers, free_port, listens
 
 UI_PORT = 3000
@@ -20,7 +31,7 @@ LOCATION = "arcadia_cloud_pipelines"
 _DAY = 86_400
 _GIBIBYTE = 2**30
 
-# The webserver has no login, and takes mutations from any page in a browser: loopback alone.
+# The UI has no login: its guard keeps other pages out, loopback keeps other machines out.
 _HOST = "127.0.0.1"
 
 
@@ -52,7 +63,9 @@ def up(
             say(f"ended {name}, left over from a deployment that was killed")
         home.write_state({"command": "up", "pid": os.getpid()})
         try:
-            _run(settings, home, port, say, stop)
+            # 0700 and short: the path of a socket has at most 107 bytes, that of the home may not.
+            with tempfile.TemporaryDirectory(prefix="arcadia-") as folder:
+                _run(settings, home, port, Path(folder) / "code.sock", say, stop)
         finally:
             home.state.unlink(missing_ok=True)
 
@@ -71,15 +84,87 @@ def _run(
     settings: Settings,
     home: Home,
     port: int,
+    code_socket: Path,
     say: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
     from ..api.auth import check_secrets
-    from .startup import prepare
 
-    check_secrets(settings.jwt_secrets)
+    for problem in settings.unreadable_jwt_secrets():
+        say(f"{problem}; the HTTP API refuses every call that needs it")
+    check_secrets(settings.without_unreadable().jwt_secrets)
     check_port(port, "the Dagster UI")
     check_port(settings.api_port, "the HTTP API (ARCADIA_API_PORT)", settings.api_host)
+    home.prepare()
+    check_space(home.path)
+    url = f"http://{_HOST}:{port}"
+    base = {**os.environ, "ARCADIA_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
+    supervisor = Supervisor([], environ={}, logs=home.logs, say=say)
+
+    def note() -> None:
+        home.write_state(
+            {"command": "up", "pid": os.getpid(), "url": url, "children": supervisor.processes()}
+        )
+
+    with _database(settings, home, base, supervisor):
+        try:
+            supervisor.start(stop, started=note)
+            if not stop.is_set():
+                _start_services(settings, home, port, code_socket, supervisor, say)
+                say("starting Dagster …")
+                supervisor.start(stop, started=note)
+            if not stop.is_set():
+                say(f"Dagster UI: {url}")
+                say(f"HTTP API:   http://{settings.api_host}:{settings.api_port}/docs")
+                say(f"logs: {home.logs}; Ctrl-C stops everything")
+                notify("READY=1")
+            supervisor.run(stop, changed=note, each=lambda: notify("WATCHDOG=1"))
+        finally:
+            notify("STOPPING=1")
+            say("stopping …")
+            supervisor.stop()
+            say("stopped")
+
+
+@contextmanager
+def _database(
+    settings: Settings, home: Home, environ: Mapping[str, str], supervisor: Supervisor
+) -> Iterator[None]:
+    """Have the embedded server supervised like every other process, where it is used."""
+    if settings.database_url is not None and settings.dagster_database_url is not None:
+        yield
+        return
+    with supervised(home.path):
+        supervisor.add([database(home, environ)])
+        yield
+
+
+def database(home: Home, environ: Mapping[str, str]) -> Child:
+    """Return the embedded PostgreSQL as a process to supervise."""
+    answers = ServerFolder(home.path).answers
+    return Child(
+        "postgres",
+        _python(f"{LOCATION}.warehouse.embedded", home.path),
+        environ=for_child("postgres", environ),
+        ready=answers,
+        alive=answers,
+        # What a client did wrong is the client's to tell.
+        loud=re.compile(r"\bPANIC\b|could not|No space left|\bCRITICAL\b|^Error:"),
+        last=True,
+    )
+
+
+def _start_services(
+    settings: Settings,
+    home: Home,
+    port: int,
+    code_socket: Path,
+    supervisor: Supervisor,
+    say: Callable[[str], None],
+) -> None:
+    """Bring the databases to this release, and have the supervisor know all further processes."""
+    from .startup import prepare
+
     prepared = prepare(settings, home, say)
     kind = "embedded PostgreSQL" if settings.database_url is None else "PostgreSQL"
     done = "" if prepared.before == prepared.after else f", migrated from {prepared.before}"
@@ -90,37 +175,18 @@ def _run(
         say(f"account: DigitalOcean at {settings.api_url}")
     else:
         say("account: no DO_API_TOKEN is set, so this is the simulator, not DigitalOcean")
-    supervisor = Supervisor(
+    supervisor.add(
         services(
             home,
             ui_port=port,
-            code_port=free_port(),
+            code_socket=code_socket,
             simulator_port=simulator_port,
             api=(settings.api_host, settings.api_port),
-        ),
-        environ=environ,
-        logs=home.logs,
-        say=say,
-    )
-    url = f"http://{_HOST}:{port}"
-
-    def note() -> None:
-        home.write_state(
-            {"command": "up", "pid": os.getpid(), "url": url, "children": supervisor.processes()}
+            ui_hosts=settings.ui_hosts,
+            environ=environ,
+            heartbeats=Heartbeats(settings),
         )
-
-    try:
-        say("starting Dagster …")
-        supervisor.start(stop, started=note)
-        if not stop.is_set():
-            say(f"Dagster UI: {url}")
-            say(f"HTTP API:   http://{settings.api_host}:{settings.api_port}/docs")
-            say(f"logs: {home.logs}; Ctrl-C stops everything")
-        supervisor.run(stop, changed=note)
-    finally:
-        say("stopping …")
-        supervisor.stop()
-        say("stopped")
+    )
 
 
 def environment(settings: Settings, home: Home, simulator_port: int | None) -> dict[str, str]:
@@ -161,28 +227,36 @@ def services(
     home: Home,
     *,
     ui_port: int,
-    code_port: int,
+    code_socket: Path,
+    ui_hosts: Sequence[str] = (),
     simulator_port: int | None = None,
     api: tuple[str, int] | None = None,
+    environ: Mapping[str, str] | None = None,
+    heartbeats: Callable[[], bool | None] | None = None,
 ) -> list[Child]:
     """The deployment's processes, in the order of starting. A further service is one more entry.
 
     Args:
         home: where they keep their files.
         ui_port: of the Dagster UI.
-        code_port: of the code server; a fresh one each time, because a forgotten server on the
-            same port would answer part of the requests with old code.
+        code_socket: of the code server, in a folder that no other user of the machine can enter.
+        ui_hosts: names under which the UI may be asked for, beside those of loopback.
         simulator_port: of the simulator; None for a real account.
         api: address and port of the HTTP API, which reads them from the environment itself.
+        environ: variables of the deployment; each process gets the secrets that it needs.
+        heartbeats: whether the daemon has beaten since it was last asked.
     """
-    workspace = write_workspace(home, code_port)
+    environ = environ or {}
+    workspace = write_workspace(home, code_socket)
     children = []
     if simulator_port is not None:
         children.append(
             Child(
                 "simulator",
                 _python(f"{LOCATION}.cli.main", "simulate", "--resume", "--port", simulator_port),
+                environ=for_child("simulator", environ),
                 ready=listens(simulator_port),
+                alive=answers_http(simulator_port, "/v2/account"),
             )
         )
     if api is not None:
@@ -190,7 +264,9 @@ def services(
             Child(
                 "api",
                 _python(f"{LOCATION}.cli.main", "api"),
+                environ=for_child("api", environ),
                 ready=listens(api[1], api[0]),
+                alive=answers_http(api[1], "/api/health", api[0]),
                 memory_limit=_GIBIBYTE,
             )
         )
@@ -199,24 +275,39 @@ def services(
         Child(
             "code-server",
             _python(
-                "dagster", "code-server", "start", "--host", _HOST, "--port", code_port,
+                "dagster", "code-server", "start", "--socket", code_socket,
                 "--module-name", f"{LOCATION}.definitions", "--location-name", LOCATION,
             ),
-            ready=listens(code_port),
+            # It makes a socket of its own for each process that it starts.
+            environ=for_child("code-server", environ) | {"TMPDIR": str(code_socket.parent)},
+            ready=_answers(code_socket),
+            alive=answers_grpc(socket=str(code_socket)),
         ),
         Child(
             "daemon",
             _python("dagster._daemon", "run", "--workspace", workspace),
+            environ=for_child("daemon", environ),
+            alive=heartbeats,
+            silence_limit=BEATS,
             # It grows slowly (dagster #32070).
             restart_after=_DAY,
             memory_limit=_GIBIBYTE,
         ),
+        # Beside the daemon, whose death it tells of.
+        Child(
+            "alarms",
+            _python(f"{LOCATION}.cli.main", "alarms", "watch"),
+            environ=for_child("alarms", environ),
+        ),
         Child(
             "webserver",
             _python(
-                "dagster_webserver", "--workspace", workspace, "--host", _HOST, "--port", ui_port,
+                f"{LOCATION}.operations.ui", "--workspace", workspace, "--host", _HOST,
+                "--port", ui_port, *(word for host in ui_hosts for word in ("--allow-host", host)),
             ),
+            environ=for_child("webserver", environ),
             ready=listens(ui_port),
+            alive=answers_http(ui_port, "/server_info"),
         ),
     ]  # fmt: skip
 
@@ -225,10 +316,21 @@ def _python(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", module, *map(str, arguments)]
 
 
-def write_workspace(home: Home, code_port: int) -> Path:
+def _answers(path: Path) -> Callable[[], bool]:
+    def ask() -> bool:
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(1)
+            client.connect(str(path))
+            return True
+        return False
+
+    return ask
+
+
+def write_workspace(home: Home, code_socket: Path) -> Path:
     """The workspace file that daemon and webserver read: where the code server is."""
     path = home.dagster / "workspace.yaml"
-    server: Mapping[str, object] = {"host": _HOST, "port": code_port, "location_name": LOCATION}
-    lines = "".join(f"      {name}: {value}\n" for name, value in server.items())
+    server = {"socket": str(code_socket), "host": "localhost", "location_name": LOCATION}
+    lines = "".join(f"      {name}: {json.dumps(value)}\n" for name, value in server.items())
     replace_file(path, f"load_from:\n  - grpc_server:\n{lines}")
     return path

@@ -1,7 +1,6 @@
 """`arcadia doctor`: is all well, and if not, what is to be done?
 
-Each check asks one thing and answers in a `Finding`. None changes anything, beyond starting the
-embedded server if it is what the settings mean.
+Each check asks one thing and answers in a `Finding`. None changes anything, nor starts anything.
 """
 
 from __future__ import annotations
@@ -24,13 +23,19 @@ from ..digitalocean import Budget, DigitalOcean, DigitalOceanError, Forbidden, N
 from ..digitalocean.budget import HOURLY
 from ..digitalocean.calls import SharedCalls
 from ..digitalocean.spaces import Spaces
+from ..folders import FolderError, check_home
 from ..inventory import projects
 from ..inventory.buckets import list_buckets
 from ..inventory.kinds import KIND_BY_NAME, KINDS
 from ..settings import Purpose, Secret, Settings, SettingsError
 from ..times import Clock, utc_now
 from ..warehouse.embedded import EmbeddedPostgresError
-from ..warehouse.engine import Warehouse, WarehouseError, dagster_url, open_warehouse
+from ..warehouse.engine import (
+    Warehouse,
+    WarehouseError,
+    running_dagster_url,
+    running_warehouse,
+)
 from .home import Home
 from .simulated import open_account
 from .status import accounts, newest_syncs
@@ -91,6 +96,11 @@ def examine(settings: Settings, now: Clock = utc_now) -> Iterator[Finding]:
 
 def check_folder(settings: Settings, home: Home) -> Iterator[Finding]:
     """The local folder: may it be written, is there room, is Dagster's instance in it?"""
+    try:
+        check_home(home.path)
+    except FolderError as error:
+        yield _wrong("folder", str(error), "as said")
+        return
     existing = home.path
     while not existing.exists():
         existing = existing.parent
@@ -132,7 +142,9 @@ def check_warehouse(settings: Settings) -> tuple[Warehouse | None, list[Finding]
 
     variable = "ARCADIA_DATABASE_URL" if settings.database_url is not None else "the disk"
     try:
-        warehouse = open_warehouse(settings)
+        warehouse = running_warehouse(settings)
+        if warehouse is None:
+            return None, [_embedded_is_down(settings, "warehouse")]
         with warehouse.transaction() as connection:
             number = int(connection.execute(sa.text("SHOW server_version_num")).scalar_one())
             revision = current_revision(connection)
@@ -184,12 +196,25 @@ def check_warehouse(settings: Settings) -> tuple[Warehouse | None, list[Finding]
     return (warehouse if migrated else None), found
 
 
+def _embedded_is_down(settings: Settings, subject: str) -> Finding:
+    """Tell a server that nobody needs now from one that should be there. Neither is started."""
+    if Home(settings.home).in_use():
+        return _wrong(
+            subject,
+            f"the embedded PostgreSQL of {settings.home} does not answer to `arcadia up`",
+            f"wait half a minute for its restart; then see {settings.home}/logs/postgres.log",
+        )
+    return _neither(subject, "the embedded PostgreSQL is not running: the next use starts it")
+
+
 def check_dagster_storage(settings: Settings) -> Iterator[Finding]:
     """Dagster's own database: does it answer, and have its pools their slots?"""
     try:
-        engine = sa.create_engine(
-            dagster_url(settings), poolclass=sa.NullPool, connect_args={"connect_timeout": 10}
-        )
+        url = running_dagster_url(settings)
+        if url is None:
+            yield _embedded_is_down(settings, "Dagster storage")
+            return
+        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"connect_timeout": 10})
         with engine.connect() as connection:
             place = f"PostgreSQL, database {engine.url.database}"
             if connection.execute(sa.text("SELECT to_regclass('event_logs')")).scalar() is None:
@@ -246,14 +271,12 @@ def check_tokens(
     yield from check_clock(settings, now)
     by_token: dict[Secret, list[Purpose]] = {}
     for purpose in Purpose:
-        if purpose in settings.tokens:
-            by_token.setdefault(settings.tokens[purpose], []).append(purpose)
-        else:
-            yield _wrong(
-                f"token {purpose.value}",
-                "none is set",
-                f"set DO_API_TOKEN or DO_API_TOKEN_{purpose.name}",
-            )
+        try:
+            settings.token(purpose)
+        except SettingsError as error:
+            yield _wrong(f"token {purpose.value}", str(error), "as said; the rest works without")
+            continue
+        by_token.setdefault(settings.tokens[purpose], []).append(purpose)
     for token, purposes in by_token.items():
         whole = len(purposes) == len(Purpose)
         subject = "token" if whole else f"token {', '.join(p.value for p in purposes)}"

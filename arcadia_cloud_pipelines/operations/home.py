@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,9 +39,21 @@ concurrency:
   pools:
     granularity: op
     default_limit: 1
+run_launcher:
+  module: arcadia_cloud_pipelines.operations.run_launcher
+  class: ArcadiaRunLauncher
+  config: {}
 run_monitoring:
   enabled: true
+  start_timeout_seconds: 100
+  cancel_timeout_seconds: 100
   max_runtime_seconds: 7200
+  poll_interval_seconds: 15
+  free_slots_after_run_end_seconds: 10
+run_retries:
+  enabled: true
+  max_retries: 1
+  retry_on_asset_or_op_failure: false
 """
 
 
@@ -111,8 +124,8 @@ class Home:
     def in_use(self) -> bool:
         """Whether another process has `exclusive` now."""
         lock = fasteners.InterProcessLock(str(self.path / "up.lock"))
-        if not self.path.is_dir() or not (self.path / "up.lock").exists():
-            return False
+        if not os.access(self.path / "up.lock", os.W_OK):
+            return False  # There is none, or it is another user's.
         if not lock.acquire(blocking=False):
             return True
         lock.release()
@@ -139,6 +152,25 @@ class Home:
             yield
         finally:
             lock.release()
+
+
+LEAST_FREE = 256 * 2**20
+"""Bytes that must be free before anything starts; the doctor warns much earlier."""
+
+
+def check_space(path: Path) -> None:
+    """Refuse to start on a full disk, where PostgreSQL would stop in the middle.
+
+    Raises:
+        OperationsError: there is less than `LEAST_FREE`.
+    """
+    free = shutil.disk_usage(path).free
+    if free < LEAST_FREE:
+        raise OperationsError(
+            f"The disk of {path} has only {free // 2**20} MiB free, and at least "
+            f"{LEAST_FREE // 2**20} are needed: free some disk space, or set ARCADIA_HOME to a "
+            "folder on another disk."
+        )
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -12,6 +12,7 @@ from ..warehouse.engine import open_warehouse
 from ..warehouse.migrate import migrate
 from .errors import OperationsError
 from .home import Home
+from .run_launcher import lost, run_workers
 
 POOL_SLOTS = 1
 _ORPHANED = [
@@ -55,7 +56,7 @@ def open_instance(home: Home) -> dg.DagsterInstance:
 def prepare(settings: Settings, home: Home, say: Callable[[str], None]) -> Prepared:
     """Start or reach both databases, bring both to this release, and clear up after a crash.
 
-    Only for one that has `home.exclusive()`: it takes every run that is under way for dead.
+    Only for one that has `home.exclusive()`: a run whose worker is not known is taken for dead.
     """
     home.prepare()
     warehouse = open_warehouse(settings)
@@ -80,17 +81,21 @@ def set_pools(instance: dg.DagsterInstance) -> None:
 
 
 def fail_orphaned_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs as failed that no process can be working on, and free their slots.
+    """Mark runs as failed that no process is working on, and free their slots.
 
-    After a crash or a power loss they would stay started, and hold their pools, for hours.
+    After a crash or a power loss they would stay started, and hold their pools, until the daemon
+    looks. A run that another terminal or another machine works on has a worker that lives.
 
     Returns:
         The ids of those runs.
     """
-    runs = instance.get_runs(dg.RunsFilter(statuses=_ORPHANED))
-    for run in runs:
-        instance.report_run_failed(
-            run, "The deployment was restarted; nothing is working on this run any more."
-        )
+    workers = run_workers(instance)
+    orphaned = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=_ORPHANED)):
+        worker = workers.find(run.run_id) if workers is not None else None
+        if worker is not None and not worker.is_gone():
+            continue
+        instance.report_run_failed(run, lost(worker))
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-    return [run.run_id for run in runs]
+        orphaned.append(run.run_id)
+    return orphaned

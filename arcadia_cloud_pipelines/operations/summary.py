@@ -33,7 +33,7 @@ class Billing:
     lines: int
     matched: Decimal
     matchable: Decimal
-    """US dollars of lines that bill a resource: all but those that are `not_a_resource`."""
+    """US dollars of lines that bill a resource: credits and what is `not_a_resource` left out."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,9 @@ _INVOICES = sa.text(
 _LINES = sa.text(
     """
     SELECT count(*),
-           coalesce(sum(l.amount) FILTER (WHERE l.resource_id IS NOT NULL), 0),
+           coalesce(sum(l.amount) FILTER (WHERE l.resource_id IS NOT NULL AND l.amount > 0), 0),
            coalesce(sum(l.amount) FILTER (
-               WHERE l.unmatched_reason IS DISTINCT FROM 'not_a_resource'), 0)
+               WHERE l.unmatched_reason IS DISTINCT FROM 'not_a_resource' AND l.amount > 0), 0)
     FROM cloud_cost_lines l JOIN cloud_invoices i ON i.id = l.invoice_id
     WHERE i.account = :account
     """

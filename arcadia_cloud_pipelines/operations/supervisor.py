@@ -11,7 +11,6 @@ import logging.handlers
 import os
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -23,13 +22,25 @@ from pathlib import Path
 
 import psutil
 
+from .. import foreign_text
 from .errors import OperationsError
+from .ports import check_port, free_port, listens
+
+__all__ = [
+    "Child",
+    "Supervisor",
+    "check_port",
+    "end_leftovers",
+    "free_port",
+    "listens",
+]
 
 Say = Callable[[str], None]
 
 GRACE = 8.0
 """Seconds that a process has between TERM and KILL."""
-_FIRST_DELAY, _LAST_DELAY = 1.0, 60.0
+_FIRST_DELAY, _LAST_DELAY = 1.0, 15.0
+_ASK_SECONDS = 3.0
 _STEADY = 300.0  # seconds after which a child's earlier deaths are forgotten
 _LOG_BYTES, _LOG_FILES = 10_000_000, 3
 _LOUD = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|^Traceback ")
@@ -51,67 +62,32 @@ class Child:
     """Whether it does its work by now; None for what is ready when it runs."""
     ready_within: float = 120
     """Seconds."""
+    alive: Callable[[], bool | None] | None = None
+    """A question that it must answer, asked every few seconds; None: it cannot be asked now."""
+    silence_limit: float = 25
+    """Seconds without an answer after which it is replaced: it hangs."""
     restart_after: float | None = None
     """Seconds after which it is replaced by a fresh one."""
     memory_limit: int | None = None
     """Bytes of resident memory, its own children's included, above which it is replaced."""
-
-
-def listens(port: int, host: str = "127.0.0.1") -> Callable[[], bool]:
-    """A question: does anything accept connections there?"""
-
-    def ask() -> bool:
-        with suppress(OSError), socket.create_connection((host, port), timeout=1):
-            return True
-        return False
-
-    return ask
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nothing uses now."""
-    with socket.create_server((host, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def check_port(port: int, what: str, host: str = "127.0.0.1") -> None:
-    """Make sure that a port can be bound.
-
-    Raises:
-        OperationsError: it cannot; the text names the program that has it, where one may know.
-    """
-    try:
-        socket.create_server((host, port)).close()
-    except (OSError, OverflowError) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
-        raise OperationsError(
-            f"Port {port} of {host}, wanted for {what}, cannot be used ({reason}){_owner(port)}: "
-            "stop what uses it, or choose another with --port."
-        ) from None
-
-
-def _owner(port: int) -> str:
-    with suppress(psutil.Error, OSError):
-        for connection in psutil.net_connections("inet"):
-            if (
-                connection.status == psutil.CONN_LISTEN
-                and connection.laddr
-                and connection.laddr.port == port
-                and connection.pid
-            ):
-                return (
-                    f"; process {connection.pid} ({psutil.Process(connection.pid).name()}) has it"
-                )
-    return ""
+    loud: re.Pattern[str] = _LOUD
+    """Lines of its output that are shown at the terminal, beside the log."""
+    last: bool = False
+    """Whether it is stopped after the others, which use it until their end."""
 
 
 class _Running:
     """A child that was started: its process, and the thread that reads what it writes."""
 
     def __init__(
-        self, child: Child, environ: Mapping[str, str], logs: Path, say: Say, now: float
+        self,
+        child: Child,
+        environ: Mapping[str, str],
+        logs: Path,
+        say: Say,
+        clock: Callable[[], float],
     ) -> None:
+        now = clock()
         self.child = child
         self.started = now
         self.last_lines: deque[str] = deque(maxlen=15)
@@ -129,17 +105,43 @@ class _Running:
             process_group=0,
         )
         self.created = _created(self.process.pid)
+        self.quiet = False
         self._reader = threading.Thread(target=self._read, name=f"log of {child.name}", daemon=True)
         self._reader.start()
+        self.answered = now
+        self.has_answered = False
+        self._clock = clock
+        if child.alive is not None:
+            name = f"pulse of {child.name}"
+            threading.Thread(target=self._ask, args=(child.alive,), name=name, daemon=True).start()
+
+    def _ask(self, alive: Callable[[], bool | None]) -> None:
+        while self.process.returncode is None:
+            answer: bool | None = False
+            with suppress(Exception):
+                answer = alive()
+            if answer is not False:
+                self.answered = self._clock()
+                self.has_answered |= answer is True
+            time.sleep(_ASK_SECONDS)
+
+    def silent_for(self, now: float) -> float:
+        """Seconds for which it owes an answer beyond the time that a start may take."""
+        if self.child.alive is None:
+            return 0.0
+        grace = 0.0 if self.has_answered else self.child.ready_within
+        return now - self.answered - grace
 
     def _read(self) -> None:
         assert self.process.stdout is not None  # noqa: S101
         with self.process.stdout as output:
             for raw in output:
-                line = _COLOUR.sub("", raw.decode("utf-8", "replace")).rstrip()
+                line = foreign_text.line(
+                    _COLOUR.sub("", raw.decode("utf-8", "replace")).rstrip().expandtabs(4)
+                )
                 self._log.emit(logging.LogRecord(self.child.name, 20, "", 0, line, None, None))
                 self.last_lines.append(line)
-                if _LOUD.search(line) and not _HARMLESS.search(line):
+                if self.child.loud.search(line) and not (self.quiet or _HARMLESS.search(line)):
                     # A warning every few seconds is one warning.
                     text = _TIMES.sub("", line)
                     if text != self._shown:
@@ -202,6 +204,10 @@ class Supervisor:
         self._due: dict[str, float] = {}
         self._launches = 0
 
+    def add(self, children: Iterable[Child]) -> None:
+        """Have further children, which the next `start` starts."""
+        self._children.extend(children)
+
     def processes(self) -> list[dict[str, float | str]]:
         """Name, id and time of creation of each: what `end_leftovers` takes."""
         return [
@@ -225,6 +231,8 @@ class Supervisor:
         for child in self._children:
             if stop.is_set():
                 return
+            if child.name in self._running:
+                continue
             running = self._launch(child)
             if started is not None:
                 started()
@@ -249,7 +257,7 @@ class Supervisor:
         return f"see {log}. It said last: {' | '.join(lines) or 'nothing'}"
 
     def _launch(self, child: Child) -> _Running:
-        running = _Running(child, self._environ, self._logs, self._say, self._clock())
+        running = _Running(child, self._environ, self._logs, self._say, self._clock)
         self._running[child.name] = running
         self._launches += 1
         return running
@@ -259,9 +267,18 @@ class Supervisor:
         stop: threading.Event,
         changed: Callable[[], None] | None = None,
         every: float = 1.0,
+        each: Callable[[], None] = lambda: None,
     ) -> None:
-        """Look after the children until told to stop; `changed` is called after a restart."""
+        """Look after the children until told to stop.
+
+        Args:
+            stop: the sign to stop.
+            changed: called after a restart.
+            every: seconds between two looks.
+            each: called before each look.
+        """
         while not stop.wait(every):
+            each()
             if self.look_after() and changed is not None:
                 changed()
 
@@ -298,21 +315,33 @@ class Supervisor:
             reason = self._overdue(running, now)
             if reason is not None:
                 self._say(f"{child.name} is restarted: {reason}")
-                self._end([running], GRACE)
+                self._end([running], 0 if self._hangs(running, now) else GRACE)
                 self._launch(child)
         return self._launches != before
 
     def _overdue(self, running: _Running, now: float) -> str | None:
         child = running.child
+        if self._hangs(running, now):
+            return f"it has not answered for {running.silent_for(now):.0f} s"
         if child.restart_after is not None and now - running.started > child.restart_after:
             return f"it has run for {(now - running.started) / 3600:.0f} hours"
         if child.memory_limit is not None and (memory := running.memory()) > child.memory_limit:
             return f"it uses {memory / 2**20:.0f} MiB of memory"
         return None
 
+    @staticmethod
+    def _hangs(running: _Running, now: float) -> bool:
+        return running.silent_for(now) > running.child.silence_limit
+
     def stop(self, grace: float = GRACE) -> None:
-        """End every child and all they started: TERM, a while to finish, KILL."""
-        self._end(list(self._running.values()), grace)
+        """End every child and all they started: TERM, a while to finish, KILL.
+
+        What they say about their end is in the logs: nobody at the terminal needs it.
+        """
+        for running in self._running.values():
+            running.quiet = True
+        for last in (False, True):
+            self._end([one for one in self._running.values() if one.child.last is last], grace)
 
     def _end(self, running: Sequence[_Running], grace: float) -> None:
         groups = [one.process.pid for one in running]

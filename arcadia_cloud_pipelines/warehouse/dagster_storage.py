@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 import psycopg2
 import sqlalchemy as sa
 from dagster import EventLogEntry
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventType
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
@@ -28,6 +28,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..settings import load_settings
 from .engine import dagster_url
+from .run_workers import RunWorkers
 
 POOL_SIZE = 2
 """Connections that a process holds; more are opened while threads need them, and closed again."""
@@ -153,6 +154,12 @@ class _OnSharedEngine:
 _sets_timeout = "_arcadia_sets_timeout"
 
 
+_RUN_ENDS = {
+    DagsterEventType.RUN_SUCCESS,
+    DagsterEventType.RUN_FAILURE,
+    DagsterEventType.RUN_CANCELED,
+}
+
 _INSERT_EVENT = sa.text(
     "INSERT INTO event_logs"
     " (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)"
@@ -163,12 +170,18 @@ _INSERT_EVENT = sa.text(
 
 
 class _EventLog(_OnSharedEngine, PostgresEventLogStorage):
+    run_workers: RunWorkers
+
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event, and what the UI reads of assets and checks.
 
         As dagster-postgres does it, but for the notification of listeners that no release has had
         for years, and for building the statement anew each time.
         """
+        if event.dagster_event_type is DagsterEventType.RUN_START:
+            self.run_workers.begin(event.run_id)  # It is the worker that says so.
+        elif event.dagster_event_type in _RUN_ENDS:
+            self.run_workers.end(event.run_id)
         with self._connect() as connection:
             event_id = connection.execute(_INSERT_EVENT, self._event_to_row(event)).scalar_one()
         if not event.is_dagster_event:
@@ -210,6 +223,7 @@ class ArcadiaStorage(DagsterPostgresStorage):
         self._engine = pooled_engine(postgres_url)
         for storage in (self._event_log_storage, self._run_storage, self._schedule_storage):
             storage.share(self._engine)
+        self._event_log_storage.run_workers = RunWorkers(self._engine)
         DagsterStorage.__init__(self)  # type: ignore[no-untyped-call,arg-type]
 
     @classmethod

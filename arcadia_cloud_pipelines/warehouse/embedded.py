@@ -322,3 +322,10 @@ def embedded_postgres(home: Path) -> EmbeddedPostgres:
     if home not in _attached:
         _attached[home] = EmbeddedPostgres(home)
     return _attached[home]
+
+
+if __name__ == "__main__":
+    try:
+        serve(Path(sys.argv[1]))
+    except EmbeddedPostgresError as error:
+        sys.exit(f"Error: {error}")

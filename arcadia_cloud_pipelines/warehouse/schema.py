@@ -6,6 +6,7 @@ schema known to Alembic's comparison and to the generated documentation.
 
 from __future__ import annotations
 
+from ..alarms import tables as alarms
 from ..billing import tables as billing
 from ..digitalocean import tables as digitalocean
 from ..drift import tables as drift
@@ -14,4 +15,4 @@ from .metadata import metadata
 
 __all__ = ["TABLES", "metadata"]
 
-TABLES = (*inventory.TABLES, *billing.TABLES, *drift.TABLES, *digitalocean.TABLES)
+TABLES = (*inventory.TABLES, *billing.TABLES, *drift.TABLES, *digitalocean.TABLES, *alarms.TABLES)

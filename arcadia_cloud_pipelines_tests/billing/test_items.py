@@ -46,8 +46,8 @@ def csv_lines(*rows: str) -> pd.DataFrame:
 
 def keys(lines: pd.DataFrame, *items: Item) -> list[str | None]:
     attached = attach_resource_keys(lines, items_frame(list(items)))
-    pd.testing.assert_frame_equal(attached.drop(columns="resource_key"), lines)
-    assert attached["resource_key"].dtype == "str"
+    pd.testing.assert_frame_equal(attached.drop(columns=["second_key", "resource_key"]), lines)
+    assert attached["resource_key"].dtype == attached["second_key"].dtype == "str"
     return [None if pd.isna(key) else key for key in attached["resource_key"]]
 
 
@@ -111,6 +111,26 @@ def test_what_cannot_be_read_is_na_and_pairs_with_nothing() -> None:
 )
 def test_the_key(fields: Item, key: str | None) -> None:
     assert keys(csv_lines(LINE), item(**fields)) == [key]
+
+
+@pytest.mark.parametrize(
+    ("fields", "second"),
+    [
+        ({"resource_uuid": UUID, "resource_id": "5"}, "5"),
+        ({"resource_uuid": UUID, "resource_id": 5}, "5"),
+        ({"resource_uuid": "assets-prod", "resource_id": "5"}, "assets-prod"),
+        ({"resource_uuid": UUID, "resource_id": "0"}, None),
+        ({"resource_uuid": UUID, "resource_id": UUID.upper()}, None),
+        ({"resource_uuid": "00000000-0000-0000-0000-000000000000", "resource_id": "5"}, None),
+        ({"resource_id": "5"}, None),
+        ({}, None),
+    ],
+)
+def test_the_second_key(fields: Item, second: str | None) -> None:
+    attached = attach_resource_keys(csv_lines(LINE), items_frame([item(**fields)]))
+    assert attached["second_key"].astype(object).where(attached["second_key"].notna(), None)[0] == (
+        second
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,6 +207,7 @@ def plain(frame: pd.DataFrame) -> pd.DataFrame:
 
 def outcome(lines: pd.DataFrame, items: list[Item]) -> Counter[tuple[Any, ...]]:
     attached = plain(attach_resource_keys(lines, items_frame(items)))
+    assert list(attached.columns[-2:]) == ["second_key", "resource_key"]
     return Counter(attached.drop(columns="line_number").itertuples(index=False, name=None))
 
 

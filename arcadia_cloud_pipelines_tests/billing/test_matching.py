@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.billing.matching import match
-from arcadia_cloud_pipelines.billing.products import classify, fold_product, product_rules
+from arcadia_cloud_pipelines.billing.matching import FREE_KINDS, match, match_with_kinds
+from arcadia_cloud_pipelines.billing.products import classify, product_rules
 
 ALL = frozenset({
     "droplet", "droplet_snapshot", "volume", "volume_snapshot", "database", "kubernetes_cluster",
     "load_balancer", "reserved_ip", "reserved_ipv6", "registry", "app", "uptime_check", "image",
+    "database_replica", "node_pool", "spaces_bucket", "nfs_share", "nfs_snapshot",
 })  # fmt: skip
 UUID = "9cc10173-e9ea-4176-9dbc-a4cee4c4ff30"
 OTHER = "11111111-2222-4333-8444-555555555555"
@@ -40,6 +41,8 @@ class Line:
     start: datetime | None = APRIL
     end: datetime | None = MAY
     period: str = MONTH
+    second: str | None = None
+    amount: str = "1.00"
 
 
 @dataclasses.dataclass
@@ -64,7 +67,9 @@ def lines_frame(lines: list[Line]) -> pd.DataFrame:
         "description": [line.description for line in lines],
         "started_at": [text(line.start) for line in lines],
         "ended_at": [text(line.end) for line in lines],
+        "second_key": [line.second for line in lines],
         "resource_key": [line.key for line in lines],
+        "amount": [line.amount for line in lines],
         "period": [line.period for line in lines],
     }
     # An index that is not 0, 1, …: the answer must be aligned with it.
@@ -169,15 +174,136 @@ def test_an_id_of_what_is_known_by_its_address_proves_nothing() -> None:
 
 
 def test_an_unknown_product_is_matched_by_an_id_that_one_resource_has() -> None:
-    line = Line("Microdroplets", "web-1", key="123")
+    line = Line("Quantum Vault", "web-1", key="123")
     share = Resource(5, kind="nfs_share", provider_id="123")
     assert one(line, share) == (5, "resource_id", None, 1)
-    assert one(line, share, Resource(6, provider_id="123")) == (None, None, "kind_not_synced", 0)
+    assert one(line, share, Resource(6, provider_id="123")) == (None, None, "unknown_product", 0)
+    # What costs nothing has numbers, too: a backup policy its droplet's.
+    policy = Resource(6, kind="backup_policy", provider_id="123")
+    assert one(line, share, policy) == (5, "resource_id", None, 1)
+    assert one(line, policy) == (None, None, "unknown_product", 0)
 
 
 def test_two_resources_with_one_identity_are_refused() -> None:
     with pytest.raises(pd.errors.MergeError):
         one(Line(key="1"), Resource(5, provider_id="1"), Resource(6, provider_id="1"))
+
+
+IMAGE = Resource(5, kind="image", name="golden image", provider_id="60000077", region="fra1")
+REPLICA = Resource(5, kind="database_replica", name="db-1-ro", provider_id=UUID)
+POOL = Resource(5, kind="node_pool", name="pool-a", provider_id=UUID)
+
+
+@pytest.mark.parametrize(
+    ("line", "resource"),
+    [
+        (Line("Droplet Snapshots", "x (fra1) 1GB Droplet Snapshot", key="60000077"), IMAGE),
+        (Line("Snapshots", "x", key="60000077"), IMAGE),
+        (Line("Droplet Backups", "web-1 (Weekly Backup Services)", key="60000077"), IMAGE),
+        (Line("Custom Images", key="7"), Resource(5, kind="droplet_snapshot", provider_id="7")),
+        (Line("Database Clusters", "Read-only Node", group="db-1", key=UUID), REPLICA),
+        (Line("Kubernetes Clusters", "3 nodes", group="prod", key=UUID), POOL),
+        (Line("Volumes", "x", key=UUID), Resource(5, kind="volume_snapshot", provider_id=UUID)),
+        (Line("NFS", "x", key=UUID), Resource(5, kind="nfs_snapshot", provider_id=UUID)),
+        (Line("Taxes", "x", key=UUID), Resource(5, kind="volume", provider_id=UUID)),
+        (Line("New", "x", key=UUID), Resource(5, kind="firewall", provider_id=UUID)),
+        (Line(None, "x", key=f"do:dbaas:{UUID}"), Resource(5, kind="database", provider_id=UUID)),
+        (Line("Functions", "x", key=UUID),
+         Resource(5, kind="function_namespace", provider_id=f"fn-{UUID}")),
+        (Line("Spaces Subscription", "Bandwidth", key="assets-prod"),
+         Resource(5, kind="spaces_bucket", name="assets-prod", provider_id="assets-prod")),
+        (Line("Container Registry", "Container Registry (basic)", key="team"),
+         Resource(5, kind="registry", name="team", provider_id="team")),
+    ],
+)  # fmt: skip
+def test_an_id_that_the_mirror_holds_under_another_kind(line: Line, resource: Resource) -> None:
+    assert one(line, resource) == (5, "resource_id", None, 1)
+    frame = match_with_kinds(lines_frame([line]), resources_frame([resource]), ALL)
+    assert list(frame["kind"]) == [resource.kind]
+
+
+def test_images_and_replicas_match_by_name_under_their_product() -> None:
+    line = Line("Droplet Snapshots", "golden image (fra1) 4.71GB Droplet Snapshot")
+    assert one(line, IMAGE) == (5, "name", None, 1)
+    snapshot = Resource(6, kind="droplet_snapshot", name="golden image", region="fra1")
+    assert one(line, IMAGE, snapshot) == (None, None, "ambiguous", 2)
+    assert one(Line("Database Clusters", "Node", group="db-1-ro"), REPLICA)[1] == "group"
+
+
+def test_of_two_ids_the_one_whose_form_the_kind_has_is_asked() -> None:
+    droplet = Resource(5, provider_id="123")
+    volume = Resource(6, kind="volume", provider_id=UUID, name="data")
+    assert one(Line(key=OTHER, second="123"), droplet) == (5, "resource_id", None, 1)
+    assert one(Line("Volumes", "x", key=UUID, second="9"), volume)[0] == 6
+    assert one(Line(key=OTHER, second="999", description="web-1"), droplet)[2] == "never_seen"
+
+
+@pytest.mark.parametrize(
+    ("product", "taken"), [("Droplets", 5), ("Volumes", 6), ("Load Balancers", 6), ("New", 6)]
+)
+def test_two_ids_that_disagree_are_told(product: str, taken: int) -> None:
+    resources = [Resource(5, provider_id="123"), Resource(6, kind="volume", provider_id=UUID)]
+    line = lines_frame([Line(product, "x", key=UUID, second="123")])
+    found = match_with_kinds(line, resources_frame(resources), ALL).iloc[0]
+    assert found["resource_id"] == taken
+    # A number is looked for among the product's kinds alone, if the product has any.
+    other = found["conflicting_resource_id"]
+    assert other == 11 - taken if product in ("Droplets", "New") else pd.isna(other)
+
+
+def test_a_cluster_made_again_does_not_get_the_old_ones_lines() -> None:
+    new = Resource(5, kind="database", name="main", provider_id=UUID, created=at("04-10 12:00"))
+    old = Line("Database Clusters", "Node", group="main", key=OTHER, end=at("04-10 13:00"))
+    assert one(old, new) == (None, None, "never_seen", 0)
+    assert one(dataclasses.replace(old, key=UUID), new) == (5, "resource_id", None, 1)
+    assert one(dataclasses.replace(old, key=None), new) == (5, "group", None, 1)
+    gone = dataclasses.replace(new, created=at("01-01"), deleted=at("04-12"))
+    later = dataclasses.replace(old, start=at("04-11"), end=MAY)
+    assert one(later, gone) == (None, None, "never_seen", 0)
+    known = Resource(6, kind="database_replica", name="x", provider_id=OTHER)
+    assert one(old, new, known)[:2] == (6, "resource_id")
+
+
+def test_snapshots_of_a_name_are_told_by_their_region() -> None:
+    line = Line("Droplet Snapshots", "nightly (fra1) 12.40GB Droplet Snapshot")
+    here = Resource(5, kind="droplet_snapshot", name="nightly", region="fra1")
+    there = Resource(6, kind="droplet_snapshot", name="nightly", region="nyc3")
+    both = Resource(7, kind="droplet_snapshot", name="nightly", region="nyc3 fra1")
+    assert one(line, here, there) == (5, "name", None, 1)
+    assert one(line, there, both) == (7, "name", None, 1)
+    assert one(line, here, both) == (None, None, "ambiguous", 2)
+
+
+BUCKET = Resource(5, kind="spaces_bucket", name="assets-prod", provider_id="assets-prod")
+
+
+@pytest.mark.parametrize(
+    ("description", "answer"),
+    [
+        ("assets-prod", (5, "name", None, 1)),
+        ("assets-prod (nyc3) Outbound Transfer", (5, "name", None, 1)),
+        ("Spaces Bandwidth - ASSETS-PROD", (5, "name", None, 1)),
+        ("assets-prod.nyc3.digitaloceanspaces.com", (5, "name", None, 1)),
+        ("Storage: assets-prod.nyc3.cdn.digitaloceanspaces.com", (5, "name", None, 1)),
+        ("gone-bucket (nyc3) Outbound Transfer", (None, None, "never_seen", 0)),
+        ("Spaces ($5/mo 250GiB storage & 1TiB transfer)", (None, None, "not_a_resource", 0)),
+        ("Spaces Storage Overage", (None, None, "not_a_resource", 0)),
+        (None, (None, None, "not_a_resource", 0)),
+    ],
+)
+def test_a_line_of_spaces_can_name_a_bucket(description: str | None, answer: Answer) -> None:
+    assert one(Line("Spaces Subscription", description), BUCKET) == answer
+
+
+def test_a_bucket_that_an_id_names_and_nobody_has() -> None:
+    line = Line("Spaces", "Bandwidth", key="gone-bucket")
+    assert one(line, BUCKET) == (None, None, "never_seen", 0)
+    assert one(line, synced=frozenset()) == (None, None, "kind_not_synced", 0)
+
+
+def test_a_credit_by_a_name_of_its_own_is_no_unknown_product() -> None:
+    assert one(Line("Anniversary", "x", amount="-3.00")) == (None, None, "not_a_resource", 0)
+    assert one(Line("Anniversary", "x", amount="3.00")) == (None, None, "unknown_product", 0)
 
 
 # -- reasons --------------------------------------------------------------------------------------
@@ -189,8 +315,8 @@ def test_what_is_no_resource_is_never_matched() -> None:
 
 
 def test_reasons() -> None:
-    assert one(Line("New Thing", "web-1"), Resource(5)) == (None, None, "kind_not_synced", 0)
-    assert one(Line(None, "web-1"), Resource(5)) == (None, None, "kind_not_synced", 0)
+    assert one(Line("New Thing", "web-1"), Resource(5)) == (None, None, "unknown_product", 0)
+    assert one(Line(None, "web-1"), Resource(5)) == (None, None, "unknown_product", 0)
     assert one(Line(), synced=frozenset()) == (None, None, "kind_not_synced", 0)
     assert one(Line()) == (None, None, "never_seen", 0)
     assert one(Line(), Resource(5, name="web-2")) == (None, None, "never_seen", 0)
@@ -402,52 +528,111 @@ def plainly(lines: list[Line], resources: list[Resource], synced: frozenset[str]
     return [plain(line, texts.iloc[n], resources, synced) for n, line in enumerate(lines)]
 
 
+NAMED = {"registry", "reserved_ip", "spaces_bucket"}
+NUMBERED = {"droplet", "droplet_snapshot", "image"}
+
+
+def form(key: str) -> str:
+    if re.fullmatch(r"[0-9]+", key):
+        return "number"
+    return "uuid" if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", key) else "name"
+
+
+def form_of(kind: str | None) -> str:
+    if kind is None:
+        return "none"
+    return "number" if kind in NUMBERED else "name" if kind in NAMED else "uuid"
+
+
+def by_one_id(
+    key: str | None, kinds: list[str], listed: bool, resources: list[Resource]
+) -> list[Resource]:
+    """The resource with an id; several where a uuid is shared by kinds that the line may mean."""
+    if key is None:
+        return []
+    same = [r for r in resources if r.provider_id == key]
+    for kind in kinds:
+        if own := [r for r in same if r.kind == kind]:
+            return own
+    billed = [r for r in same if r.kind not in FREE_KINDS]
+    if form(key) == "uuid":
+        return billed or same
+    return [] if listed else billed
+
+
 def plain(line: Line, classified: Any, resources: list[Resource], synced: frozenset[str]) -> Answer:
     """The rules of `matching`, written down once more for one line at a time."""
     kind, name, region = (
         None if pd.isna(classified[c]) else classified[c]
         for c in ("kind", "resource_name", "line_region")
     )
-    rule = product_rules().get(fold_product(line.product or ""))
-    if rule is not None and rule.kind is None:
+    rule = product_rules().find(line.product or "")
+    kind = kind or (rule.kind if rule else None)
+    kinds = [kind, *rule.also, *rule.also_by_id] if rule and kind else []
+    first = by_one_id(line.key, kinds, rule is not None, resources)
+    second = by_one_id(line.second, kinds, rule is not None, resources)
+    if len(first) == len(second) == 1 and first != second:
+        own = [r for r in (*first, *second) if r.kind == kind]
+        return (own[0] if len(own) == 1 else first[0]).id, "resource_id", None, 1
+    for found in (first, second):
+        if len(found) == 1:
+            return found[0].id, "resource_id", None, 1
+    shared = max(len(first), len(second))
+    own_form = [k for k in (line.key, line.second) if k and form(k) == form_of(kind)]
+    unseen_id = bool(own_form)
+
+    if rule is None:
+        negative = line.amount.startswith("-")
+        return None, None, "not_a_resource" if negative else "unknown_product", 0
+    if rule.kind is None:
         return None, None, "not_a_resource", 0
-    same = [r for r in resources if line.key == r.provider_id and kind in (None, r.kind)]
-    if line.key is not None and len(same) == 1:
-        return same[0].id, "resource_id", None, 1
-    if rule is None or kind not in synced:
+    if rule.team_wide and name is None:
+        text = f"{line.group or ''} {line.description or ''}".casefold()
+        known = {r.name.casefold() for r in resources if r.kind == kind and r.name}
+        held = {word for word in re.findall(r"[a-z0-9][a-z0-9.-]*[a-z0-9]", text) if word in known}
+        name = held.pop() if len(held) == 1 else None
+        if name is None and not unseen_id:
+            return None, None, "not_a_resource", 0
+    if shared:
+        return None, None, "ambiguous", shared
+    if kind not in synced:
         return None, None, "kind_not_synced", 0
     by_group = rule.name_in == "group"
-    if line.key is not None and not by_group and kind not in ("registry", "reserved_ip"):
-        form = r"\d+" if kind in ("droplet", "droplet_snapshot") else r"[0-9a-f-]{36}"
-        if re.fullmatch(form, line.key):
-            return None, None, "never_seen", 0
-    ours = [r for r in resources if r.kind == kind]
+    if unseen_id and not by_group:
+        return None, None, "never_seen", 0
+    among = [kind, *rule.also] if kind == rule.kind else [kind]
+    ours = [r for r in resources if r.kind in among]
     if name is not None:
         cut = re.fullmatch(r"(.+) \([^()]*\)", name) if by_group else None
         if cut and any((r.name or "").casefold() == cut[1].casefold() for r in ours):
             name = cut[1]
         ours = [r for r in ours if (r.name or "").casefold() == name.casefold()]
-        ours = [r for r in ours if not (region and r.region) or region == r.region]
+        ours = [r for r in ours if not (region and r.region) or region in r.region.split()]
     elif not (rule.nameless or rule.name_in == "nothing"):
         return None, None, "never_seen", 0
 
     month = datetime.fromisoformat(line.period).replace(tzinfo=UTC)
     next_month = (month + timedelta(days=31)).replace(day=1)
     start, end = line.start or month, line.end or next_month
-    first = datetime(1, 1, 1, tzinfo=UTC)
+    earliest = datetime(1, 1, 1, tzinfo=UTC)
+    latest = datetime(9999, 1, 1, tzinfo=UTC)
+
+    def life(resource: Resource) -> tuple[datetime, datetime]:
+        begin = resource.created or earliest
+        return begin, max(begin, resource.deleted or latest)
 
     def lived(resource: Resource) -> bool:
-        begin = resource.created or first
-        until = resource.deleted
-        if until is not None and until < begin:
-            until = begin
-        return (begin < end or begin <= start + HOUR) and (until is None or until >= start)
+        begin, until = life(resource)
+        return (begin < end or begin <= start + HOUR) and until >= start
 
     ours = [r for r in ours if lived(r)]
     found = ours
     if len(ours) > 1 and name is not None:
-        found = [r for r in ours if abs(max(r.created or first, month) - start) <= HOUR]
+        found = [r for r in ours if abs(max(r.created or earliest, month) - start) <= HOUR]
     if len(found) == 1:
+        begin, until = life(found[0])
+        if unseen_id and (begin > start + HOUR or until < end):
+            return None, None, "never_seen", 0
         grouped = name is None or (by_group and line.group is not None)
         return found[0].id, "group" if grouped else "name", None, len(ours)
     return None, None, "ambiguous" if ours else "never_seen", len(ours)
@@ -461,19 +646,36 @@ MOMENTS = [
     *(MAY + n * HOUR / 2 for n in range(-3, 4)),
 ]
 moments = st.none() | st.sampled_from(MOMENTS)
-names = st.sampled_from(["a", "A", "b", "a (x)"])
-keys = st.sampled_from([None, None, None, "1", "2", "77", UUID, OTHER])
+names = st.sampled_from(["a", "A", "b", "a (x)", "team-a"])
+keys = st.sampled_from([None, None, None, "1", "2", "77", UUID, OTHER, "team-a"])
 PRODUCTS = [
     "Droplets", "Droplets", "Droplets", "Volumes", "Volumes", "Database Clusters",
     "Container Registry Subscription", "Uptime Health Check", "Floating IPs", "Taxes", "New",
+    "Droplet Snapshots", "Droplet Backups", "Spaces Subscription", "Kubernetes Clusters",
 ]  # fmt: skip
-KINDS = ["droplet", "droplet", "volume", "database", "registry", "uptime_check", "reserved_ip"]
+KINDS = [
+    "droplet", "droplet", "volume", "database", "registry", "uptime_check", "reserved_ip",
+    "droplet_snapshot", "image", "database_replica", "spaces_bucket", "node_pool", "ssh_key",
+    "kubernetes_cluster",
+]  # fmt: skip
 some_lines = st.builds(
     Line,
     product=st.sampled_from(PRODUCTS),
-    description=names | st.sampled_from([None, "a (s-1)", "a (sfo3) 10GB", "a (nyc1) 10GB"]),
+    description=names
+    | st.sampled_from(
+        [
+            None,
+            "a (s-1)",
+            "a (sfo3) 10GB",
+            "a (nyc1) 10GB",
+            "a (sfo3) 1GB Droplet Snapshot",
+            "transfer of team-a",
+        ]
+    ),
     group=st.none() | names | st.just("a (PostgreSQL)"),
     key=keys,
+    second=st.none() | keys,
+    amount=st.sampled_from(["1.00", "-1.00"]),
     start=moments,
     end=moments,
 )
@@ -483,8 +685,9 @@ some_resources = st.lists(
         id=st.integers(100, 10_000),
         kind=st.sampled_from(KINDS),
         name=names,
-        provider_id=st.sampled_from(["1", "2", UUID]) | st.integers(1000, 10_000).map(str),
-        region=st.sampled_from([None, "sfo3", "nyc1"]),
+        provider_id=st.sampled_from(["1", "2", UUID, "team-a"])
+        | st.integers(1000, 10_000).map(str),
+        region=st.sampled_from([None, "sfo3", "nyc1", "sfo3 nyc1"]),
         created=moments,
         deleted=moments,
     ),

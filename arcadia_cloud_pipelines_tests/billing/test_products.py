@@ -10,6 +10,7 @@ from arcadia_cloud_pipelines.billing.products import (
     product_rules,
     traits,
 )
+from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
 
 Read = tuple[str | None, str | None, str | None]
 
@@ -166,3 +167,62 @@ def test_a_rule_of_ones_own() -> None:
     )
     row = classify(lines, load_rules(text, "rules.toml")).iloc[0]
     assert row[["kind", "resource_name", "line_region"]].to_list() == ["nfs_share", "x", "fra1"]
+
+
+@pytest.mark.parametrize(
+    ("product", "kind"),
+    [
+        ("droplet", "droplet"),
+        ("GPU Droplets (H100)", "droplet"),
+        ("AMD MI300X GPU", "droplet"),
+        ("Backups", "droplet"),
+        ("Apps", "app"),
+        ("App-Platform", "app"),
+        ("DigitalOcean Kubernetes", "kubernetes_cluster"),
+        ("KUBERNETES  Cluster", "kubernetes_cluster"),
+        ("Managed Databases", "database"),
+        ("Managed PostgreSQL", "database"),
+        ("Vector Databases", "vector_database"),
+        ("Dedicated Inference", "dedicated_inference"),
+        ("NAT Gateways", "nat_gateway"),
+        ("NFS Shares", "nfs_share"),
+        ("NFS Snapshots", "nfs_snapshot"),
+        ("Partner Network Connect", "partner_attachment"),
+        ("BYOIP Prefix", "byoip_prefix"),
+        ("CDN Custom Domains", "cdn_endpoint"),
+        ("Functions", "function_namespace"),
+        ("MicroDroplets", "micro_droplet"),
+        ("MicroVMs", "micro_droplet"),
+        ("SaaS Add-Ons", "addon"),
+        ("Agents", "agent"),
+        ("Knowledge Bases", "knowledge_base"),
+        ("Custom Models", "custom_model"),
+        ("Custom Images", "image"),
+        ("Reserved IPv4", "reserved_ip"),
+        ("Block Storage", "volume"),
+        ("Volume Snapshot", "volume_snapshot"),
+        ("Network Load Balancers", "load_balancer"),
+        ("Spaces Bandwidth", "spaces_bucket"),
+        ("Uptime Checks", "uptime_check"),
+        ("Support Plan - Premium", None),
+        ("Serverless Inference", None),
+        ("Late Fee", None),
+        ("Inference Cloud Trial", None),
+        ("Q3 Contract Discount", None),
+        ("Droplet Bandwidth", None),
+        ("Outbound Data Transfer", None),
+        ("Promo Credit 2026", None),
+        ("VAT", None),
+        ("Refund", None),
+    ],
+)
+def test_products_by_any_name(product: str, kind: str | None) -> None:
+    rule = product_rules().find(product)
+    assert rule is not None
+    assert rule.kind == kind
+
+
+def test_kinds_of_rules_are_kinds() -> None:
+    for rule in product_rules().values():
+        kinds = {rule.kind, *rule.also, *rule.also_by_id, *(p.kind for p in rule.patterns)}
+        assert kinds - {None} <= set(KIND_BY_NAME)

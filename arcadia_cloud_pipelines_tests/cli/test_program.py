@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 
@@ -70,3 +72,10 @@ def test_an_error_for_people_is_told() -> None:
 def test_a_mistake_of_ours_stays_a_traceback() -> None:
     with pytest.raises(ZeroDivisionError), told_in_one_sentence():
         _ = 1 / 0
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.EROFS])
+def test_a_closed_folder_or_a_full_disk_is_one_sentence(number: int) -> None:
+    with pytest.raises(click.ClickException, match=r"up.lock: .*ARCADIA_HOME"):  # noqa: SIM117
+        with told_in_one_sentence():
+            raise OSError(number, os.strerror(number), "up.lock")

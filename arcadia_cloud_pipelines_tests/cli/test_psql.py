@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arcadia_cloud_pipelines.cli.psql import connection_variables, find_psql
+from arcadia_cloud_pipelines.cli.psql import connection_variables, find_psql, service_file
 from arcadia_cloud_pipelines.settings import Secret
 from arcadia_cloud_pipelines.warehouse.urls import sqlalchemy_url
 
@@ -55,6 +55,29 @@ def test_every_part_of_a_url_becomes_a_variable() -> None:
         "PGSSLMODE": "verify-full",
         "PGOPTIONS": "-c a=b",
     }
+
+
+def test_no_parameter_of_the_connection_is_lost() -> None:
+    tls = {
+        "sslmode": "verify-full", "sslrootcert": "/etc/ca.pem", "channel_binding": "require",
+        "sslcertmode": "disable", "ssl_min_protocol_version": "TLSv1.3", "sslnegotiation": "direct",
+        "sslcrldir": "/etc/crl", "sslsni": "0", "gsslib": "x", "require_auth": "scram-sha-256",
+    }  # fmt: skip
+    rest = {"sslpassword": "sesame", "keepalives_idle": "30"}
+    query = "&".join(f"{name}={value}" for name, value in (tls | rest).items())
+    url = sqlalchemy_url(Secret(f"postgresql://me@db/x?{query}"), "X")
+    assert set(tls.values()) <= set(connection_variables(url).values())
+    with service_file(url) as more:
+        file = Path(more["PGSERVICEFILE"])
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert file.read_text() == "[arcadia]\nsslpassword=sesame\nkeepalives_idle=30\n"
+    assert not file.exists()
+
+
+def test_parameters_without_a_variable_reach_psql(arcadia: Run, libpq_url: str) -> None:
+    url = f"{libpq_url}&keepalives_idle=30&tcp_user_timeout=1000&sslmode=prefer"
+    done = arcadia("psql", "-At", "-c", "select 42", ARCADIA_DATABASE_URL=url)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "")
 
 
 def test_sockets_and_several_hosts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -280,13 +281,18 @@ def test_a_broken_file_leaves_every_spec_as_it_was(
     warehouse: Warehouse, tmp_path: Path, content: Any, reason: str
 ) -> None:
     mirror(warehouse)
-    good = state(item("digitalocean_droplet", DROPLET))
-    good_path = written(tmp_path, "good.tfstate", good)
     bad_path = written(tmp_path, "bad.tfstate", content)
     with pytest.raises(TerraformError, match=reason) as caught:
-        record_states(warehouse, [good_path, bad_path])
+        record_states(warehouse, [bad_path])
     assert bad_path in str(caught.value)
     assert query(warehouse, "SELECT * FROM cloud_provisioned") == []
+    # It costs itself alone: the other one is recorded.
+    good = state(item("digitalocean_droplet", DROPLET))
+    result = record_states(warehouse, [written(tmp_path, "good.tfstate", good), bad_path])
+    assert (result.recorded, result.changed) == (1, 1)
+    [problem] = result.problems
+    assert (problem.path, problem.status) == (bad_path, "unreadable")
+    assert re.search(reason, problem.text)
 
 
 def test_files_that_are_not_there(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -301,9 +307,8 @@ def test_files_that_are_not_there(warehouse: Warehouse, tmp_path: Path) -> None:
 
 
 def test_which_instances_count() -> None:
-    resources = item("digitalocean_vpc", {"id": "1"}, {"id": "2"}, {"id": ""})
+    resources = item("digitalocean_vpc", {"id": "1"}, {"id": "2"})
     resources["instances"][1]["deposed"] = "abc"
-    resources["instances"].append({"attributes": None})
     parsed = parse_state(json.dumps(state(resources)).encode(), "x")
     assert list(parsed.specs) == [("vpc", "1")]
 

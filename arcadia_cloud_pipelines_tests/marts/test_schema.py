@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.marts.definitions import ASSET_OF_TABLE, BY_HAND
+from arcadia_cloud_pipelines.marts.definitions import ASSET_OF_TABLE, WITHOUT_ASSET
 from arcadia_cloud_pipelines.warehouse import views
 from arcadia_cloud_pipelines.warehouse.engine import (
     Warehouse,
@@ -128,4 +128,4 @@ def test_every_table_that_is_read_has_the_asset_that_writes_it() -> None:
     read = {
         name for view in views.described().values() for name in view["reads"] if "." not in name
     }
-    assert read == {*ASSET_OF_TABLE, *BY_HAND}
+    assert read == {*ASSET_OF_TABLE, *WITHOUT_ASSET}

@@ -9,10 +9,12 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
+from arcadia_cloud_pipelines.billing.account_facts import sync_account_facts
 from arcadia_cloud_pipelines.billing.balance import snapshot_balance
 from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
+from arcadia_cloud_pipelines.billing.rates import sync_rates
 from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.kinds import KINDS
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
@@ -59,6 +61,8 @@ def mirror(warehouse: Warehouse) -> None:
         ingest_invoices(warehouse, client)
         snapshot_balance(warehouse, client)
         refresh_open_month(warehouse, client)
+        sync_rates(warehouse, client)
+        sync_account_facts(warehouse, client)
 
 
 @every_view

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import stat
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,20 +23,22 @@ from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.simulated import open_account
 from arcadia_cloud_pipelines.operations.supervisor import free_port
 from arcadia_cloud_pipelines.settings import load_settings
+from arcadia_cloud_pipelines.warehouse.embedded_server import ServerFolder
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+SOCKET = Path("/tmp/arcadia-x/code.sock")
 ARCADIA = [sys.executable, "-m", "arcadia_cloud_pipelines.cli.main"]
 
 
 def test_a_real_account_needs_no_simulator(home: Home) -> None:
     with_token = load_settings({"ARCADIA_HOME": str(home.path), "DO_API_TOKEN": "dop_v1_x"})
-    names = [child.name for child in services(home, ui_port=3000, code_port=1)]
-    assert names == ["code-server", "daemon", "webserver"]
+    names = [child.name for child in services(home, ui_port=3000, code_socket=SOCKET)]
+    assert names == ["code-server", "daemon", "alarms", "webserver"]
     assert "DO_API_TOKEN" not in environment(with_token, home, None)
 
 
 def test_loopback_alone(home: Home) -> None:
-    for child in services(home, ui_port=3000, code_port=1, simulator_port=2):
+    for child in services(home, ui_port=3000, code_socket=SOCKET, simulator_port=2):
         assert "0.0.0.0" not in child.command
         if "--host" in child.command:
             assert child.command[list(child.command).index("--host") + 1] == "127.0.0.1"
@@ -62,6 +67,16 @@ def test_without_a_token_the_simulators_data_stay_apart_from_an_accounts(
     sync("a real team")
     with pytest.raises(OperationsError, match="mirrors the account a real team"):
         environment(settings, home, 4010)
+
+
+def await_answer(home: Home, killed: int) -> None:
+    """Wait for the server that takes the place of one that was killed."""
+    server = ServerFolder(home.path)
+    for _ in range(1200):
+        if server.pid() not in (None, killed) and server.answers():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the embedded PostgreSQL did not come back")
 
 
 def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -101,14 +116,34 @@ def test_up_serves_refuses_a_second_one_and_leaves_nothing_behind(tmp_path: Path
             assert f"process {up.pid}" in second.stderr
             assert url in second.stderr
 
+            # What runs code listens where no other user can come.
+            workspace = (home.dagster / "workspace.yaml").read_text()
+            folder = Path(re.search(r'socket: "(.*)"', workspace)[1]).parent
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            launched = requests.get(f"{url}/graphql", params={"query": "{version}"}, timeout=60)
+            assert launched.status_code == 405
+
             children = home.read_state()["children"]
-            assert len(children) == 5
-            postgres = int((home.path / "postgres" / "postmaster.pid").read_text().split()[0])
+            assert len(children) == 7
+            by_name = {str(child["name"]): int(child["pid"]) for child in children}
+            for name in ("postgres", "simulator", "daemon", "webserver"):
+                assert "ARCADIA_JWT_SECRET" not in psutil.Process(by_name[name]).environ()
+            first = ServerFolder(home.path).pid()
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+            await_answer(home, first)
+            # Its connections are dead, and the first request is answered all the same.
+            runs = {"query": "{runsOrError(limit:1){__typename}}"}
+            answer = requests.post(f"{url}/graphql", json=runs, timeout=60)
+            assert answer.json() == {"data": {"runsOrError": {"__typename": "Runs"}}}
+            postgres = ServerFolder(home.path).pid()
         finally:
             up.send_signal(signal.SIGTERM)
             rest = up.stdout.read() if up.stdout is not None else ""
         assert up.wait(60) == 0, rest
-    for pid in (*(child["pid"] for child in children), postgres):
+    assert postgres is not None
+    for pid in (*(child["pid"] for child in children), first, postgres):
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie"
+    assert not folder.exists()
     assert not home.state.exists()
     assert not home.in_use()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from arcadia_cloud_pipelines import folders
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations.doctor import State, examine
 from arcadia_cloud_pipelines.operations.home import Home
@@ -171,3 +172,13 @@ def test_the_keys_of_spaces_are_tried(environ: dict[str, str]) -> None:
     assert denied.state is State.WRONG
     assert "full access in SPACES_ACCESS_KEY_ID" in str(denied.remedy)
     assert KEY_ID not in str(findings) + str(denied)
+
+
+def test_the_folder_of_another_user_is_one_sentence(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders.os, "geteuid", lambda: 4242)
+    findings = found({"ARCADIA_HOME": str(home.path)})
+    for subject in ("folder", "warehouse", "Dagster storage"):
+        assert findings[subject][0] is State.WRONG
+        assert "this is number 4242: run the command as" in findings[subject][1]

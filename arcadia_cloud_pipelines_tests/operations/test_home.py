@@ -57,7 +57,14 @@ def test_dagster_gets_the_checkouts_instance(tmp_path: Path) -> None:
     # What an installation without a checkout gets says the same of what matters.
     minimal = yaml.safe_load(home_module._MINIMAL_INSTANCE)
     full = yaml.safe_load(ours.read_text())
-    for key in ("storage", "telemetry", "concurrency"):
+    for key in (
+        "storage",
+        "telemetry",
+        "concurrency",
+        "run_launcher",
+        "run_monitoring",
+        "run_retries",
+    ):
         assert minimal[key] == full[key]
 
 

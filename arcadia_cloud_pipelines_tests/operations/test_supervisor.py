@@ -256,3 +256,60 @@ def test_a_taken_port_is_named() -> None:
         with pytest.raises(OperationsError, match=rf"Port {port} .*--port"):
             check_port(port, "a test")
     check_port(port, "a test")
+
+
+def test_one_that_does_not_answer_is_replaced(bench: Bench) -> None:
+    asked = threading.Event()
+    answer: list[bool | None] = [True]
+
+    def alive() -> bool | None:
+        asked.set()
+        return answer[0]
+
+    supervisor = bench.supervise(bench.forever(prelude=STUBBORN, alive=alive, silence_limit=25))
+    supervisor.start()
+    first = pid(supervisor)
+    assert asked.wait(60)
+    os.kill(first, signal.SIGSTOP)
+    answer[0] = False
+    for silent in (True, False):  # A question under way may still have been answered.
+        asked.clear()
+        assert asked.wait(60) or silent
+    bench.clock.now += 25
+    assert supervisor.look_after() is False
+    bench.clock.now += 1
+    assert supervisor.look_after() is True
+    assert "one is restarted: it has not answered for 26 s" in bench.said[-1]
+    assert gone(first)
+
+
+def test_one_that_cannot_be_asked_is_left_alone(bench: Bench) -> None:
+    asked = threading.Event()
+
+    def alive() -> None:
+        asked.set()
+
+    supervisor = bench.supervise(bench.forever(alive=alive))
+    supervisor.start()
+    bench.clock.now += 10_000
+    for _ in range(2):
+        asked.clear()
+        assert asked.wait(60)
+    assert supervisor.look_after() is False
+
+
+def test_the_last_is_stopped_after_the_others_and_nobody_is_told_of_their_end(
+    bench: Bench,
+) -> None:
+    end = "import signal, sys, time\ndef end(*_):\n print('ERROR', time.monotonic())\n sys.exit()\n"
+    prelude = f"{end}signal.signal(signal.SIGTERM, end)"
+    supervisor = bench.supervise(
+        bench.forever("base", prelude, last=True), bench.forever("user", prelude)
+    )
+    supervisor.start()
+    supervisor.stop()
+    base, user = (
+        float((bench.folder / f"{name}.log").read_text().split()[1]) for name in ("base", "user")
+    )
+    assert base > user
+    assert bench.said == []

@@ -67,3 +67,20 @@ def test_events_are_append_only_in_the_database(warehouse: Warehouse, statement:
     with warehouse.transaction() as connection:
         events = connection.execute(sa.text("SELECT event FROM cloud_resource_events")).scalars()
         assert list(events) == ["discovered"]
+
+
+def test_append_only_holds_in_a_session_that_replays_changes(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as connection:
+        guards = connection.execute(
+            sa.text(
+                "SELECT tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal"
+                " AND (tgname LIKE '%append_only' OR tgname LIKE '%no_truncate')"
+            )
+        ).all()
+    assert len(guards) >= 6
+    assert {state for _, state in guards} == {"A"}
+    with warehouse.engine.connect() as connection:
+        connection.execute(sa.text("SET session_replication_role = replica"))
+        with pytest.raises(sa.exc.DBAPIError, match="append-only"):
+            connection.execute(sa.text("TRUNCATE cloud_resource_events"))
+        connection.invalidate()

@@ -1,11 +1,11 @@
-"""What tells an absence from an answer: strikes that are dated, tokens whose account is known."""
+"""Append-only tables that stay so in a session that replays changes."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0013"
-down_revision = "0012"
+revision = "0016"
+down_revision = "0015"
 
 
 def upgrade() -> None:

@@ -1,0 +1,221 @@
+"""Questions to the warehouse: is the data current, whole, and adding up?
+
+Each asks about everything of its kind at once, and raises where there is no answer.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from ..billing import report
+from ..drift.inbox import says
+from ..drift.words import field_text
+from ..inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs
+from ..inventory.kinds import KIND_BY_NAME
+from ..inventory.projects import PURPOSE as PROJECTS_PURPOSE
+from ..settings import Purpose
+from ..times import ago
+from ..warehouse.statements import Statements
+from .model import Alarm, Answer, Severity, alarm_key
+from .sources import Question, Sources
+
+SOURCES_LATE_AFTER = timedelta(hours=3)
+"""For what comes every hour beside the kinds: balance, drift."""
+PENDING_TOO_LONG = timedelta(days=2)
+AHEAD = timedelta(minutes=1)
+"""More than this in the future is a wrong clock."""
+
+_LISTED_ELSEWHERE = {"project": PROJECTS_PURPOSE, "unknown": PROJECTS_PURPOSE}
+
+_SQL = Statements(__file__)
+
+
+def late(sources: Sources) -> Answer:
+    """Which kinds and other sources have not come in for too long?"""
+    now = sources.now
+    bad = []
+    for sync in kind_syncs(sources.warehouse):
+        if sync.kind not in KIND_BY_NAME and sync.kind not in _LISTED_ELSEWHERE:
+            continue  # a kind of another release
+        if sync.complete_at is None:
+            continue  # never listed: the check `complete` says why
+        if problem := _age_problem(now - sync.complete_at, STALE_AFTER, "listed completely"):
+            bad.append(_late(sync.kind, problem, sync.account))
+    with sources.warehouse.transaction() as connection:
+        for source, at in _SQL.run(connection, "newest_of_sources"):
+            if at is None:
+                continue
+            if problem := _age_problem(now - at, SOURCES_LATE_AFTER, "written"):
+                bad.append(_late(source, problem, None))
+    return Answer("late/", bad)
+
+
+def _age_problem(age: timedelta, limit: timedelta, done: str) -> str | None:
+    if age < -AHEAD:
+        return f"last {done} {ago(-age)} in the future: a clock was wrong then"
+    return f"last {done} {ago(age)} ago" if age > limit else None
+
+
+def _late(source: str, problem: str, account: str | None) -> Alarm:
+    return Alarm(
+        key=alarm_key("late", source),
+        subject=f"{source} late",
+        text=problem,
+        advice="Look whether `arcadia up` works, at the runs in the Dagster UI, and at `arcadia "
+        "inventory status`.",
+        account=account,
+    )
+
+
+def suppressed_losses(sources: Sources) -> Answer:
+    """Which kinds lost more at once than plausibly could, so that nothing was recorded?"""
+    bad = []
+    for sync in kind_syncs(sources.warehouse):
+        losses = []
+        if sync.answer_implausible:
+            losses.append(f"{sync.answer_missing:,} live rows are missing from the listing")
+        if sync.answer_withheld:
+            fields = ", ".join(sorted(sync.answer_withheld))
+            losses.append(f"{fields} came back empty for all rows")
+        if losses:
+            bad.append(
+                Alarm(
+                    key=alarm_key("loss_suppressed", sync.kind),
+                    subject=f"{sync.kind}: implausible loss",
+                    text=f"{'; '.join(losses)}. Nothing of it was recorded",
+                    advice="Look at DigitalOcean and at the token's scopes. If it is real: "
+                    f"arcadia inventory confirm-loss {sync.kind}",
+                    account=sync.account,
+                )
+            )
+    return Answer("loss_suppressed/", bad)
+
+
+def rejected_tokens(sources: Sources) -> Answer:
+    """Which purposes' tokens does the API refuse, as their newest sync has it?"""
+    newest: dict[Purpose, KindSyncs] = {}
+    for sync in kind_syncs(sources.warehouse):
+        purpose = _purpose(sync.kind)
+        if purpose and (purpose not in newest or sync.started_at > newest[purpose].started_at):
+            newest[purpose] = sync
+    bad, unsure = [], set()
+    for purpose, sync in newest.items():
+        key = alarm_key("token_rejected", purpose.value)
+        if sync.complete or not sync.available:
+            continue
+        if "answered 401" not in (sync.error or ""):
+            unsure.add(key)
+            continue
+        bad.append(
+            Alarm(
+                key=key,
+                subject=f"token {purpose.value}",
+                text="the API refuses the token (401), so nothing is read with it",
+                advice=f"Set a valid one in DO_API_TOKEN (or DO_API_TOKEN_{purpose.name}) and "
+                "restart.",
+                severity=Severity.CRITICAL,
+                account=sync.account,
+            )
+        )
+    return Answer("token_rejected/", bad, unsure=frozenset(unsure))
+
+
+def _purpose(kind: str) -> Purpose | None:
+    if kind in KIND_BY_NAME:
+        # Buckets are listed with a key pair of Spaces, not with the token.
+        return KIND_BY_NAME[kind].purpose if KIND_BY_NAME[kind].endpoints else None
+    return _LISTED_ELSEWHERE.get(kind)
+
+
+def unreconciled_invoices(sources: Sources) -> Answer:
+    """Which ingested invoices do not add up?"""
+    bad = [
+        Alarm(
+            key=alarm_key("invoice_off", invoice.invoice_uuid),
+            subject=f"invoice of {invoice.period:%Y-%m}",
+            text=f"its lines add up to ${invoice.lines_total}, its amount is ${invoice.amount} "
+            f"(invoice {invoice.invoice_uuid})",
+            advice="Look at the check `reconciled` of cost_lines; compare with the PDF.",
+            severity=Severity.ERROR if invoice.off_by > report.TOLERANCE else Severity.WARNING,
+        )
+        for invoice in report.mismatches(sources.warehouse)
+    ]
+    return Answer("invoice_off/", bad)
+
+
+def missing_invoices(sources: Sources) -> Answer:
+    """Which invoices are known and not in?"""
+    bad = []
+    for row in report.not_ingested(sources.warehouse):
+        uuid, period, status, since, error = row[:5]
+        if status == "failed" or sources.now - since > PENDING_TOO_LONG:
+            how = (
+                f"could not be read: {error}"
+                if status == "failed"
+                else "is waiting since " + (f"{since:%Y-%m-%d %H:%M} UTC")
+            )
+            bad.append(
+                Alarm(
+                    key=alarm_key("invoice_missing", uuid),
+                    subject=f"invoice of {period:%Y-%m}",
+                    text=f"it {how} (invoice {uuid})",
+                    advice="Materialise cost_lines with it in invoice_uuids to read it again.",
+                )
+            )
+    return Answer("invoice_missing/", bad)
+
+
+def unknown_products(sources: Sources) -> Answer:
+    """Which products are billed that this release does not know?"""
+    with sources.warehouse.transaction() as connection:
+        rows = _SQL.run(connection, "unknown_products").all()
+    bad = [
+        Alarm(
+            key=alarm_key("unknown_product", row.product or ""),
+            subject=f"product {row.product or 'without a name'}",
+            text=f"{row.lines:,} lines, ${Decimal(row.amount):,}, of a product that this release "
+            "does not know",
+            advice="Update, or report it; until then its lines have no kind.",
+            severity=Severity.WARNING,
+        )
+        for row in rows
+    ]
+    return Answer("unknown_product/", bad)
+
+
+def new_drift(sources: Sources) -> Answer:
+    """What differs from its spec?"""
+    with sources.warehouse.transaction() as connection:
+        rows = _SQL.run(connection, "open_drift").all()
+        ended = _SQL.run(connection, "drift_endings").all()
+    bad = [
+        Alarm(
+            key=alarm_key("drift", str(row.id)),
+            subject=f"drift #{row.id} {row.kind} {row.name or row.provider_id}",
+            text=f"{field_text(row.field)} "
+            + says(row.field, row.desired, row.actual, row.successor),
+            advice=f"Put it right, or accept it: arcadia drift accept {row.id}",
+            severity=Severity.WARNING,
+            account=row.account,
+        )
+        for row in rows
+    ]
+    endings = {
+        row.key: f"Accepted by {row.resolved_by}." if row.status == "accepted"
+        else "It is as desired again."
+        for row in ended
+    }  # fmt: skip
+    return Answer("drift/", bad, endings=endings)
+
+
+QUESTIONS: dict[str, Question] = {
+    "late": late,
+    "loss_suppressed": suppressed_losses,
+    "token_rejected": rejected_tokens,
+    "invoice_off": unreconciled_invoices,
+    "invoice_missing": missing_invoices,
+    "unknown_product": unknown_products,
+    "drift": new_drift,
+}
+"""By the kind of alarm that they can raise."""

@@ -1,0 +1,365 @@
+"""Questions to Dagster's own database: do runs, checks, schedules and the daemon work?
+
+In SQL, without Dagster: these are asked by a process that must work when Dagster does not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..settings import Purpose
+from ..times import ago
+from ..warehouse.statements import Statements
+from .model import Alarm, Answer, Severity, alarm_key
+from .sources import Question, Sources
+
+RETRY_COMES = timedelta(minutes=15)
+"""How long a run that Dagster said it repeats is waited for."""
+AD_HOC_FOR = timedelta(days=1)
+"""How long a failure of what somebody started by hand, and nobody repeated, is told."""
+WORKS_AT_MOST = timedelta(hours=2, minutes=10)
+WAITS_AT_MOST = timedelta(minutes=30)
+SILENT_AFTER = timedelta(minutes=5)
+"""A daemon's threads report every 30 seconds."""
+FORGOTTEN_AFTER = timedelta(days=7)
+SENSORS_SILENT_AFTER = timedelta(minutes=15)
+DAILY_LATE_AFTER = timedelta(hours=36)
+DAILY = ("invoices", "open_month_lines")
+"""Assets that come once a day and leave no time of their own in the warehouse."""
+
+TOLD_BY_OTHERS = frozenset(
+    {"fresh", "plausible", "reconciled", "none_left_behind", "no_open_drift"}
+)
+"""Checks of which `conditions` tells each thing by itself. That they cannot run is still told."""
+
+_SQL = Statements(__file__)
+
+
+@contextmanager
+def _asking(sources: Sources) -> Iterator[sa.Connection]:
+    with sources.dagster.begin() as connection:
+        connection.execute(sa.text("SET LOCAL statement_timeout = '20s'"))
+        yield connection
+
+
+def failed_runs(sources: Sources) -> Answer:
+    """Which jobs' newest run failed?"""
+    bad, well = [], set()
+    with _asking(sources) as connection:
+        for run in _SQL.run(connection, "newest_runs").all():
+            key = alarm_key("run_failed", run.job)
+            if run.status == "SUCCESS":
+                well.add(key)
+            elif not (run.newer_under_way or _is_repeated(run, sources.now)):
+                bad.append(_failed(connection, run, key, f"job {run.job}"))
+    # Of a job whose runs are all gone nothing is known.
+    return Answer("run_failed/", bad, well=frozenset(well))
+
+
+def failed_by_hand(sources: Sources) -> Answer:
+    """Which assets did somebody materialise by hand in the last day, and it failed?"""
+    newest: dict[str, Any] = {}
+    with _asking(sources) as connection:
+        since = (sources.now - AD_HOC_FOR).timestamp()
+        for run in _SQL.run(connection, "ad_hoc_runs", {"since": since}).all():
+            newest.setdefault(_selection(run.run_body), run)
+        bad = [
+            _failed(connection, run, alarm_key("hand_run_failed", selection), selection)
+            for selection, run in newest.items()
+            if run.status == "FAILURE" and not _is_repeated(run, sources.now)
+        ]
+    return Answer(
+        "hand_run_failed/", bad, ending="It was repeated well, or not repeated within a day."
+    )
+
+
+def _failed(connection: sa.Connection, run: Any, key: str, subject: str) -> Alarm:
+    return Alarm(
+        key=key,
+        subject=f"{subject} failed",
+        text=f"run {run.run_id}: {_reason(connection, run.run_id)}",
+        advice="Look at the run in the Dagster UI. It is well again after the next run of it that "
+        "succeeds.",
+    )
+
+
+def _is_repeated(run: Any, now: datetime) -> bool:
+    """Return whether Dagster said that it repeats this run, and not too long ago."""
+    tags = _json(run.run_body).get("tags") or {}
+    if not isinstance(tags, dict) or tags.get("dagster/will_retry") != "true":
+        return False
+    return now - datetime.fromtimestamp(run.end_time or 0, UTC) < RETRY_COMES
+
+
+def _selection(run_body: str) -> str:
+    """Return the assets of a run as text."""
+    chosen = _json(run_body).get("asset_selection") or {}
+    keys = chosen.get("__frozenset__") or chosen.get("__set__") or [] if chosen else []
+    names = sorted("/".join(map(str, key.get("path", ()))) for key in keys)
+    return f"assets {', '.join(names)}" if names else "assets"
+
+
+def _reason(connection: sa.Connection, run_id: str) -> str:
+    """Return why a run failed: its first failed step's own words, and how many more failed."""
+    steps: list[tuple[str, str]] = []
+    whole = ""
+    for (text,) in _SQL.run(connection, "failures_of_run", {"run_id": run_id}):
+        event = _json(text)
+        dagster_event = event.get("dagster_event") or {}
+        if dagster_event.get("event_type_value") == "STEP_FAILURE":
+            steps.append((str(dagster_event.get("step_key") or "a step"), _words(dagster_event)))
+        else:
+            whole = str(event.get("user_message") or dagster_event.get("message") or "")
+    if not steps:
+        return whole or "no step says why"
+    (name, words), more = steps[0], len(steps) - 1
+    others = f" ({more:,} more step{'s' if more > 1 else ''} failed)" if more else ""
+    return f"{name}: {words}{others}"
+
+
+def _words(dagster_event: Mapping[str, Any]) -> str:
+    """Return the innermost message of a step's failure."""
+    data = dagster_event.get("event_specific_data") or {}
+    by_user = (data.get("user_failure_data") or {}).get("description")
+    if by_user:
+        return str(by_user)
+    error = data.get("error") or {}
+    for _ in range(10):
+        if not error.get("cause"):
+            break
+        error = error["cause"]
+    return str(error.get("message") or "no message").strip()
+
+
+def _json(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def stuck_runs(sources: Sources) -> Answer:
+    """Which runs wait, or work, for too long?"""
+    with _asking(sources) as connection:
+        runs = _SQL.run(connection, "stuck_runs").all()
+    bad = []
+    for run in runs:
+        limit = WORKS_AT_MOST if run.status in ("STARTED", "CANCELING") else WAITS_AT_MOST
+        if sources.now - run.since <= limit:
+            continue
+        state = "works" if run.status in ("STARTED", "CANCELING") else "waits to start"
+        bad.append(
+            Alarm(
+                key=alarm_key("run_stuck", run.job),
+                subject=f"job {run.job} stuck",
+                text=f"run {run.run_id} {state} for {ago(sources.now - run.since)}",
+                advice="Look whether the daemon works and which run holds the pool; terminate "
+                "the run in the Dagster UI if nothing moves.",
+            )
+        )
+    return Answer("run_stuck/", bad)
+
+
+def failed_checks(sources: Sources) -> Answer:
+    """Which asset checks failed, or could not be evaluated, the last time?"""
+    bad, well = [], set()
+    with _asking(sources) as connection:
+        rows = _SQL.run(connection, "newest_checks").all()
+        for row in rows:
+            asset = "/".join(map(str, json.loads(row.asset_key)))
+            key = alarm_key("check_failed", asset, row.check_name)
+            if row.execution_status == "SUCCEEDED":
+                well.add(key)
+            elif row.execution_status == "FAILED":
+                if row.check_name in TOLD_BY_OTHERS:
+                    well.add(key)
+                else:
+                    bad.append(_failed_check(key, asset, row))
+            elif row.broke:
+                bad.append(_broken_check(connection, key, asset, row))
+    return Answer("check_failed/", bad, well=frozenset(well))
+
+
+def _failed_check(key: str, asset: str, row: Any) -> Alarm:
+    event = _json(row.event).get("dagster_event") or {}
+    data = event.get("event_specific_data") or {}
+    severity = (data.get("severity") or {}).get("__enum__", "")
+    return Alarm(
+        key=key,
+        subject=f"check {row.check_name} of {asset}",
+        text=str(data.get("description") or "it failed"),
+        advice=f"Look at the checks of {asset} in the Dagster UI.",
+        severity=Severity.WARNING if str(severity).endswith(".WARN") else Severity.ERROR,
+    )
+
+
+def _broken_check(connection: sa.Connection, key: str, asset: str, row: Any) -> Alarm:
+    return Alarm(
+        key=key,
+        subject=f"check {row.check_name} of {asset} does not run",
+        text=f"it could not be evaluated in run {row.run_id}: {_reason(connection, row.run_id)}",
+        advice="Look at the run in the Dagster UI.",
+    )
+
+
+def silent_daemon(sources: Sources) -> Answer:
+    """Does Dagster's daemon, and do all parts of it, report?"""
+    with _asking(sources) as connection:
+        rows = _SQL.run(connection, "heartbeats").all()
+    ages = {r.daemon_type: sources.now - r.at for r in rows}
+    ages = {name: age for name, age in ages.items() if age < FORGOTTEN_AFTER}
+    silent = {name: age for name, age in ages.items() if age > SILENT_AFTER}
+    bad = []
+    if silent and len(silent) == len(ages):
+        bad.append(_silent("daemon_silent/all", "Dagster's daemon", min(silent.values())))
+    elif silent:
+        bad += [
+            _silent(alarm_key("daemon_silent", name), f"Dagster's {name.lower()} daemon", age)
+            for name, age in silent.items()
+        ]
+    # Nothing is known where none ever reported, or none for a week.
+    return Answer("daemon_silent/", bad, well=None if ages else frozenset())
+
+
+def _silent(key: str, subject: str, age: timedelta) -> Alarm:
+    return Alarm(
+        key=key,
+        subject=f"{subject} is silent",
+        text=f"it gave no sign for {ago(age)}: no schedule or sensor is looked at, no run started",
+        advice="Look whether `arcadia up` works, and at logs/daemon.log in its folder; restart it.",
+        severity=Severity.CRITICAL,
+        # It takes a while to start.
+        wait=timedelta(minutes=2),
+    )
+
+
+def closed_pools(sources: Sources) -> Answer:
+    """Which pools have no slots, so that nothing in them ever runs?"""
+    with _asking(sources) as connection:
+        names = _SQL.run(connection, "closed_pools").scalars().all()
+    ours = {purpose.value for purpose in Purpose}
+    bad = [
+        Alarm(
+            key=alarm_key("pool_closed", name),
+            subject=f"pool {name}",
+            text="it has no slots, so nothing in it ever runs",
+            advice=f"dagster instance concurrency set {name} 1",
+        )
+        for name in names
+        if name in ours
+    ]
+    return Answer("pool_closed/", bad)
+
+
+def stopped_instigators(sources: Sources) -> Answer:
+    """Which schedules and sensors are turned off, or fail at each tick?"""
+    with _asking(sources) as connection:
+        rows = _SQL.run(connection, "instigators").all()
+    bad = []
+    for row in rows:
+        origin = _json(row.instigator_body).get("origin") or {}
+        name = origin.get("instigator_name") or origin.get("job_name")
+        if not name:
+            continue
+        what = "schedule" if row.instigator_type == "SCHEDULE" else "sensor"
+        if row.status == "STOPPED":
+            bad.append(
+                Alarm(
+                    key=alarm_key("instigator", name),
+                    subject=f"{what} {name} is off",
+                    text="somebody turned it off, so nothing starts by it",
+                    advice="Turn it on in the Dagster UI (Automation) when that is over.",
+                    severity=Severity.WARNING,
+                )
+            )
+        elif row.tick_status == "FAILURE" and sources.now - row.ticked_at < FORGOTTEN_AFTER:
+            error = _json(row.tick_body).get("error") or {}
+            bad.append(
+                Alarm(
+                    key=alarm_key("instigator", name),
+                    subject=f"{what} {name} fails",
+                    text=str(error.get("message") or "its newest tick failed"),
+                    advice="Look at its ticks in the Dagster UI (Automation).",
+                    wait=timedelta(minutes=3),
+                )
+            )
+    return Answer("instigator/", bad)
+
+
+def silent_sensors(sources: Sources) -> Answer:
+    """Is any sensor evaluated? None is while the code location does not load."""
+    with _asking(sources) as connection:
+        rows = _SQL.run(connection, "instigators").all()
+    ticks = [
+        row.ticked_at
+        for row in rows
+        if row.instigator_type == "SENSOR" and row.status != "STOPPED" and row.ticked_at
+    ]
+    age = sources.now - max(ticks) if ticks else None
+    if age is None or age > FORGOTTEN_AFTER:
+        return Answer("code_silent/", well=frozenset())
+    bad = []
+    if age > SENSORS_SILENT_AFTER:
+        bad.append(
+            Alarm(
+                key="code_silent/sensors",
+                subject="no sensor is evaluated",
+                text=f"none for {ago(age)}, although each is due every minute: the code location "
+                "does not load, or the daemon stands still",
+                advice="Look at the code location in the Dagster UI (Deployment) and at "
+                "logs/code-server.log.",
+                wait=timedelta(minutes=2),
+            )
+        )
+    return Answer("code_silent/", bad)
+
+
+def late_assets(sources: Sources) -> Answer:
+    """Which daily assets were not materialised for too long?"""
+    with _asking(sources) as connection:
+        keys = {"keys": [json.dumps([name]) for name in DAILY]}
+        rows = _SQL.run(connection, "old_materializations", keys).all()
+    bad, well = [], set()
+    for row in rows:
+        name = "/".join(map(str, json.loads(row.asset_key)))
+        key = alarm_key("asset_late", name)
+        if (age := sources.now - row.at) <= DAILY_LATE_AFTER:
+            well.add(key)
+            continue
+        bad.append(
+            Alarm(
+                key=key,
+                subject=f"{name} late",
+                text=f"last materialised {ago(age)} ago; it is due every day",
+                advice="Look at its schedule and its runs in the Dagster UI.",
+            )
+        )
+    return Answer("asset_late/", bad, well=frozenset(well))
+
+
+def newest_success(sources: Sources, job: str) -> datetime | None:
+    """Return when the newest good run of a job ended."""
+    with _asking(sources) as connection:
+        ended: datetime | None = _SQL.run(connection, "newest_success", {"job": job}).scalar()
+    return ended
+
+
+QUESTIONS: dict[str, Question] = {
+    "run_failed": failed_runs,
+    "hand_run_failed": failed_by_hand,
+    "run_stuck": stuck_runs,
+    "check_failed": failed_checks,
+    "daemon_silent": silent_daemon,
+    "pool_closed": closed_pools,
+    "instigator": stopped_instigators,
+    "code_silent": silent_sensors,
+    "asset_late": late_assets,
+}
+"""By the kind of alarm that they can raise."""

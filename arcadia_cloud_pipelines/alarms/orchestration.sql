@@ -1,0 +1,112 @@
+-- The statements of orchestration.py, asked of Dagster's own database (dagster 1.13). Its columns
+-- named create_timestamp are in the session's time zone, its other times in UTC.
+
+-- name: newest_runs
+-- Of each job the newest run that came to an end, and whether a newer one is under way.
+WITH RECURSIVE job AS (
+    (SELECT pipeline_name AS name FROM runs ORDER BY pipeline_name LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT r.pipeline_name FROM runs AS r
+        WHERE r.pipeline_name > j.name ORDER BY r.pipeline_name LIMIT 1
+    )
+    FROM job AS j
+    WHERE j.name IS NOT NULL
+)
+SELECT j.name AS job, r.run_id, r.status, r.end_time, r.run_body,
+    EXISTS (
+        SELECT FROM runs AS n
+        WHERE n.pipeline_name = j.name AND n.id > r.id
+            AND n.status IN ('QUEUED', 'NOT_STARTED', 'STARTING', 'STARTED', 'CANCELING')
+    ) AS newer_under_way
+FROM job AS j
+CROSS JOIN LATERAL (
+    SELECT * FROM runs AS r
+    WHERE r.pipeline_name = j.name AND r.status IN ('SUCCESS', 'FAILURE')
+    ORDER BY r.id DESC LIMIT 1
+) AS r
+WHERE j.name IS NOT NULL AND NOT starts_with(j.name, '__');
+
+-- name: ad_hoc_runs
+-- What people materialised by hand, which has no job of its own: a day of it.
+SELECT pipeline_name AS job, run_id, status, end_time, run_body, false AS newer_under_way
+FROM runs
+WHERE pipeline_name IN ('__ASSET_JOB', '__ephemeral_asset_job__')
+    AND status IN ('SUCCESS', 'FAILURE') AND end_time > :since
+ORDER BY id DESC
+LIMIT 200;
+
+-- name: failures_of_run
+SELECT event FROM event_logs
+WHERE run_id = :run_id AND dagster_event_type IN ('STEP_FAILURE', 'PIPELINE_FAILURE')
+ORDER BY dagster_event_type DESC, id
+LIMIT 60;
+
+-- name: stuck_runs
+SELECT run_id, pipeline_name AS job, status,
+    coalesce(to_timestamp(start_time), create_timestamp::timestamptz) AS since
+FROM runs
+WHERE status IN ('QUEUED', 'NOT_STARTED', 'STARTING', 'STARTED', 'CANCELING')
+ORDER BY id
+LIMIT 500;
+
+-- name: newest_checks
+WITH RECURSIVE known AS (
+    (
+        SELECT asset_key, check_name FROM asset_check_executions
+        ORDER BY asset_key, check_name LIMIT 1
+    )
+    UNION ALL
+    SELECT n.asset_key, n.check_name
+    FROM known AS k
+    CROSS JOIN LATERAL (
+        SELECT c.asset_key, c.check_name FROM asset_check_executions AS c
+        WHERE (c.asset_key, c.check_name) > (k.asset_key, k.check_name)
+        ORDER BY c.asset_key, c.check_name LIMIT 1
+    ) AS n
+)
+SELECT k.asset_key, k.check_name, c.execution_status, c.run_id,
+    CASE WHEN c.execution_status = 'FAILED' THEN c.evaluation_event END AS event,
+    r.status AS run_status,
+    c.execution_status = 'PLANNED' AND r.status = 'FAILURE' AND (
+        EXISTS (
+            SELECT FROM event_logs AS e
+            WHERE e.run_id = c.run_id AND e.asset_key = c.asset_key
+                AND e.dagster_event_type = 'ASSET_MATERIALIZATION'
+        )
+        OR NOT EXISTS (
+            SELECT FROM event_logs AS e
+            WHERE e.run_id = c.run_id AND e.asset_key = c.asset_key
+                AND e.dagster_event_type = 'ASSET_MATERIALIZATION_PLANNED'
+        )
+    ) AS broke
+FROM known AS k
+CROSS JOIN LATERAL (
+    SELECT * FROM asset_check_executions AS c
+    WHERE c.asset_key = k.asset_key AND c.check_name = k.check_name
+    ORDER BY c.id DESC LIMIT 1
+) AS c
+LEFT JOIN runs AS r ON r.run_id = c.run_id;
+
+-- name: heartbeats
+SELECT daemon_type, timestamp AT TIME ZONE 'UTC' AS at FROM daemon_heartbeats;
+
+-- name: closed_pools
+SELECT concurrency_key FROM concurrency_limits WHERE "limit" <= 0 ORDER BY concurrency_key;
+
+-- name: instigators
+SELECT i.instigator_type, i.status, i.instigator_body, t.status AS tick_status, t.tick_body,
+    t.timestamp AT TIME ZONE 'UTC' AS ticked_at
+FROM instigators AS i
+LEFT JOIN LATERAL (
+    SELECT status, tick_body, timestamp FROM job_ticks AS t
+    WHERE t.selector_id = i.selector_id ORDER BY t.timestamp DESC LIMIT 1
+) AS t ON true;
+
+-- name: old_materializations
+SELECT asset_key, last_materialization_timestamp AT TIME ZONE 'UTC' AS at
+FROM asset_keys
+WHERE asset_key = ANY (CAST(:keys AS text[])) AND last_materialization_timestamp IS NOT NULL;
+
+-- name: newest_success
+SELECT to_timestamp(max(end_time)) FROM runs WHERE pipeline_name = :job AND status = 'SUCCESS';

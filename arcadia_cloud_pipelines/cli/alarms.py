@@ -1,0 +1,80 @@
+"""`arcadia alarms`."""
+
+from __future__ import annotations
+
+import click
+
+from .output import echo
+
+
+@click.group()
+def alarms() -> None:
+    """Show what is wrong, and tell people of it."""
+
+
+@alarms.command("list")
+@click.option("--all", "everything", is_flag=True, help="Ended ones too, the newest first.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+def list_(everything: bool, limit: int, as_json: bool) -> None:
+    """List open alarms, the worst first."""
+    import dataclasses
+
+    from ..alarms.state import newest_alarms, open_alarms
+    from ..settings import load_settings
+    from ..warehouse.engine import open_warehouse
+
+    warehouse = open_warehouse(load_settings())
+    warehouse.check_migrated()
+    found = newest_alarms(warehouse, limit) if everything else open_alarms(warehouse)[:limit]
+    if as_json:
+        import orjson
+
+        rows = [dataclasses.asdict(episode) for episode in found]
+        click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        return
+    for episode in found:
+        since = f"{episode.opened_at:%Y-%m-%d %H:%M}"
+        until = f" to {episode.closed_at:%Y-%m-%d %H:%M}" if episode.closed_at else ""
+        mark = "✓" if episode.closed_at else "✗"
+        echo(f"{mark} {episode.severity} · {episode.subject}: {episode.text}")
+        echo(f"    since {since}{until} UTC" if not until else f"    {since}{until} UTC")
+        if episode.advice and not episode.closed_at:
+            echo(f"    → {episode.advice}")
+    if not found:
+        echo("No alarm is open." if not everything else "There was no alarm yet.")
+
+
+@alarms.command()
+def tell() -> None:
+    """Look once and tell what is due, for a cron job beside or without `arcadia up`."""
+    from ..operations.watch import look_once
+    from ..settings import load_settings
+
+    looked = look_once(load_settings())
+    if looked is None:
+        raise click.ClickException("The warehouse cannot be used: ask `arcadia doctor`.")
+    if not looked.turn:
+        echo("Another process looks right now.")
+    for name, reason in looked.unanswered.items():
+        echo(f"– {name}: could not be looked at: {reason}")
+    for channel, error in looked.delivered.items():
+        echo(f"✗ {error}" if error else f"✓ told {channel}")
+    if any(looked.delivered.values()):
+        raise click.exceptions.Exit(1)
+
+
+@alarms.command()
+def watch() -> None:
+    """Look once a minute until stopped, and tell; `arcadia up` runs it."""
+    import logging
+    import signal
+    import threading
+
+    from ..operations.watch import watch as run
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    run(stop)

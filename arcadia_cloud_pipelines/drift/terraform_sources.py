@@ -1,0 +1,225 @@
+"""Which state is which: sources, copies and older states, and what all of them say together.
+
+Plain rules, no database. A source is `terraform/<lineage>`; where several states share a lineage,
+as workspaces that began as copies do, the further ones are `terraform/<lineage>@<path>`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .terraform_state import Contents, Identity, StateFile
+from .terraform_types import Json
+
+PREFIX = "terraform/"
+CLUSTER = "kubernetes_cluster"
+IMPLAUSIBLE_FROM = 10
+"""From so many described resources on, more than half of them gone is implausible."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source as it was last read."""
+
+    source: str
+    lineage: str
+    path: str
+    serial: int | None
+    contents: Contents
+    held: Contents
+    """What it said before and says no more: kept until somebody confirms."""
+    configured: bool = True
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that keeps a source from being read, or what it says from being applied."""
+
+    path: str
+    status: str
+    """unreadable, older, copy, held or orphaned."""
+    text: str
+    source: str | None = None
+    """None when nobody knows which source it would be."""
+
+
+@dataclass
+class Matched:
+    """Which file speaks for which source."""
+
+    chosen: dict[str, StateFile] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def match(states: Iterable[StateFile], known: Sequence[Source]) -> Matched:
+    """Find the source of each file. Of several files of one source the newest speaks for it."""
+    matched = Matched()
+    lineages: dict[str, list[StateFile]] = {}
+    for state in states:
+        lineages.setdefault(state.lineage, []).append(state)
+    for lineage, files in lineages.items():
+        rows = {s.source: (s.path, _marks(s.contents)) for s in known if s.lineage == lineage}
+        serials = {s.source: s.serial for s in known}
+        candidates: dict[str, list[StateFile]] = {}
+        for file in sorted(files, key=lambda f: (-f.serial, f.path)):
+            source = _source_of(file, rows, {f.path for f in files})
+            rows.setdefault(source, (file.path, _marks(file.contents)))
+            candidates.setdefault(source, []).append(file)
+        for source, found in candidates.items():
+            _choose(matched, source, found, serials.get(source))
+    return matched
+
+
+def _source_of(
+    file: StateFile, rows: Mapping[str, tuple[str, Collection[Any]]], paths: Collection[str]
+) -> str:
+    marks = _marks(file.contents)
+    for source, (path, _) in rows.items():
+        if path == file.path:
+            return source
+    shared = {source: len(marks & set(others)) for source, (_, others) in rows.items()}
+    if any(shared.values()):
+        return max(shared, key=lambda source: shared[source])
+    # Nothing to go by: a state that moved, unless it is one of several.
+    empty = [
+        source
+        for source, (path, others) in rows.items()
+        if (not marks and not others) or ((not marks or not others) and path not in paths)
+    ]
+    if empty:
+        return empty[0]
+    base = f"{PREFIX}{file.lineage}"
+    return base if base not in rows else f"{base}@{file.path}"
+
+
+def _choose(
+    matched: Matched, source: str, found: Sequence[StateFile], last_serial: int | None
+) -> None:
+    newest = found[0]
+    copies = [file for file in found if file.serial == newest.serial]
+    if len(copies) > 1:
+        names = " and ".join(file.path for file in copies)
+        text = (
+            f"{names} are copies of one state (lineage {newest.lineage}, serial {newest.serial}): "
+            "keep one."
+        )
+        matched.problems += [Problem(file.path, "copy", text, source) for file in copies]
+    elif last_serial is not None and newest.serial < last_serial:
+        text = (
+            f"{newest.path} has serial {newest.serial}, but serial {last_serial} of this state was "
+            "read before: an older state says nothing. If it was set back on purpose: `arcadia "
+            f"provisioned reset-serial {source}`."
+        )
+        matched.problems.append(Problem(newest.path, "older", text, source))
+    else:
+        matched.chosen[source] = newest
+    for file in found[len(copies) :]:
+        text = (
+            f"{file.path} is an older copy (serial {file.serial}) of {newest.path} (serial "
+            f"{newest.serial}): leave it out."
+        )
+        matched.problems.append(Problem(file.path, "copy", text))
+
+
+def _marks(contents: Contents) -> set[Any]:
+    """Return what tells one state's contents from another's."""
+    pools = {(c, str(p.get("name"))) for c, found in contents.pools.items() for p in found}
+    return {("is", *i) for i in contents.specs} | {("claims", *i) for i in contents.claims} | pools
+
+
+def assemble(contents: Mapping[str, Contents]) -> dict[str, dict[Identity, Json]]:
+    """Return what each source says of each resource, with what the others say of its parts.
+
+    Node pools join their cluster, wherever that is described. Membership in a project, and what an
+    address or a volume is attached to, is known best by whoever manages just that.
+    """
+    claimed: dict[Identity, set[str]] = {}
+    pools: dict[str, list[Json]] = {}
+    for said in contents.values():
+        for identity, claim in said.claims.items():
+            claimed.setdefault(identity, set()).update(claim)
+        for cluster, more in said.pools.items():
+            pools.setdefault(cluster, []).extend(more)
+    assembled: dict[str, dict[Identity, Json]] = {}
+    for source, said in contents.items():
+        specs = assembled[source] = {}
+        for identity, spec in said.specs.items():
+            others = claimed.get(identity, ())
+            specs[identity] = {key: value for key, value in spec.items() if key not in others}
+            # Without the cluster's own pool the list would not be whole.
+            if identity[0] == CLUSTER and identity[1] in pools and "node_pools" in spec:
+                specs[identity]["node_pools"] = [*spec["node_pools"], *pools[identity[1]]]
+        for identity, claim in said.claims.items():
+            specs[identity] = specs.get(identity, {}) | claim
+    return assembled
+
+
+def lost(old: Contents, new: Contents) -> set[Identity]:
+    """Return the resources that a source described and describes no more.
+
+    One that has lost more than half of its fields is not described any more, either.
+    """
+    gone = {
+        identity
+        for identity, spec in old.specs.items()
+        if identity not in new.specs
+        or 2 * len(spec.keys() & new.specs[identity].keys()) < len(spec)
+    }
+    parts = {*old.claims, *((CLUSTER, cluster) for cluster in old.pools)}
+    return gone | (parts - described(new))
+
+
+def described(contents: Contents) -> set[Identity]:
+    """Return the resources that a source says anything of."""
+    clusters = {(CLUSTER, cluster) for cluster in contents.pools}
+    return {*contents.specs, *contents.claims} | clusters
+
+
+def hold_back(old: Contents, new: Contents, alive: Collection[Identity]) -> Contents:
+    """Return the part of what a source said that it cannot plausibly have stopped saying.
+
+    That a resource is gone in the account, too, makes its loss plausible.
+
+    Args:
+        old: what it said.
+        new: what it says.
+        alive: the resources of `old` that live.
+    """
+    there = described(old) & set(alive)
+    gone = lost(old, new) & there
+    if not gone or not (
+        gone == there or (len(there) >= IMPLAUSIBLE_FROM and 2 * len(gone) > len(there))
+    ):
+        return Contents()
+    return Contents(
+        {identity: spec for identity, spec in old.specs.items() if identity in gone},
+        {identity: claim for identity, claim in old.claims.items() if identity in gone},
+        {cluster: pools for cluster, pools in old.pools.items() if (CLUSTER, cluster) in gone},
+    )
+
+
+def together(new: Contents, held: Contents) -> Contents:
+    """Return what a source says, with what is held back for it."""
+    specs = {**new.specs, **held.specs}
+    return Contents(specs, {**held.claims, **new.claims}, {**held.pools, **new.pools})
+
+
+def as_json(contents: Contents) -> Json:
+    """Return contents as they are stored."""
+    return {
+        "specs": [[*identity, spec] for identity, spec in contents.specs.items()],
+        "claims": [[*identity, claim] for identity, claim in contents.claims.items()],
+        "pools": contents.pools,
+    }
+
+
+def from_json(stored: Json | None) -> Contents:
+    """Return stored contents."""
+    stored = stored or {}
+    return Contents(
+        {(kind, name): spec for kind, name, spec in stored.get("specs", ())},
+        {(kind, name): claim for kind, name, claim in stored.get("claims", ())},
+        dict(stored.get("pools", {})),
+    )

@@ -1,0 +1,91 @@
+/*
+comment = """
+What does a plan cost, since when, and who says so? One row an account, plan and time. An invoice's
+own rate goes before the catalogue's; there are never two at one instant.
+"""
+grain = ["account", "kind", "size_slug", "valid_from"]
+example = """
+SELECT size_slug, amount, monthly_amount, source, valid_from FROM marts.rates
+WHERE valid_to IS NULL ORDER BY monthly_amount DESC
+"""
+[columns]
+size_slug = "The plan, as droplets carry it and as invoice lines name it."
+region = "Always null: plans cost the same in every region."
+unit = "hour."
+amount = "US dollars an hour, to five digits."
+monthly_amount = "US dollars for a whole month: 672 hours, beyond which DigitalOcean bills nothing."
+valid_from = "Since when. The first rate that is known may have held before."
+valid_to = "Until when, exclusive. Null while it holds."
+source = "invoice: amount by hours of the month's lines. catalogue: the list price."
+complete = "True for the catalogue, and for months whose invoices are read whole."
+*/
+WITH billed AS (
+    -- The rate that most lines of the month have: a line of few hours is rounded to the cent.
+    SELECT DISTINCT ON (line.account, line.size_slug, line.period)
+        line.account, line.size_slug, line.period, line.hourly, m.as_of, m.complete
+    FROM (
+        SELECT
+            l.account, l.period,
+            substring(l.description FROM '\(([a-z0-9][a-z0-9._-]*)\)\s*$') AS size_slug,
+            round(l.amount / least(l.hours, 672), 5) AS hourly,
+            count(*) AS lines
+        FROM public.cloud_cost_lines AS l
+        WHERE l.kind = 'droplet' AND l.hours >= 100 AND l.amount > 0
+        GROUP BY l.account, l.period, size_slug, hourly
+    ) AS line
+    JOIN marts.billing_months AS m ON m.account = line.account AND m.period = line.period
+    WHERE line.size_slug IS NOT NULL
+    ORDER BY line.account, line.size_slug, line.period, line.lines DESC, line.hourly DESC
+), runs AS (
+    -- Months in a row with one rate are one row.
+    SELECT
+        b.*,
+        sum(CASE WHEN b.hourly = b.before THEN 0 ELSE 1 END) OVER (
+            PARTITION BY b.account, b.size_slug ORDER BY b.period
+        ) AS run
+    FROM (
+        SELECT
+            billed.*,
+            lag(hourly) OVER (PARTITION BY account, size_slug ORDER BY period) AS before
+        FROM billed
+    ) AS b
+), invoiced AS (
+    SELECT
+        r.account, r.size_slug, r.hourly,
+        min(r.period) AT TIME ZONE 'UTC' AS valid_from,
+        lead(min(r.period)) OVER (
+            PARTITION BY r.account, r.size_slug ORDER BY min(r.period)
+        ) AT TIME ZONE 'UTC' AS valid_to,
+        (max(r.period) + interval '1 month') AT TIME ZONE 'UTC' AS seen_until,
+        min(r.as_of) AS as_of,
+        bool_and(r.complete) AS complete
+    FROM runs AS r
+    GROUP BY r.account, r.size_slug, r.run, r.hourly
+), listed AS (
+    SELECT
+        c.*,
+        c.valid_from > min(c.valid_from) OVER (PARTITION BY c.account, c.size_slug) AS is_change
+    FROM public.cloud_rates AS c
+), later AS (
+    -- List prices that changed after the last month with an invoice.
+    SELECT l.*
+    FROM listed AS l
+    LEFT JOIN invoiced AS i
+        ON i.account = l.account AND i.size_slug = l.size_slug AND i.valid_to IS NULL
+    WHERE i.size_slug IS NULL OR (l.is_change AND l.valid_from >= i.seen_until)
+)
+SELECT
+    i.account, 'droplet' AS kind, i.size_slug, CAST(NULL AS text) AS region, 'hour' AS unit,
+    i.hourly AS amount, round(i.hourly * 672, 2) AS monthly_amount, 'USD' AS currency,
+    i.valid_from,
+    coalesce(i.valid_to, (
+        SELECT min(l.valid_from) FROM later AS l
+        WHERE l.account = i.account AND l.size_slug = i.size_slug
+    )) AS valid_to,
+    'invoice' AS source, i.as_of, i.complete
+FROM invoiced AS i
+UNION ALL
+SELECT
+    l.account, 'droplet', l.size_slug, NULL, 'hour', l.hourly, l.monthly, 'USD', l.valid_from,
+    l.valid_to, 'catalogue', l.valid_from, true
+FROM later AS l

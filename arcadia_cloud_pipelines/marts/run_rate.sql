@@ -1,0 +1,61 @@
+/*
+comment = """
+What does what runs now cost a month? One row a live billable resource. One without a known rate is
+listed with null, not left out.
+"""
+grain = ["resource_id"]
+example = """
+SELECT kind, count(*), sum(monthly_amount), count(*) FILTER (WHERE monthly_amount IS NULL) AS unknown
+FROM marts.run_rate GROUP BY kind ORDER BY 3 DESC NULLS LAST
+"""
+[columns]
+monthly_amount = "US dollars for a whole month at today's size. Null where no rate is known."
+size_slug = "The plan it is billed by, where it has one."
+rate_source = "own_lines: its lines of the last closed month, taken for a whole month. invoice or catalogue: the rate of its plan, see rates. Null: no rate is known."
+is_estimate = "True when it rests on the plan's rate and not on lines of its own."
+complete = "True when its kind was listed whole and, for own_lines, the month is complete."
+*/
+WITH month AS (
+    SELECT m.account, max(m.period) AS period, max(m.as_of) AS as_of
+    FROM marts.billing_months AS m WHERE m.complete GROUP BY m.account
+), own AS (
+    SELECT
+        l.resource_id,
+        min(month.as_of) AS as_of,
+        -- Hours beyond 672 cost nothing; a quantity below a day is a number of backups or the like.
+        sum(CASE WHEN l.hours >= 24 AND l.hours < 672 THEN round(l.amount * 672 / l.hours, 2)
+            ELSE l.amount END) AS amount
+    FROM month
+    JOIN public.cloud_cost_lines AS l ON l.account = month.account AND l.period = month.period
+    -- What ended within the month does not run on.
+    WHERE l.resource_id IS NOT NULL AND coalesce(
+        l.ended_at >= (l.period + interval '1 month') AT TIME ZONE 'UTC' - interval '1 day', true
+    )
+    GROUP BY l.resource_id
+)
+SELECT
+    r.account, r.resource_id, r.kind, r.name, r.region, r.project_id, r.project_name,
+    r.tenant_id, r.size_slug,
+    coalesce(known.amount, rate.monthly_amount) AS monthly_amount,
+    r.currency,
+    CASE WHEN known.amount IS NOT NULL THEN 'own_lines' ELSE rate.source END AS rate_source,
+    known.amount IS NULL AS is_estimate,
+    least(r.as_of, known.as_of, rate.as_of) AS as_of,
+    r.complete
+FROM marts.resources AS r
+LEFT JOIN month ON month.account = r.account
+LEFT JOIN LATERAL (
+    SELECT own.amount, own.as_of FROM own
+    WHERE own.resource_id = r.resource_id
+      -- Resized since: its old lines say nothing of today.
+      AND NOT EXISTS (
+        SELECT FROM public.cloud_resource_events AS e
+        WHERE e.resource_id = r.resource_id AND e.event <> 'discovered'
+          AND e.changes ? 'size_slug'
+          AND e.occurred_at >= (month.period + interval '1 month') AT TIME ZONE 'UTC'
+      )
+) AS known ON true
+LEFT JOIN marts.rates AS rate
+    ON rate.account = r.account AND rate.kind = r.kind AND rate.size_slug = r.size_slug
+    AND rate.valid_from <= now() AND coalesce(rate.valid_to > now(), true)
+WHERE (r.is_billable AND NOT r.is_platform_owned) OR known.amount IS NOT NULL

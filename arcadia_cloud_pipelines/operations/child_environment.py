@@ -1,0 +1,47 @@
+"""What each process of the deployment finds in its environment: no secret that it does not need."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_SECRET = re.compile(
+    r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|_KEY(_|$)|DATABASE_URL|POSTGRES_URL|NOTIFY_URLS"
+    r"|HEARTBEAT_URL"
+    r"|^SPACES_ACCESS"
+)
+_WAREHOUSE = re.compile(r"^(ARCADIA_DATABASE_URL|PGPASSWORD)")
+_STORAGE = re.compile(r"^(DAGSTER_POSTGRES_URL|PGPASSWORD)")
+_API = re.compile(r"^(ARCADIA_DATABASE_URL|ARCADIA_JWT_SECRET|PGPASSWORD)")
+_NOT_FOR_CODE = re.compile(r"^ARCADIA_JWT_SECRET")
+
+_ALARMS = re.compile(
+    r"^(ARCADIA_DATABASE_URL|DAGSTER_POSTGRES_URL|PGPASSWORD|ARCADIA_NOTIFY_URLS"
+    r"|ARCADIA_HEARTBEAT_URL)"
+)
+
+_NEEDS = {
+    "alarms": _ALARMS,
+    "api": _API,
+    "webserver": _STORAGE,
+    "daemon": _STORAGE,
+    "postgres": None,
+    "simulator": None,
+}
+"""Secrets by process. The API reads the warehouse, and webserver and daemon Dagster's storage."""
+
+
+def for_child(name: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables for one process.
+
+    A name that looks like a secret is one, also where it is not ours: `AWS_SECRET_ACCESS_KEY` is
+    for the code server alone, which runs the assets and so needs what they need.
+    """
+    if name not in _NEEDS:
+        return {k: v for k, v in environ.items() if not _NOT_FOR_CODE.search(k)}
+    needs = _NEEDS[name]
+    return {
+        k: v
+        for k, v in environ.items()
+        if not _SECRET.search(k) or (needs is not None and needs.search(k))
+    }

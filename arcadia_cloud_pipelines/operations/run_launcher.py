@@ -1,0 +1,65 @@
+"""Launches runs as Dagster does, and knows whether a run's worker still works.
+
+Dagster's run monitoring asks every few seconds. It fails a run whose worker is dead, which frees
+its pool; `run_retries` repeats it once.
+"""
+
+from __future__ import annotations
+
+import time
+
+from dagster import DagsterInstance, DagsterRun
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+
+from ..warehouse.run_workers import LAPSED_SECONDS, RunWorker, RunWorkers
+
+_RUNNING = CheckRunHealthResult(WorkerStatus.RUNNING)
+
+
+class ArcadiaRunLauncher(DefaultRunLauncher):
+    """`DefaultRunLauncher`, which cannot tell whether a worker died, and a look at the worker."""
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Say that `check_run_worker_health` means something."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Return whether the worker of a started run still works."""
+        workers = run_workers(self._instance)
+        if workers is None:
+            return _RUNNING
+        worker = workers.find(run.run_id)
+        if worker is not None and worker.is_here():
+            if worker.is_gone():
+                return CheckRunHealthResult(WorkerStatus.FAILED, lost(worker))
+            return _RUNNING
+        silent = self._silent_for(run.run_id, worker.beat if worker is not None else None)
+        if silent < LAPSED_SECONDS:
+            return _RUNNING
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, lost(worker))
+
+    def _silent_for(self, run_id: str, beat: str | None) -> float:
+        """Seconds without another beat, by this process's own clock: no clock is compared."""
+        seen: dict[str, tuple[str | None, float]] = self.__dict__.setdefault("_seen", {})
+        now = time.monotonic()
+        before = seen.get(run_id)
+        if before is None or before[0] != beat:
+            if len(seen) > 1000:
+                seen.clear()
+            seen[run_id] = (beat, now)
+            return 0.0
+        return now - before[1]
+
+
+def run_workers(instance: DagsterInstance) -> RunWorkers | None:
+    """Return the notes of workers of an instance; None for a storage that has none."""
+    return getattr(instance.event_log_storage, "run_workers", None)
+
+
+def lost(worker: RunWorker | None) -> str:
+    """Say who does not work on a run any more."""
+    if worker is None:
+        return "Nothing is working on this run: no process has noted that it does."
+    where = "" if worker.is_here() else f" of {worker.place.split()[0]}"
+    return f"Nothing is working on this run any more: process {worker.pid}{where} is gone."

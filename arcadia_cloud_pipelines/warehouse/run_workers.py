@@ -1,0 +1,181 @@
+"""Which process works on a Dagster run, so that one can tell that it died.
+
+A worker notes itself in Dagster's own database when its run starts, and beats while it works. It is
+dead when its process is gone, which its own machine can see; on another machine, when it has not
+beaten for a while.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psutil
+import sqlalchemy as sa
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 20.0
+LAPSED_SECONDS = 120.0
+"""Time without a beat, or without a note, after which a run has no worker any more."""
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS arcadia_run_workers (
+    run_id text PRIMARY KEY,
+    place text NOT NULL,
+    boot text NOT NULL,
+    pid bigint NOT NULL,
+    started text NOT NULL,
+    beat_at timestamptz NOT NULL DEFAULT clock_timestamp()
+)
+"""
+_NOTE = sa.text(
+    "INSERT INTO arcadia_run_workers (run_id, place, boot, pid, started)"
+    " VALUES (:run_id, :place, :boot, :pid, :started)"
+    " ON CONFLICT (run_id) DO UPDATE SET place = excluded.place, boot = excluded.boot,"
+    " pid = excluded.pid, started = excluded.started, beat_at = clock_timestamp()"
+)
+_BEAT = sa.text(
+    "UPDATE arcadia_run_workers SET beat_at = clock_timestamp() WHERE run_id = ANY(:run_ids)"
+)
+_READ = sa.text(
+    "SELECT run_id, place, boot, pid, started, beat_at::text AS beat"
+    " FROM arcadia_run_workers WHERE run_id = :run_id"
+)
+
+
+@dataclass(frozen=True)
+class RunWorker:
+    """One process that works on a run."""
+
+    run_id: str
+    place: str
+    """Machine and process namespace: where the process id has a meaning."""
+    boot: str
+    """Changes when the machine starts again."""
+    pid: int
+    started: str
+    beat: str
+
+    def is_here(self) -> bool:
+        """Whether this process could see the worker's."""
+        return self.place == this_place()
+
+    def is_gone(self) -> bool:
+        """Whether the process is proven to have ended; False for one of another place."""
+        if not self.is_here():
+            return False
+        return self.boot != _boot() or _start_of(self.pid) != self.started
+
+
+class RunWorkers:
+    """The notes of all workers, in one database."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        """Use `engine`, which commits each statement."""
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._mine: set[str] = set()
+        self._beating = False
+
+    def begin(self, run_id: str) -> None:
+        """Note that this process works on a run from now on."""
+        values = {
+            "run_id": run_id,
+            "place": this_place(),
+            "boot": _boot(),
+            "pid": os.getpid(),
+            "started": _start_of(os.getpid()) or "",
+        }
+        try:
+            self._note(values)
+        except sa.exc.SQLAlchemyError as error:
+            # The run itself is worth more than the note: it is found dead by its absence.
+            logger.warning("run %s has no note of its worker: %s", run_id, type(error).__name__)
+            return
+        with self._lock:
+            self._mine.add(run_id)
+            start, self._beating = not self._beating, True
+        if start:
+            threading.Thread(target=self._beat, name="run worker", daemon=True).start()
+
+    def _note(self, values: dict[str, object]) -> None:
+        try:
+            with self._engine.connect() as connection:
+                connection.execute(_NOTE, values)
+        except sa.exc.ProgrammingError:
+            self._create()
+            with self._engine.connect() as connection:
+                connection.execute(_NOTE, values)
+
+    def _create(self) -> None:
+        # Two processes can make it at the same time: one of them is refused.
+        with suppress(sa.exc.IntegrityError), self._engine.connect() as connection:
+            connection.execute(sa.text(_CREATE))
+
+    def end(self, run_id: str) -> None:
+        """Forget a run that is over."""
+        with self._lock:
+            self._mine.discard(run_id)
+        with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
+            connection.execute(
+                sa.text("DELETE FROM arcadia_run_workers WHERE run_id = :run_id"),
+                {"run_id": run_id},
+            )
+
+    def find(self, run_id: str) -> RunWorker | None:
+        """Return who works on a run; None when nobody has said so."""
+        try:
+            with self._engine.connect() as connection:
+                row = connection.execute(_READ, {"run_id": run_id}).mappings().one_or_none()
+        except sa.exc.ProgrammingError:
+            return None  # No worker has noted itself yet.
+        return RunWorker(**row) if row is not None else None
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(BEAT_SECONDS)
+            with self._lock:
+                mine = sorted(self._mine)
+                self._beating = bool(mine)
+            if not mine:
+                return
+            with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
+                connection.execute(_BEAT, {"run_ids": mine})
+
+
+@cache
+def this_place() -> str:
+    """Return the machine and, in containers, the namespace in which process ids count."""
+    namespace = ""
+    with suppress(OSError):
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    return f"{socket.gethostname()} {namespace}".strip()
+
+
+def _boot() -> str:
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return ""
+
+
+def _start_of(pid: int) -> str | None:
+    """Return when a process started, exactly; None for one that does not work any more."""
+    try:
+        if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return None
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return fields[19]  # ticks since the machine's start: no step of a clock changes it
+    except psutil.NoSuchProcess:
+        return None
+    except OSError:
+        with suppress(psutil.Error):
+            return f"{psutil.Process(pid).create_time():.2f}"
+        return None
