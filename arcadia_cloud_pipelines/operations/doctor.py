@@ -19,13 +19,15 @@ import requests
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..digitalocean import Budget, DigitalOcean, DigitalOceanError, Forbidden, NotFound
+from ..digitalocean import Account, Budget, DigitalOcean, DigitalOceanError, Forbidden, NotFound
 from ..digitalocean.budget import HOURLY
 from ..digitalocean.calls import SharedCalls
 from ..digitalocean.spaces import Spaces
 from ..folders import FolderError, check_home
 from ..inventory import projects
+from ..inventory.accounts import foreign_rows, odd_tokens, stale_accounts
 from ..inventory.buckets import list_buckets
+from ..inventory.freshness import ahead_of_time
 from ..inventory.kinds import KIND_BY_NAME, KINDS
 from ..settings import Purpose, Secret, Settings, SettingsError
 from ..times import Clock, utc_now
@@ -91,6 +93,7 @@ def examine(settings: Settings, now: Clock = utc_now) -> Iterator[Finding]:
     yield check_spaces(settings)
     if warehouse is not None:
         yield from check_freshness(settings, home, warehouse, now())
+        yield from check_rows(warehouse)
     yield check_deployment(home)
 
 
@@ -277,6 +280,7 @@ def check_tokens(
             yield _wrong(f"token {purpose.value}", str(error), "as said; the rest works without")
             continue
         by_token.setdefault(settings.tokens[purpose], []).append(purpose)
+    of_purpose: dict[Purpose, Account] = {}
     for token, purposes in by_token.items():
         whole = len(purposes) == len(Purpose)
         subject = "token" if whole else f"token {', '.join(p.value for p in purposes)}"
@@ -290,10 +294,13 @@ def check_tokens(
             except DigitalOceanError as error:
                 yield _wrong(subject, str(error), error.advice)
                 continue
+            of_purpose |= dict.fromkeys(purposes, account)
             yield _well(subject, f"valid, account {account.name or account.uuid}")
             yield from check_scopes(client, subject, purposes)
         if calls is not None:
             yield _well("rate limit", f"{calls.last_hour():,} of {HOURLY:,} calls in the last hour")
+    for problem in odd_tokens(of_purpose):
+        yield _wrong("accounts", problem, "one deployment mirrors one team")
 
 
 def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:
@@ -414,6 +421,27 @@ def check_freshness(
             f"not listed completely in the last {hours}: {', '.join(stale)}",
             "run `make up` if it is not running, else look at the runs in the Dagster UI and at "
             "`arcadia inventory status`",
+        )
+
+
+def check_rows(warehouse: Warehouse) -> Iterator[Finding]:
+    """Are rows dated ahead of now, or of accounts that nobody lists any more?"""
+    for ahead in ahead_of_time(warehouse):
+        yield _wrong(
+            "clock of a sync",
+            f"the sync {ahead.id} of {ahead.kind} is dated {ahead.started_at:%Y-%m-%d %H:%M} UTC, "
+            "ahead of now",
+            f"set the clocks with NTP, then `arcadia inventory void-sync {ahead.id}`",
+        )
+    for stale in stale_accounts(warehouse):
+        yield _wrong(
+            "accounts",
+            f"{stale.rows:,} live rows are of account {stale.account}, which is not listed any more",
+            f"if it is over: `arcadia inventory retire-account {stale.account}`",
+        )
+    for foreign in foreign_rows(warehouse):
+        yield _wrong(
+            "accounts", str(foreign), "retire the other account if it is over (inventory status)"
         )
 
 

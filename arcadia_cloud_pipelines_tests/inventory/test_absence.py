@@ -8,19 +8,28 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.digitalocean import Forbidden
+from arcadia_cloud_pipelines.digitalocean import Account, Forbidden
+from arcadia_cloud_pipelines.digitalocean.accounts import KnownAccounts
+from arcadia_cloud_pipelines.inventory.accounts import (
+    NothingToRetire,
+    foreign_rows,
+    odd_tokens,
+    retire_account,
+    stale_accounts,
+)
 from arcadia_cloud_pipelines.inventory.freshness import ahead_of_time
 from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
-from arcadia_cloud_pipelines.inventory.ledger import Guard
+from arcadia_cloud_pipelines.inventory.ledger import Guard, Observation
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
-from arcadia_cloud_pipelines.inventory.sync import sync_kind
+from arcadia_cloud_pipelines.inventory.sync import record_listing, sync_kind
 from arcadia_cloud_pipelines.inventory.void import NothingToVoid, void_sync
 from arcadia_cloud_pipelines.operations.status import newest_syncs
+from arcadia_cloud_pipelines.settings import Purpose, Secret
 from arcadia_cloud_pipelines.simulator import RunningSimulator
 from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import Mirror, client, fleet, query, record, rows, story, syncs
+from .helpers import Mirror, at, client, fleet, query, record, rows, story, syncs
 
 # -- the least time between strikes -----------------------------------------------------------
 
@@ -182,6 +191,104 @@ def test_a_token_that_says_less_than_before_proves_nothing(mirror: Mirror, statu
     assert mirror.account.team_uuid in syncs(mirror.warehouse)[-1]["error"]
     mirror.account.faults.clear()
     assert sync_volumes(mirror).complete
+
+
+def test_another_token_of_the_same_person_that_says_less_is_refused(warehouse: Warehouse) -> None:
+    """The deployment knew the team; the person alone would be another account."""
+
+    team = Account("team-1", None, person="person-1")
+    KnownAccounts(warehouse, Secret("one")).confirm(team)
+    with pytest.raises(Forbidden, match="team-1"):
+        KnownAccounts(warehouse, Secret("two")).confirm(Account("person-1", None, source="person"))
+    with pytest.raises(Forbidden, match="team-1"):
+        KnownAccounts(warehouse, Secret("one")).confirm(Account("person-2", None, source="person"))
+    # Another team is another account, and another person without one, too.
+    KnownAccounts(warehouse, Secret("two")).confirm(Account("team-2", None, person="person-1"))
+    KnownAccounts(warehouse, Secret("three")).confirm(Account("person-3", None, source="person"))
+
+
+@pytest.mark.parametrize("owner", ["team-a", "someone"])
+def test_the_owner_of_a_project_is_an_account_where_it_is_known_or_the_first(
+    warehouse: Warehouse, owner: str
+) -> None:
+    weak = Account(owner, None, source="project")
+    KnownAccounts(warehouse, Secret("first")).confirm(weak)
+    record(warehouse, fleet(range(2)))
+    if owner == "team-a":
+        KnownAccounts(warehouse, Secret("two")).confirm(weak)
+    else:
+        with pytest.raises(Forbidden, match="team-a"):
+            KnownAccounts(warehouse, Secret("two")).confirm(weak)
+
+
+def test_an_account_that_nobody_lists_any_more_is_named_and_retired(warehouse: Warehouse) -> None:
+    record(warehouse, fleet(range(3)), account="team-a")
+    record(warehouse, fleet(range(2, 5)), 5, account="team-b")
+    (stale,) = stale_accounts(warehouse)
+    assert (stale.account, stale.rows, stale.synced_at) == ("team-a", 3, at(0))
+    (foreign,) = foreign_rows(warehouse)
+    assert (foreign.kind, foreign.account, foreign.rows) == ("droplet", "team-b", 1)
+    with pytest.raises(NothingToRetire, match="is the one that was listed last"):
+        retire_account(warehouse, "team-b", actor="ada", reason=None)
+    retired = retire_account(warehouse, "team-a", actor="ada", reason="moved")
+    assert (retired.resources, retired.projects) == (3, 0)
+    assert story(warehouse, 0) == ["discovered", "deleted"]
+    assert stale_accounts(warehouse) == []
+    with pytest.raises(NothingToRetire, match="Nothing of an account team-a is live"):
+        retire_account(warehouse, "team-a", actor="ada", reason=None)
+    # What the other account lists is that one's from then on.
+    record(warehouse, fleet(range(2, 5)), 6, account="team-b")
+    assert story(warehouse, 2) == ["discovered", "deleted", "restored"]
+    assert rows(warehouse)["2"]["account"] == "team-b"
+    assert foreign_rows(warehouse) == []
+
+
+def test_a_token_of_another_team_is_named() -> None:
+    ours, other = Account("ours", None), Account("theirs", "The others")
+    accounts = dict.fromkeys(Purpose, ours)
+    assert odd_tokens(accounts) == []
+    (told,) = odd_tokens(accounts | {Purpose.CLOUD_BILLING: other})
+    assert "cloud_billing is of account The others" in told
+    assert "DO_API_TOKEN_CLOUD_BILLING" in told
+
+
+# -- narrower questions -----------------------------------------------------------------------
+
+
+def observe(warehouse: Warehouse, seen: Any, hours: float, **fields: Any) -> Any:
+    began = at(hours)
+    return record_listing(
+        warehouse,
+        Observation("team-a", "spaces_bucket", began, list(seen), True, **fields),
+        expected=None, reason=None, api_calls=1, now=lambda: began,
+    )  # fmt: skip
+
+
+def test_only_regions_that_were_asked_for_are_struck(warehouse: Warehouse) -> None:
+    here, there = fleet(range(4), region="fra1"), fleet(range(4, 6), region="nyc3")
+    nowhere = fleet(["x"], region=None)
+    observe(warehouse, [*here, *there, *nowhere], 0)
+    for hour in range(1, 5):
+        result = observe(warehouse, here[:3], hour, regions=frozenset({"fra1"}))
+        assert not result.complete
+        assert "3 live rows are of regions that were not asked for" in str(result.error)
+    gone = {i for i, row in rows(warehouse).items() if row["deleted_at"]}
+    assert gone == {"3"}
+    assert {row["stale_strike_count"] for row in rows(warehouse).values()} == {0, 3}
+    for hour in range(5, 9):
+        observe(warehouse, here[:3], hour, regions=frozenset({"fra1", "nyc3", ""}))
+    assert {i for i, row in rows(warehouse).items() if row["deleted_at"]} == {"3", "4", "5", "x"}
+
+
+@pytest.mark.parametrize("others", [[], fleet(["another team's"])])
+def test_a_listing_without_one_known_bucket_is_implausible(
+    warehouse: Warehouse, others: Any
+) -> None:
+    observe(warehouse, fleet(range(2)), 0, whose_unknown=True)
+    for hour in range(1, 5):
+        recorded = observe(warehouse, others, hour, whose_unknown=True).recorded
+        assert (recorded.implausible, recorded.struck) == (True, 0)
+    assert not [r for r in rows(warehouse).values() if r["stale_strike_count"]]
 
 
 # -- odd objects ------------------------------------------------------------------------------

@@ -189,7 +189,12 @@ def test_a_fault_in_the_middle_that_stays(
     goes_on(synced)
 
 
-PASSING = [429, 500, 502, "reset", "truncate", "html", "not_json", "other_host_next"]
+def test_of_a_link_to_another_host_only_its_number_is_used(synced: Mirror) -> None:
+    synced.account.faults.add(DROPLETS, "other_host_next", times=1, page=2)
+    goes_on(synced)
+
+
+PASSING = [429, 500, 502, "reset", "truncate", "html", "not_json"]
 
 
 @pytest.mark.parametrize("fault", PASSING)
