@@ -168,15 +168,19 @@ def record(
         _SQL.run(connection, "withhold", {"withheld": left})
         _SQL.run(connection, "withhold_changes", {"withheld": left})
 
-    discovered: int = _SQL.run(connection, "discover", scope).scalar_one()
-    updated, restored = _SQL.run(connection, "update", scope).one()
-    _SQL.run(connection, "touch", scope)
-
     implausible = (
         observation.complete
         and not confirmed
         and guard.implausible(live, missing, whose_unknown=observation.whose_unknown)
     )
+    if implausible and observation.whose_unknown:
+        # Most likely it is another account's, and so is what is new in it.
+        _SQL.run(connection, "leave_out_new")
+
+    discovered: int = _SQL.run(connection, "discover", scope).scalar_one()
+    updated, restored = _SQL.run(connection, "update", scope).one()
+    _SQL.run(connection, "touch", scope)
+
     struck = deleted = 0
     if observation.complete and missing and not implausible:
         limits = {"strikes": STRIKES, "between": guard.between}

@@ -175,6 +175,9 @@ WHERE r.id = d.resource_id;
 -- name: withhold_changes
 UPDATE changed SET changes = changes - CAST(:withheld AS text[]);
 
+-- name: leave_out_new
+DELETE FROM described WHERE resource_id IS NULL;
+
 -- name: discover
 -- Everything that is known of a new resource is a change from nothing.
 WITH added AS (

@@ -436,7 +436,7 @@ def check_rows(warehouse: Warehouse) -> Iterator[Finding]:
     for stale in stale_accounts(warehouse):
         yield _wrong(
             "accounts",
-            f"{stale.rows:,} live rows are of account {stale.account}, which is not listed any more",
+            f"{stale.rows:,} live rows are of account {stale.account}, which nobody lists any more",
             f"if it is over: `arcadia inventory retire-account {stale.account}`",
         )
     for foreign in foreign_rows(warehouse):
