@@ -36,6 +36,7 @@ from arcadia_cloud_pipelines.billing.ingest import (
 from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.items import items_frame
+from arcadia_cloud_pipelines.billing.originals import original_of
 from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.kinds import KINDS
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
@@ -92,9 +93,10 @@ def step_whole(warehouse: Warehouse, csv: Path) -> None:
             {"uuid": BIG, "period": period},
         ).one()
     lines = parse_invoice_csv(csv.read_bytes(), invoice=BIG)
-    lines = read_lines([Fetched(period, lines, items_frame([]))], inventory)
+    fetched = Fetched(period, lines, items_frame([]), original_of(lines))
+    lines = read_lines([fetched], inventory)
     invoice = Invoice(row.id, "a", BIG, None, period, Decimal(0))
-    replace_lines(warehouse, invoice, lines, lambda: datetime.now(UTC))
+    replace_lines(warehouse, invoice, fetched, lines, lambda: datetime.now(UTC))
 
 
 def step_parse(_warehouse: Warehouse, csv: Path) -> None:

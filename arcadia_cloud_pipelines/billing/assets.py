@@ -131,7 +131,7 @@ def invoices(
     for problem in result.problems:
         context.log.warning(foreign_text.line(problem))
     for uuid in result.changed:
-        context.log.warning(f"The amount of invoice {uuid} changed: it is pending again.")
+        context.log.warning(f"Invoice {uuid} was corrected: it is pending again.")
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": result.invoices,
@@ -156,7 +156,8 @@ class IngestConfig(dg.Config):
 
     invoice_uuids: list[str] = Field(
         default=[],
-        description="The invoices to read, whatever their status; empty means all pending.",
+        description="The invoices to read, whatever their status; empty means all pending. Each "
+        "by its uuid, its printed number, or its partition of invoice_files (2026-04_418071234).",
     )
 
 
@@ -200,7 +201,9 @@ def cost_lines(
     without one says why. Lines that found none before are matched again. A bad invoice is marked
     `failed` and keeps the lines it had; the others go on, and the run fails for it at the end.
 
-    Run it with `invoice_uuids` to read chosen invoices again; without, all pending ones.
+    Run it with `invoice_uuids` to read chosen invoices again; without, all pending ones. An invoice
+    that says something else than before leaves a row in `cloud_invoice_revisions`, and each version
+    of its lines one in `cloud_invoice_files`.
     """
     done: list[Ingested] = []
 
@@ -212,6 +215,7 @@ def cost_lines(
                     INVOICE_FILES,
                     partition=result.invoice.key,
                     metadata={
+                        "invoice_uuid": result.invoice.invoice_uuid,
                         "dagster/partition_row_count": result.lines,
                         "total": _dollars(result.total),
                     },
@@ -261,6 +265,26 @@ def _ingest_metadata(
         ),
         **(
             {
+                "invoices": table(
+                    ("period", "invoice", "number", "lines", "US dollars", "note"),
+                    [
+                        (
+                            f"{r.invoice.period:%Y-%m}",
+                            r.invoice.invoice_uuid,
+                            r.invoice.invoice_id,
+                            f"{r.lines:,}",
+                            _dollars(r.total),
+                            r.note,
+                        )
+                        for r in sorted(good, key=lambda r: r.invoice.period)[-50:]
+                    ],
+                )
+            }
+            if good
+            else {}
+        ),
+        **(
+            {
                 "largest_lines": table(
                     ("period", "product", "text", "US dollars", "matched", "resource"),
                     [(f"{row[0]:%Y-%m}", *row[1:]) for row in preview],
@@ -275,7 +299,12 @@ def _ingest_metadata(
             else {}
         ),
         **(
-            {"failures": table(("invoice", "error"), [(r.invoice.key, r.error) for r in failed])}
+            {
+                "failures": table(
+                    ("invoice", "uuid", "error"),
+                    [(r.invoice.key, r.invoice.invoice_uuid, r.error) for r in failed],
+                )
+            }
             if failed
             else {}
         ),

@@ -216,4 +216,34 @@ def balance_fresh(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
     )
 
 
-CHECKS = [reconciled, matched, products_known, ids_agree, none_left_behind, balance_fresh]
+@dg.asset_check(
+    asset="cost_lines",
+    description="The JSON form of each invoice, which has the ids of the resources billed, was "
+    "read whole.",
+)
+def ids_whole(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+    """Name the invoices whose lines may lack the id of their resource, and why."""
+    with reported_errors():
+        short = report.without_ids(warehouse)
+    return dg.AssetCheckResult(
+        passed=not short,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Lines of {len(short):,} invoices may lack the id of their resource and are "
+        "matched by name. They are asked for twice more, a day apart; then materialise "
+        "`cost_lines` with their invoice_uuids."
+        if short
+        else "Every invoice was read with all its ids.",
+        metadata={
+            "invoices": table(
+                ("period", "invoice", "why", "attempts"),
+                [(f"{row[0]:%Y-%m}", *row[1:]) for row in short[-50:]],
+            )
+        }
+        if short
+        else {},
+    )
+
+
+CHECKS = [
+    reconciled, matched, products_known, ids_agree, ids_whole, none_left_behind, balance_fresh,
+]  # fmt: skip

@@ -20,7 +20,6 @@ from ..digitalocean import (
     DigitalOcean,
     DigitalOceanError,
     Forbidden,
-    NotFound,
     RateLimited,
     Unauthorized,
     Unreachable,
@@ -36,6 +35,7 @@ from .invoice_csv import InvoiceFileError, parse_invoice_csv
 from .invoices import INVOICES, partition_key
 from .items import attach_resource_keys, items_frame
 from .matching import RULES_VERSION, match_with_kinds
+from .originals import Original, original_of
 from .products import classify
 
 _SQL = Statements(__file__)
@@ -92,6 +92,8 @@ class Ingested:
     """US dollars, the sum of its lines."""
     error: str | None = None
     """Why it failed; its lines are as they were."""
+    note: str | None = None
+    """Why lines may lack their resource's id; it is asked for again."""
 
 
 @dataclass(frozen=True)
@@ -124,17 +126,17 @@ def select_invoices(
     Args:
         warehouse: where they are.
         account: whose; another account's token cannot fetch them.
-        invoice_uuids: the ones asked for, whatever their status; all pending when empty.
+        invoice_uuids: the ones asked for, whatever their status; all pending when empty. The
+            printed number and the partition key (`2026-04_418071234`) name an invoice too.
 
     Raises:
         InvoiceNotKnown: one of those asked for was never listed for this account.
     """
+    wanted = {name.strip() for name in invoice_uuids}
     with warehouse.transaction() as connection:
-        rows = _SQL.run(
-            connection, "select", {"account": account, "uuids": list(invoice_uuids)}
-        ).all()
+        rows = _SQL.run(connection, "select", {"account": account, "uuids": sorted(wanted)}).all()
     found = [Invoice(*row) for row in rows]
-    missing = sorted(set(invoice_uuids) - {invoice.invoice_uuid for invoice in found})
+    missing = sorted(wanted.difference(*((i.invoice_uuid, i.invoice_id, i.key) for i in found)))
     if missing:
         raise InvoiceNotKnown(
             f"No invoice {', '.join(missing)} is known: take the uuids from "
@@ -197,9 +199,12 @@ def ingest_invoices(
             done(result)
         if batch.fetched:
             lines = read_lines(batch.fetched, inventory)
-            for number, invoice in enumerate(batch.invoices):
+            for number, (invoice, fetched) in enumerate(
+                zip(batch.invoices, batch.fetched, strict=True)
+            ):
                 part = lines[lines["invoice"] == number]
-                done(Ingested(invoice, *replace_lines(warehouse, invoice, part, now)))
+                stored = replace_lines(warehouse, invoice, fetched, part, now)
+                done(Ingested(invoice, *stored, note=fetched.ids_note))
         if batch.outage is not None:
             raise batch.outage
     return results
@@ -212,6 +217,9 @@ class Fetched:
     period: date
     lines: pd.DataFrame
     items: pd.DataFrame
+    original: Original
+    ids_note: str | None = None
+    """Why the items are not whole; None when they are."""
 
 
 @dataclass
@@ -253,8 +261,8 @@ def _fetch(client: DigitalOcean, waiting: Iterator[Invoice]) -> _Batch:
 def fetch_invoice(client: DigitalOcean, invoice_uuid: str, period: date) -> Fetched:
     """Fetch one invoice in both its forms.
 
-    The CSV is the document; the JSON form is asked for the resources' ids, which only it has. An
-    account whose JSON form is missing (404) has its lines matched by name.
+    The CSV is the document; the JSON form is asked for the resources' ids, which only it has.
+    Lines that it has no id for, because it is missing or was read short, are matched by name.
 
     Args:
         client: with `billing:read`.
@@ -268,21 +276,34 @@ def fetch_invoice(client: DigitalOcean, invoice_uuid: str, period: date) -> Fetc
     path = f"{INVOICES}/{invoice_uuid}"
     data = client.get_bytes(f"{path}/csv", accept="text/csv", scope=SCOPE)
     lines = parse_invoice_csv(data, invoice=invoice_uuid)
-    items = _fetch_items(client, path) if len(lines) <= MOST_ITEMS else []
-    return Fetched(period, lines, items_frame(items))
+    items, note = _fetch_items(client, path, len(lines))
+    return Fetched(period, lines, items_frame(items), original_of(lines), note)
 
 
-def _fetch_items(client: DigitalOcean, path: str) -> list[dict[str, Any]]:
+def _fetch_items(
+    client: DigitalOcean, path: str, lines: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Read the JSON form's items, and say why they are not whole; None when they are."""
+    if lines > MOST_ITEMS:
+        return [], f"The JSON form of more than {MOST_ITEMS:,} lines is not asked for."
     try:
-        return read_listing(
+        listing = read_listing(
             client,
             path,
             envelope="invoice_items",
             identity=no_identity(),
             scope=SCOPE,
-        ).items
-    except NotFound:
-        return []
+        )
+    except (Unauthorized, Forbidden, RateLimited, Unreachable):
+        raise
+    except DigitalOceanError as error:
+        return [], f"The JSON form could not be read: {error}"
+    found = len(listing.items)
+    if listing.reason is not None:
+        return listing.items, f"The JSON form is not whole: {listing.reason}."
+    if found < lines:
+        return listing.items, f"The JSON form has {found:,} items for {lines:,} lines."
+    return listing.items, None
 
 
 def read_lines(fetched: Sequence[Fetched], inventory: Inventory) -> pd.DataFrame:
@@ -323,24 +344,43 @@ def match_lines(lines: pd.DataFrame, inventory: Inventory) -> pd.DataFrame:
 
 
 def replace_lines(
-    warehouse: Warehouse, invoice: Invoice, lines: pd.DataFrame, now: Clock
+    warehouse: Warehouse, invoice: Invoice, fetched: Fetched, lines: pd.DataFrame, now: Clock
 ) -> tuple[int, Decimal]:
     """Replace one invoice's lines and mark it ingested, in one transaction.
+
+    Its original is kept. Other lines than were stored, or another amount, leave a row in
+    `cloud_invoice_revisions`. The same lines with fewer ids, because the JSON form was not whole
+    this time, replace nothing.
 
     Returns:
         Number of lines, and their sum in US dollars.
     """
+    scope = {
+        "id": invoice.id,
+        "at": now(),
+        "digest": fetched.original.digest,
+        "csv": fetched.original.csv_gzip,
+        "ids_note": fetched.ids_note,
+        "rules": RULES_VERSION,
+    }
     with warehouse.transaction() as connection:
-        scope = {"id": invoice.id, "at": now(), "rules": RULES_VERSION}
-        _SQL.run(connection, "lock_invoice", scope)
-        _SQL.run(connection, "delete_lines", scope)
-        copy_frame(
-            connection,
-            "cloud_cost_lines",
-            lines.assign(account=invoice.account, invoice_id=invoice.id),
-            ("account", "invoice_id", *LINE_COLUMNS),
-        )
+        before = _SQL.run(connection, "lock_invoice", scope).one()
+        scope["same"] = before.lines_digest == fetched.original.digest
+        if scope["same"] and fetched.ids_note is not None and before.ids_note is None:
+            scope |= {"ids_note": None, "rules": None}
+        else:
+            _SQL.run(connection, "keep_old_lines", scope)
+            _SQL.run(connection, "delete_lines", scope)
+            copy_frame(
+                connection,
+                "cloud_cost_lines",
+                lines.assign(account=invoice.account, invoice_id=invoice.id),
+                ("account", "invoice_id", *LINE_COLUMNS),
+            )
+            if before.has_lines:
+                _SQL.run(connection, "revise", scope)
         count, total = _SQL.run(connection, "mark_ingested", scope).one()
+        _SQL.run(connection, "store_file", scope)
     return count, total
 
 
@@ -395,14 +435,20 @@ def _rematch(warehouse: Warehouse, which: str, invoices: list[int]) -> int:
 def due_invoices(warehouse: Warehouse, now: Clock = utc_now) -> list[str]:
     """Uuids of the invoices to ask for: all pending, and those that failed and are worth a retry.
 
-    A failed one is asked for again at most twice, a day apart.
+    A failed one is asked for again at most twice, a day apart; so is one whose JSON form was not
+    whole, for the ids that its lines lack.
     """
     with warehouse.transaction() as connection:
         return list(
             _SQL.run(
                 connection,
                 "due",
-                {"at": now(), "most": MOST_FAILURES, "hours": RETRY_AFTER_HOURS},
+                {
+                    "at": now(),
+                    "most": MOST_FAILURES,
+                    "hours": RETRY_AFTER_HOURS,
+                    "most_items": MOST_ITEMS,
+                },
             ).scalars()
         )
 

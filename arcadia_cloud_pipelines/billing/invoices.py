@@ -31,6 +31,7 @@ from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
+from .corrections import find_corrections
 from .money import AmountError, parse_amount
 from .periods import PeriodSource, period_of_entry
 from .summaries import COLUMNS as SUMMARY_COLUMNS
@@ -79,7 +80,7 @@ class InvoicesResult:
     invoices: int
     discovered: int
     changed: tuple[str, ...]
-    """Uuids whose amount is not what it was: they are pending again."""
+    """Uuids whose amount or lines are not what they were: they are pending again."""
     pending: int
     entries: int
     new_entries: int
@@ -204,7 +205,8 @@ def sync_invoices(
     """Mirror the billing history and the invoice headers.
 
     Summaries are asked for invoices that are new, changed or lack theirs. An invoice whose amount
-    changed after its lines were ingested is pending again and says why. None is ever removed.
+    changed after its lines were ingested is pending again and says why, and so is a recent one
+    whose file has other lines (see `corrections`). None is ever removed.
 
     Raises:
         DigitalOceanError: history or invoices could not be read; nothing was written.
@@ -234,13 +236,15 @@ def sync_invoices(
         new_entries = _store_entries(connection, entries, scope)
         discovered, changed = _store_headers(connection, headers, summaries, scope)
         _SQL.run(connection, "close_open_month", scope)
-        pending = _SQL.run(connection, "count_pending", scope).scalar_one()
         known = _SQL.run(connection, "keys", scope).tuples().all()
+    corrected, unread = find_corrections(warehouse, client, account, INVOICES, seen_at)
+    with warehouse.transaction() as connection:
+        pending = _SQL.run(connection, "count_pending", scope).scalar_one()
     return InvoicesResult(
         account=account,
         invoices=len(headers),
         discovered=discovered,
-        changed=changed,
+        changed=(*changed, *corrected),
         pending=pending,
         entries=len(entries),
         new_entries=new_entries,
@@ -248,7 +252,9 @@ def sync_invoices(
         complete=history_doubt is None and list_doubt is None,
         without_summary=tuple(problems),
         problems=tuple(
-            text for text in (history_doubt, list_doubt, *problems.values()) if text is not None
+            text
+            for text in (history_doubt, list_doubt, *problems.values(), *unread.values())
+            if text is not None
         ),
         partition_keys=tuple(sorted(partition_key(*row) for row in known)),
     )

@@ -144,7 +144,7 @@ def _read_preview(
         summary = _read_summary(client)
         after = _read_header(client)
         if after == header or after is None:
-            return header, fetched, summary, []
+            return header, fetched, summary, [fetched.ids_note] if fetched.ids_note else []
         header = after
     return header, fetched, summary, ["The preview changed while it was read."]
 

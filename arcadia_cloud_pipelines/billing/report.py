@@ -135,6 +135,12 @@ def not_ingested(warehouse: Warehouse) -> list[tuple[str, date, str, datetime, s
         return list(_SQL.run(connection, "not_ingested").tuples())
 
 
+def without_ids(warehouse: Warehouse) -> list[tuple[date, str, str, int]]:
+    """Return (period, uuid, why, attempts) of invoices whose JSON form was not read whole."""
+    with warehouse.transaction() as connection:
+        return list(_SQL.run(connection, "without_ids").tuples())
+
+
 def newest_balance(warehouse: Warehouse) -> datetime | None:
     """When the newest snapshot was captured."""
     with warehouse.transaction() as connection:

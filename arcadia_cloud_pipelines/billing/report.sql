@@ -23,6 +23,12 @@ WHERE i.invoice_uuid = ANY (CAST(:uuids AS text[]))
 ORDER BY l.amount DESC, l.id
 LIMIT 10;
 
+-- name: without_ids
+SELECT period, invoice_uuid, ids_note, ids_attempts
+FROM cloud_invoices
+WHERE ingest_status = 'ingested' AND ids_note IS NOT NULL
+ORDER BY period, invoice_uuid;
+
 -- name: not_ingested
 SELECT invoice_uuid, period, ingest_status, coalesce(last_attempt_at, first_seen_at), last_error
 FROM cloud_invoices

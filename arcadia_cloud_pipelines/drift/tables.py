@@ -120,7 +120,9 @@ cloud_drift = sa.Table(
     sa.Column("desired", JSONB, comment="What the spec says; null for nothing."),
     sa.Column("actual", JSONB, comment="What was last seen; null for nothing."),
     sa.Column("status", sa.Text, nullable=False, server_default="open",
-              comment="open, accepted (now desired), stale (gone by itself) or reverted."),
+              comment="open, accepted (what is live became what is desired), stale (the difference "
+              "went away by itself, or its spec did) or reverted (somebody put the live resource "
+              "back; this release never does)."),
     sa.Column("detected_at", TIME, nullable=False, server_default=sa.func.now(),
               comment="The sweep that opened it."),
     sa.Column("changed_at", TIME, nullable=False, server_default=sa.func.now(),
@@ -131,8 +133,9 @@ cloud_drift = sa.Table(
     sa.Column(
         "successor_id", sa.BigInteger,
         sa.ForeignKey("cloud_resources.id", name="cloud_drift_successor_id_fkey"),
-        comment="For a resource that is gone: the live one of its kind and name that was made "
-        "since, if it was recreated.",
+        comment="For a resource that is gone: cloud_resources.id of the live one of its kind and "
+        "name that came into being after it was last seen, where there is exactly one; accepting "
+        "gives that one the spec. Null otherwise.",
     ),
     sa.Column("run_id", sa.Text, comment="The Dagster run that opened it."),
     sa.CheckConstraint(

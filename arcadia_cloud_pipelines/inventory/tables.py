@@ -112,12 +112,18 @@ cloud_resources = sa.Table(
         comment="The provider's identity of it as text: an id, a uuid, an address or a name.",
     ),
     sa.Column("name", sa.Text, comment="The name people gave it. Not unique."),
-    sa.Column("region", sa.Text, comment="Region slug, such as fra1; null for global things."),
+    sa.Column(
+        "region", sa.Text,
+        comment="Region slug as the kind's own API spells it: fra1 for most, fra for apps. Null "
+        "for global things, and for what may be in several regions, such as snapshots and "
+        "images: see attrs, regions.",
+    ),
     sa.Column("status", sa.Text, comment="The provider's word for its state."),
     sa.Column("size_slug", sa.Text, comment="The plan it is billed by, where it has one."),
     sa.Column(
         "tags", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'::text[]"),
-        comment="Tags, sorted, each once.",
+        comment="Tags, sorted, each once. Of firewalls and alert policies they are targets: it "
+        "applies to the droplets that have one of them.",
     ),
     sa.Column(
         "project_id", sa.BigInteger,
@@ -208,8 +214,16 @@ cloud_project_memberships = sa.Table(
         sa.ForeignKey("cloud_projects.id", name="cloud_project_memberships_project_id_fkey"),
         nullable=False, comment="The project it was in.",
     ),
-    sa.Column("assigned_at", TIME, comment="When the provider says it was assigned."),
-    sa.Column("valid_from", TIME, nullable=False, comment="First listing that showed it there."),
+    sa.Column(
+        "assigned_at", TIME,
+        comment="When the provider says it was assigned; null where it never says. Join costs on "
+        "coalesce(assigned_at, valid_from): usage may be older than the first listing.",
+    ),
+    sa.Column(
+        "valid_from", TIME, nullable=False,
+        comment="First listing that showed it there, so when we learnt it: the resource may have "
+        "been there long before. For costs see assigned_at.",
+    ),
     sa.Column("valid_to", TIME, comment="First complete listing without it; null while there."),
     sa.Index(
         "cloud_project_memberships_open_key", "provider", "kind", "provider_id", unique=True,

@@ -35,5 +35,5 @@ def account(*, nullable: bool = False) -> sa.Column[str]:
         "account",
         sa.Text,
         nullable=nullable,
-        comment="Uuid of the team that the token belongs to.",
+        comment="The team that the token belongs to: its uuid, 40 hex digits without dashes.",
     )

@@ -1,0 +1,25 @@
+-- What columns mean, where their comments said too little or the wrong thing.
+COMMENT ON COLUMN cloud_balance_snapshots.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_billing_entries.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_invoices.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_loss_confirmations.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_open_months.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_projects.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_sync_runs.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_invoice_files.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_invoice_revisions.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_project_memberships.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_project_memberships.assigned_at IS 'When the provider says it was assigned; null where it never says. Join costs on coalesce(assigned_at, valid_from): usage may be older than the first listing.';
+COMMENT ON COLUMN cloud_project_memberships.valid_from IS 'First listing that showed it there, so when we learnt it: the resource may have been there long before. For costs see assigned_at.';
+COMMENT ON COLUMN cloud_resources.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_resources.region IS 'Region slug as the kind''s own API spells it: fra1 for most, fra for apps. Null for global things, and for what may be in several regions, such as snapshots and images: see attrs, regions.';
+COMMENT ON COLUMN cloud_resources.tags IS 'Tags, sorted, each once. Of firewalls and alert policies they are targets: it applies to the droplets that have one of them.';
+COMMENT ON COLUMN cloud_cost_lines.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_drift.status IS 'open, accepted (what is live became what is desired), stale (the difference went away by itself, or its spec did) or reverted (somebody put the live resource back; this release never does).';
+COMMENT ON COLUMN cloud_drift.successor_id IS 'For a resource that is gone: cloud_resources.id of the live one of its kind and name that came into being after it was last seen, where there is exactly one; accepting gives that one the spec. Null otherwise.';
+COMMENT ON COLUMN cloud_open_month_lines.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON VIEW cloud_orphans IS 'Live resources that point to something deleted or unknown, and volumes and reserved addresses that no droplet uses: what may be paid for without need. Parts, which go with their whole, are not in it, but for workers. One row for each reason: a resource with several reasons, or several targets, has several rows. Count distinct resource_id, and sum no cost over the rows.';
+COMMENT ON COLUMN cloud_orphans.account IS 'The team that it belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_alarms.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_account_facts.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
+COMMENT ON COLUMN cloud_rates.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
