@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import dagster as dg
@@ -189,12 +191,26 @@ def test_the_folder_of_another_user_is_one_sentence(
 def test_a_simulator_with_a_time_of_its_own_is_no_wrong_clock(
     environ: dict[str, str], warehouse: Warehouse
 ) -> None:
-    """As `simulate --resume` serves it: its answers' Date is the account's."""
-    account = SimulatedAccount(droplets=3)
-    with serve(account) as server:
-        account.advance_to(account.now + timedelta(days=400))
-        environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": server.token}
+    """As `simulate --resume` serves it: its answers' Date stands still."""
+
+    class Frozen(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(401)
+            self.send_header("Date", "Thu, 20 Nov 2025 12:00:00 GMT")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Frozen) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environ |= {
+            "DO_API_URL": f"http://127.0.0.1:{server.server_address[1]}",
+            "DO_API_TOKEN": "dop_v1_x",
+        }
         clock = found(environ, datetime.now(UTC))["clock"]
+        server.shutdown()
     assert clock[0] is State.NEITHER, clock
 
 
