@@ -40,6 +40,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     from ..inventory.classify import ProjectError
     from ..inventory.confirm import NothingToConfirm
     from ..inventory.rules import ProjectRulesError
+    from ..marts.reading import UnknownMart
     from ..operations.errors import OperationsError
     from ..settings import SettingsError
     from ..warehouse.embedded import EmbeddedPostgresError
@@ -51,6 +52,7 @@ def _for_people() -> tuple[type[Exception], ...]:
         EmbeddedPostgresError,
         DigitalOceanError,
         OperationsError,
+        UnknownMart,
         NothingToConfirm,
         DriftError,
         ProjectError,
