@@ -42,6 +42,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     from ..inventory.confirm import NothingToConfirm
     from ..inventory.rules import ProjectRulesError
     from ..inventory.void import NothingToVoid
+    from ..marts.reading import UnknownMart
     from ..operations.errors import OperationsError
     from ..settings import SettingsError
     from ..warehouse.embedded import EmbeddedPostgresError
@@ -53,6 +54,7 @@ def _for_people() -> tuple[type[Exception], ...]:
         EmbeddedPostgresError,
         DigitalOceanError,
         OperationsError,
+        UnknownMart,
         NothingToConfirm,
         NothingToVoid,
         NothingToRetire,

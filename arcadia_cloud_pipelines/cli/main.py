@@ -17,6 +17,7 @@ from .migrate import migrate
 from .projects import projects
 from .provisioned import provisioned
 from .psql import psql
+from .query import export, query
 from .simulate import simulate
 from .up import up
 
@@ -43,6 +44,8 @@ for _command in (
     migrate,
     doctor,
     psql,
+    query,
+    export,
     simulate,
     inventory,
     projects,

@@ -63,7 +63,8 @@ LEFT JOIN marts.project_spans AS stay
     -- The last moment of the usage. An end may be exclusive, so one second earlier.
     AND coalesce(
         l.ended_at, l.started_at, (l.period + interval '1 month') AT TIME ZONE 'UTC'
-    ) - interval '1 second' BETWEEN stay.valid_from AND stay.valid_to - interval '1 second'
+    ) - interval '1 second' BETWEEN stay.valid_from
+        AND coalesce(stay.valid_to, 'infinity') - interval '1 second'
 LEFT JOIN (
     -- Names are unique in a team at one time. The newest project of a name is meant.
     SELECT DISTINCT ON (p.account, lower(p.name))

@@ -6,11 +6,11 @@ resource do not overlap.
 grain = ["resource_id", "valid_from"]
 example = """
 SELECT resource_id, project_id, valid_from, valid_to FROM marts.project_spans
-WHERE valid_to < 'infinity' ORDER BY valid_to DESC LIMIT 20
+WHERE valid_to IS NOT NULL ORDER BY valid_to DESC LIMIT 20
 """
 [columns]
 valid_from = "Begin of the stay: when DigitalOcean says that it was assigned, else the first listing that showed it."
-valid_to = "End of the stay, exclusive; infinity while it lasts."
+valid_to = "End of the stay, exclusive. Null while it lasts."
 as_of = "The first listing that showed the stay."
 complete = "Always true: a stay that was seen is a fact."
 */
@@ -21,7 +21,7 @@ SELECT
     stay.valid_from,
     least(
         stay.valid_to,
-        lead(stay.valid_from, 1, 'infinity') OVER (
+        lead(stay.valid_from) OVER (
             PARTITION BY stay.resource_id ORDER BY stay.valid_from, stay.id
         )
     ) AS valid_to,
@@ -34,7 +34,7 @@ FROM (
         r.id AS resource_id,
         m.project_id,
         begun.at AS valid_from,
-        coalesce(m.valid_to, 'infinity') AS valid_to,
+        m.valid_to,
         m.valid_from AS seen_at
     FROM public.cloud_project_memberships AS m
     JOIN public.cloud_resources AS r

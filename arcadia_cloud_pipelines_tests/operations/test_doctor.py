@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 
@@ -15,6 +19,7 @@ from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.simulated import open_account
 from arcadia_cloud_pipelines.settings import Settings, load_settings
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
+from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..s3 import DENIED, KEY_ID, PATTERN, SECRET, answering, closed_port, listing
@@ -38,15 +43,15 @@ def environ(home: Home, libpq_url: str, empty_database: sa.URL) -> dict[str, str
     }
 
 
-def found(environ: Mapping[str, str], now: datetime = NOW) -> dict[str, tuple[State, str]]:
+def found(environ: Mapping[str, str], now: datetime | None = None) -> dict[str, tuple[State, str]]:
     settings: Settings = load_settings(environ)
-    findings = list(examine(settings, lambda: now))
+    findings = list(examine(settings, lambda: now or utc_now()))
     for finding in findings:
         assert (finding.state is State.WRONG) == (finding.remedy is not None), finding
     return {finding.subject: (finding.state, finding.text) for finding in findings}
 
 
-def wrong(environ: Mapping[str, str], now: datetime = NOW) -> list[str]:
+def wrong(environ: Mapping[str, str], now: datetime | None = None) -> list[str]:
     return [name for name, (state, _) in found(environ, now).items() if state is State.WRONG]
 
 
@@ -168,7 +173,7 @@ def test_the_keys_of_spaces_are_tried(environ: dict[str, str]) -> None:
         assert f"ListBuckets in {down} got no answer" in findings["Spaces"][1]
         one.answers = two.answers = [DENIED]
         settings = load_settings(environ)
-        (denied,) = [f for f in examine(settings, lambda: NOW) if f.subject == "Spaces"]
+        (denied,) = [f for f in examine(settings) if f.subject == "Spaces"]
     assert denied.state is State.WRONG
     assert "full access in SPACES_ACCESS_KEY_ID" in str(denied.remedy)
     assert KEY_ID not in str(findings) + str(denied)
@@ -182,3 +187,99 @@ def test_the_folder_of_another_user_is_one_sentence(
     for subject in ("folder", "warehouse", "Dagster storage"):
         assert findings[subject][0] is State.WRONG
         assert "this is number 4242: run the command as" in findings[subject][1]
+
+
+def test_a_simulator_with_a_time_of_its_own_is_no_wrong_clock(
+    environ: dict[str, str], warehouse: Warehouse
+) -> None:
+    """As `simulate --resume` serves it: its answers' Date stands still."""
+
+    class Frozen(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(401)
+            self.send_header("Date", "Thu, 20 Nov 2025 12:00:00 GMT")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Frozen) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environ |= {
+            "DO_API_URL": f"http://127.0.0.1:{server.server_address[1]}",
+            "DO_API_TOKEN": "dop_v1_x",
+        }
+        clock = found(environ, datetime.now(UTC))["clock"]
+        server.shutdown()
+    assert clock[0] is State.NEITHER, clock
+
+
+def test_a_clock_that_is_off_is_seen_without_a_token(
+    environ: dict[str, str], warehouse: Warehouse
+) -> None:
+    assert "clock" not in wrong(environ, datetime.now(UTC))
+    state, text = found(environ, datetime.now(UTC) - timedelta(minutes=5))["clock"]
+    assert state is State.WRONG
+    assert "behind the warehouse's" in text
+
+
+@pytest.mark.parametrize("answered_before", [True, False])
+def test_after_a_401_buckets_that_were_never_listed_are_not_late(
+    environ: dict[str, str], server: RunningSimulator, warehouse: Warehouse, answered_before: bool
+) -> None:
+    now = datetime.now(UTC)
+    bucket = {"kind": "spaces_bucket", "complete": False}
+    sync(warehouse, "team", now - timedelta(hours=1))
+    if answered_before:
+        sync(warehouse, "team", now - timedelta(hours=1), available=False, **bucket)
+    sync(warehouse, "team", now, error="GET /v2/projects answered 401", **bucket)
+    environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": server.token}
+    state, text = found(environ, now)["freshness"]
+    assert (state, "never" in text) == (State.WELL, False)
+
+
+def test_a_listing_dated_in_the_future_is_not_fresh(
+    environ: dict[str, str], server: RunningSimulator, warehouse: Warehouse
+) -> None:
+    now = datetime.now(UTC)
+    sync(warehouse, "team", now + timedelta(hours=5))
+    environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": server.token}
+    state, text = found(environ, now)["freshness"]
+    assert state is State.WRONG
+    assert "in the future" in text
+
+
+def test_nonsense_in_settings_is_said(environ: dict[str, str], tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[[rule]]\nnonsense = 1\n")
+    environ |= {
+        "ARCADIA_NOTIFY_URLS": "json://localhost nosuch://CANARY",
+        "ARCADIA_ALARM_RULES": str(tmp_path / "none.toml"),
+        "ARCADIA_HEARTBEAT_URL": "http://example.com/CANARY",
+        "ARCADIA_PROJECT_RULES": str(rules),
+        "ARCADIA_TERRAFORM_STATES": str(tmp_path / "*.tfstate"),
+    }
+    findings = list(examine(load_settings(environ)))
+    said = [f"{f.subject}: {f.text}" for f in findings if f.state is State.WRONG]
+    for expected in (
+        "ARCADIA_NOTIFY_URLS 2: apprise does not know it", "none.toml is not a file",
+        "ARCADIA_HEARTBEAT_URL must be", "project rules:", "Terraform states: There is no",
+    ):  # fmt: skip
+        assert any(expected in text for text in said), (expected, said)
+    assert "CANARY" not in str(findings)
+
+
+def test_all_that_alarms_are_raised_for_is_asked_and_nothing_is_changed(
+    environ: dict[str, str], instance: dg.DagsterInstance, warehouse: Warehouse
+) -> None:
+    run = instance.add_run(
+        dg.DagsterRun(job_name="things", run_id="r-1", status=dg.DagsterRunStatus.STARTED)
+    )
+    instance.report_run_failed(run, "its worker died")
+    later = datetime.now(UTC) + timedelta(minutes=20)
+    state, text = found(environ, later)["run_failed"]
+    assert state is State.WRONG
+    assert "its worker died" in text
+    with warehouse.transaction() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM cloud_alarms")).scalar() == 0

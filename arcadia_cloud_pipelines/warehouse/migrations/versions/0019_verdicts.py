@@ -1,4 +1,4 @@
-"""What tells an absence from an answer: strikes that are dated, tokens whose account is known."""
+"""Whether an invoice adds up, where SQL can read it."""
 
 from pathlib import Path
 

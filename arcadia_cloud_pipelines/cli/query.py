@@ -1,0 +1,99 @@
+"""`arcadia query` and `arcadia export`: the views of the schema `marts`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .output import echo, print_table
+
+if TYPE_CHECKING:
+    from ..marts.reading import Rows
+    from ..warehouse.engine import Warehouse
+
+SHOWN = 50
+"""Rows of a table for people; the other formats are whole."""
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option(
+    "--format", "format_", type=click.Choice(("table", "csv", "json", "parquet")), default="table"
+)
+@click.option("--json", "format_", flag_value="json", help="The same as --format json.")
+@click.option("--csv", "format_", flag_value="csv", help="The same as --format csv.")
+@click.option("--limit", type=click.IntRange(0), help="At most so many rows.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write a file.")
+def query(name: str | None, format_: str, limit: int | None, output: Path | None) -> None:
+    """Print a mart, such as `cost_by_project`; without a name list them all.
+
+    A table shows 50 rows unless --limit says otherwise; the other formats are whole. `arcadia psql`
+    asks anything else of the same views.
+    """
+    from ..marts import reading
+
+    if name is None:
+        _list()
+        return
+    view = reading.find(name)
+    if format_ == "parquet" and output is None:
+        raise click.UsageError("Parquet is no text: name a file with --output.")
+    if format_ == "table" and limit is None:
+        limit = SHOWN
+    with reading.read(_warehouse(), view, limit) as rows:
+        if format_ == "table":
+            _table(rows, limit)
+        elif output is None:
+            reading.WRITERS[format_](rows, sys.stdout)
+        else:
+            echo(f"{reading.write_file(rows, format_, output):,} rows in {output}")
+
+
+@click.command("export")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--format", "format_", type=click.Choice(("parquet", "csv", "json")),
+              default="parquet")  # fmt: skip
+def export(folder: Path, format_: str) -> None:
+    """Write every mart into FOLDER, a file each.
+
+    A file is there whole or as it was before: it is written beside its place and then moved.
+    """
+    from ..marts import reading
+
+    folder.mkdir(parents=True, exist_ok=True)
+    warehouse = _warehouse()
+    for name in reading.names():
+        path = folder / f"{name}.{format_}"
+        with reading.read(warehouse, reading.find(name)) as rows:
+            echo(f"{reading.write_file(rows, format_, path):>12,} rows in {path}")
+
+
+def _list() -> None:
+    from ..warehouse.views import read_views
+
+    views = sorted(read_views(), key=lambda view: view.name)
+    print_table(("mart", "answers"), [(v.name, v.comment.split("?")[0] + "?") for v in views])
+
+
+def _warehouse() -> Warehouse:
+    from ..settings import load_settings
+    from ..warehouse.engine import open_warehouse
+
+    return open_warehouse(load_settings())
+
+
+def _table(rows: Rows, limit: int | None) -> None:
+    from ..marts.reading import as_text
+
+    shown = [tuple(as_text(value) for value in row) for row in rows]
+    numbers = {
+        column
+        for column, kind in zip(rows.columns, rows.types, strict=True)
+        if kind in ("bigint", "integer", "numeric")
+    }
+    print_table(rows.columns, shown, right=numbers)
+    if len(shown) == limit:
+        echo(f"The first {limit:,} rows; --limit says otherwise.", err=True)

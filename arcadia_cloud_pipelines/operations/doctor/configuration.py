@@ -1,0 +1,40 @@
+"""Settings that nothing else would miss until they are needed: addresses, rules, paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...alarms.channels import unknown_addresses
+from ...alarms.rules import Router
+from ...drift.terraform_files import find_files
+from ...inventory.rules import ProjectRulesError, read_rules
+from ...settings import NOTIFY_URLS, Settings
+from .findings import Finding, neither, well, wrong
+
+
+def check_configuration(settings: Settings) -> Iterator[Finding]:
+    """Can the addresses of alarms, the rules and the Terraform paths be used?"""
+    problems = list(Router(settings).problems)
+    problems += [f"{name}: apprise does not know it." for name in unknown_addresses(settings)]
+    for problem in problems:
+        yield wrong("alarms", problem, "mend the setting: what it should carry goes elsewhere")
+    if not problems:
+        count = sum(map(len, settings.notify.values()))
+        yield (
+            well("alarms", f"go to {count} address{'' if count == 1 else 'es'}")
+            if count
+            else neither("alarms", f"go to the log alone ({NOTIFY_URLS})")
+        )
+    if settings.project_rules is not None:
+        try:
+            rules = read_rules(settings.project_rules)
+        except ProjectRulesError as error:
+            yield wrong("project rules", str(error), "mend the file; it changes nothing until then")
+        else:
+            yield well("project rules", f"{len(rules):,} in {settings.project_rules}")
+    if settings.terraform_states:
+        found, missing = find_files(settings.terraform_states)
+        for _, problem in missing:
+            yield wrong("Terraform states", problem, "mend ARCADIA_TERRAFORM_STATES")
+        if not missing:
+            yield well("Terraform states", f"{len(found):,} files")

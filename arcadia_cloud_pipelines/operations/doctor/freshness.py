@@ -1,0 +1,70 @@
+"""How old is what the mirror says?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from ...inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs
+from ...inventory.kinds import SPACES_BUCKET
+from ...settings import Settings
+from ...times import ago
+from ...warehouse.engine import Warehouse
+from ..home import Home
+from .findings import Finding, neither, well, wrong
+
+_AHEAD = timedelta(minutes=1)
+
+
+def check_freshness(
+    settings: Settings, home: Home, warehouse: Warehouse, now: datetime
+) -> Iterator[Finding]:
+    """How old is the newest complete sync of each kind? Nothing if there never was one."""
+    syncs = kind_syncs(warehouse)
+    if not syncs:
+        yield neither("freshness", "nothing was synced yet")
+        return
+    unavailable = [sync.kind for sync in syncs if _is_unavailable(sync, settings)]
+    stale = [
+        f"{sync.kind} {_age(sync, now)}"
+        for sync in syncs
+        if sync.kind not in unavailable and not _is_fresh(sync, now)
+    ]
+    fresh = len(syncs) - len(stale) - len(unavailable)
+    hours = f"{STALE_AFTER.total_seconds() / 3600:.0f} hours"
+    if unavailable:
+        yield neither("freshness", f"not available: {', '.join(unavailable)}")
+    if not stale:
+        yield well("freshness", f"{fresh} kinds listed completely in the last {hours}")
+    elif not settings.tokens and not home.in_use():
+        yield neither(
+            "freshness", f"simulated, from {ago(now - max(s.started_at for s in syncs))} ago"
+        )
+    else:
+        yield wrong(
+            "freshness",
+            f"not listed completely in the last {hours}: {', '.join(stale)}",
+            "run `make up` if it is not running, else look at the runs in the Dagster UI and at "
+            "`arcadia inventory status`",
+        )
+
+
+def _is_unavailable(sync: KindSyncs, settings: Settings) -> bool:
+    """Return whether the API last said so. A sync that failed since, such as by 401, said nothing.
+
+    Buckets are not listed at all without a key pair of Spaces.
+    """
+    if sync.kind == SPACES_BUCKET.name and settings.spaces.key is None and not sync.complete_at:
+        return True
+    return not sync.available or (sync.answer_available is False and sync.complete_at is None)
+
+
+def _is_fresh(sync: KindSyncs, now: datetime) -> bool:
+    return sync.complete_at is not None and -_AHEAD <= now - sync.complete_at <= STALE_AFTER
+
+
+def _age(sync: KindSyncs, now: datetime) -> str:
+    if sync.complete_at is None:
+        return "never"
+    age = now - sync.complete_at
+    return f"{ago(age)} ago" if age > -_AHEAD else f"{ago(-age)} in the future"

@@ -1,0 +1,64 @@
+"""The folder, the disk and the deployment of this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+from ...folders import FolderError, check_home
+from ...settings import Settings
+from ..home import Home
+from .findings import Finding, neither, well, wrong
+
+LEAST_FREE = 2**30
+
+
+def check_folder(settings: Settings, home: Home) -> Iterator[Finding]:
+    """The local folder: may it be written, is there room, is Dagster's instance in it?"""
+    try:
+        check_home(home.path)
+    except FolderError as error:
+        yield wrong("folder", str(error), "as said")
+        return
+    existing = home.path
+    while not existing.exists():
+        existing = existing.parent
+    if not os.access(existing, os.W_OK):
+        yield wrong(
+            "folder",
+            f"{home.path} cannot be written by this user",
+            "make it writable, or set ARCADIA_HOME to a folder that is",
+        )
+        return
+    free = shutil.disk_usage(existing).free
+    size = f"{free / 2**30:.1f} GiB free"
+    if free < LEAST_FREE:
+        yield wrong("folder", f"{home.path}: only {size}", "free some disk space")
+    else:
+        yield well("folder", f"{home.path}: writable, {size}")
+    if settings.database_url is not None and settings.dagster_database_url is not None:
+        yield neither("embedded server", "not used: both databases are given by URL")
+    instance = home.dagster / "dagster.yaml"
+    if not instance.is_file():
+        yield neither("DAGSTER_HOME", f"{home.dagster}: made by the first `arcadia up` or `demo`")
+    elif not os.access(home.dagster, os.W_OK) or not os.access(instance, os.R_OK):
+        yield wrong(
+            "DAGSTER_HOME",
+            f"{home.dagster} cannot be written by this user",
+            "run as the user who owns it, or give it to this one",
+        )
+    else:
+        yield well("DAGSTER_HOME", str(home.dagster))
+
+
+def check_deployment(home: Home) -> Finding:
+    """Is `arcadia up` at work here?"""
+    if not home.in_use():
+        return neither("deployment", "not running here (`make up` starts it)")
+    state = home.read_state()
+    return well(
+        "deployment",
+        f"arcadia {state.get('command', 'up')}, process {state.get('pid', 'unknown')}"
+        + (f", {state['url']}" if state.get("url") else ""),
+    )

@@ -1,0 +1,144 @@
+"""The two databases: there, new enough, migrated, with roles and pools?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from ...settings import Purpose, Settings, SettingsError
+from ...warehouse.embedded import EmbeddedPostgresError
+from ...warehouse.engine import (
+    Warehouse,
+    WarehouseError,
+    running_dagster_url,
+    running_warehouse,
+)
+from ...warehouse.migrate import current_revision, head_revision
+from ...warehouse.views import digest, installed_digest
+from ..home import Home
+from .findings import Finding, neither, well, wrong
+
+OLDEST_SERVER = 14
+ROLES = ("arcadia_reader", "arcadia_tenant")
+
+
+def check_warehouse(settings: Settings) -> tuple[Warehouse | None, list[Finding]]:
+    """Reachable, new enough, migrated, with its roles?
+
+    Returns:
+        The warehouse, None unless it can be asked for rows.
+    """
+    variable = "ARCADIA_DATABASE_URL" if settings.database_url is not None else "the disk"
+    try:
+        warehouse = running_warehouse(settings)
+        if warehouse is None:
+            return None, [_embedded_is_down(settings, "warehouse")]
+        with warehouse.transaction() as connection:
+            number = int(connection.execute(sa.text("SHOW server_version_num")).scalar_one())
+            revision = current_revision(connection)
+            views = installed_digest(connection)
+            roles = set(
+                connection.execute(
+                    sa.text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)"),
+                    {"roles": list(ROLES)},
+                ).scalars()
+            )
+    except (WarehouseError, EmbeddedPostgresError, SettingsError) as error:
+        return None, [wrong("warehouse", str(error), f"check the server and {variable}")]
+    except SQLAlchemyError as error:
+        return None, [
+            wrong("warehouse", f"{type(error).__name__}", f"check the server and {variable}")
+        ]
+    major = number // 10_000
+    kind = "embedded PostgreSQL" if warehouse.embedded else "PostgreSQL"
+    found = []
+    if major < OLDEST_SERVER:
+        found.append(
+            wrong(
+                "warehouse",
+                f"{warehouse.place}: PostgreSQL {major}, which is too old",
+                f"move to a server of version {OLDEST_SERVER} or newer",
+            )
+        )
+    else:
+        found.append(well("warehouse", f"{warehouse.place}: {kind} {major}"))
+    head = head_revision()
+    # Whatever is not this release's whole schema is not asked: the asking would bring it there.
+    migrated = revision == head and views == digest()
+    if migrated:
+        found.append(well("schema", head))
+    elif revision == head:
+        found.append(wrong("schema", "its views are another release's", "run `arcadia migrate`"))
+    elif warehouse.embedded and revision is None:
+        found.append(neither("schema", "none yet: the first use makes it"))
+    else:
+        found.append(
+            wrong("schema", f"{revision or 'none'}, this release needs {head}",
+                   "run `arcadia migrate`; if the schema is the newer, install the newer release")
+        )  # fmt: skip
+    for role in ROLES:
+        if role in roles:
+            found.append(well("role", role))
+        elif migrated:
+            found.append(
+                wrong("role", f"{role} is missing",
+                       f"as an administrator: CREATE ROLE {role} NOLOGIN, then run "
+                       "`arcadia migrate` or grant it SELECT on the cloud_ tables")
+            )  # fmt: skip
+    return (warehouse if migrated else None), found
+
+
+def _embedded_is_down(settings: Settings, subject: str) -> Finding:
+    """Tell a server that nobody needs now from one that should be there. Neither is started."""
+    if Home(settings.home).in_use():
+        return wrong(
+            subject,
+            f"the embedded PostgreSQL of {settings.home} does not answer to `arcadia up`",
+            f"wait half a minute for its restart; then see {settings.home}/logs/postgres.log",
+        )
+    return neither(subject, "the embedded PostgreSQL is not running: the next use starts it")
+
+
+def check_dagster_storage(settings: Settings) -> Iterator[Finding]:
+    """Dagster's own database: does it answer, and have its pools their slots?"""
+    try:
+        url = running_dagster_url(settings)
+        if url is None:
+            yield _embedded_is_down(settings, "Dagster storage")
+            return
+        engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"connect_timeout": 10})
+        with engine.connect() as connection:
+            place = f"PostgreSQL, database {engine.url.database}"
+            if connection.execute(sa.text("SELECT to_regclass('event_logs')")).scalar() is None:
+                yield neither("Dagster storage", f"{place}: empty, Dagster fills it at first use")
+                return
+            yield well("Dagster storage", place)
+            limits = dict(
+                connection.execute(
+                    sa.text('SELECT concurrency_key, "limit" FROM concurrency_limits')
+                )
+                .tuples()
+                .all()
+            )
+    except (EmbeddedPostgresError, SettingsError) as error:
+        yield wrong("Dagster storage", str(error), "check the disk and DAGSTER_POSTGRES_URL")
+        return
+    except SQLAlchemyError as error:
+        reason = " ".join(str(getattr(error, "orig", "") or type(error).__name__).split())
+        yield wrong("Dagster storage", reason, "check the server and DAGSTER_POSTGRES_URL")
+        return
+    missing = [purpose.value for purpose in Purpose if purpose.value not in limits]
+    closed = [purpose.value for purpose in Purpose if limits.get(purpose.value) == 0]
+    if closed:
+        yield wrong(
+            "pools",
+            f"{', '.join(closed)}: no slots, so nothing in them ever runs",
+            f"run `dagster instance concurrency set {closed[0]} 1` (and so on)",
+        )
+    elif missing:
+        yield neither("pools", f"{', '.join(missing)}: set by the first `arcadia up` or `demo`")
+    else:
+        slots = ", ".join(f"{name} {limits[name]}" for name in sorted(limits) if name in {*Purpose})
+        yield well("pools", slots)

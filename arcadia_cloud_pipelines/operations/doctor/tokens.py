@@ -1,0 +1,129 @@
+"""Tokens, their scopes, and the key pair of Spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ...digitalocean import Account, Budget, DigitalOcean, DigitalOceanError, Forbidden, NotFound
+from ...digitalocean.budget import HOURLY
+from ...digitalocean.calls import SharedCalls
+from ...digitalocean.spaces import Spaces
+from ...inventory import projects
+from ...inventory.accounts import odd_tokens
+from ...inventory.buckets import list_buckets
+from ...inventory.kinds import KIND_BY_NAME, KINDS
+from ...settings import Purpose, Secret, Settings, SettingsError
+from ...warehouse.engine import Warehouse
+from ..home import Home
+from ..simulated import open_account
+from ..status import accounts
+from .findings import Finding, neither, well, wrong
+
+
+def check_tokens(settings: Settings, home: Home, warehouse: Warehouse | None) -> Iterator[Finding]:
+    """Is there a token for each purpose, is it valid, and may it read what is read with it?"""
+    if not settings.tokens:
+        known = accounts(warehouse) if warehouse is not None else {}
+        real = known.keys() - {open_account(home).team_uuid}
+        if real:
+            yield wrong(
+                "token",
+                f"none is set, but the warehouse mirrors the account {min(real)}",
+                "set DO_API_TOKEN",
+            )
+        else:
+            yield neither(
+                "token", "none is set: `make demo` and `make up` use the simulator (DO_API_TOKEN)"
+            )
+        return
+    by_token: dict[Secret, list[Purpose]] = {}
+    for purpose in Purpose:
+        try:
+            settings.token(purpose)
+        except SettingsError as error:
+            yield wrong(f"token {purpose.value}", str(error), "as said; the rest works without")
+            continue
+        by_token.setdefault(settings.tokens[purpose], []).append(purpose)
+    of_purpose: dict[Purpose, Account] = {}
+    for token, purposes in by_token.items():
+        whole = len(purposes) == len(Purpose)
+        subject = "token" if whole else f"token {', '.join(p.value for p in purposes)}"
+        calls = SharedCalls(warehouse, token) if warehouse is not None else None
+        with DigitalOcean(
+            settings.api_url, token, purpose=purposes[0].value, timeout=(5, 20), attempts=2,
+            budget=Budget(shared=calls),
+        ) as client:  # fmt: skip
+            try:
+                account = client.account()
+            except DigitalOceanError as error:
+                yield wrong(subject, str(error), error.advice)
+                continue
+            of_purpose |= dict.fromkeys(purposes, account)
+            yield well(subject, f"valid, account {account.name or account.uuid}")
+            yield from check_scopes(client, subject, purposes)
+        if calls is not None:
+            yield well("rate limit", f"{calls.last_hour():,} of {HOURLY:,} calls in the last hour")
+    for problem in odd_tokens(of_purpose):
+        yield wrong("accounts", problem, "one deployment mirrors one team")
+
+
+def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:
+    """Purpose, scope, path and query of one small request for each thing that is read."""
+    for kind in KINDS:
+        for listed in (kind, *(KIND_BY_NAME[more.kind] for more in kind.supplements)):
+            for endpoint in listed.endpoints:
+                if endpoint.per is not None:
+                    continue  # the parents' listing asks for the same scope
+                page = {"per_page": 1} if endpoint.paged else {}
+                yield kind.purpose, listed.scope, endpoint.path, {**endpoint.params, **page}
+    yield projects.PURPOSE, projects.SCOPE, "/v2/projects", {"per_page": 1}
+    yield Purpose.CLOUD_BILLING, "billing:read", "/v2/customers/my/balance", {}
+
+
+def check_scopes(
+    client: DigitalOcean, subject: str, purposes: Sequence[Purpose]
+) -> Iterator[Finding]:
+    """Which read scopes does the token lack, for what it is used for?"""
+    asked = missing = 0
+    refused: set[str] = set()
+    for purpose, scope, path, params in _probes():
+        if purpose not in purposes or scope in refused:
+            continue
+        asked += 1
+        try:
+            client.get(path, params, scope=scope)
+        except Forbidden:
+            refused.add(scope)
+            missing += 1
+            yield wrong(
+                f"scope {scope}",
+                f"the {subject} lacks it: GET {path} is refused",
+                "make a new token that has it (scopes of a token cannot be changed)",
+            )
+        except NotFound:
+            pass  # a feature that the team never used
+        except DigitalOceanError as error:
+            yield wrong(f"scope {scope}", str(error), error.advice)
+            if error.transient:
+                return
+    if asked and not missing:
+        yield well("scopes", f"the {subject} may read everything that it is used for")
+
+
+def check_spaces(settings: Settings) -> Finding:
+    """Is there a key pair for Spaces, and may it list the buckets of every region?"""
+    spaces = settings.spaces
+    if spaces.key is None:
+        return neither(
+            "Spaces",
+            "no key pair is set, so only the buckets that something else names are known "
+            "(SPACES_ACCESS_KEY_ID, SPACES_SECRET_ACCESS_KEY)",
+        )
+    try:
+        listing = list_buckets(Spaces(spaces.endpoint, spaces.key, attempts=1), spaces.regions)
+    except DigitalOceanError as error:
+        return wrong("Spaces", str(error), error.advice)
+    if listing.reason is not None:
+        return wrong("Spaces", listing.reason, "as said; the other regions are read")
+    return well("Spaces", f"{len(listing.items):,} buckets in {len(spaces.regions):,} regions")
