@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..lives import iso
+from .basics import CREDITS, OVERAGES, TAXES, Line, next_month, to_cents
 from .big import BigLines
 from .csv_files import Dialect, dialect_of, write_csv
-from .lines import CREDITS, OVERAGES, TAXES, Line, Month, next_month, to_cents
+from .lines import Month
 
 if TYPE_CHECKING:
     from ..account import SimulatedAccount
