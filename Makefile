@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo up clean
+.PHONY: help setup test lint format audit demo up clean
 
 # The stamp lies in the environment: with it goes the memory that it was made.
 SETUP := .venv/.setup
@@ -13,7 +13,7 @@ help: ## Show this
 
 setup: $(SETUP) ## Make .venv at the locked versions
 
-$(SETUP): uv.lock pyproject.toml tools/bootstrap.py
+$(SETUP): uv.lock pyproject.toml tools/bootstrap.py tools/uv.txt
 	@for python in python3.13 python3.12 python3.11 python3.14 python3; do \
 	  if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
 	      >/dev/null 2>&1; then \
@@ -36,6 +36,9 @@ lint: setup ## Lint and types alone
 format: setup ## Put the code into shape
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+audit: setup ## Ask osv.dev for known vulnerabilities of the locked packages
+	@.venv/bin/python tools/audit.py
 
 demo: setup ## Everything once, against the simulator
 	@.venv/bin/arcadia demo

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -25,14 +26,29 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-UV_VERSION = "0.13.9"
-
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
 
+# The version of uv and the digests of its wheels. An index that was tampered with, or a proxy in
+# between, cannot give another program.
+PINNED = ROOT / "tools" / "uv.txt"
+UV_VERSION = re.search(r"^uv==(\S+)", PINNED.read_text(), re.M)[1]
+UV_DIGESTS = frozenset(re.findall(r"sha256:([0-9a-f]{64})", PINNED.read_text()))
+
 
 class Failed(Exception):
-    """One way to get uv did not work; the text says why."""
+    """One way to get uv did not work; the text says why, without the password of an index."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(without_credentials(text))
+
+
+def without_credentials(text: str) -> str:
+    """Return the text with the user and password of every address masked.
+
+    Example: `https://ann:secret@index.example/simple` becomes `https://***@index.example/simple`.
+    """
+    return re.sub(r"(?<=://)[^/\s'\"<>]*@", "***@", text)
 
 
 def run(*command: str | Path) -> None:
@@ -53,12 +69,18 @@ def run(*command: str | Path) -> None:
         raise Failed(lines[-1])
 
 
+PIP_OPTIONS = (
+    "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--require-hashes",
+    "--requirement", str(PINNED),
+)  # fmt: skip
+
+
 def by_venv(tools: Path) -> Path:
     """Install uv into a virtual environment of its own."""
     folder = tools / "venv"
     run(sys.executable, "-m", "venv", "--clear", folder)
     program = folder / "bin" / "python"
-    run(program, "-m", "pip", "install", "--disable-pip-version-check", f"uv=={UV_VERSION}")
+    run(program, "-m", "pip", "install", *PIP_OPTIONS)
     return folder / "bin" / "uv"
 
 
@@ -67,14 +89,13 @@ def by_pip(tools: Path) -> Path:
     folder = tools / "pip"
     shutil.rmtree(folder, ignore_errors=True)
     run(
-        sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps",
-        "--target", folder, f"uv=={UV_VERSION}",
+        sys.executable, "-m", "pip", "install", "--target", folder, *PIP_OPTIONS,
     )  # fmt: skip
     return folder / "bin" / "uv"
 
 
 def by_wheel(tools: Path) -> Path:
-    """Take uv out of its wheel, after checking the wheel against the index."""
+    """Take uv out of its wheel, after checking the wheel against its pinned digest."""
     index = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("PIP_INDEX_URL")
     page = (index or "https://pypi.org/simple").rstrip("/") + "/uv/"
     request = urllib.request.Request(
@@ -89,8 +110,8 @@ def by_wheel(tools: Path) -> Path:
             content = answer.read()
     except (OSError, ValueError, KeyError) as error:
         raise Failed(f"{page}: {error}") from None
-    if hashlib.sha256(content).hexdigest() != wheel["hashes"]["sha256"]:
-        raise Failed(f"{wheel['filename']} is not what the index says it is")
+    if hashlib.sha256(content).hexdigest() not in UV_DIGESTS:
+        raise Failed(f"{wheel['filename']} has a digest that is not in {PINNED.name}")
     program = tools / "wheel" / "uv"
     program.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -199,7 +220,7 @@ def main() -> None:
         done = subprocess.run(
             command, cwd=ROOT, env=environ, check=False, stderr=subprocess.PIPE, text=True
         )
-    sys.stderr.write(done.stderr)
+    sys.stderr.write(without_credentials(done.stderr))
     if done.returncode != 0:
         raise SystemExit(f"setup: uv sync failed with status {done.returncode}")
 

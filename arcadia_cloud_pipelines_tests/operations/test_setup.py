@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import subprocess
+import tomllib
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +32,9 @@ def bootstrap() -> ModuleType:
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make")
-@pytest.mark.parametrize("target", ["setup", "test", "demo", "up", "lint", "format", "clean"])
+@pytest.mark.parametrize(
+    "target", ["setup", "test", "demo", "up", "lint", "format", "audit", "clean"]
+)
 def test_every_target_is_one(target: str) -> None:
     done = subprocess.run(
         ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False
@@ -78,15 +81,17 @@ def test_the_wheel_is_the_machines(bootstrap: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("honest", [True, False])
-def test_a_wheel_is_unpacked_only_if_it_is_the_one_of_the_index(
+def test_a_wheel_is_unpacked_only_if_its_digest_is_pinned(
     bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, honest: bool
 ) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr(f"uv-{bootstrap.UV_VERSION}.data/scripts/uv", "#!/bin/sh\n")
     content = packed.getvalue()
-    digest = hashlib.sha256(content if honest else b"else").hexdigest()
+    # The index itself may be the one that lies: what it says of the digest counts for nothing.
+    digest = hashlib.sha256(content).hexdigest()
     file = wheel("manylinux_x86_64", bootstrap, url="uv.whl", hashes={"sha256": digest})
+    monkeypatch.setattr(bootstrap, "UV_DIGESTS", frozenset({digest} if honest else ()))
     answers = {
         "https://index/simple/uv/": json.dumps({"files": [file]}).encode(),
         "https://index/simple/uv/uv.whl": content,
@@ -99,13 +104,38 @@ def test_a_wheel_is_unpacked_only_if_it_is_the_one_of_the_index(
     monkeypatch.setattr(bootstrap, "platform_tag", lambda: ("manylinux", "x86_64"))
     monkeypatch.setattr(bootstrap.urllib.request, "urlopen", urlopen)
     if not honest:
-        with pytest.raises(bootstrap.Failed, match="not what the index says"):
+        with pytest.raises(bootstrap.Failed, match=r"not in uv\.txt"):
             bootstrap.by_wheel(tmp_path)
         assert not (tmp_path / "wheel").exists()
         return
     program = bootstrap.by_wheel(tmp_path)
     assert program.read_text() == "#!/bin/sh\n"
     assert program.stat().st_mode & 0o111
+
+
+def test_uv_is_pinned_by_digest_and_builds_with_what_it_carries(bootstrap: ModuleType) -> None:
+    assert len(bootstrap.UV_DIGESTS) > 10
+    assert "--require-hashes" in bootstrap.PIP_OPTIONS
+    backend = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]
+    major, minor, _ = bootstrap.UV_VERSION.split(".")
+    assert backend["requires"] == [
+        f"uv_build>={bootstrap.UV_VERSION},<{major}.{int(minor) + 1}"
+    ]  # Another version would be fetched.
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://ann:s3cret@index.example/simple",
+        "http://s3cret@10.0.0.1:8080/x",
+        "error: https://__token__:pypi-s3cret@index.example/simple/uv/ is gone, see 'https://a:s3cret@b'",
+        "git+ssh://git:s3cret@host/x",
+    ],
+)
+def test_the_password_of_an_index_is_never_printed(bootstrap: ModuleType, address: str) -> None:
+    assert "s3cret" not in bootstrap.without_credentials(address)
+    assert "s3cret" not in str(bootstrap.Failed(address))
+    assert bootstrap.without_credentials("https://index.example/a@b") == "https://index.example/a@b"
 
 
 def test_the_next_way_is_tried_when_one_fails(bootstrap: ModuleType, tmp_path: Path) -> None:
