@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..lives import iso
 from .big import BigLines
 from .csv_files import Dialect, dialect_of, write_csv
+from .days import Days
 from .lines import CREDITS, OVERAGES, TAXES, Line, Month, next_month, to_cents
 
 if TYPE_CHECKING:
@@ -206,6 +207,7 @@ class Billing:
 
     def __init__(self, account: SimulatedAccount) -> None:
         self._account = account
+        self.days = Days(account)
         self._months: dict[datetime, Invoice | None] = {}
         self._payments: dict[datetime, list[Entry]] = {}
         self._recorded: list[Entry] = []
