@@ -1,10 +1,10 @@
-"""`arcadia inventory`: status, confirm-loss."""
+"""`arcadia inventory`: status, confirm-loss, void-sync, retire-account."""
 
 from __future__ import annotations
 
 import click
 
-from .output import echo, print_table
+from .output import echo, list_formats, print_objects, print_table
 
 
 @click.group()
@@ -13,15 +13,19 @@ def inventory() -> None:
 
 
 @inventory.command()
-def status() -> None:
+@list_formats
+def status(format_: str | None) -> None:
     """Show the newest sync of each kind, and accounts that are not listed any more."""
     from ..inventory.accounts import foreign_rows, stale_accounts
-    from ..operations.status import newest_syncs
+    from ..operations.status import KindStatus, newest_syncs
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 
     warehouse = open_warehouse(load_settings())
     syncs = newest_syncs(warehouse)
+    if format_:
+        print_objects(KindStatus, syncs, format_)
+        return
     if not syncs:
         echo("Nothing was synced yet: `make up` does it every hour, `make demo` once.")
         return

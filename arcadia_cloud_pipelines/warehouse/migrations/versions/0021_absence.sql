@@ -32,7 +32,7 @@ CREATE TABLE cloud_account_retirements (
 );
 COMMENT ON TABLE cloud_account_retirements IS 'People''s word that an account is over: arcadia inventory retire-account.';
 COMMENT ON COLUMN cloud_account_retirements.id IS 'Our own number of the row.';
-COMMENT ON COLUMN cloud_account_retirements.account IS 'Uuid of the team that the token belongs to.';
+COMMENT ON COLUMN cloud_account_retirements.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
 COMMENT ON COLUMN cloud_account_retirements.retired_at IS 'When.';
 COMMENT ON COLUMN cloud_account_retirements.retired_by IS 'By whom.';
 COMMENT ON COLUMN cloud_account_retirements.reason IS 'Why, in their words.';
