@@ -69,6 +69,7 @@ BILLING = {
     "open_month_lines",
     "rate_card",
     "account_facts",
+    "daily_costs",
 }
 SCHEDULES = {
     # schedule: cron, assets
@@ -77,6 +78,7 @@ SCHEDULES = {
     "billing_history_schedule": ("23 2 * * *", {"invoices"}),
     "open_month_schedule": ("43 2 * * *", {"open_month_lines"}),
     "account_and_rates_schedule": ("53 2 * * *", {"rate_card", "account_facts"}),
+    "daily_costs_schedule": ("3 9 * * *", {"daily_costs"}),
 }
 CHECKS = ("complete", "fresh", "plausible")
 MORE_CHECKS = {"projects": ("classified", "nothing_overlooked")}
@@ -105,7 +107,7 @@ def test_between_the_kinds_and_their_readers_stands_one_asset() -> None:
     resources = graph.get(dg.AssetKey("resources"))
     assert resources.is_virtual
     assert {k.to_user_string() for k in resources.parent_keys} == INVENTORY.keys()
-    readers = {"cost_lines", "open_month_lines", "terraform_specs", "drift_records"}
+    readers = {"cost_lines", "daily_costs", "open_month_lines", "terraform_specs", "drift_records"}
     assert readers <= {k.to_user_string() for k in resources.child_keys}
     plan = create_execution_plan(defs.resolve_implicit_global_asset_job_def())
     assert "resources" not in plan.step_keys_to_execute

@@ -14,6 +14,8 @@ ASSET_OF_TABLE = {
     "cloud_balance_snapshots": dg.AssetKey("balance_snapshots"),
     "cloud_billing_entries": dg.AssetKey("invoices"),
     "cloud_cost_lines": dg.AssetKey("cost_lines"),
+    "cloud_cost_days": dg.AssetKey("daily_costs"),
+    "cloud_daily_costs": dg.AssetKey("daily_costs"),
     "cloud_drift": dg.AssetKey("drift_records"),
     "cloud_invoices": dg.AssetKey("invoices"),
     "cloud_open_month_lines": dg.AssetKey("open_month_lines"),
