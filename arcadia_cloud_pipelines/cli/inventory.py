@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .output import echo, print_table
+from .output import echo, list_formats, print_objects, print_table
 
 
 @click.group()
@@ -13,14 +13,18 @@ def inventory() -> None:
 
 
 @inventory.command()
-def status() -> None:
+@list_formats
+def status(format_: str | None) -> None:
     """Show the newest sync of each kind."""
-    from ..operations.status import newest_syncs
+    from ..operations.status import KindStatus, newest_syncs
     from ..settings import load_settings
     from ..times import utc_now
     from ..warehouse.engine import open_warehouse
 
     syncs = newest_syncs(open_warehouse(load_settings()))
+    if format_:
+        print_objects(KindStatus, syncs, format_)
+        return
     if not syncs:
         echo("Nothing was synced yet: `make up` does it every hour, `make demo` once.")
         return
