@@ -105,8 +105,8 @@ SELECT
         || CASE WHEN r.account = :account THEN '{}' ELSE jsonb_build_object(
             'account', jsonb_build_object('from', r.account, 'to', :account)
         ) END
-        -- A project learnt for the first time is no change: the resource was in it all along.
-        || CASE WHEN r.project_id IS NULL OR d.project_id IS NULL OR r.project_id = d.project_id
+        -- No project is no answer. One learnt for the first time is a change from null.
+        || CASE WHEN d.project_id IS NULL OR d.project_id IS NOT DISTINCT FROM r.project_id
             THEN '{}' ELSE jsonb_build_object(
                 'project_id', jsonb_build_object('from', r.project_id, 'to', d.project_id)
         ) END AS changes
@@ -197,7 +197,9 @@ WITH added AS (
         SELECT coalesce(
             jsonb_object_agg(f.key, jsonb_build_object('from', NULL, 'to', f.value)), '{}'
         )
-        FROM jsonb_each(d.fields) AS f
+        FROM jsonb_each(
+            d.fields || jsonb_strip_nulls(jsonb_build_object('project_id', d.project_id))
+        ) AS f
     ), :run_id
     FROM added JOIN described AS d USING (provider_id)
     RETURNING 1

@@ -153,8 +153,7 @@ WHERE NOT EXISTS (
 );
 
 -- name: attribute
--- Give every resource the project it is in. A project learnt for the first time is no change: the
--- resource was in it all along.
+-- Give every resource the project it is in. One learnt for the first time is a change from null.
 WITH moved AS (
     UPDATE cloud_resources AS r
     SET project_id = l.project_id
@@ -169,7 +168,6 @@ WITH moved AS (
         'project_id', jsonb_build_object('from', from_project, 'to', to_project)
     ), :run_id
     FROM moved
-    WHERE from_project IS NOT NULL
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM moved) AS attributed, (SELECT count(*) FROM logged) AS changed;
+SELECT count(*) AS attributed FROM logged;

@@ -442,7 +442,7 @@ def test_a_bucket_learns_its_project_later_and_moves(mirror: Buckets) -> None:
         mirror.projects()
         mirror.buckets(settings(server.region))
     assert project_of(mirror, BUCKET) == "acme"
-    assert story(mirror.warehouse, BUCKET) == ["discovered", "updated"]
+    assert story(mirror.warehouse, BUCKET) == ["discovered", "updated", "updated"]
     assert "unknown" in {row["kind"] for row in rows(mirror.warehouse).values()}
 
 

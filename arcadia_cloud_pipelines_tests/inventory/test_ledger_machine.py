@@ -478,7 +478,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """The changes, with uuids for our own numbers of projects."""
         if "project_id" not in changes:
             return changes
-        moved = {side: names[number] for side, number in changes["project_id"].items()}
+        moved = {side: names.get(number) for side, number in changes["project_id"].items()}
         return changes | {"project_id": moved}
 
     @staticmethod
@@ -497,16 +497,16 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _folds(self, row: Json, events: list[tuple[str, datetime, Json]]) -> None:
         """The events alone tell the row's whole state."""
-        state: Json = {"account": None, "project_id": None}
+        state: Json = {"account": None}
         for event, _, changes in events:
             assert event == "discovered" or changes, "an event without a change"
             for name, change in changes.items():
-                # Neither is told when it is learnt first.
-                first = name in ("account", "project_id") and state[name] is None
+                # The account is not told when it is learnt first.
+                first = name == "account" and state[name] is None
                 assert first or state.get(name) == change["from"], (name, event)
                 state[name] = change["to"]
         assert state.pop("account") in (None, row["account"])
-        assert state.pop("project_id") in (None, row["project"])
+        assert state.pop("project_id", None) == row["project"]
         deleted_at = state.pop("deleted_at", None)
         assert deleted_at == (row["deleted_at"] and row["deleted_at"].isoformat())
         assert {n: value for n, value in state.items() if value is not None} == self._fields(row)

@@ -191,13 +191,22 @@ def test_many_projects_missing_at_once_strike_nothing(mirror: ProjectsMirror) ->
 # -- who is in which ----------------------------------------------------------------------------
 
 
-def test_resources_learn_their_project_without_an_event(mirror: ProjectsMirror) -> None:
+def test_a_first_project_learnt_later_is_an_event_from_null(mirror: ProjectsMirror) -> None:
     for kind in KINDS:
         if kind.name != "backup_policy":  # identified by its droplet's id
             mirror.sync(kind.name)
     result = mirror.projects()
     assert result.attributed > 20
-    assert {e["event"] for e in events(mirror.warehouse)} == {"discovered"}
+    learnt = [e for e in events(mirror.warehouse) if e["event"] != "discovered"]
+    assert len(learnt) == result.attributed
+    assert {e["event"] for e in learnt} == {"updated"}
+    told = query(
+        mirror.warehouse,
+        "SELECT e.changes, r.project_id FROM cloud_resource_events AS e "
+        "JOIN cloud_resources AS r ON r.id = e.resource_id WHERE e.event = 'updated'",
+    )
+    for row in told:
+        assert row["changes"] == {"project_id": {"from": None, "to": row["project_id"]}}
     for kind in ("droplet", "reserved_ip", "domain", "kubernetes_cluster"):
         urn_type = {"reserved_ip": "floatingip", "kubernetes_cluster": "kubernetes"}.get(kind, kind)
         for identity in mirror.account.ids(kind):
@@ -210,7 +219,11 @@ def test_resources_learn_their_project_without_an_event(mirror: ProjectsMirror) 
 def test_resources_found_after_the_projects_have_theirs_at_once(mirror: ProjectsMirror) -> None:
     mirror.projects()
     mirror.sync()
-    assert all(row["project_id"] for row in rows(mirror.warehouse, "droplet").values())
+    found = rows(mirror.warehouse, "droplet")
+    assert all(row["project_id"] for row in found.values())
+    for identity, row in found.items():
+        (event,) = events(mirror.warehouse, identity)
+        assert event["changes"]["project_id"] == {"from": None, "to": row["project_id"]}
     assert mirror.projects().attributed == 0
 
 
@@ -225,7 +238,7 @@ def test_a_move_is_an_event_and_ends_a_membership(mirror: ProjectsMirror) -> Non
 
     assert result.attributed == 1
     ids = {name: p["id"] for name, p in mirror.stored_projects().items()}
-    (_, updated) = events(mirror.warehouse, droplet)
+    (_, _, updated) = events(mirror.warehouse, droplet)
     assert (updated["event"], updated["changes"], updated["run_id"]) == (
         "updated",
         {"project_id": {"from": ids["acme"], "to": ids["Default"]}},
@@ -235,7 +248,7 @@ def test_a_move_is_an_event_and_ends_a_membership(mirror: ProjectsMirror) -> Non
     assert mirror.project_of(droplet) == "Default"
     mirror.projects()
     mirror.sync()
-    assert len(events(mirror.warehouse, droplet)) == 2
+    assert len(events(mirror.warehouse, droplet)) == 3
 
 
 def test_a_resource_that_is_gone_leaves_its_project(mirror: ProjectsMirror) -> None:
