@@ -168,7 +168,7 @@ def test_projects_that_are_classified_already_were_so_by_hand(bare: Warehouse) -
 
 def test_first_projects_that_no_event_names_become_events(bare: Warehouse) -> None:
     with bare.transaction() as connection:
-        command.upgrade(alembic_config(connection), "0020")
+        command.upgrade(alembic_config(connection), "0021")
     run(
         bare,
         "INSERT INTO cloud_projects (id, account, provider_id, name, first_seen_at, last_seen_at) "
