@@ -221,7 +221,7 @@ def projects(
         | _projects_metadata(result)
         | {"classified_by_rules": len(followed.changes)},
         check_results=[
-            *checks.sync_check_results("projects", result.sync, SCOPE),
+            *checks.sync_check_results("projects", result.sync, SCOPE, result.unknown),
             classified,
         ],
     )

@@ -12,6 +12,7 @@ from ..warehouse.engine import Warehouse
 from .classify import RULE, Followed, Project
 from .freshness import STALE_AFTER, ahead_of_time, newest_complete_syncs
 from .kinds import REGISTRY
+from .ledger import Recorded
 from .overlooked import PURPOSE, RECENT, find_overlooked
 from .sync_runs import SyncResult
 
@@ -38,8 +39,17 @@ def sync_check_specs(asset: str) -> Sequence[dg.AssetCheckSpec]:
     ]
 
 
-def sync_check_results(asset: str, result: SyncResult, scope: str) -> list[dg.AssetCheckResult]:
-    """Answer `sync_check_specs` for one sync."""
+def sync_check_results(
+    asset: str, result: SyncResult, scope: str, unknown: Recorded | None = None
+) -> list[dg.AssetCheckResult]:
+    """Answer `sync_check_specs` for one sync.
+
+    Args:
+        asset: whose checks they are.
+        result: of the sync.
+        scope: that the listing needs, for messages.
+        unknown: what the same sync recorded of kind unknown, for the projects.
+    """
     recorded = result.recorded
     if not result.available:
         complete = f"Not available: {markdown(result.error)} It needs the scope {scope}."
@@ -58,6 +68,12 @@ def sync_check_results(asset: str, result: SyncResult, scope: str) -> list[dg.As
         problems.append(
             f"`{field}` came back empty for all of the {rows:,} rows that had it, as when a token "
             f"loses a scope; not recorded as change. If it is real: {confirm}."
+        )
+    if unknown is not None and unknown.implausible:
+        problems.append(
+            f"{unknown.missing:,} live rows of kind unknown are missing from the projects, more "
+            "than plausibly could be. If they are really gone: `arcadia inventory confirm-loss "
+            "unknown`."
         )
     if recorded.foreign:
         problems.append(

@@ -21,7 +21,9 @@ from ..digitalocean import (
     Forbidden,
     Listing,
     NotFound,
+    RateLimited,
     RequestRefused,
+    Unauthorized,
     fan_out,
     read_listing,
 )
@@ -35,7 +37,7 @@ from ..warehouse.statements import Statements
 from . import ledger
 from .kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
 from .listing import Progress
-from .sightings import sightings, text_of
+from .sightings import LONGEST, sightings, text_of
 from .sync_runs import SUPERSEDED, SyncResult, not_ahead, record_failure, store_sync
 
 logger = logging.getLogger(__name__)
@@ -234,9 +236,9 @@ def sync_projects(
                 ended_at=now(),
                 rows_seen=None if recorded.superseded else len(projects),
                 rows_expected=None if listing.total is None else listing.total + bool(created),
-                complete=listing.complete and not recorded.superseded,
+                complete=listing.complete and not found.unread and not recorded.superseded,
                 api_calls=client.calls - calls_before,
-                error=SUPERSEDED if recorded.superseded else listing.reason,
+                error=SUPERSEDED if recorded.superseded else _reason(listing, found),
                 recorded=recorded,
             )
             store_sync(connection, sync, run_id)
@@ -257,12 +259,18 @@ class _Found:
     """Members that no kind claims, by urn."""
     whole: list[str] = field(default_factory=list)
     """Uuids of the projects whose list was read whole: absence from others means nothing."""
+    unread: dict[str, DigitalOceanError] = field(default_factory=dict)
+    """Uuids of the projects whose list could not be read, and why."""
     counts: list[tuple[str, str | None, int]] = field(default_factory=list)
     """Name, environment and number of members of each project."""
 
 
-def _list_members(client: DigitalOcean, project: str) -> Listing | None:
-    """The members of one project; None if it is gone."""
+def _list_members(client: DigitalOcean, project: str) -> Listing | DigitalOceanError | None:
+    """Return the members of one project, why they are not known, or None if it is gone.
+
+    Raises:
+        DigitalOceanError: one that the members of every other project would meet, too.
+    """
     try:
         return read_listing(
             client,
@@ -274,6 +282,10 @@ def _list_members(client: DigitalOcean, project: str) -> Listing | None:
     except NotFound:
         logger.warning("project %s went away while the projects were read", project)
         return None
+    except (Unauthorized, RateLimited):
+        raise
+    except DigitalOceanError as error:
+        return error
 
 
 def _read_members(
@@ -289,15 +301,34 @@ def _read_members(
             progress(f"projects: members of {number:,} of {len(projects):,}")
         if listing is None:
             continue
+        if isinstance(listing, DigitalOceanError):
+            found.unread[uuid] = listing
+            continue
         if listing.complete:
             found.whole.append(uuid)
         # A deleted resource can stay in the list as `not_found`.
-        live = [r for r in listing.items if r.get("status") != "not_found"]
+        live = [
+            r
+            for r in listing.items
+            if r.get("status") != "not_found" and len(str(r["urn"])) <= LONGEST
+        ]
         members = [_member(resource, uuid) for resource in live]
         found.members += members
         found.unknown |= {m.urn: r for m, r in zip(members, live, strict=True) if m.kind == UNKNOWN}
         found.counts.append((_name(project), text_of(project.get("environment")), len(members)))
+    if found.unread and len(found.unread) == len(projects):
+        raise min(found.unread.values(), key=lambda error: not error.transient)
     return found
+
+
+def _reason(listing: Listing, found: _Found) -> str | None:
+    """Return why the listing of the projects and their members is not whole."""
+    reasons = [listing.reason] if listing.reason else []
+    reasons += [
+        f"the members of project {uuid} could not be read: {error}"
+        for uuid, error in [*found.unread.items()][:3]
+    ]
+    return "; ".join(reasons) or None
 
 
 def _project_id(project: Json) -> str:
@@ -388,7 +419,16 @@ def _record_members(
         found.members,
     )
     _SQL.run(connection, "resolve_members", scope)
-    _SQL.run(connection, "lock_kinds", scope)
+    urns = _SQL.run(connection, "unknown_urns", scope).scalars().all()
+    known = [(urn, *split_urn(urn)) for urn in urns if split_urn(urn)[0] != UNKNOWN]
+    resolved = {
+        "urns": [urn for urn, _, _ in known],
+        "kinds": [kind for _, kind, _ in known],
+        "identities": [identity for _, _, identity in known],
+    }
+    _SQL.run(connection, "lock_kinds", scope | resolved)
+    if known:
+        _SQL.run(connection, "leave_unknown", scope | resolved)
     _SQL.run(connection, "close_moved", scope)
     limits = {"read": found.whole, "share": guard.share, "at_least": guard.at_least}
     _SQL.run(connection, "close_gone", scope | limits)

@@ -97,7 +97,55 @@ ORDER BY l.kind, l.provider_id, l.assigned_at DESC NULLS LAST, l.project;
 -- name: lock_kinds
 -- Rows of these kinds are about to change: take turns with their own syncs, always in this order.
 SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || k.kind, 0))
-FROM (SELECT DISTINCT kind FROM members ORDER BY kind) AS k;
+FROM (
+    SELECT kind FROM members UNION SELECT unnest(CAST(:kinds AS text[])) ORDER BY kind
+) AS k;
+
+-- name: unknown_urns
+SELECT provider_id FROM cloud_resources
+WHERE provider = :provider AND account = :account AND kind = 'unknown';
+
+-- name: leave_unknown
+-- Rows of kind unknown whose urn (:urns) this release knows as a resource of :kinds and :identities.
+-- They end here and not by strikes: what they stand for is listed by its own kind, and nothing is to
+-- be counted twice. Their events stay; the row of the kind gets the day on which it was first seen.
+WITH known AS (
+    SELECT * FROM unnest(
+        CAST(:urns AS text[]), CAST(:kinds AS text[]), CAST(:identities AS text[])
+    ) AS k (urn, kind, identity)
+), left_unknown AS (
+    UPDATE cloud_resources AS r
+    SET deleted_at = :seen_at
+    FROM known AS k
+    WHERE r.provider = :provider AND r.account = :account AND r.kind = 'unknown'
+      AND r.provider_id = k.urn AND r.deleted_at IS NULL
+    RETURNING r.id, r.deleted_at
+), logged AS (
+    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
+    SELECT id, 'deleted', :seen_at, jsonb_build_object(
+        'deleted_at', jsonb_build_object('from', NULL, 'to', deleted_at)
+    ), :run_id
+    FROM left_unknown
+    RETURNING 1
+), closed AS (
+    UPDATE cloud_project_memberships AS m
+    SET valid_to = greatest(CAST(:seen_at AS timestamptz), m.valid_from)
+    FROM known AS k
+    WHERE m.provider = :provider AND m.account = :account AND m.kind = 'unknown'
+      AND m.provider_id = k.urn AND m.valid_to IS NULL
+    RETURNING 1
+), handed_over AS (
+    UPDATE cloud_resources AS r
+    SET first_seen_at = u.first_seen_at
+    FROM known AS k
+    JOIN cloud_resources AS u
+        ON u.provider = :provider AND u.account = :account AND u.kind = 'unknown'
+        AND u.provider_id = k.urn
+    WHERE r.provider = :provider AND r.account = :account
+      AND r.kind = k.kind AND r.provider_id = k.identity AND r.first_seen_at > u.first_seen_at
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM logged) AS left_unknown, (SELECT count(*) FROM handed_over) AS handed;
 
 -- name: close_moved
 -- Those of another account too, where the resource is this one's by now: it would keep its project

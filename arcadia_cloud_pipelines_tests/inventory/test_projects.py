@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from arcadia_cloud_pipelines.digitalocean import DigitalOceanError
+from arcadia_cloud_pipelines.inventory import projects
 from arcadia_cloud_pipelines.inventory.kinds import KINDS
 from arcadia_cloud_pipelines.inventory.ledger import Guard
 from arcadia_cloud_pipelines.inventory.projects import ProjectsResult, split_urn, sync_projects
@@ -284,6 +285,54 @@ def test_what_nobody_knows_is_a_resource_of_kind_unknown(mirror: ProjectsMirror)
     for _ in range(3):
         mirror.projects()
     assert story(mirror.warehouse, UNDOCUMENTED_URN) == ["discovered", "deleted"]
+
+
+@pytest.mark.parametrize("listed_first", [True, False])
+def test_what_a_release_learns_leaves_unknown_at_once(
+    mirror: ProjectsMirror, monkeypatch: pytest.MonkeyPatch, listed_first: bool
+) -> None:
+    volumes = {str(volume) for volume in mirror.account.ids("volume")}
+    with monkeypatch.context() as older:
+        older.delitem(projects.KIND_OF_URN_TYPE, "volume")
+        mirror.projects()
+    first_seen = mirror.now()
+    urns = {f"do:volume:{volume}" for volume in volumes}
+    assert rows(mirror.warehouse, "unknown").keys() == {UNDOCUMENTED_URN, *urns}
+    if listed_first:
+        mirror.sync("volume")
+    mirror.projects()
+    left = rows(mirror.warehouse, "unknown")
+    assert {urn for urn, row in left.items() if row["deleted_at"] is None} == {UNDOCUMENTED_URN}
+    for urn in urns:
+        assert story(mirror.warehouse, urn) == ["discovered", "deleted"]
+    mirror.sync("volume")
+    mirror.projects()
+    known = rows(mirror.warehouse, "volume")
+    assert known.keys() == volumes
+    assert {row["first_seen_at"] for row in known.values()} == {first_seen}
+    for volume in volumes:
+        assert story(mirror.warehouse, volume) == ["discovered"]
+        assert mirror.project_of(volume) is not None
+        assert len([m for m in mirror.memberships(volume) if m[2] is None]) == 1
+
+
+@pytest.mark.parametrize("status", [500, 412, 403])
+def test_a_project_whose_members_are_not_told_costs_itself(
+    mirror: ProjectsMirror, status: int
+) -> None:
+    mirror.sync()
+    mirror.projects()
+    members = "SELECT id, valid_to FROM cloud_project_memberships ORDER BY id"
+    before = query(mirror.warehouse, members)
+    acme = mirror.stored_projects()["acme"]["provider_id"]
+    mirror.account.faults.add(f"/v2/projects/{acme}/resources", status, times=None)
+    made = mirror.account.create("droplet", name="made meanwhile")
+    result = mirror.projects()
+    assert not result.sync.complete
+    assert acme in str(result.sync.error)
+    after = query(mirror.warehouse, members)
+    assert after[: len(before)] == before
+    assert mirror.memberships(made["id"])
 
 
 @pytest.mark.parametrize(
