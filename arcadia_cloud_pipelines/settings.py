@@ -282,7 +282,7 @@ def _check_api_url(url: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a host is this machine, however the resolver feels about odd spellings."""
+    """Return whether a host is this machine, whatever a resolver makes of odd spellings."""
     if host == "localhost":
         return True
     try:

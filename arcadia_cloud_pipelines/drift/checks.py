@@ -159,7 +159,7 @@ def terraform_sources(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRe
     description="Every spec names fields that the inventory holds; others are left out.",
 )
 def specs_comparable(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-    """Which fields of specs can never be compared?"""
+    """Name the fields of specs that can never be compared."""
     with reported_errors():
         unheld = unheld_fields(warehouse)
     names = ", ".join(f"{field} of {kind} ({count:,})" for kind, field, count in unheld[:20])

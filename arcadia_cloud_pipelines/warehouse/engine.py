@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ..settings import Settings
+from . import views
 from .embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, embedded_postgres, running_url
 from .sqlstates import meaning, told
 from .urls import sqlalchemy_url
@@ -153,7 +154,6 @@ class Warehouse:
             WarehouseNotMigrated: a database given by URL has an older, newer or no schema.
             WarehouseUnreachable: it does not answer.
         """
-        from . import views
         from .migrate import current_revision, head_revision, migrate
 
         with self.transaction() as connection:

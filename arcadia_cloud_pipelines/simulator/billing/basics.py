@@ -80,7 +80,7 @@ def next_month(month: datetime) -> datetime:
 
 
 def charges_of(stretches: Iterable[Interval]) -> Iterator[Charge]:
-    """What the stretches of one resource in one month cost: no more than 672 hours together."""
+    """Return the cost of one resource's stretches in a month: no more than 672 hours together."""
     left = _CAP
     for stretch in stretches:
         if stretch.price is None:
