@@ -24,8 +24,8 @@ import pytest
 
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
 from arcadia_cloud_pipelines.inventory.buckets import NO_KEYS
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.inventory.sightings import identity_of, sightings
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.redaction import holds_secret, masked
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
