@@ -35,7 +35,7 @@ class ApiConfig:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ApiConfig:
-        """What the environment says."""
+        """Read what the environment says."""
         return cls(
             jwt_secrets=settings.jwt_secrets,
             jwt_issuer=settings.jwt_issuer,

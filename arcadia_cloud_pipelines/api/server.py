@@ -100,7 +100,7 @@ def run(settings: Settings, host: str | None = None, port: int | None = None) ->
 
 
 def _leave(*_: object) -> None:
-    """What uvicorn calls when it has finished: a normal end, with all that is done at exit.
+    """End normally when uvicorn has finished, with all that is done at exit.
 
     Its own way, dying of the signal, would leave the embedded server running.
     """

@@ -200,7 +200,7 @@ _KIND_OF_ASSET = {"projects": "project", **{kind.asset: kind.name for kind in RE
 def fresh(
     context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterable[dg.AssetCheckResult]:
-    """How old is the newest complete listing of each kind?"""
+    """Compare the age of each kind's newest complete listing with what is allowed."""
     with reported_errors():
         newest = newest_complete_syncs(warehouse)
         ahead = {sync.kind: sync for sync in ahead_of_time(warehouse)}

@@ -222,7 +222,7 @@ def _count(value: Any) -> int:
 def _add_tagged(
     mentioned: dict[str, tuple[int, tuple[str, ...]]], counted: Iterable[tuple[str, str, int]]
 ) -> None:
-    """What tags mention of kinds that no project has a member of."""
+    """Add what tags mention of kinds that no project has a member of."""
     tagged: dict[str, list[str]] = {}
     for tag, counter, count in counted:
         if counter != OTHERS:

@@ -30,7 +30,7 @@ def _workers(clusters: Iterable[Json]) -> dict[str, Json]:
 
 
 def _backup_settings(policies: Iterable[Json]) -> dict[str, Json]:
-    """Whether and when each droplet is backed up, without the window that rolls on."""
+    """Return if and when each droplet is backed up, without the window that rolls on."""
     kept = ("backup_enabled", "backup_policy")
     return {
         str(policy.get("droplet_id")): {name: policy[name] for name in kept if name in policy}

@@ -190,7 +190,7 @@ def _start_services(
 
 
 def environment(settings: Settings, home: Home, simulator_port: int | None) -> dict[str, str]:
-    """What the children find in their environment.
+    """Return what the children find in their environment.
 
     Raises:
         OperationsError: there is no token, and the warehouse mirrors an account that is not the

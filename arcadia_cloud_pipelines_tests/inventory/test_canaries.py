@@ -154,7 +154,7 @@ def test_exactly_the_listed_strings_are_stored(kind: Kind) -> None:
         stored |= set(re.findall(r"<([^>]+)>", repr(seen)))
         if kind.created_at in item:  # no mark is a time
             stored.add(kind.created_at)
-    assert stored == stored_paths(kind.name), "decide, and change stored_paths.toml or kinds.py"
+    assert stored == stored_paths(kind.name), "decide, and change stored_paths.toml or its entry"
 
 
 # -- shapes -------------------------------------------------------------------------------------

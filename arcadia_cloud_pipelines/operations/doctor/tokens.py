@@ -84,7 +84,7 @@ def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:
 def check_scopes(
     client: DigitalOcean, subject: str, purposes: Sequence[Purpose]
 ) -> Iterator[Finding]:
-    """Which read scopes does the token lack, for what it is used for?"""
+    """Name the read scopes that the token lacks for what it is used for."""
     asked = missing = 0
     refused: set[str] = set()
     for purpose, scope, path, params in _probes():
