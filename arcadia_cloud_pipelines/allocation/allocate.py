@@ -240,5 +240,3 @@ def _store(connection: sa.Connection, file: RuleFile) -> int:
     _SQL.run(connection, "delete_months")
     _SQL.run(connection, "store_months", said)
     return int(changed)
-
-

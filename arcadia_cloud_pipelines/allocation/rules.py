@@ -108,6 +108,13 @@ def _exact(value: Any) -> Any:
 Text = Annotated[str, AfterValidator(_plain)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list), AfterValidator(_not_empty)]
 Month = Annotated[str, AfterValidator(_month)]
+
+
+def _sorted(shares: dict[str, Decimal]) -> dict[str, Decimal]:
+    # The order says nothing, and must not make another digest.
+    return dict(sorted(shares.items()))
+
+
 Part = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=1, decimal_places=12)]
 
 
@@ -129,7 +136,7 @@ class Rule(BaseModel):
     first: Month | None = Field(default=None, alias="from")
     last: Month | None = Field(default=None, alias="to")
     tenant: Text | None = None
-    shares: dict[Text, Part] | None = None
+    shares: Annotated[dict[Text, Part], AfterValidator(_sorted)] | None = None
     by: Literal["project", "even", "spend"] | None = None
     among: Texts | None = None
     of: Texts | None = None
@@ -213,7 +220,7 @@ def read_rules(path: Path) -> RuleFile:
     if raw is None:
         raise AllocationRulesError(f"{path} is not a file: set ARCADIA_ALLOCATION_RULES to one.")
     if len(raw) > _LARGEST:
-        raise AllocationRulesError(f"{path} is longer than {_LARGEST:,} bytes: not a file of rules.")
+        raise AllocationRulesError(f"{path} is longer than {_LARGEST:,} bytes.")
     try:
         return load_rules(raw.decode("utf-8-sig"), str(path))
     except UnicodeDecodeError:
