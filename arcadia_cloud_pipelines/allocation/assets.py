@@ -33,7 +33,7 @@ MONTHS_SHOWN = 12
 def cost_allocations(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.MaterializeResult:
-    """Who pays for each invoice line: a tenant by a rule, or nobody for a reason.
+    """Give each invoice line to those who pay: a tenant by a rule, or nobody for a reason.
 
     The rules are those of the file that `ARCADIA_ALLOCATION_RULES` names, else those applied last.
     Without any, the tenant of the line's project at the time pays. Every run applies them to all

@@ -80,7 +80,10 @@ def test_a_cent_too_few_fails_the_check(filled: Warehouse) -> None:
         connection.execute(
             sa.text("UPDATE cloud_cost_allocations SET share = 0.9 WHERE line_number = 1")
         )
-    result = dg.materialize([every_cent], resources={"warehouse": filled})
+    result = dg.materialize(
+        [cost_allocations, every_cent], resources={"warehouse": filled},
+        selection=dg.AssetSelection.checks(every_cent),
+    )  # fmt: skip
     assert checks(result) == {"every_cent": False}
 
 

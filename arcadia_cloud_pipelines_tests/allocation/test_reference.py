@@ -126,7 +126,7 @@ def stored(account: Account) -> dict[tuple[str, int, model.Who], model.Row]:
     return found
 
 
-@settings(max_examples=settings().max_examples * 3)
+@settings(max_examples=settings().max_examples * 2)
 @given(data=st.data(), drawn=invoices)
 def test_every_cent_is_allocated_once_whatever_was_applied_before(
     account: Account, data: st.DataObject, drawn: list[Any]
