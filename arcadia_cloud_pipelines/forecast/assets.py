@@ -1,7 +1,5 @@
 """The asset of forecasts."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from ..dagster_support import OWNERS, RESOURCES_ASSET, RETRY, reported_errors, table, table_metadata
@@ -25,7 +23,7 @@ GROUP = "billing"
 def cost_forecasts(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.MaterializeResult:
-    """What the open month will cost, appended each day.
+    """Say what the open month will cost, appended each day.
 
     What runs runs on, line by line with its own rate and 672 hours at most; what ended stays as it
     is; taxes and percentages follow the use. The same rules are tested on the last months with

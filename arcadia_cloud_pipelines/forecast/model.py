@@ -76,10 +76,7 @@ def make_forecasts(warehouse: Warehouse, *, now: Clock = utc_now) -> Forecasts:
         store_tests(connection, [(row.account, row.period) for row in due])
     with warehouse.transaction() as connection:
         _SQL.run(connection, "lock")
-        _SQL.run(connection, "create_cuts")
-        _SQL.run(connection, "add_open_cuts", {"now": at})
-        _SQL.run(connection, "create_lines")
-        _SQL.run(connection, "add_open_lines")
+        _run(connection, "create_cuts", "add_open_cuts", now=at)
         _project(connection, live=True)
         values = {"now": at, "months": TEST_MONTHS, "least_months": LEAST_MONTHS}
         stored = _SQL.run(connection, "store_forecasts", values).all()
@@ -97,10 +94,7 @@ def store_tests(connection: sa.Connection, months: Sequence[tuple[str, date]]) -
         return
     accounts, periods = zip(*months, strict=True)
     values = {"accounts": list(accounts), "periods": list(periods), "days": list(TEST_DAYS)}
-    _SQL.run(connection, "create_cuts")
-    _SQL.run(connection, "add_test_cuts", values)
-    _SQL.run(connection, "create_lines")
-    _SQL.run(connection, "add_past_lines")
+    _run(connection, "create_cuts", "add_test_cuts", **values)
     _project(connection, live=False)
     _SQL.run(connection, "forget_tests", values)
     _SQL.run(connection, "store_tests", {"rules": RULES})
@@ -110,14 +104,24 @@ def _project(connection: sa.Connection, *, live: bool) -> None:
     """Take the lines of each cut to the end of its month, and add up what each method says.
 
     Args:
-        connection: with the tables of cuts and lines.
-        live: whether the inventory knows what the lines do not: it is of today only.
+        connection: with the table of cuts.
+        live: whether the month is the open one. Then the preview has its lines, and the inventory
+            what the lines do not know: it is of today only.
     """
-    _SQL.run(connection, "analyze")
-    for name in ("create_before", "create_projected", "shorten_gpu", "add_unseen"):
-        _SQL.run(connection, name)
+    _run(connection, "create_source", "create_lines", "add_billed_source")
     if live:
-        for name in ("end_deleted", "add_new", "add_resized"):
-            _SQL.run(connection, name)
-    _SQL.run(connection, "create_totals")
-    _SQL.run(connection, "create_said")
+        _run(connection, "add_open_source")
+    _run(connection, "analyze_source", "time_backups")
+    _run(connection, "add_open_lines" if live else "add_past_lines")
+    _run(
+        connection, "mark_cuts", "analyze_lines", "create_months", "create_before",
+        "create_projected", "shorten_gpu", "add_unseen",
+    )  # fmt: skip
+    if live:
+        _run(connection, "end_deleted", "add_new", "add_resized")
+    _run(connection, "create_totals", "create_said", live=live)
+
+
+def _run(connection: sa.Connection, *names: str, **values: object) -> None:
+    for name in names:
+        _SQL.run(connection, name, values)

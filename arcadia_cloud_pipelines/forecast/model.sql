@@ -3,8 +3,6 @@
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended('arcadia.forecast', 0));
 
--- name: analyze
-ANALYZE forecast_cuts, forecast_lines;
 
 -- name: create_cuts
 -- What is asked: the month of each account as it stood at one instant.
@@ -15,6 +13,7 @@ CREATE TEMP TABLE forecast_cuts (
     at timestamptz NOT NULL,
     month_begin timestamptz NOT NULL,
     month_end timestamptz NOT NULL,
+    has_lines boolean NOT NULL DEFAULT false,
     PRIMARY KEY (account, period, day)
 ) ON COMMIT DROP;
 
@@ -38,38 +37,63 @@ CREATE TEMP TABLE forecast_lines (
     amount numeric NOT NULL
 ) ON COMMIT DROP;
 
+-- name: create_source
+-- The lines of the months that are asked for, each with how it goes on.
+CREATE TEMP TABLE forecast_source (
+    account text NOT NULL,
+    period date NOT NULL,
+    class text NOT NULL,
+    ident text,
+    resource_id bigint,
+    product text,
+    description text,
+    seen_at timestamptz,
+    begun_at timestamptz,
+    ended_at timestamptz,
+    amount numeric NOT NULL
+) ON COMMIT DROP;
+
+-- name: add_billed_source
+INSERT INTO forecast_source
+SELECT
+    l.account, l.period, cloud_charge_class(l.product, l.description),
+    coalesce(l.resource_key, l.resource_id::text, l.group_description), l.resource_id, l.product,
+    l.description, l.started_at, greatest(l.started_at, c.month_begin),
+    coalesce(l.ended_at, c.month_end), l.amount
+FROM (SELECT DISTINCT account, period, month_begin, month_end FROM forecast_cuts) AS c
+JOIN cloud_cost_lines AS l ON l.account = c.account AND l.period = c.period;
+
+-- name: add_open_source
+INSERT INTO forecast_source
+SELECT
+    l.account, l.period, cloud_charge_class(l.product, l.description),
+    coalesce(l.resource_key, l.resource_id::text, l.group_description), l.resource_id, l.product,
+    l.description, l.started_at, coalesce(l.started_at, c.month_begin),
+    coalesce(l.ended_at, c.month_end), l.amount
+FROM forecast_cuts AS c
+JOIN cloud_open_month_lines AS l ON l.account = c.account AND l.period = c.period;
+
+-- name: analyze_source
+ANALYZE forecast_cuts, forecast_source;
+
+-- name: time_backups
+-- Backups go with their droplet: their own times are those of the first and the last one.
+UPDATE forecast_source AS s
+SET begun_at = host.begun_at, ended_at = host.ended_at
+FROM (
+    SELECT account, period, ident, min(begun_at) AS begun_at, max(ended_at) AS ended_at
+    FROM forecast_source WHERE class IN ('run', 'gpu') AND ident IS NOT NULL
+    GROUP BY account, period, ident
+) AS host
+WHERE s.class = 'backup' AND (host.account, host.period, host.ident) = (s.account, s.period, s.ident);
+
 -- name: add_past_lines
 -- The lines of a closed month, cut at an instant. The rate of a line was known then, and so was
 -- that it ran; when it would end was not. Of use that is counted (class counted) the days tell.
 INSERT INTO forecast_lines (
     account, period, day, class, ident, product, description, begun_at, ended_at, amount
 )
-WITH line AS MATERIALIZED (
-    SELECT
-        l.account, l.period, l.amount, l.product, l.description,
-        cloud_charge_class(l.product, l.description) AS class,
-        coalesce(l.resource_key, l.resource_id::text, l.group_description) AS ident,
-        greatest(l.started_at, l.period::timestamp AT TIME ZONE 'UTC') AS begun_at,
-        l.ended_at
-    FROM cloud_cost_lines AS l
-    JOIN (SELECT DISTINCT account, period FROM forecast_cuts) AS c USING (account, period)
-), host AS (
-    -- Backups go with their droplet: their own times are those of the first and the last one.
-    SELECT account, period, ident, min(begun_at) AS begun_at, max(ended_at) AS ended_at
-    FROM line WHERE class IN ('run', 'gpu') AND ident IS NOT NULL
-    GROUP BY account, period, ident
-), timed AS (
-    SELECT
-        l.account, l.period, l.amount, l.product, l.description, l.class, l.ident,
-        l.begun_at AS seen_at,
-        CASE WHEN l.class = 'backup' THEN coalesce(h.begun_at, l.begun_at) ELSE l.begun_at END
-            AS begun_at,
-        CASE WHEN l.class = 'backup' THEN coalesce(h.ended_at, l.ended_at) ELSE l.ended_at END
-            AS ended_at
-    FROM line AS l
-    LEFT JOIN host AS h
-        ON l.class = 'backup' AND (h.account, h.period, h.ident) = (l.account, l.period, l.ident)
-), used AS (
+WITH used AS (
     SELECT
         c.account, c.period, c.day, t.class, t.ident, t.product, t.description, t.begun_at,
         CASE WHEN t.ended_at < c.at THEN t.ended_at END AS ended_at,
@@ -77,16 +101,15 @@ WITH line AS MATERIALIZED (
             WHEN t.class NOT IN ('run', 'gpu', 'backup') THEN 1
             ELSE least(extract(epoch FROM least(c.at, t.ended_at) - t.begun_at), 2419200)
                 / greatest(1, least(extract(epoch FROM t.ended_at - t.begun_at), 2419200))
-        END AS amount,
-        t.amount AS whole
+        END AS amount
     FROM forecast_cuts AS c
-    JOIN timed AS t USING (account, period)
+    JOIN forecast_source AS t USING (account, period)
     WHERE t.seen_at < c.at AND t.class <> 'counted'
 ), whole AS (
     SELECT account, period,
         sum(amount) FILTER (WHERE class NOT IN ('tax', 'credit')) AS charges,
         sum(amount) FILTER (WHERE class <> 'tax') AS taxable
-    FROM line GROUP BY account, period
+    FROM forecast_source GROUP BY account, period
 ), discounted AS (
     -- Percentages grow with the use.
     SELECT u.*, sum(u.amount) FILTER (WHERE u.class NOT IN ('tax', 'credit')) OVER cut
@@ -127,37 +150,8 @@ GROUP BY c.account, c.period, c.day, d.product, c.month_begin;
 INSERT INTO forecast_lines (
     account, period, day, class, ident, resource_id, product, description, begun_at, ended_at, amount
 )
-WITH line AS MATERIALIZED (
-    SELECT
-        l.account, l.period, l.product, l.description, l.amount, l.resource_id,
-        cloud_charge_class(l.product, l.description) AS class,
-        coalesce(l.resource_key, l.resource_id::text, l.group_description) AS ident,
-        coalesce(l.started_at, c.month_begin) AS begun_at,
-        coalesce(l.ended_at, c.month_end) AS ended_at,
-        c.at, c.day
-    FROM forecast_cuts AS c
-    JOIN (
-        SELECT account, period, product, description, amount, resource_id, resource_key,
-            group_description, started_at, ended_at
-        FROM cloud_open_month_lines
-        UNION ALL
-        SELECT account, period, product, description, amount, resource_id, resource_key,
-            group_description, started_at, ended_at
-        FROM cloud_cost_lines
-    ) AS l ON l.account = c.account AND l.period = c.period
-), host AS (
-    SELECT account, ident, min(begun_at) AS begun_at, max(ended_at) AS ended_at
-    FROM line WHERE class IN ('run', 'gpu') AND ident IS NOT NULL
-    GROUP BY account, ident
-), timed AS (
-    SELECT l.account, l.period, l.day, l.class, l.ident, l.resource_id, l.product, l.description,
-        l.amount, l.at,
-        CASE WHEN l.class = 'backup' THEN coalesce(h.begun_at, l.begun_at) ELSE l.begun_at END
-            AS begun_at,
-        CASE WHEN l.class = 'backup' THEN coalesce(h.ended_at, l.ended_at) ELSE l.ended_at END
-            AS ended_at
-    FROM line AS l
-    LEFT JOIN host AS h ON l.class = 'backup' AND (h.account, h.ident) = (l.account, l.ident)
+WITH timed AS (
+    SELECT s.*, c.day, c.at FROM forecast_source AS s JOIN forecast_cuts AS c USING (account, period)
 ), newest AS (
     SELECT account, ident, product, max(begun_at) AS begun_at
     FROM timed WHERE ident IS NOT NULL AND class <> 'backup'
@@ -176,6 +170,32 @@ SELECT
 FROM timed AS t
 LEFT JOIN newest AS n ON (n.account, n.ident, n.product) = (t.account, t.ident, t.product)
 LEFT JOIN cloud_resources AS r ON r.id = t.resource_id;
+
+-- name: mark_cuts
+UPDATE forecast_cuts AS c SET has_lines = true
+WHERE (c.account, c.period, c.day) IN (
+    SELECT l.account, l.period, l.day FROM forecast_lines AS l WHERE l.class = 'run'
+);
+
+-- name: analyze_lines
+ANALYZE forecast_cuts, forecast_lines;
+
+-- name: create_months
+-- Of the months before: what was counted, and what was taxed.
+CREATE TEMP TABLE forecast_months ON COMMIT DROP AS
+SELECT account, period,
+    coalesce(sum(amount) FILTER (WHERE class = 'counted'), 0) AS counted,
+    coalesce(sum(amount) FILTER (WHERE class = 'tax'), 0)
+        / nullif(sum(amount) FILTER (WHERE class <> 'tax'), 0) AS tax_rate
+FROM (
+    SELECT l.account, l.period, l.amount, cloud_charge_class(l.product, l.description) AS class
+    FROM (
+        SELECT DISTINCT c.account, (c.period - make_interval(months => back))::date AS period
+        FROM forecast_cuts AS c CROSS JOIN generate_series(1, 3) AS back
+    ) AS m
+    JOIN cloud_cost_lines AS l USING (account, period)
+) AS line
+GROUP BY account, period;
 
 -- name: create_before
 -- The month before each, as its invoices have it: what a line costs that runs a whole month.
@@ -326,9 +346,7 @@ WHERE (life.account, life.period) = (p.account, p.period)
 -- What ran when the month before ended and cannot be seen yet: everything, before the month has
 -- lines; backups, before the first one of the month is taken.
 INSERT INTO forecast_projected
-WITH begun AS (
-    SELECT DISTINCT account, period, day FROM forecast_lines WHERE class = 'run'
-), host AS (
+WITH host AS (
     SELECT account, period, day, ident, least(max(lived + rest), 672) / 672 AS share
     FROM forecast_projected WHERE class IN ('run', 'gpu') AND runs AND ident IS NOT NULL
     GROUP BY account, period, day, ident
@@ -339,14 +357,13 @@ SELECT
     coalesce(b.monthly, b.about_monthly) * CASE WHEN b.class = 'backup' THEN coalesce(host.share, 1) ELSE 1 END
 FROM forecast_before AS b
 JOIN forecast_cuts AS c USING (account, period)
-LEFT JOIN begun ON (begun.account, begun.period, begun.day) = (c.account, c.period, c.day)
 LEFT JOIN host
     ON (host.account, host.period, host.day, host.ident) = (c.account, c.period, c.day, b.ident)
 LEFT JOIN forecast_projected AS seen
     ON (seen.account, seen.period, seen.day, seen.class, seen.key)
         = (c.account, c.period, c.day, b.class, b.key)
 WHERE b.class IN ('run', 'gpu', 'backup', 'fee') AND seen.key IS NULL
-  AND (begun.day IS NULL OR (b.class = 'backup' AND host.ident IS NOT NULL));
+  AND (NOT c.has_lines OR (b.class = 'backup' AND host.ident IS NOT NULL));
 
 -- name: end_deleted
 -- What ran when the month before ended, and is deleted by now.
@@ -406,13 +423,15 @@ CREATE TEMP TABLE forecast_totals ON COMMIT DROP AS
 WITH counted AS (
     -- Use that is counted, such as traffic, goes on as on most of the last 28 days: a lump that
     -- came once does not come each day. Where no days are known, by its share of the month; before
-    -- it has begun, as the last three months were.
+    -- it has begun, as in the middle one of the last three months.
     SELECT
         c.account, c.period, c.day,
         CASE
             WHEN recent.amount IS NOT NULL THEN recent.amount * rest.days
-            WHEN known.lines > 0 THEN known.counted * rest.days / greatest(1, rest.gone)
-            ELSE coalesce(old.amount, 0) / 3 * rest.days / (rest.days + rest.gone)
+            WHEN known.counted > 0 THEN known.counted * rest.days / greatest(1, rest.gone)
+            -- Of a past month nothing is known without its days, not even what was until then.
+            ELSE coalesce(old.amount, 0) * CASE WHEN :live
+                THEN rest.days / (rest.days + rest.gone) ELSE 1 END
         END AS amount
     FROM forecast_cuts AS c
     CROSS JOIN LATERAL (
@@ -433,16 +452,14 @@ WITH counted AS (
         HAVING count(*) >= 7
     ) AS recent ON true
     LEFT JOIN (
-        SELECT l.account, l.period, l.day, count(*) AS lines,
-            coalesce(sum(l.amount) FILTER (WHERE l.class = 'counted'), 0) AS counted
-        FROM forecast_lines AS l GROUP BY l.account, l.period, l.day
+        SELECT l.account, l.period, l.day, sum(l.amount) AS counted
+        FROM forecast_lines AS l WHERE l.class = 'counted' GROUP BY l.account, l.period, l.day
     ) AS known ON (known.account, known.period, known.day) = (c.account, c.period, c.day)
     LEFT JOIN LATERAL (
-        SELECT sum(l.amount) AS amount FROM cloud_cost_lines AS l
-        WHERE l.account = c.account
-          AND l.period BETWEEN c.period - interval '3 months' AND c.period - interval '1 day'
-          AND cloud_charge_class(l.product, l.description) = 'counted'
-    ) AS old ON c.day = 0
+        SELECT CAST(percentile_disc(0.5) WITHIN GROUP (ORDER BY m.counted) AS numeric) AS amount
+        FROM forecast_months AS m
+        WHERE m.account = c.account AND m.period BETWEEN c.period - interval '3 months' AND c.period
+    ) AS old ON true
 ), used AS (
     SELECT account, period, day, sum(so_far) AS so_far, sum(whole) AS whole
     FROM forecast_projected GROUP BY account, period, day
@@ -454,15 +471,6 @@ WITH counted AS (
         sum(amount) FILTER (WHERE class = 'credit' AND description !~ '\d ?%') AS credits,
         sum(amount) FILTER (WHERE class NOT IN ('tax', 'credit')) AS charges
     FROM forecast_lines GROUP BY account, period, day
-), rate_before AS (
-    SELECT c.account, c.period,
-        coalesce(sum(l.amount) FILTER (WHERE cloud_charge_class(l.product, l.description) = 'tax'), 0)
-        / nullif(sum(l.amount) FILTER (WHERE cloud_charge_class(l.product, l.description) <> 'tax'), 0)
-            AS rate
-    FROM (SELECT DISTINCT account, period FROM forecast_cuts) AS c
-    JOIN cloud_cost_lines AS l
-        ON l.account = c.account AND l.period = (c.period - interval '1 month')::date
-    GROUP BY c.account, c.period
 ), built AS (
     SELECT
         c.account, c.period, c.day, c.at,
@@ -476,13 +484,14 @@ WITH counted AS (
         coalesce(
             s.taxes / nullif(s.charges + coalesce(s.credits, 0) + coalesce(s.discounts, 0), 0),
             -- A preview without taxes says that there are none.
-            CASE WHEN s.charges > 0 THEN 0 ELSE rate_before.rate END, 0
+            CASE WHEN s.charges > 0 THEN 0 ELSE m.tax_rate END, 0
         ) AS tax_rate
     FROM forecast_cuts AS c
     LEFT JOIN used AS u USING (account, period, day)
     LEFT JOIN said AS s USING (account, period, day)
     LEFT JOIN counted USING (account, period, day)
-    LEFT JOIN rate_before USING (account, period)
+    LEFT JOIN forecast_months AS m
+        ON m.account = c.account AND m.period = (c.period - interval '1 month')::date
 )
 SELECT
     b.account, b.period, b.day, b.at, b.so_far, b.credits,
