@@ -8,10 +8,10 @@ import dagster as dg
 from ..dagster_support import RETRY, reported_errors, table, timestamp
 from ..digitalocean.clients import Clients
 from ..foreign_text import markdown
+from ..kinds import REGISTRY
 from ..warehouse.engine import Warehouse
 from .classify import RULE, Followed, Project
 from .freshness import STALE_AFTER, ahead_of_time, newest_complete_syncs
-from .kinds import REGISTRY
 from .ledger import Recorded
 from .overlooked import PURPOSE, RECENT, find_overlooked
 from .sync_runs import SyncResult

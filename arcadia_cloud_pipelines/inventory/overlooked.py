@@ -18,12 +18,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..digitalocean import DigitalOcean, Forbidden, NotFound, identity_of, read_listing
+from ..kinds import KIND_BY_NAME, KINDS, UNKNOWN, Json
 from ..redaction import holds_secret
 from ..settings import Purpose
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .kinds import KIND_BY_NAME, KINDS, UNKNOWN, Json
 from .listing import list_kind
 from .sightings import sightings
 

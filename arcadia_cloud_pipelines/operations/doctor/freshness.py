@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from ...inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs
-from ...inventory.kinds import SPACES_BUCKET
+from ...kinds import SPACES_BUCKET
 from ...settings import Settings
 from ...times import ago
 from ...warehouse.engine import Warehouse

@@ -12,7 +12,7 @@ from ...digitalocean.spaces import Spaces
 from ...inventory import projects
 from ...inventory.accounts import odd_tokens
 from ...inventory.buckets import list_buckets
-from ...inventory.kinds import KIND_BY_NAME, KINDS
+from ...kinds import KIND_BY_NAME, KINDS
 from ...settings import Purpose, Secret, Settings, SettingsError
 from ...warehouse.engine import Warehouse
 from ..home import Home
