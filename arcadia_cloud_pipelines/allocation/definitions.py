@@ -12,7 +12,7 @@ from .jobs import allocation_job
 allocation_schedule = skipping_overlap(
     name="allocation_schedule",
     # After the invoices of the night, and the lines that the sensor asks for.
-    cron="13 4 * * *",
+    cron="37 4 * * *",
     job=allocation_job,
     description="Daily, after invoices and projects: who pays for each line.",
 )

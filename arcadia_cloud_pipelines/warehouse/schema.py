@@ -11,12 +11,18 @@ from ..allocation import tables as allocation
 from ..billing import tables as billing
 from ..digitalocean import tables as digitalocean
 from ..drift import tables as drift
+from ..forecast import tables as forecast
 from ..inventory import tables as inventory
 from .metadata import metadata
 
 __all__ = ["TABLES", "metadata"]
 
 TABLES = (
-    *inventory.TABLES, *billing.TABLES, *allocation.TABLES, *drift.TABLES, *digitalocean.TABLES,
+    *inventory.TABLES,
+    *billing.TABLES,
+    *allocation.TABLES,
+    *forecast.TABLES,
+    *drift.TABLES,
+    *digitalocean.TABLES,
     *alarms.TABLES,
-)  # fmt: skip
+)
