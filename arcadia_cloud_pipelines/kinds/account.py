@@ -36,3 +36,37 @@ TAG = Kind(
     noise=("resources",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
+
+TEAM = Kind(
+    name="team",
+    asset="teams",
+    description="Teams of the organisation, for a token that may see them.",
+    endpoints=(Endpoint("/v2/organizations/teams", "teams", paged=False),),
+    scope="organization:read",
+    identity="uuid",
+    region=None,
+    tags=None,
+    created_at="joined_organization_at",
+    noise=("member_count",),
+    secret=("email", "company"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+SECURITY_SCAN = Kind(
+    name="security_scan",
+    asset="security_scans",
+    description="Security scans of the account and what they found, by rule.",
+    endpoints=(Endpoint("/v2/security/scans", "scans"),),
+    scope="security:read",
+    title="id",
+    region=None,
+    tags=None,
+    noise=(
+        "findings.found_at",
+        "findings.details",
+        "findings.business_impact",
+        "findings.technical_details",
+        "findings.mitigation_steps",
+    ),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)

@@ -97,21 +97,6 @@ BACKUP_POLICY = Kind(
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
-MICRO_DROPLET = Kind(
-    name="micro_droplet",
-    asset="micro_droplets",
-    description="MicroDroplets: small machines that pause when nobody uses them.",
-    # In the official Go client only; the scope is a guess by the path.
-    endpoints=(Endpoint("/v2/microdroplets/instances", "micro_droplets"),),
-    scope="microdroplet:read",
-    status="state",
-    size_slug="size",
-    # Given on creation; whether it is ever shown is not said.
-    secret=("environment",),
-    urn_types=("microdroplet",),
-    purpose=Purpose.CLOUD_SYNC_FULL,
-)
-
 IMAGE = Kind(
     name="image",
     asset="images",
@@ -135,5 +120,31 @@ DROPLET_SNAPSHOT = Kind(
     billed_alone=True,
     region=None,
     status=None,
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+MICROVM = Kind(
+    name="microvm",
+    asset="microvms",
+    description="MicroVMs: small machines that pause when nobody uses them.",
+    endpoints=(Endpoint("/v2/microvms", "microvms"),),
+    scope="microvm:read",
+    status=None,
+    # Pauses and resumes by itself; why one failed is in `failure_reason`.
+    noise=("state", "urls.status"),
+    # Given on creation; whether it is ever shown is not said.
+    secret=("environment", "env"),
+    urn_types=("microvm",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+MICROVM_CHECKPOINT = Kind(
+    name="microvm_checkpoint",
+    asset="microvm_checkpoints",
+    description="Checkpoints of MicroVMs, billed by their size.",
+    endpoints=(Endpoint("/v2/microvms/checkpoints", "checkpoints"),),
+    scope="microvm:read",
+    tags=None,
+    noise=("microvm_name",),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )

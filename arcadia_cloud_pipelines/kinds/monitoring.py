@@ -53,3 +53,44 @@ ALERT_POLICY = Kind(
     secret=("alerts",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
+
+ALERT_RULE = Kind(
+    name="alert_rule",
+    asset="alert_rules",
+    description="Alert rules of Insights: what is measured, and when it is too much.",
+    endpoints=(Endpoint("/v2/insights/alert-rules", "alert_rules"),),
+    scope="insights:read",
+    title="spec.name",
+    region=None,
+    tags=None,
+    noise=("updated_at",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+NOTIFICATION_CHANNEL = Kind(
+    name="notification_channel",
+    asset="notification_channels",
+    description="Channels that alert rules notify, without addresses.",
+    endpoints=(Endpoint("/v2/insights/notification-channels", "notification_channels"),),
+    scope="insights:read",
+    region=None,
+    status=None,
+    tags=None,
+    noise=("usage", "updated_at"),
+    secret=("email", "slack", "webhook"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+LOG_DESTINATION = Kind(
+    name="log_destination",
+    asset="log_destinations",
+    description="Clusters that logs of resources are sent to, without credentials.",
+    endpoints=(Endpoint("/v2/monitoring/sinks/destinations", "destinations", paged=False),),
+    scope="monitoring:read",
+    region=None,
+    status=None,
+    tags=None,
+    created_at=None,
+    secret=("config.credentials",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)

@@ -145,3 +145,51 @@ PARTNER_ATTACHMENT = Kind(
     urn_types=("partner_attachment",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
+
+VPC_SUBNET = Kind(
+    name="vpc_subnet",
+    asset="vpc_subnets",
+    description="Subnets of private networks.",
+    endpoints=(
+        Endpoint("/v2/vpcs/{parent}/subnets", "vpc_subnet", per="vpc", parent_field="vpc_uuid"),
+    ),
+    scope="vpc:read",
+    part_of=("vpc", "vpc_uuid"),
+    status=None,
+    tags=None,
+    # How many live in it now.
+    noise=("urn", "meta"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+VPC_ROUTE = Kind(
+    name="vpc_route",
+    asset="vpc_routes",
+    description="Routes of private networks and where they lead.",
+    endpoints=(Endpoint("/v2/vpcs/{parent}/routes", "routes", per="vpc", parent_field="vpc_uuid"),),
+    scope="route:read",
+    part_of=("vpc", "vpc_uuid"),
+    title="destination_cidr",
+    region=None,
+    status=None,
+    tags=None,
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+BYOIP_IP = Kind(
+    name="byoip_ip",
+    asset="byoip_ips",
+    description="Addresses of the customer's own ranges that are in use.",
+    endpoints=(
+        Endpoint(
+            "/v2/byoip_prefixes/{parent}/ips", "ips", per="byoip_prefix", parent_field="byoip"
+        ),
+    ),
+    scope="byoip_prefix:read",
+    part_of=("byoip_prefix", "byoip"),
+    title="id",
+    status=None,
+    tags=None,
+    created_at="assigned_at",
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)

@@ -82,3 +82,26 @@ SPACES_BUCKET = Kind(
     urn_types=("space",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
+
+NFS_ACCESS_POINT = Kind(
+    name="nfs_access_point",
+    asset="nfs_access_points",
+    description="Ways into network file shares: path, policy, and the network that may.",
+    endpoints=(
+        Endpoint(
+            "/v2/nfs",
+            "access_points",
+            paged=False,
+            per="nfs_share",
+            inside=True,
+            optional=True,
+            inherit=("region",),
+            parent_field="share_id",
+        ),
+    ),
+    scope="nfs:list",
+    part_of=("nfs_share", "share_id"),
+    tags=None,
+    noise=("updated_at",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
