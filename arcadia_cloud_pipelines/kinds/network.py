@@ -114,6 +114,7 @@ NAT_GATEWAY = Kind(
     size_slug="size",
     tags=None,
     noise=("updated_at",),
+    urn_types=("nat_gateway",),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 

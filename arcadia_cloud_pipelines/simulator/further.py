@@ -33,6 +33,10 @@ def _updated(view: View, _life: Life) -> dict[str, Any]:
     return {"updated_at": iso(view.at)}
 
 
+def _still(_view: View, _life: Life) -> dict[str, Any]:
+    return {}
+
+
 # ---- computers
 
 
@@ -54,7 +58,7 @@ plain(
 plain(
     "nfs_access_point", "/v2/nfs/shares/{parent}/access_points", "access_points", "access_point",
     "nfs:list", parent="nfs_share", paged=False,
-    noise=lambda view, life: {"share_id": life.facts["parent"], **_updated(view, life)},
+    noise=lambda view, life: {"share_id": life.facts.get("parent"), **_updated(view, life)},
 )  # fmt: skip
 plain(
     "app_deployment", "/v2/apps/{parent}/deployments", "deployments", "deployment", "app:read",
@@ -76,7 +80,7 @@ plain(
     "byoip_ip", "/v2/byoip_prefixes/{parent}/ips", "ips", "ip", "byoip_prefix:read",
     parent="byoip_prefix", created="assigned_at",
     new_id=lambda account, rng: account.new_int(rng, 1, 9_999_999),
-    noise=lambda _view, life: {"byoip": life.facts["parent"]},
+    noise=lambda _view, life: {"byoip": life.facts.get("parent")},
 )  # fmt: skip
 
 # ---- databases
@@ -109,7 +113,11 @@ _database(
 )
 _database(
     "database_firewall_rule", "firewall", "rules", (*_SQL, "valkey", "kafka", "opensearch"),
-    identity="uuid", noise=lambda _view, life: {"cluster_uuid": life.facts["parent"]},
+    identity="uuid",
+    noise=lambda view, life: {
+        "cluster_uuid": life.facts.get("parent"),
+        "value": str(next(iter(view.account.ids("droplet")), 1)),
+    },
 )  # fmt: skip
 _database(
     "database_topic", "topics", "topics", ("kafka",), identity="name", created=None,
@@ -137,7 +145,7 @@ plain(
 
 
 def _of_namespace(_view: View, life: Life) -> dict[str, Any]:
-    return {"namespace": life.facts["parent"]}
+    return {"namespace": life.facts.get("parent")}
 
 
 plain(
@@ -250,7 +258,7 @@ for _name, _path, _envelope in (
 ):
     plain(
         _name, f"/v2/gen-ai/{_path}", _envelope, _name, _GEN_AI, identity="uuid",
-        noise=_updated,
+        noise=_still if _name == "inference_key" else _updated,
     )  # fmt: skip
 plain(
     "agent_key", "/v2/gen-ai/agents/{parent}/api_keys", "api_key_infos", "api_key_info", _GEN_AI,

@@ -126,12 +126,18 @@ _POINTS_TO = {
 }  # fmt: skip
 
 
+_URNS = ("target_urns", "resource_urns", "resource")
+
+
 def _point(account: SimulatedAccount, value: Any) -> None:
     """Let what names another resource name one that there is."""
     for key, inner in value.items() if isinstance(value, dict) else ():
         if key in _POINTS_TO and (ids := account.ids(_POINTS_TO[key])):
             value[key] = ids[: len(inner)] if isinstance(inner, list) else ids[0]
-        elif key == "vpc" and isinstance(inner, dict):  # of apps
+        elif key in _URNS and (ids := account.ids("droplet")):
+            urn = f"do:droplet:{ids[0]}"
+            value[key] = [urn] if isinstance(inner, list) else urn
+        elif key == "vpc" and isinstance(inner, dict) and "id" in inner:  # of apps
             inner["id"] = account.ids("vpc")[0] if account.ids("vpc") else inner["id"]
         for one in inner if isinstance(inner, list) else [inner]:
             _point(account, one)
@@ -399,7 +405,7 @@ _gen_ai(
     "knowledge_base", "knowledge_bases", "knowledge_base",
     lambda view, _life: {
         "updated_at": iso(view.at),
-        "last_indexing_job": SHAPES["indexing_job"] | {"tokens": view.epoch},
+        "last_indexing_job": SHAPES["last_indexing_job"] | {"tokens": view.epoch},
     },
     says_project=True,
 )  # fmt: skip
