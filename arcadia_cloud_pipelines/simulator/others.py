@@ -123,6 +123,7 @@ _POINTS_TO = {
     "database_id": "database", "share_id": "nfs_share", "droplet_ids": "droplet",
     "microvm_id": "microvm", "config_id": "agent_config", "bound_session_id": "agent_session",
     "notification_channel_id": "notification_channel", "cluster_uuid": "database",
+    "knowledge_base_uuid": "knowledge_base",
 }  # fmt: skip
 
 
