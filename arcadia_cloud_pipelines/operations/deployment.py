@@ -90,7 +90,7 @@ def _run(
 ) -> None:
     from ..api.auth import check_secrets
 
-    for problem in settings.unreadable_jwt_secrets():
+    for problem in settings.unreadable_api_secrets():
         say(f"{problem}; the HTTP API refuses every call that needs it")
     check_secrets(settings.without_unreadable().jwt_secrets)
     check_port(port, "the Dagster UI")
