@@ -48,6 +48,7 @@ DROPLET = Kind(
         Endpoint("/v2/droplets", "droplets", {"type": "gpus"}),
     ),
     scope="droplet:read",
+    id_form="integer",
     billed_alone=True,
     # Workers; other droplets name no cluster.
     part_of=("kubernetes_cluster", "kubernetes.cluster_id"),
@@ -86,6 +87,7 @@ BACKUP_POLICY = Kind(
     description="When each droplet is backed up, if it is.",
     endpoints=(Endpoint("/v2/droplets/backups/policies", "policies"),),
     scope="droplet:read",
+    free=True,
     part_of=("droplet", "droplet_id"),
     identity="droplet_id",
     title="droplet_id",
@@ -103,6 +105,7 @@ IMAGE = Kind(
     description="Images of the account's own: custom ones and backups.",
     endpoints=(Endpoint("/v2/images", "images", {"private": "true"}),),
     scope="image:read",
+    id_form="integer",
     region=None,
     noise=("slug", "error_message"),
     # A droplet snapshot is an image, too, with the same id.
@@ -117,6 +120,7 @@ DROPLET_SNAPSHOT = Kind(
     description="Snapshots of droplets, billed by their size.",
     endpoints=(Endpoint("/v2/snapshots", "snapshots", {"resource_type": "droplet"}),),
     scope="snapshot:read",
+    id_form="integer",
     billed_alone=True,
     region=None,
     status=None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ..settings import Purpose
 
@@ -96,6 +96,11 @@ class Kind:
     part_of: tuple[str, str] | None = None
     """The kind of the whole that it is a part of, and the path of the whole's identity. Parts are
     paid for with their whole, and nobody plans them alone."""
+    free: bool = False
+    """True where it costs nothing by itself, so that no line of an invoice is about it."""
+    id_form: Literal["uuid", "integer", "name"] = "uuid"
+    """What its identity looks like; an address is a name, too. A key on an invoice that looks like
+    another form is not of this kind."""
     billed_alone: bool = False
     """Whether each one of it has a line on the invoice of every month it lives through."""
     urn_types: tuple[str, ...] = ()
