@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dagster as dg
 
+from .allocation import definitions as allocation
 from .billing import definitions as billing
 from .drift import definitions as drift
+from .forecast import definitions as forecast
 from .inventory import definitions as inventory
 from .marts import definitions as marts
 from .operations import definitions as operations
@@ -14,6 +16,8 @@ from .operations import definitions as operations
 defs = dg.Definitions.merge(
     inventory.defs,
     billing.defs,
+    allocation.defs,
+    forecast.defs,
     drift.defs,
     marts.defs,
     operations.defs,

@@ -8,6 +8,7 @@ import click
 
 from .alarms import alarms
 from .api import api
+from .costs import costs
 from .demo import demo
 from .doctor import doctor
 from .drift import drift
@@ -18,6 +19,7 @@ from .projects import projects
 from .provisioned import provisioned
 from .psql import psql
 from .query import export, query
+from .service import service
 from .simulate import simulate
 from .up import up
 
@@ -47,8 +49,10 @@ for _command in (
     query,
     export,
     simulate,
+    service,
     inventory,
     projects,
+    costs,
     drift,
     provisioned,
     alarms,
