@@ -207,6 +207,54 @@ def new_drift(sources: Sources) -> Answer:
     return Answer("drift/", bad, endings=endings)
 
 
+def strained_budgets(sources: Sources) -> Answer:
+    """Find budgets of the open month that are used up, or will be."""
+    with sources.warehouse.transaction() as connection:
+        rows = _SQL.run(connection, "budgets", {"now": sources.now}).all()
+    bad, unsure = [], set()
+    for row in rows:
+        key = alarm_key("budget", row.account, row.name)
+        if row.state == "unknown":
+            unsure.add(key)
+        elif row.state != "ok":
+            over = row.state == "over"
+            bad.append(
+                Alarm(
+                    key=key,
+                    subject=f"budget {row.name}",
+                    text=f"${row.used:,.2f} of ${row.amount:,.2f} are used ({row.scope}), and "
+                    f"{row.period:%Y-%m} will come to ${row.expected:,.2f}",
+                    advice="Look at marts.budgets and marts.cost_jumps; end what is not needed, or "
+                    "change the file that ARCADIA_BUDGETS names.",
+                    severity=Severity.ERROR if over else Severity.WARNING,
+                    account=row.account,
+                )
+            )
+    return Answer(
+        "budget/", bad, unsure=frozenset(unsure), ending="It holds, or its month is over."
+    )
+
+
+def unusual_costs(sources: Sources) -> Answer:
+    """Find days of the last week, and the last closed month, that cost unusually much."""
+    with sources.warehouse.transaction() as connection:
+        rows = _SQL.run(connection, "anomalies", {"now": sources.now}).all()
+    bad = [
+        Alarm(
+            key=alarm_key("anomaly", row.account, row.unit, str(row.period), row.scope),
+            subject=f"cost of {row.scope}",
+            text=f"{row.period:{'%Y-%m-%d' if row.unit == 'day' else '%Y-%m'}} cost "
+            f"${row.amount:,.2f}, about ${row.expected:,.2f} are usual: "
+            f"{row.because or 'many lines'}",
+            advice="Look at marts.anomalies and marts.daily_cost.",
+            severity=Severity.WARNING,
+            account=row.account,
+        )
+        for row in rows
+    ]
+    return Answer("anomaly/", bad, ending="It is some time ago, or was corrected.")
+
+
 QUESTIONS: dict[str, Question] = {
     "late": late,
     "loss_suppressed": suppressed_losses,
@@ -215,5 +263,7 @@ QUESTIONS: dict[str, Question] = {
     "invoice_missing": missing_invoices,
     "unknown_product": unknown_products,
     "drift": new_drift,
+    "budget": strained_budgets,
+    "anomaly": unusual_costs,
 }
 """By the kind of alarm that they can raise."""
