@@ -144,7 +144,8 @@ def test_a_budget_that_does_not_hold_and_a_day_that_is_unusual(sources: Sources)
                 VALUES ('t', :period, 'run', 40, 120);
                 INSERT INTO cloud_cost_days (account, day, row_count, amount, first_seen_at,
                     last_read_at)
-                SELECT 't', CAST(:now AS date) - n, 1, 2, :now, :now FROM generate_series(1, 40) AS n;
+                SELECT 't', CAST(:now AS date) - n, 1, 2, :now, :now
+                FROM generate_series(1, 40) AS n;
                 INSERT INTO cloud_daily_costs (account, day, product, description, amount,
                     unmatched_reason)
                 SELECT 't', CAST(:now AS date) - n, 'Droplets', 'web (s-1)',

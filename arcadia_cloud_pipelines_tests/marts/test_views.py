@@ -67,6 +67,18 @@ def mirror(warehouse: Warehouse) -> None:
         sync_account_facts(warehouse, client)
         sync_daily_costs(warehouse, client, now=lambda: NOW)
         make_forecasts(warehouse, now=lambda: NOW)
+        budget_everything(warehouse)
+
+
+def budget_everything(warehouse: Warehouse) -> None:
+    """Have a budget of each scope."""
+    with warehouse.transaction() as connection:
+        for scope, value in (("account", None), ("kind", "droplet"), ("tag", "env")):
+            connection.execute(
+                sa.text("INSERT INTO cloud_budgets (name, amount, scope, scope_value)"
+                        " VALUES (:scope, 100, :scope, :value)"),
+                {"scope": scope, "value": value},
+            )  # fmt: skip
 
 
 @every_view
