@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from arcadia_cloud_pipelines.inventory.freshness import newest_complete_syncs
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseNotMigrated
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseError, WarehouseNotMigrated
 from arcadia_cloud_pipelines.warehouse.migrate import alembic_config, head_revision, migrate
 
 ROLE = "somebody_ordinary"
@@ -83,6 +83,28 @@ def test_a_newer_schema_asks_for_the_newer_release(warehouse: Warehouse) -> None
         migrate(warehouse)
     with pytest.raises(WarehouseNotMigrated, match=r"9999"):
         warehouse.check_migrated()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_name_is_refused(
+    bare: Warehouse, empty_database: sa.URL, encoding: str
+) -> None:
+    name = f"{empty_database.database}_{encoding.lower()}"
+    admin = sa.create_engine(empty_database, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(
+            sa.text(f"CREATE DATABASE {name} ENCODING {encoding} TEMPLATE template0 LOCALE 'C'")
+        )
+    made = Warehouse(empty_database.set(database=name), embedded=False)
+    try:
+        with pytest.raises(WarehouseError, match=rf"in {encoding}.*createdb -E UTF8.*{name}$"):
+            migrate(made)
+        with made.transaction() as connection:
+            assert sa.inspect(connection).get_table_names() == []
+    finally:
+        made.engine.dispose()
+        with admin.connect() as connection:
+            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def test_a_migration_that_fails_leaves_nothing(bare: Warehouse) -> None:
