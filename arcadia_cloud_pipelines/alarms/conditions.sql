@@ -1,9 +1,13 @@
 -- The statements of conditions.py.
 
--- name: newest_of_sources
-SELECT 'balance_snapshots' AS source, max(captured_at) AS at FROM cloud_balance_snapshots
-UNION ALL
-SELECT 'drift_records', max(started_at) FROM cloud_drift_sweeps;
+-- name: sources
+-- Of the sources that are no kind. Invoices and the preview are looked for as assets: an account
+-- may have none to read.
+SELECT source, max(as_of) AS as_of, max(late_after) AS late_after
+FROM marts.freshness
+WHERE source IN ('balance', 'daily_costs', 'drift', 'forecast', 'prepayment', 'terraform_specs')
+  AND as_of IS NOT NULL
+GROUP BY source;
 
 -- name: unknown_products
 SELECT product, count(*) AS lines, sum(amount) AS amount
@@ -47,3 +51,6 @@ WHERE CASE a.unit
 END
 ORDER BY a.excess DESC
 LIMIT 50;
+
+-- name: prepayments
+SELECT account, balance, blocked, days_left FROM marts.prepayment ORDER BY account;

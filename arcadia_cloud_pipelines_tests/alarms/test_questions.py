@@ -168,6 +168,24 @@ def test_a_budget_that_does_not_hold_and_a_day_that_is_unusual(sources: Sources)
     assert conditions.unusual_costs(later).bad == conditions.strained_budgets(later).bad == []
 
 
+def test_usage_that_is_stopped_or_will_be(sources: Sources) -> None:
+    rows(
+        sources.warehouse,
+        """
+        INSERT INTO cloud_prepayments (account, balance, blocked, first_read_at, last_read_at)
+        VALUES ('well', 90, false, now(), now()), ('stopped', 0.00, true, now(), now()),
+            ('empty', 0, false, now(), now()), ('silent', NULL, NULL, now(), now())
+        RETURNING 1
+        """,
+    )
+    answer = conditions.ending_prepayments(sources)
+    assert {a.key: a.severity for a in answer.bad} == {
+        "prepayment/stopped": Severity.CRITICAL, "prepayment/empty": Severity.ERROR,
+    }  # fmt: skip
+    assert answer.unsure == {"prepayment/silent"}
+    assert answer.bad[1].text == ("$0.00 are left, for about 0 days: DigitalOcean blocks usage")
+
+
 def test_each_drift_is_an_alarm_until_it_is_settled(sources: Sources) -> None:
     ids = [
         row["id"]

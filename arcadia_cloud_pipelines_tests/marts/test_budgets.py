@@ -1,4 +1,4 @@
-"""Answers about budgets and unusual costs: right rows written down by hand."""
+"""Answers about budgets, unusual costs and prepayment: right rows written down by hand."""
 
 from __future__ import annotations
 
@@ -135,3 +135,36 @@ def test_an_unusual_month_is_explained_by_its_lines(account: Account, ask: Ask) 
         ("month", account.month(2), "web", Decimal("30.00"), Decimal("90.00"),
          "droplet-1 +60.00"),
     ]  # fmt: skip
+
+
+def test_a_snapshot_is_where_its_copies_are(account: Account, ask: Ask) -> None:
+    account.resource("droplet_snapshot", "1", region=None, attrs={"regions": ["nyc3", "fra1"]})
+    account.resource("droplet", "2", region=None, attrs={"regions": "nyc3"})
+    rows = [row["region"] for row in ask("resources", "kind", "region")]
+    assert rows == [None, "fra1, nyc3"]
+    assert ask("old_snapshots", "region") == ask("savings", "region") == [{"region": "fra1, nyc3"}]
+
+
+def test_for_how_long_what_is_paid_in_advance_lasts(account: Account, ask: Ask) -> None:
+    def said(team: str, **values: object) -> None:
+        account.insert("cloud_prepayments", account=team, first_read_at=account.now,
+                       last_read_at=account.now, **values)  # fmt: skip
+
+    said("a", balance=Decimal(90), blocked=True)
+    said("a", balance=Decimal("30.00"), blocked=False, spend_limit=Decimal(100))
+    said("b", eligible=True)
+    said("c", balance=Decimal("-2.00"), blocked=True)
+    days_gone = (account.now.day - 1) + account.now.hour / 24
+    begin = account.now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    at = begin + timedelta(days=max(1, int(days_gone)))
+    account.insert(
+        "cloud_balance_snapshots", account="a", month_to_date_balance=0, account_balance=0,
+        month_to_date_usage=Decimal(4) * max(1, int(days_gone)), generated_at=at, captured_at=at,
+    )  # fmt: skip
+    rows = ask("prepayment", "account", "balance", "blocked", "daily_usage", "days_left",
+               "complete")  # fmt: skip
+    assert [tuple(row.values()) for row in rows] == [
+        ("a", Decimal("30.00"), False, Decimal("4.00"), 7, True),
+        ("b", None, None, None, None, False),
+        ("c", Decimal("-2.00"), True, None, 0, True),
+    ]

@@ -15,6 +15,7 @@ from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
 from arcadia_cloud_pipelines.billing.insights import sync_daily_costs
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
+from arcadia_cloud_pipelines.billing.prepayment import sync_prepayment
 from arcadia_cloud_pipelines.billing.rates import sync_rates
 from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
@@ -64,6 +65,7 @@ def mirror(warehouse: Warehouse) -> None:
         snapshot_balance(warehouse, client)
         refresh_open_month(warehouse, client)
         sync_rates(warehouse, client)
+        sync_prepayment(warehouse, client)
         sync_account_facts(warehouse, client)
         sync_daily_costs(warehouse, client, now=lambda: NOW)
         make_forecasts(warehouse, now=lambda: NOW)
