@@ -32,7 +32,7 @@ COMMENT ON COLUMN cloud_prepayments.id IS 'Our own number of the row.';
 COMMENT ON COLUMN cloud_prepayments.account IS 'The team that the token belongs to: its uuid, 40 hex digits without dashes.';
 COMMENT ON COLUMN cloud_prepayments.balance IS 'US dollars that are paid and not used; null where it was not said.';
 COMMENT ON COLUMN cloud_prepayments.spend_limit IS 'US dollars that a month may cost; null where it was not said.';
-COMMENT ON COLUMN cloud_prepayments.prepay_threshold IS 'US dollars of balance at which more is charged; null where it was not said.';
+COMMENT ON COLUMN cloud_prepayments.prepay_threshold IS 'US dollars of balance at which more is charged; null where not said.';
 COMMENT ON COLUMN cloud_prepayments.blocked IS 'True when usage is stopped; null where it was not said.';
 COMMENT ON COLUMN cloud_prepayments.eligible IS 'True when the team may pay in advance; null where it was not said.';
 COMMENT ON COLUMN cloud_prepayments.first_read_at IS 'First reading that said so.';
