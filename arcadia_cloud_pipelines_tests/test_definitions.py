@@ -107,6 +107,7 @@ BILLING = {
     "rate_card",
     "account_facts",
     "daily_costs",
+    "cost_allocations",
     "cost_forecasts",
     "reviewed_budgets",
     "prepayments",
@@ -120,6 +121,7 @@ SCHEDULES = {
     "account_and_rates_schedule": ("53 2 * * *", {"rate_card", "account_facts", "prepayments"}),
     "daily_costs_schedule": ("3 9 * * *", {"daily_costs"}),
     "forecast_schedule": ("13 9 * * *", {"cost_forecasts", "reviewed_budgets"}),
+    "allocation_schedule": ("37 4 * * *", {"cost_allocations"}),
 }
 CHECKS = ("complete", "fresh", "plausible")
 MORE_CHECKS = {"projects": ("classified", "nothing_overlooked")}

@@ -2,7 +2,8 @@
 comment = """
 How much of a budget is used, and will it hold? One row a budget, account and month: the open month,
 by the newest forecast, and the last closed one. Taxes, credits and what belongs to no resource count
-in budgets of the whole account alone.
+in budgets of the whole account alone. What a tenant uses in the open month is what runs in its
+projects; of a closed month it is what the rules of allocation say.
 """
 grain = ["account", "name", "period"]
 example = """
@@ -57,7 +58,7 @@ WITH month AS (
     WHERE CASE a.scope
         WHEN 'account' THEN true
         WHEN 'project' THEN a.value IN (lower(p.name), lower(p.provider_id))
-        WHEN 'tenant' THEN a.scope_value = part.tenant_id
+        WHEN 'tenant' THEN a.is_open AND a.scope_value = part.tenant_id
         WHEN 'kind' THEN a.value = part.kind
         ELSE a.is_open AND EXISTS (
             SELECT FROM unnest(part.tags) AS t (tag)
@@ -74,6 +75,14 @@ WITH month AS (
         position(':' IN a.value) = 0
         OR substr(a.value, position(':' IN a.value) + 1) = ANY (string_to_array(t.tag_value, ', '))
       )
+    GROUP BY a.account, a.name, a.period
+    UNION ALL
+    -- What a tenant paid is said by the rules of allocation, its share of what is common too.
+    SELECT a.account, a.name, a.period, sum(t.amount), sum(t.amount)
+    FROM asked AS a
+    JOIN marts.cost_by_tenant AS t
+        ON t.account = a.account AND t.period = a.period AND t.tenant_id = a.scope_value
+    WHERE a.scope = 'tenant' AND NOT a.is_open
     GROUP BY a.account, a.name, a.period
 ), seen AS (
     SELECT DISTINCT account, period FROM part
