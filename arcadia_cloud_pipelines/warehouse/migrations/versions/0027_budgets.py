@@ -1,11 +1,11 @@
-"""What is paid in advance, and when the list of invoices was read."""
+"""Budgets, and the newest forecast line by line."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 
 
 def upgrade() -> None:

@@ -1,11 +1,11 @@
-"""Budgets, and the newest forecast line by line."""
+"""What is paid in advance, and when the list of invoices was read."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0025"
-down_revision = "0024"
+revision = "0028"
+down_revision = "0027"
 
 
 def upgrade() -> None:
