@@ -18,12 +18,12 @@ from ..dagster_support import (
     view_asset,
 )
 from ..digitalocean.clients import Clients
+from ..kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
 from ..warehouse.engine import Warehouse
 from . import checks
 from .buckets import sync_buckets
 from .classify import follow_rules, list_projects
 from .freshness import STALE_AFTER
-from .kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
 from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
 from .sync import Fetched, NotFetched, record_fetched

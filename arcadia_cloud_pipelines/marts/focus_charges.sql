@@ -140,12 +140,9 @@ CROSS JOIN LATERAL (
         CAST(charge.period AS timestamp) AT TIME ZONE 'UTC' AS starts_at,
         (charge.period + interval '1 month') AT TIME ZONE 'UTC' AS ends_at
 ) AS month
-LEFT JOIN LATERAL (
-    SELECT s.service_category, s.service_subcategory, s.charge
-    FROM marts.focus_services AS s
-    WHERE charge.product ~* s.pattern
-    ORDER BY s.place LIMIT 1
-) AS service ON true
+LEFT JOIN marts.focus_products AS service
+    ON service.account = charge.account AND service.period = charge.period
+    AND service.product = charge.product
 CROSS JOIN LATERAL (
     SELECT
         coalesce(charge.started_at, month.starts_at) AS starts_at,

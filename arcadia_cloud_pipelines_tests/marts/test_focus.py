@@ -339,22 +339,15 @@ def test_a_sku_is_what_insights_say_of_the_same_text_in_the_month(
 
 
 def test_every_product_that_the_map_knows_has_a_service_and_a_sort_of_charge(
-    account: Account,
+    account: Account, ask: Ask
 ) -> None:
-    found = {
-        name: tuple(row)
-        for rule in product_rules().values()
-        for name in rule.products
-        for row in account.connection.execute(
-            sa.text(
-                "SELECT service_category, charge FROM marts.focus_services"
-                " WHERE :name ~* pattern ORDER BY place LIMIT 1"
-            ),
-            {"name": name},
-        )
-    }
     known = {name for rule in product_rules().values() for name in rule.products}
-    assert known - found.keys() == set()
+    invoice = account.invoice("a", "0")
+    for name in known:
+        account.line(invoice, "1.00", product=name)
+    rows = ask("focus_products", "product", "service_category", "charge")
+    found = {row["product"]: (row["service_category"], row["charge"]) for row in rows}
+    assert {name for name in known if found[name][1] is None} == set()
     money = {
         "tax": {"Taxes", "Tax", "VAT", "GST", "Sales Tax"},
         "refund": {"Refunds"},
@@ -362,7 +355,7 @@ def test_every_product_that_the_map_knows_has_a_service_and_a_sort_of_charge(
         "adjustment": {"Adjustments", "Fees", "Late Fee", "Platform Fee", "Minimum Spend"},
     }
     for charge, names in money.items():
-        assert {name for name, (_, is_) in found.items() if is_ == charge} == names
+        assert {name for name in known if found[name][1] == charge} == names
     assert {name for name, (category, is_) in found.items()
             if category == "Other" and is_ not in money} == {
         "Add-Ons", "Addons", "Add-on", "SaaS Add-Ons", "Marketplace", "Marketplace Add-Ons",

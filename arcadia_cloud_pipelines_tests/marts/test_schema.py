@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,18 @@ def ask(warehouse: Warehouse, question: str) -> object:
 
 FRESHNESS = "SELECT to_regclass('marts.freshness')::oid"
 OTHER_RELEASE = "COMMENT ON SCHEMA marts IS 'Answers. (digest 0123456789abcdef)'"
+
+
+def test_the_digest_is_the_same_in_every_process() -> None:
+    program = "from arcadia_cloud_pipelines.warehouse import views; print(views.digest())"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert found == {f"{views.digest()}\n"}
 
 
 def test_the_same_files_are_not_brought_twice(warehouse: Warehouse) -> None:
