@@ -19,6 +19,7 @@ from .projects import projects
 from .provisioned import provisioned
 from .psql import psql
 from .query import query
+from .service import service
 from .simulate import simulate
 from .up import up
 
@@ -48,6 +49,7 @@ for _command in (
     query,
     export,
     simulate,
+    service,
     inventory,
     projects,
     drift,
