@@ -57,7 +57,7 @@ class Limits:
 
     @property
     def split(self) -> bool:
-        """Whether a dataset may become several files."""
+        """Return whether a dataset may become several files."""
         return self.rows is not None or self.bytes is not None
 
 
