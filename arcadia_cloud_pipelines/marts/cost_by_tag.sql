@@ -17,16 +17,18 @@ lines = "Number of invoice lines."
 */
 WITH line AS (
     SELECT
-        l.account, l.period, l.amount, coalesce(was.value, to_jsonb(r.tags)) AS tags
+        l.account, l.period, l.amount, span.tags
     FROM public.cloud_cost_lines AS l
     JOIN public.cloud_resources AS r ON r.id = l.resource_id
     JOIN marts.kinds AS k ON k.kind = r.kind AND k.is_taggable
-    LEFT JOIN marts.past_values AS was
-        ON was.resource_id = l.resource_id AND was.field = 'tags'
-        AND coalesce(l.ended_at, (l.period + interval '1 month') AT TIME ZONE 'UTC')
-            - interval '1 second' >= was.since
-        AND coalesce(l.ended_at, (l.period + interval '1 month') AT TIME ZONE 'UTC')
-            - interval '1 second' < was.until
+    LEFT JOIN marts.tag_spans AS span
+        ON span.resource_id = l.resource_id
+        AND (span.valid_from IS NULL OR span.valid_from <=
+            coalesce(l.ended_at, (l.period + interval '1 month') AT TIME ZONE 'UTC')
+                - interval '1 second')
+        AND (span.valid_to IS NULL OR span.valid_to >
+            coalesce(l.ended_at, (l.period + interval '1 month') AT TIME ZONE 'UTC')
+                - interval '1 second')
 ), total AS (
     SELECT account, period, count(*) AS lines, sum(amount) AS amount
     FROM line GROUP BY account, period

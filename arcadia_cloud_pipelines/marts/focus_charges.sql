@@ -68,6 +68,7 @@ SELECT
     charge.project_id,
     charge.project_name,
     charge.project_source,
+    charge.tenant_id,
     charge.amount,
     'USD' AS currency,
     charge.as_of,
@@ -77,15 +78,15 @@ FROM (
         e.account, e.period, e.invoice_uuid, e.line_number, e.entry, e.product,
         CAST(NULL AS text) AS charge, e.description, e.kind, e.resource_id, e.name, e.region,
         e.hours, e.started_at, e.ended_at, e.match_method, e.unmatched_reason, e.resource_key,
-        e.group_description, e.project_id, e.project_name, e.project_source, e.amount, e.as_of,
-        e.complete
+        e.group_description, e.project_id, e.project_name, e.project_source, e.tenant_id, e.amount,
+        e.as_of, e.complete
     FROM marts.cost_entries AS e
     WHERE e.entry = 'line'
     UNION ALL
     -- What has no line, told apart by the parts of the summary that it is made of.
     SELECT
         e.account, e.period, e.invoice_uuid, 0, e.entry, part.product, part.charge, part.product,
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
         part.amount, e.as_of, e.complete
     FROM marts.cost_entries AS e
     JOIN public.cloud_invoices AS i ON i.invoice_uuid = e.invoice_uuid
@@ -125,7 +126,7 @@ FROM (
             WHEN r.project_id IS NOT NULL THEN 'today'
             WHEN nullif(btrim(l.project_name), '') IS NOT NULL THEN 'invoice'
         END,
-        l.amount, coalesce(m.updated_at, m.read_at), false
+        p.tenant_id, l.amount, coalesce(m.updated_at, m.read_at), false
     FROM public.cloud_open_month_lines AS l
     JOIN public.cloud_open_months AS m ON m.account = l.account AND m.period = l.period
     LEFT JOIN public.cloud_resources AS r ON r.id = l.resource_id

@@ -54,7 +54,7 @@ SELECT
     c.kind,
     c.resource_id,
     'do:' || coalesce(k.urn_type, c.kind) || ':' || identity.id AS resource_urn,
-    nullif(coalesce(name.value #>> '{}', c.name), identity.id) AS resource_name,
+    nullif(coalesce(was.name, c.name), identity.id) AS resource_name,
     c.hours,
     CASE
         WHEN c.hours IS NULL THEN NULL
@@ -68,7 +68,7 @@ SELECT
     p.provider_id AS project_uuid,
     c.project_name,
     c.project_source,
-    p.tenant_id,
+    c.tenant_id,
     tags.tags,
     c.match_method,
     c.unmatched_reason,
@@ -80,14 +80,14 @@ FROM marts.focus_charges AS c
 LEFT JOIN public.cloud_resources AS r ON r.id = c.resource_id
 LEFT JOIN public.cloud_projects AS p ON p.id = c.project_id
 LEFT JOIN marts.kinds AS k ON k.kind = c.kind
-LEFT JOIN marts.past_values AS name
-    ON name.resource_id = c.resource_id AND name.field = 'name'
-    AND c.ends_at - interval '1 second' >= name.since
-    AND c.ends_at - interval '1 second' < name.until
-LEFT JOIN marts.past_values AS tagged
-    ON tagged.resource_id = c.resource_id AND tagged.field = 'tags'
-    AND c.ends_at - interval '1 second' >= tagged.since
-    AND c.ends_at - interval '1 second' < tagged.until
+CROSS JOIN LATERAL (SELECT c.ends_at - interval '1 second' AS at) AS used
+LEFT JOIN marts.past_names AS was
+    ON was.resource_id = c.resource_id
+    AND (was.valid_from IS NULL OR was.valid_from <= used.at) AND used.at < was.valid_to
+LEFT JOIN marts.tag_spans AS tagged
+    ON tagged.resource_id = c.resource_id
+    AND (tagged.valid_from IS NULL OR tagged.valid_from <= used.at)
+    AND (tagged.valid_to IS NULL OR used.at < tagged.valid_to)
 LEFT JOIN (
     -- The months first, so that a question about one reads the days of that one alone.
     SELECT m.account, m.period, day.description, day.group_description, day.sku, day.region
@@ -132,8 +132,8 @@ LEFT JOIN LATERAL (
                 ) FILTER (WHERE strpos(t.tag, ':') > 0)),
                 'true'
             ) AS value
-        FROM jsonb_array_elements_text(coalesce(tagged.value, to_jsonb(r.tags))) AS t (tag)
+        FROM jsonb_array_elements_text(coalesce(tagged.tags, to_jsonb(r.tags))) AS t (tag)
         GROUP BY 1
     ) AS tag
 ) AS tags ON k.is_taggable AND r.id IS NOT NULL
-    AND jsonb_typeof(coalesce(tagged.value, to_jsonb(r.tags))) = 'array'
+    AND jsonb_typeof(coalesce(tagged.tags, to_jsonb(r.tags))) = 'array'
