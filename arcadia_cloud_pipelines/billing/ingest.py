@@ -37,6 +37,7 @@ from .items import attach_resource_keys, items_frame
 from .matching import RULES_VERSION, match_with_kinds
 from .originals import Original, original_of
 from .products import classify
+from .reconcile import store_verdicts
 
 _SQL = Statements(__file__)
 Progress = Callable[[str], None]
@@ -205,6 +206,8 @@ def ingest_invoices(
                 part = lines[lines["invoice"] == number]
                 stored = replace_lines(warehouse, invoice, fetched, part, now)
                 done(Ingested(invoice, *stored, note=fetched.ids_note))
+            with warehouse.transaction() as connection:
+                store_verdicts(connection)
         if batch.outage is not None:
             raise batch.outage
     return results

@@ -34,6 +34,7 @@ from .balance import SCOPE
 from .corrections import find_corrections
 from .money import AmountError, parse_amount
 from .periods import PeriodSource, period_of_entry
+from .reconcile import store_verdicts
 from .summaries import COLUMNS as SUMMARY_COLUMNS
 from .summaries import Summary, read_summary
 
@@ -239,6 +240,7 @@ def sync_invoices(
         known = _SQL.run(connection, "keys", scope).tuples().all()
     corrected, unread = find_corrections(warehouse, client, account, INVOICES, seen_at)
     with warehouse.transaction() as connection:
+        store_verdicts(connection)
         pending = _SQL.run(connection, "count_pending", scope).scalar_one()
     return InvoicesResult(
         account=account,

@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..warehouse.copy import copy_rows
 from ..warehouse.statements import Statements
 from .summaries import parts_of
 
@@ -143,6 +144,22 @@ def reconcile(connection: sa.Connection) -> list[Mismatch]:
                 )
             )  # fmt: skip
     return found
+
+
+def store_verdicts(connection: sa.Connection) -> None:
+    """Write down of each ingested invoice what nothing explains, and what has no line.
+
+    So that SQL and the check say the same. Only rows whose verdict changed are written.
+    """
+    found = reconcile(connection)
+    _SQL.run(connection, "create_verdicts")
+    copy_rows(
+        connection,
+        "verdicts",
+        ("invoice_uuid", "off_by", "unlisted"),
+        ((one.invoice_uuid, one.off_by, sum(one.explained_by.values(), _NONE)) for one in found),
+    )
+    _SQL.run(connection, "store_verdicts")
 
 
 def _in_lines(row: Mapping[str, Any]) -> dict[str, Decimal]:

@@ -32,3 +32,21 @@ WHERE i.ingest_status = 'ingested'
         + coalesce(i.credits_and_adjustments, 0) <> i.amount
   )
 ORDER BY i.period, i.invoice_uuid;
+
+-- name: create_verdicts
+CREATE TEMP TABLE verdicts (
+    invoice_uuid text PRIMARY KEY,
+    off_by numeric NOT NULL,
+    unlisted numeric NOT NULL
+) ON COMMIT DROP;
+
+-- name: store_verdicts
+-- An invoice without a verdict of its own is plainly equal.
+UPDATE cloud_invoices AS i
+SET off_by = n.off_by, unlisted = n.unlisted
+FROM (
+    SELECT i.id, coalesce(v.off_by, 0) AS off_by, coalesce(v.unlisted, 0) AS unlisted
+    FROM cloud_invoices AS i LEFT JOIN verdicts AS v USING (invoice_uuid)
+    WHERE i.ingest_status = 'ingested'
+) AS n
+WHERE i.id = n.id AND (i.off_by, i.unlisted) IS DISTINCT FROM (n.off_by, n.unlisted);

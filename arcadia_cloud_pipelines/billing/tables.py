@@ -96,6 +96,12 @@ cloud_invoices = sa.Table(
     sa.Column("lines_total", sa.Numeric,
               comment="US dollars, the sum of the lines ingested. What the summary alone has "
               "(credits, taxes) is not in it: the check reconciled names it."),
+    sa.Column("off_by", sa.Numeric,
+              comment="US dollars that neither the lines nor the summary explain, as the check "
+              "reconciled has it; 0 when the invoice adds up, null before its lines are read."),
+    sa.Column("unlisted", sa.Numeric,
+              comment="US dollars of the summary's parts that have no line, negative for credits; "
+              "null before the lines are read."),
     sa.Column("lines_digest", sa.Text,
               comment="SHA-256 of the lines ingested, whatever their order and the file's "
               "spelling; the row of cloud_invoice_files that they came from."),

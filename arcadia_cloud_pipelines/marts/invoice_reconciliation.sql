@@ -17,7 +17,7 @@ summary_total = "US dollars that the parts of its summary add up to. Null withou
 taxes = "US dollars of taxes, from the summary."
 credits = "US dollars of credits and adjustments, from the summary, negative where they lower the amount."
 unlisted = "US dollars of the summary's parts that have no line."
-difference = "amount less lines and unlisted parts. 0 when the invoice adds up; null when its lines are not read."
+difference = "amount less lines and unlisted parts; where these agree and the summary does not, by how much it differs. 0 when the invoice adds up; null when its lines are not read."
 state = "reconciled, off (difference is not 0), or not_read."
 */
 SELECT
@@ -30,11 +30,11 @@ SELECT
     part.summary_total,
     i.taxes,
     part.credits,
-    CASE WHEN explained.is_so THEN i.amount - i.lines_total ELSE 0 END AS unlisted,
-    CASE WHEN explained.is_so THEN 0 ELSE i.amount - i.lines_total END AS difference,
+    verdict.unlisted,
+    verdict.difference,
     CASE
         WHEN i.lines_total IS NULL OR i.ingest_status <> 'ingested' THEN 'not_read'
-        WHEN explained.is_so OR i.amount = i.lines_total THEN 'reconciled'
+        WHEN verdict.difference = 0 THEN 'reconciled'
         ELSE 'off'
     END AS state,
     'USD' AS currency,
@@ -59,13 +59,12 @@ CROSS JOIN LATERAL (
         END AS summary_total
 ) AS part
 CROSS JOIN LATERAL (
-    -- The summary adds up, and one or several of its parts have no line.
-    SELECT coalesce(
-        part.summary_total = i.amount AND i.amount - i.lines_total IN (
-            part.credits, coalesce(i.taxes, 0), coalesce(i.overages, 0),
-            part.credits + coalesce(i.taxes, 0), part.credits + coalesce(i.overages, 0),
-            coalesce(i.taxes, 0) + coalesce(i.overages, 0),
-            part.credits + coalesce(i.taxes, 0) + coalesce(i.overages, 0)
-        ) AND i.amount <> i.lines_total, false
-    ) AS is_so
-) AS explained
+    -- Which parts have no line is a rule of the ingest, which wrote down what it found.
+    SELECT
+        coalesce(i.unlisted, 0) AS unlisted,
+        coalesce(
+            nullif(i.amount - i.lines_total - coalesce(i.unlisted, 0), 0),
+            -- The lines agree, the summary does not.
+            CASE WHEN i.lines_total IS NOT NULL THEN coalesce(i.off_by, 0) END
+        ) AS difference
+) AS verdict

@@ -1,5 +1,6 @@
 """Operations' Dagster definitions: housekeeping, and the sensor of alarms."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
@@ -9,23 +10,24 @@ from ..dagster_support import reported_errors
 from ..settings import load_settings
 from ..times import utc_now
 from ..warehouse.engine import dagster_url
-from .retention import KEEP_EVENTS, KEEP_OUTPUT, forget
+from .retention import KEEP_EVENTS, KEEP_OUTPUT, KEEP_RUNS, forget
 from .watch import look_once, watched_lately
 
 
 @dg.op
 def forget_old_events(context: dg.OpExecutionContext) -> None:
-    """Delete old events that are not about assets, and the output of old runs."""
+    """Delete old events, check results, runs and snapshots, and the output of old runs."""
     with reported_errors():
         engine = sa.create_engine(dagster_url(load_settings()), poolclass=sa.NullPool)
     forgotten = forget(engine, Path(context.instance.storage_directory()), utc_now())
-    context.add_output_metadata({"events": forgotten.events, "folders": forgotten.folders})
+    context.add_output_metadata(asdict(forgotten))
 
 
 @dg.job(
     name="housekeeping",
-    description=f"Delete events older than {KEEP_EVENTS.days} days that are not about assets, and "
-    f"output of runs older than {KEEP_OUTPUT.days} days. Dagster itself never does.",
+    description=f"Delete events and check results older than {KEEP_EVENTS.days} days, but the "
+    f"newest of each asset and check, runs older than {KEEP_RUNS.days} days, and output of runs "
+    f"older than {KEEP_OUTPUT.days} days. Dagster itself never does.",
 )
 def housekeeping_job() -> None:
     """One op."""

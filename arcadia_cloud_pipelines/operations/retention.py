@@ -1,8 +1,9 @@
 """Keeps Dagster's own storage from growing for ever.
 
-Dagster purges ticks by itself (`retention` in dagster.yaml) and nothing else. Here go the events
-of old runs that say nothing about assets, and the folders with their output. What assets exist and
-when they were materialised, and the runs themselves, stay.
+Dagster purges ticks by itself (`retention` in dagster.yaml) and nothing else. Here go old events,
+check results, runs and snapshots, and the folders with the output of runs. The newest event of each
+asset and partition, the newest result of each check and the newest run of each job stay, however
+old, so that the UI says the same as before. Each night reads on from where the last one stopped.
 """
 
 from __future__ import annotations
@@ -10,48 +11,51 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from ..warehouse.statements import Statements
+
 logger = logging.getLogger(__name__)
 
 KEEP_EVENTS = timedelta(days=30)
+"""For check results, too."""
+KEEP_RUNS = timedelta(days=90)
 KEEP_OUTPUT = timedelta(days=30)
+NEWEST_SNAPSHOTS = 200
 
 _RUN_FOLDER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LAST = 2**62
 
-# Walks along the primary key, so that no batch looks again at what an earlier one kept.
-_DELETE_BATCH = sa.text(
-    """
-    WITH batch AS MATERIALIZED (
-        SELECT id, dagster_event_type FROM event_logs
-        WHERE id > :after AND timestamp < :before ORDER BY id LIMIT :size
-    ), gone AS (
-        DELETE FROM event_logs USING batch
-        WHERE event_logs.id = batch.id
-          AND (batch.dagster_event_type IS NULL
-               OR (batch.dagster_event_type NOT LIKE 'ASSET\\_%'
-                   AND batch.dagster_event_type NOT LIKE 'FRESHNESS%'))
-        RETURNING 1
-    )
-    SELECT max(batch.id), (SELECT count(*) FROM gone) FROM batch
-    """
-)
+_SQL = Statements(__file__)
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was deleted."""
+    """How much was deleted of each."""
 
     events: int
+    checks: int
+    runs: int
+    snapshots: int
     folders: int
 
 
+def forget_checks(engine: sa.Engine, before: datetime, batch: int = 5_000) -> int:
+    """Delete older results of checks, a batch a transaction; the newest of each check stays.
+
+    Returns:
+        How many were deleted.
+    """
+    return _walk(engine, "check", before, batch, {})
+
+
 def forget_events(engine: sa.Engine, before: datetime, batch: int = 5_000) -> int:
-    """Delete events that are older and are not about assets, a batch per transaction.
+    """Delete older events, a batch a transaction; the newest of each asset and partition stays.
 
     Args:
         engine: Dagster's database.
@@ -61,21 +65,57 @@ def forget_events(engine: sa.Engine, before: datetime, batch: int = 5_000) -> in
     Returns:
         How many were deleted.
     """
+    return _walk(engine, "event", before, batch, {"checks": _runs_of_old_checks(engine, before)})
+
+
+def _walk(
+    engine: sa.Engine, what: str, before: datetime, batch: int, more: Mapping[str, object]
+) -> int:
+    """Walk along the primary key, from where the last walk stopped up to what is young."""
+    key = f"arcadia/retention/{what}s"
+    # Dagster keeps the times of events without a zone, in UTC.
+    moment = before.astimezone(UTC)
+    cut = {"before": moment.replace(tzinfo=None) if what == "event" else moment}
+    with engine.begin() as connection:
+        after: int = _SQL.run(connection, "mark", {"key": key}).scalar() or 0
+        young = _SQL.run(connection, f"first_young_{what}", {**cut, "after": after}).scalar()
+    until = _LAST if young is None else young
     deleted = 0
-    after: int | None = 0
-    while after is not None:
+    while True:
         with engine.begin() as connection:
-            after, gone = connection.execute(
-                _DELETE_BATCH,
-                # Dagster keeps times without a zone, in UTC.
-                {
-                    "after": after,
-                    "before": before.astimezone(UTC).replace(tzinfo=None),
-                    "size": batch,
-                },
-            ).one()
+            last, gone = _SQL.run(
+                connection, f"forget_{what}s",
+                {**more, "after": after, "until": until, "size": batch},
+            ).one()  # fmt: skip
+            if last is None:
+                return deleted
+            _SQL.run(connection, "set_mark", {"key": key, "value": last})
+        after = last
         deleted += gone
-    return deleted
+
+
+def _runs_of_old_checks(engine: sa.Engine, before: datetime) -> list[str]:
+    """Return the runs whose check results stay although they are old."""
+    with engine.connect() as connection:
+        return list(_SQL.run(connection, "runs_of_old_checks", {"before": before}).scalars())
+
+
+def forget_runs(engine: sa.Engine, before: datetime, batch: int = 500) -> int:
+    """Delete older runs of which no event is left; the newest of each job stays."""
+    values = {"before": before, "size": batch, "checks": _runs_of_old_checks(engine, before)}
+    deleted = 0
+    while True:
+        with engine.begin() as connection:
+            gone = _SQL.run(connection, "forget_runs", values).rowcount
+        deleted += gone
+        if gone < batch:
+            return deleted
+
+
+def forget_snapshots(engine: sa.Engine, newest: int = NEWEST_SNAPSHOTS) -> int:
+    """Delete snapshots of jobs and plans that no run names, the `newest` apart."""
+    with engine.begin() as connection:
+        return _SQL.run(connection, "forget_snapshots", {"newest": newest}).rowcount
 
 
 def forget_output(storage: Path, before: datetime) -> int:
@@ -101,9 +141,14 @@ def forget_output(storage: Path, before: datetime) -> int:
 
 def forget(engine: sa.Engine, storage: Path, now: datetime) -> Forgotten:
     """Delete what is older than it is kept."""
+    # Checks first: what is left of them says which of their events stay.
+    checks = forget_checks(engine, now - KEEP_EVENTS)
     forgotten = Forgotten(
         events=forget_events(engine, now - KEEP_EVENTS),
+        checks=checks,
+        runs=forget_runs(engine, now - KEEP_RUNS),
+        snapshots=forget_snapshots(engine),
         folders=forget_output(storage, now - KEEP_OUTPUT),
     )
-    logger.info("deleted %d events and %d folders", forgotten.events, forgotten.folders)
+    logger.info("deleted %s", forgotten)
     return forgotten

@@ -5,10 +5,22 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.billing.reconcile import compare, summary_total
+from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
+from arcadia_cloud_pipelines.billing.invoices import sync_invoices
+from arcadia_cloud_pipelines.billing.reconcile import (
+    compare,
+    reconcile,
+    store_verdicts,
+    summary_total,
+)
+from arcadia_cloud_pipelines.digitalocean import DigitalOcean
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+
+from .conftest import sync_inventory
 
 D = Decimal
 
@@ -112,3 +124,37 @@ def test_what_no_part_explains_is_off_by_all_of_it(
     sums = {D(0), *parts.values(), sum(parts.values(), D(0))}
     assume(missing not in sums)
     assert compare(missing, D(0), parts, {}).off_by == abs(missing)
+
+
+def test_the_verdict_is_stored_as_the_check_has_it(
+    warehouse: Warehouse, client: DigitalOcean
+) -> None:
+    sync_inventory(warehouse, client)
+    sync_invoices(warehouse, client)
+    ingest_invoices(warehouse, client)
+    with warehouse.transaction() as connection:
+        uuids = connection.execute(
+            sa.text("SELECT invoice_uuid FROM cloud_invoices ORDER BY period LIMIT 2")
+        ).scalars().all()  # fmt: skip
+        connection.execute(
+            sa.text("UPDATE cloud_invoices SET amount = amount + 1 WHERE invoice_uuid = :uuid"),
+            {"uuid": uuids[0]},
+        )
+        connection.execute(
+            sa.text(
+                "UPDATE cloud_invoices SET amount = amount - 7, credits_and_adjustments = -7 "
+                "WHERE invoice_uuid = :uuid"
+            ),
+            {"uuid": uuids[1]},
+        )
+        store_verdicts(connection)
+        found = {one.invoice_uuid: one for one in reconcile(connection)}
+        rows = connection.execute(
+            sa.text("SELECT invoice_uuid, off_by, unlisted FROM cloud_invoices")
+        ).all()
+    assert found[uuids[0]].off_by == 1
+    assert found[uuids[1]].off_by == 0
+    for uuid, off_by, unlisted in rows:
+        verdict = found.get(uuid)
+        assert off_by == (verdict.off_by if verdict else 0)
+        assert unlisted == (sum(verdict.explained_by.values()) if verdict else 0)

@@ -109,9 +109,11 @@ def test_a_tag_costs_what_its_resource_cost_while_it_had_it(account: Account, as
 def test_an_invoice_adds_up_with_the_parts_that_have_no_line(account: Account, ask: Ask) -> None:
     parts = {"product_charges": Decimal("42.38"), "taxes": Decimal("4.86"),
              "credits_and_adjustments": Decimal("5.00")}  # fmt: skip
-    account.line(account.invoice("credit", "42.24", **parts), "47.24")
+    explained = {"unlisted": Decimal("-5.00"), "off_by": 0}
+    account.line(account.invoice("credit", "42.24", **parts, **explained), "47.24")
     account.line(account.invoice("plain", "3.00"), "3.00")
     account.line(account.invoice("off", "3.00"), "2.50")
+    account.line(account.invoice("summary", "3.00", off_by=Decimal("0.10")), "3.00")
     account.invoice("waiting", "1.00", ingest_status="pending")
     rows = ask("invoice_reconciliation", "invoice_uuid", "credits", "unlisted", "difference",
                "state")  # fmt: skip
@@ -119,6 +121,7 @@ def test_an_invoice_adds_up_with_the_parts_that_have_no_line(account: Account, a
         ("credit", Decimal("-5.00"), Decimal("-5.00"), 0, "reconciled"),
         ("off", 0, 0, Decimal("0.50"), "off"),
         ("plain", 0, 0, 0, "reconciled"),
+        ("summary", 0, 0, Decimal("0.10"), "off"),
         ("waiting", 0, 0, None, "not_read"),
     ]
     shown = ask("taxes_and_credits", "source", "type", "amount")

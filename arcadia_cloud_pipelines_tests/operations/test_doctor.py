@@ -19,6 +19,7 @@ from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.simulated import open_account
 from arcadia_cloud_pipelines.settings import Settings, load_settings
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
+from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..s3 import DENIED, KEY_ID, PATTERN, SECRET, answering, closed_port, listing
@@ -42,15 +43,15 @@ def environ(home: Home, libpq_url: str, empty_database: sa.URL) -> dict[str, str
     }
 
 
-def found(environ: Mapping[str, str], now: datetime = NOW) -> dict[str, tuple[State, str]]:
+def found(environ: Mapping[str, str], now: datetime | None = None) -> dict[str, tuple[State, str]]:
     settings: Settings = load_settings(environ)
-    findings = list(examine(settings, lambda: now))
+    findings = list(examine(settings, lambda: now or utc_now()))
     for finding in findings:
         assert (finding.state is State.WRONG) == (finding.remedy is not None), finding
     return {finding.subject: (finding.state, finding.text) for finding in findings}
 
 
-def wrong(environ: Mapping[str, str], now: datetime = NOW) -> list[str]:
+def wrong(environ: Mapping[str, str], now: datetime | None = None) -> list[str]:
     return [name for name, (state, _) in found(environ, now).items() if state is State.WRONG]
 
 
@@ -172,7 +173,7 @@ def test_the_keys_of_spaces_are_tried(environ: dict[str, str]) -> None:
         assert f"ListBuckets in {down} got no answer" in findings["Spaces"][1]
         one.answers = two.answers = [DENIED]
         settings = load_settings(environ)
-        (denied,) = [f for f in examine(settings, lambda: NOW) if f.subject == "Spaces"]
+        (denied,) = [f for f in examine(settings) if f.subject == "Spaces"]
     assert denied.state is State.WRONG
     assert "full access in SPACES_ACCESS_KEY_ID" in str(denied.remedy)
     assert KEY_ID not in str(findings) + str(denied)
@@ -259,7 +260,7 @@ def test_nonsense_in_settings_is_said(environ: dict[str, str], tmp_path: Path) -
         "ARCADIA_PROJECT_RULES": str(rules),
         "ARCADIA_TERRAFORM_STATES": str(tmp_path / "*.tfstate"),
     }
-    findings = list(examine(load_settings(environ), lambda: NOW))
+    findings = list(examine(load_settings(environ)))
     said = [f"{f.subject}: {f.text}" for f in findings if f.state is State.WRONG]
     for expected in (
         "ARCADIA_NOTIFY_URLS 2: apprise does not know it", "none.toml is not a file",

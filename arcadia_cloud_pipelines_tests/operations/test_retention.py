@@ -13,8 +13,12 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.operations.definitions import housekeeping_job
 from arcadia_cloud_pipelines.operations.retention import (
     KEEP_OUTPUT,
+    forget,
+    forget_checks,
     forget_events,
     forget_output,
+    forget_runs,
+    forget_snapshots,
 )
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.warehouse.engine import dagster_url
@@ -100,3 +104,117 @@ def test_the_job_runs_on_the_instance(instance: dg.DagsterInstance, engine: sa.E
     assert result.success
     assert before.items() <= {**types(engine), **before}.items()
     assert types(engine)["ASSET_MATERIALIZATION"] == 1
+
+
+def counts(engine: sa.Engine, *tables: str) -> list[int]:
+    with engine.connect() as connection:
+        return [
+            connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()
+            for table in tables
+        ]
+
+
+LATER = datetime.now(UTC) + timedelta(days=1)
+
+
+def everything_again(instance: dg.DagsterInstance, times: int) -> list[str]:
+    job = dg.define_asset_job("things", selection=dg.AssetSelection.assets("thing"))
+    defs = dg.Definitions([thing], asset_checks=[good], jobs=[job],
+                          executor=dg.in_process_executor)  # fmt: skip
+    definition = defs.resolve_job_def("things")
+    return [definition.execute_in_process(instance=instance).run_id for _ in range(times)]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 10_000])
+def test_of_each_asset_check_and_job_the_newest_stays(
+    instance: dg.DagsterInstance, engine: sa.Engine, batch: int
+) -> None:
+    *old, newest = everything_again(instance, 3)
+    assert forget_checks(engine, LATER, batch) == 2
+    assert forget_events(engine, LATER, batch) > 20
+    assert types(engine) == {
+        "ASSET_MATERIALIZATION": 1, "ASSET_MATERIALIZATION_PLANNED": 1,
+        "ASSET_CHECK_EVALUATION": 1, "ASSET_CHECK_EVALUATION_PLANNED": 1,
+    }  # fmt: skip
+    assert forget_runs(engine, LATER, batch) == len(old)
+    forget_snapshots(engine, newest=0)
+
+    key = dg.AssetKey("thing")
+    event = instance.get_latest_materialization_event(key)
+    assert event is not None
+    assert event.run_id == newest
+    assert instance.get_latest_materialization_code_versions([key])
+    check = dg.AssetCheckKey(key, "good")
+    record = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])[check]
+    assert record.status.value == "SUCCEEDED"
+    assert record.run_id == newest
+    [run] = instance.get_runs()
+    assert run.run_id == newest
+    assert instance.get_job_snapshot(run.job_snapshot_id or "")
+    assert instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id or "")
+    assert instance.all_asset_keys() == [key]
+    # And it goes on.
+    everything_again(instance, 1)
+
+
+def test_the_newest_of_each_partition_stays(
+    instance: dg.DagsterInstance, engine: sa.Engine
+) -> None:
+    for partition in ("a", "b", "a", None, None):
+        instance.report_runless_asset_event(dg.AssetMaterialization("files", partition=partition))
+    assert forget_events(engine, LATER) == 2
+    key = dg.AssetKey("files")
+    assert instance.get_materialized_partitions(key) == {"a", "b"}
+    assert types(engine)["ASSET_MATERIALIZATION"] == 3
+
+
+def test_what_belongs_to_a_run_under_way_stays(
+    instance: dg.DagsterInstance, engine: sa.Engine
+) -> None:
+    run = instance.add_run(dg.DagsterRun("things", "r-1", status=dg.DagsterRunStatus.STARTED))
+    instance.report_engine_event("it works", run)
+    assert forget_events(engine, LATER) == 0
+    assert forget_runs(engine, LATER) == 0
+
+
+def test_each_night_reads_on_from_where_the_last_one_stopped(
+    instance: dg.DagsterInstance, engine: sa.Engine
+) -> None:
+    everything_again(instance, 2)
+    with engine.begin() as connection:
+        last = connection.execute(sa.text("SELECT max(id) FROM event_logs")).scalar_one()
+    forget_events(engine, LATER)
+    with engine.begin() as connection:
+        mark = connection.execute(
+            sa.text("SELECT value FROM kvs WHERE key = 'arcadia/retention/events'")
+        ).scalar_one()
+        assert int(mark) == last
+    # What is young is not passed over: the next night looks at it.
+    everything_again(instance, 1)
+    assert forget_events(engine, datetime.now(UTC) - timedelta(days=1)) == 0
+    assert forget_events(engine, LATER) > 10
+
+
+def test_an_event_dated_in_the_future_keeps_nothing_back(
+    instance: dg.DagsterInstance, engine: sa.Engine
+) -> None:
+    everything_again(instance, 1)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE event_logs SET timestamp = now() + interval '9 years' WHERE id = "
+                    "(SELECT min(id) FROM event_logs WHERE dagster_event_type IS NULL "
+                    "OR dagster_event_type = 'RUN_SUCCESS' OR dagster_event_type LIKE 'STEP%')")
+        )  # fmt: skip
+    assert forget_events(engine, datetime.now(UTC) + timedelta(minutes=1)) > 5
+
+
+def test_all_of_it_together_on_an_empty_and_on_a_young_instance(
+    instance: dg.DagsterInstance, engine: sa.Engine, tmp_path: Path
+) -> None:
+    nothing = forget(engine, tmp_path, NOW)
+    assert set(vars(nothing).values()) == {0}
+    everything_again(instance, 2)
+    tables = ("event_logs", "runs", "asset_check_executions", "snapshots")
+    before = counts(engine, *tables)
+    forget(engine, tmp_path, datetime.now(UTC))
+    assert counts(engine, *tables) == before
