@@ -60,19 +60,23 @@ RESOURCES: Mapping[str, dg.ResourceDefinition] = {
 def reported_errors(*permanent: type[Exception]) -> Iterator[None]:
     """Turn our own errors into Dagster failures that people read; transient ones are retried.
 
+    The sentence alone: a stack trace would hide it, and says nothing that an operator can mend.
+
     Args:
         permanent: further errors of the subject that no retry will mend.
     """
     try:
         yield
     except DigitalOceanError as error:
-        raise dg.Failure(foreign_text.lines(error), allow_retries=error.transient) from error
+        # One that is true of the whole account was asked for the whole run: no step asks again.
+        may_pass = error.transient and not error.account_wide
+        raise dg.Failure(foreign_text.lines(error), allow_retries=may_pass) from None
     except WarehouseUnreachable as error:
-        raise dg.Failure(foreign_text.lines(error), allow_retries=True) from error
+        raise dg.Failure(foreign_text.lines(error), allow_retries=True) from None
     except Exception as error:
         if not isinstance(error, (WarehouseError, SettingsError, *permanent)):
             raise
-        raise dg.Failure(foreign_text.lines(error), allow_retries=False) from error
+        raise dg.Failure(foreign_text.lines(error), allow_retries=False) from None
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataValue:

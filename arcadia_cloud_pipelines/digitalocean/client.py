@@ -15,6 +15,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import DefaultCookiePolicy
@@ -113,6 +114,7 @@ class _Whose:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.account: Account | None = None
+        self.error: DigitalOceanError | None = None
 
 
 @dataclass(frozen=True)
@@ -355,6 +357,8 @@ class DigitalOcean:
     def account(self) -> Account:
         """Whose infrastructure the token sees; asked once for a client and its twins.
 
+        So is a failure: what is true of the whole account is found out once, not once a kind.
+
         `GET /v2/account`, the team before the person; for a token without `account:read` the owner
         of the default project.
 
@@ -364,7 +368,14 @@ class DigitalOcean:
         """
         with self._whose.lock:
             if self._whose.account is None:
-                self._whose.account = self._ask_account()
+                if self._whose.error is not None:
+                    raise copy(self._whose.error)
+                try:
+                    self._whose.account = self._ask_account()
+                except DigitalOceanError as error:
+                    error.account_wide = True
+                    self._whose.error = copy(error)
+                    raise
             return self._whose.account
 
     def _ask_account(self) -> Account:

@@ -169,6 +169,11 @@ def _start_services(
     kind = "embedded PostgreSQL" if settings.database_url is None else "PostgreSQL"
     done = "" if prepared.before == prepared.after else f", migrated from {prepared.before}"
     say(f"warehouse: {kind} {prepared.place}, schema {prepared.after}{done}")
+    if prepared.first:
+        say(
+            "first start: within a minute inventory, balance and invoices are read, then their "
+            "lines, the open month and drift; the UI shows the runs"
+        )
     simulator_port = None if settings.tokens else free_port()
     environ = environment(settings, home, simulator_port)
     if simulator_port is None:

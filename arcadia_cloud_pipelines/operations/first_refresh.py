@@ -1,0 +1,63 @@
+"""Which jobs should run at once because they never ran to an end here?
+
+Dagster itself runs, once, a tick that a schedule missed while the deployment was away. It has no
+such tick for a schedule that it never saw before: without this a first start would show nothing
+until the next quarter past, and no invoice until the next night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+MOST_ATTEMPTS = 3
+"""Runs without success after which a job waits for its schedule, as where a scope is missing."""
+
+AFTER: Mapping[str, tuple[str, ...]] = {
+    "inventory_sync": (),
+    "balance_snapshot": (),
+    "billing_history": (),
+    "account_and_rates": (),
+    "open_month": ("inventory_sync", "billing_history"),
+    "terraform_import": ("inventory_sync",),
+    "drift_sweep": ("inventory_sync", "terraform_import"),
+}
+"""Jobs by name, each with those that have to be over before it: it reads what they wrote.
+
+The lines of invoices are not among them: their sensor asks for them once invoices are known."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """The runs that a job had so far."""
+
+    runs: int = 0
+    succeeded: bool = False
+    reason_to_wait: str | None = None
+    """Why not to start another now: one is under way, or failed a moment ago."""
+    under_way: bool = False
+
+
+def due(past: Mapping[str, Past]) -> list[str]:
+    """Return the jobs to start now, in order. A job that `past` lacks never ran."""
+    known = {name: past.get(name, Past()) for name in AFTER}
+    return [
+        name
+        for name, before in AFTER.items()
+        if _is_wanted(known[name])
+        and known[name].reason_to_wait is None
+        and all(_is_over(known[other]) for other in before)
+    ]
+
+
+def is_done(past: Iterable[Past]) -> bool:
+    """Return whether nothing is left to start here."""
+    return not any(_is_wanted(one) for one in past)
+
+
+def _is_wanted(past: Past) -> bool:
+    return not past.succeeded and past.runs < MOST_ATTEMPTS
+
+
+def _is_over(past: Past) -> bool:
+    return past.runs > 0 and not past.under_way
