@@ -13,12 +13,8 @@ from ..inventory.definitions import inventory_job
 from ..settings import load_settings
 from ..times import utc_now
 from ..warehouse.engine import dagster_url
-<<<<<<< Updated upstream
-from .retention import KEEP_EVENTS, KEEP_OUTPUT, KEEP_RUNS, forget
-=======
 from .first_refresh import AFTER, MOST_ATTEMPTS, Past, due, is_done
-from .retention import KEEP_EVENTS, KEEP_OUTPUT, forget
->>>>>>> Stashed changes
+from .retention import KEEP_EVENTS, KEEP_OUTPUT, KEEP_RUNS, forget
 from .watch import look_once, watched_lately
 
 
