@@ -72,6 +72,19 @@ def markdown(text: object) -> str:
     return f"{fence}{blank}{shown}{blank}{fence}"
 
 
+def json_text(text: str) -> str:
+    r"""Return JSON that a terminal may show: the same values, hidden characters as `\u` escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_json_escape(letter) if _hidden(letter) else letter for letter in text)
+
+
+def _json_escape(letter: str) -> str:
+    units = letter.encode("utf-16-be", "surrogatepass")
+    pairs = (units[at : at + 2] for at in range(0, len(units), 2))
+    return "".join(f"\\u{int.from_bytes(pair):04x}" for pair in pairs)
+
+
 _STARTS_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 

@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ PROJECT_NAME = "skyai-internal"
 JWT_ISSUER = "arcadia"
 API_HOST = "127.0.0.1"
 API_PORT = 4005
+STRIKE_MINUTES = 20
+LONGEST_STRIKE_MINUTES = 7 * 24 * 60
 NOTIFY_URLS = "ARCADIA_NOTIFY_URLS"
 """Addresses that alarms go to; `ARCADIA_NOTIFY_URLS_<NAME>` are further ones, for rules."""
 SPACES_ENDPOINT = "https://{region}.digitaloceanspaces.com"
@@ -141,6 +144,8 @@ class Settings:
     spaces: SpacesSettings = SpacesSettings()
     project_rules: Path | None = None
     """File of rules that classify projects; see `inventory/rules.py`."""
+    strike_interval: timedelta = timedelta(minutes=STRIKE_MINUTES)
+    """Least time between two strikes of one resource."""
 
     def unreadable_jwt_secrets(self) -> tuple[str, ...]:
         """Return why secrets of the HTTP API cannot be read, one text each."""
@@ -277,7 +282,7 @@ def _check_api_url(url: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a host is this machine, however the resolver feels about odd spellings."""
+    """Return whether a host is this machine, whatever a resolver makes of odd spellings."""
     if host == "localhost":
         return True
     try:
@@ -290,6 +295,22 @@ def _check_port(name: str, text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65_536:
         return int(text)
     raise SettingsError(f"{name} must be a port, 1 to 65535")
+
+
+def strike_interval(environ: Mapping[str, str] | None = None) -> timedelta:
+    """Return the least time between two strikes of one resource: ARCADIA_STRIKE_MINUTES.
+
+    Raises:
+        SettingsError: it is not a number of minutes from 0 to a week's.
+    """
+    env = os.environ if environ is None else environ
+    text = env.get("ARCADIA_STRIKE_MINUTES", "").strip() or str(STRIKE_MINUTES)
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > LONGEST_STRIKE_MINUTES:
+        raise SettingsError(
+            f"ARCADIA_STRIKE_MINUTES must be a whole number of minutes, 0 to "
+            f"{LONGEST_STRIKE_MINUTES}; 0 counts every listing"
+        )
+    return timedelta(minutes=int(text))
 
 
 def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
@@ -432,4 +453,5 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         spaces=_spaces(env),
         project_rules=Path(project_rules).expanduser().absolute() if project_rules else None,
+        strike_interval=strike_interval(env),
     )

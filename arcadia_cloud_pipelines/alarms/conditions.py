@@ -11,7 +11,7 @@ from decimal import Decimal
 from ..billing import report
 from ..drift.inbox import says
 from ..drift.words import field_text
-from ..inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs
+from ..inventory.freshness import CLOCK_TOLERANCE, STALE_AFTER, KindSyncs, kind_syncs
 from ..inventory.kinds import KIND_BY_NAME
 from ..inventory.projects import PURPOSE as PROJECTS_PURPOSE
 from ..settings import Purpose
@@ -23,8 +23,6 @@ from .sources import Question, Sources
 SOURCES_LATE_AFTER = timedelta(hours=3)
 """For what comes every hour beside the kinds: balance, drift."""
 PENDING_TOO_LONG = timedelta(days=2)
-AHEAD = timedelta(minutes=1)
-"""More than this in the future is a wrong clock."""
 
 _LISTED_ELSEWHERE = {"project": PROJECTS_PURPOSE, "unknown": PROJECTS_PURPOSE}
 
@@ -32,7 +30,7 @@ _SQL = Statements(__file__)
 
 
 def late(sources: Sources) -> Answer:
-    """Which kinds and other sources have not come in for too long?"""
+    """Find kinds and other sources that have not come in for too long."""
     now = sources.now
     bad = []
     for sync in kind_syncs(sources.warehouse):
@@ -52,7 +50,7 @@ def late(sources: Sources) -> Answer:
 
 
 def _age_problem(age: timedelta, limit: timedelta, done: str) -> str | None:
-    if age < -AHEAD:
+    if age < -CLOCK_TOLERANCE:
         return f"last {done} {ago(-age)} in the future: a clock was wrong then"
     return f"last {done} {ago(age)} ago" if age > limit else None
 
@@ -69,7 +67,7 @@ def _late(source: str, problem: str, account: str | None) -> Alarm:
 
 
 def suppressed_losses(sources: Sources) -> Answer:
-    """Which kinds lost more at once than plausibly could, so that nothing was recorded?"""
+    """Find kinds that lost more at once than is plausible, so that nothing was recorded."""
     bad = []
     for sync in kind_syncs(sources.warehouse):
         losses = []
@@ -93,7 +91,7 @@ def suppressed_losses(sources: Sources) -> Answer:
 
 
 def rejected_tokens(sources: Sources) -> Answer:
-    """Which purposes' tokens does the API refuse, as their newest sync has it?"""
+    """Find purposes whose token the API refused at their newest sync."""
     newest: dict[Purpose, KindSyncs] = {}
     for sync in kind_syncs(sources.warehouse):
         purpose = _purpose(sync.kind)
@@ -129,7 +127,7 @@ def _purpose(kind: str) -> Purpose | None:
 
 
 def unreconciled_invoices(sources: Sources) -> Answer:
-    """Which ingested invoices do not add up?"""
+    """Find ingested invoices that do not add up."""
     bad = [
         Alarm(
             key=alarm_key("invoice_off", invoice.invoice_uuid),
@@ -145,7 +143,7 @@ def unreconciled_invoices(sources: Sources) -> Answer:
 
 
 def missing_invoices(sources: Sources) -> Answer:
-    """Which invoices are known and not in?"""
+    """Find invoices that are known and not ingested."""
     bad = []
     for row in report.not_ingested(sources.warehouse):
         uuid, period, status, since, error = row[:5]
@@ -167,7 +165,7 @@ def missing_invoices(sources: Sources) -> Answer:
 
 
 def unknown_products(sources: Sources) -> Answer:
-    """Which products are billed that this release does not know?"""
+    """Find billed products that this release does not know."""
     with sources.warehouse.transaction() as connection:
         rows = _SQL.run(connection, "unknown_products").all()
     bad = [
@@ -185,7 +183,7 @@ def unknown_products(sources: Sources) -> Answer:
 
 
 def new_drift(sources: Sources) -> Answer:
-    """What differs from its spec?"""
+    """Find resources that differ from their spec."""
     with sources.warehouse.transaction() as connection:
         rows = _SQL.run(connection, "open_drift").all()
         ended = _SQL.run(connection, "drift_endings").all()

@@ -49,7 +49,7 @@ def _asking(sources: Sources) -> Iterator[sa.Connection]:
 
 
 def failed_runs(sources: Sources) -> Answer:
-    """Which jobs' newest run failed?"""
+    """Find jobs whose newest run failed."""
     bad, well = [], set()
     with _asking(sources) as connection:
         for run in _SQL.run(connection, "newest_runs").all():
@@ -63,7 +63,7 @@ def failed_runs(sources: Sources) -> Answer:
 
 
 def failed_by_hand(sources: Sources) -> Answer:
-    """Which assets did somebody materialise by hand in the last day, and it failed?"""
+    """Find assets that somebody materialised by hand in the last day, and that failed."""
     newest: dict[str, Any] = {}
     with _asking(sources) as connection:
         since = (sources.now - AD_HOC_FOR).timestamp()
@@ -146,7 +146,7 @@ def _json(text: str | None) -> dict[str, Any]:
 
 
 def stuck_runs(sources: Sources) -> Answer:
-    """Which runs wait, or work, for too long?"""
+    """Find runs that wait, or work, for too long."""
     with _asking(sources) as connection:
         runs = _SQL.run(connection, "stuck_runs").all()
     bad = []
@@ -168,7 +168,7 @@ def stuck_runs(sources: Sources) -> Answer:
 
 
 def failed_checks(sources: Sources) -> Answer:
-    """Which asset checks failed, or could not be evaluated, the last time?"""
+    """Find asset checks that failed, or could not be evaluated, the last time."""
     bad, well = [], set()
     with _asking(sources) as connection:
         rows = _SQL.run(connection, "newest_checks").all()
@@ -241,7 +241,7 @@ def _silent(key: str, subject: str, age: timedelta) -> Alarm:
 
 
 def closed_pools(sources: Sources) -> Answer:
-    """Which pools have no slots, so that nothing in them ever runs?"""
+    """Find pools without slots, in which nothing ever runs."""
     with _asking(sources) as connection:
         names = _SQL.run(connection, "closed_pools").scalars().all()
     ours = {purpose.value for purpose in Purpose}
@@ -259,7 +259,7 @@ def closed_pools(sources: Sources) -> Answer:
 
 
 def stopped_instigators(sources: Sources) -> Answer:
-    """Which schedules and sensors are turned off, or fail at each tick?"""
+    """Find schedules and sensors that are turned off, or fail at each tick."""
     with _asking(sources) as connection:
         rows = _SQL.run(connection, "instigators").all()
     bad = []
@@ -322,7 +322,7 @@ def silent_sensors(sources: Sources) -> Answer:
 
 
 def late_assets(sources: Sources) -> Answer:
-    """Which daily assets were not materialised for too long?"""
+    """Find daily assets that were not materialised for too long."""
     with _asking(sources) as connection:
         keys = {"keys": [json.dumps([name]) for name in DAILY]}
         rows = _SQL.run(connection, "old_materializations", keys).all()

@@ -189,6 +189,7 @@ class AcceptedDrift(Shape):
 class Sync(Shape):
     """How current one kind is."""
 
+    id: int = Field(description="Of the newest sync.")
     kind: str
     account: str | None
     started_at: datetime = Field(description="Of the newest sync.")

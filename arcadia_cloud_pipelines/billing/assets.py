@@ -11,6 +11,7 @@ from ..dagster_support import (
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
+    PlainFailure,
     reported_errors,
     table,
     table_metadata,
@@ -23,6 +24,7 @@ from . import checks, report
 from .account_facts import sync_account_facts
 from .balance import accrual_of_month, snapshot_balance
 from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
+from .insights import sync_daily_costs
 from .invoices import sync_invoices
 from .open_month import refresh_open_month
 from .rates import sync_rates
@@ -30,6 +32,7 @@ from .tables import (
     cloud_account_facts,
     cloud_balance_snapshots,
     cloud_cost_lines,
+    cloud_daily_costs,
     cloud_invoices,
     cloud_open_month_lines,
     cloud_rates,
@@ -235,12 +238,11 @@ def cost_lines(
     failed = [result for result in done if result.error is not None]
     metadata = _ingest_metadata(warehouse, good, failed, rematched)
     if failed:
-        raise dg.Failure(
+        raise PlainFailure(
             f"{len(failed):,} of {len(done):,} invoices could not be ingested and kept the lines "
             "they had; they are asked for again twice, a day apart. "
             + " ".join(foreign_text.line(result.error) for result in failed[:5]),
             metadata=metadata,
-            allow_retries=False,
         )
     return dg.MaterializeResult(metadata=metadata)
 
@@ -393,6 +395,47 @@ def account_facts(
     )
 
 
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    deps=[RESOURCES_ASSET],
+    metadata=table_metadata(cloud_daily_costs),
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def daily_costs(
+    context: dg.AssetExecutionContext,
+    warehouse: dg.ResourceParam[Warehouse],
+    clients: dg.ResourceParam[Clients],
+) -> dg.MaterializeResult:
+    """The cost of each day since December 2025, by SKU and region.
+
+    Mirrors `GET /v2/billing/{account_urn}/insights/{start}/{end}` into `cloud_daily_costs`: the
+    whole history once, then the last days again. A day that is said otherwise is a revision, kept
+    in `cloud_cost_days`. Needs the token scope `billing:read`; an account without insights is
+    told, and nothing else fails for it.
+    """
+    with reported_errors():
+        read = sync_daily_costs(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
+    for problem in read.problems:
+        context.log.warning(foreign_text.line(problem))
+    return dg.MaterializeResult(
+        metadata={
+            "available": read.available,
+            "days_read": read.days,
+            "rows_read": read.rows,
+            "days_changed": read.changed,
+            "days_revised": read.revised,
+            **(
+                {"problems": "\n".join(map(foreign_text.line, read.problems))}
+                if read.problems
+                else {}
+            ),
+        }
+    )
+
+
 def _dollars(amount: Decimal) -> str:
     # Dagster takes no Decimal, and a float would not be the amount.
     return f"{amount:,}"
@@ -406,4 +449,5 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     open_month_lines,
     rate_card,
     account_facts,
+    daily_costs,
 ]

@@ -8,7 +8,7 @@ import dagster as dg
 from ..dagster_support import reported_errors, table
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
-from . import report
+from . import insights, report
 from .reconcile import Mismatch
 
 BALANCE_LATE_AFTER = timedelta(minutes=90)
@@ -240,6 +240,33 @@ def ids_whole(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
             )
         }
         if short
+        else {},
+    )
+
+
+@dg.asset_check(
+    asset="daily_costs",
+    description="Every day has costs. How far a month's days are from its invoice is shown and "
+    "fails nothing: DigitalOcean says that they need not agree.",
+)
+def days_whole(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
+    """List the days without costs, and each month's days beside its invoice."""
+    with reported_errors():
+        missing = insights.missing_days(warehouse)
+        months = insights.months(warehouse)
+    return dg.AssetCheckResult(
+        passed=not missing,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"DigitalOcean says nothing of {len(missing):,} days, the last {missing[-1]}."
+        if missing
+        else "No day is missing.",
+        metadata={
+            "months": table(
+                ("period", "days", "invoiced before taxes", "difference"),
+                [(f"{row[0]:%Y-%m}", *row[1:]) for row in months],
+            )
+        }
+        if months
         else {},
     )
 

@@ -7,7 +7,7 @@ import dagster as dg
 from ..dagster_support import RESOURCES, skipping_overlap
 from .assets import ASSETS
 from .checks import CHECKS
-from .jobs import balance_job, facts_job, history_job, ingest_job, open_month_job
+from .jobs import balance_job, daily_costs_job, facts_job, history_job, ingest_job, open_month_job
 from .sensors import invoice_ingest_sensor
 
 balance_schedule = skipping_overlap(
@@ -38,15 +38,23 @@ facts_schedule = skipping_overlap(
     description="Daily: list prices, limits and state of the account.",
 )
 
+daily_costs_schedule = skipping_overlap(
+    name="daily_costs_schedule",
+    cron="3 9 * * *",
+    job=daily_costs_job,
+    description="Daily, after DigitalOcean's nightly estimate: the costs of the last days.",
+)
+
 defs = dg.Definitions(
     assets=ASSETS,
     asset_checks=CHECKS,
-    jobs=[balance_job, history_job, ingest_job, open_month_job, facts_job],
+    jobs=[balance_job, history_job, ingest_job, open_month_job, facts_job, daily_costs_job],
     schedules=[
         balance_schedule,
         billing_history_schedule,
         open_month_schedule,
         facts_schedule,
+        daily_costs_schedule,
     ],
     sensors=[invoice_ingest_sensor],
     resources=RESOURCES,

@@ -193,24 +193,33 @@ def ingest_invoices(
             progress(f"invoice {len(results):,} of {len(invoices):,}, {result.invoice.key}: {what}")
 
     waiting = iter(invoices)
-    while batch := _fetch(client, waiting):
+    outage = None
+    while outage is None and (batch := _fetch(client, waiting)):
         for invoice, error in batch.failed:
             result = Ingested(invoice, error=str(error))
             _mark_failed(warehouse, result, now)
             done(result)
-        if batch.fetched:
-            lines = read_lines(batch.fetched, inventory)
-            for number, (invoice, fetched) in enumerate(
-                zip(batch.invoices, batch.fetched, strict=True)
-            ):
-                part = lines[lines["invoice"] == number]
-                stored = replace_lines(warehouse, invoice, fetched, part, now)
-                done(Ingested(invoice, *stored, note=fetched.ids_note))
-            with warehouse.transaction() as connection:
-                store_verdicts(connection)
-        if batch.outage is not None:
-            raise batch.outage
+        for result in _store(warehouse, batch, inventory, now):
+            done(result)
+        outage = batch.outage
+    with warehouse.transaction() as connection:
+        store_verdicts(connection)
+    if outage is not None:
+        raise outage
     return results
+
+
+def _store(
+    warehouse: Warehouse, batch: _Batch, inventory: Inventory, now: Clock
+) -> Iterator[Ingested]:
+    """Match the lines of a batch together, store its invoices one by one, and yield each."""
+    if not batch.fetched:
+        return
+    lines = read_lines(batch.fetched, inventory)
+    for number, (invoice, fetched) in enumerate(zip(batch.invoices, batch.fetched, strict=True)):
+        part = lines[lines["invoice"] == number]
+        stored = replace_lines(warehouse, invoice, fetched, part, now)
+        yield Ingested(invoice, *stored, note=fetched.ids_note)
 
 
 @dataclass(frozen=True)
@@ -252,7 +261,14 @@ def _fetch(client: DigitalOcean, waiting: Iterator[Invoice]) -> _Batch:
         except (Unauthorized, Forbidden, RateLimited, Unreachable) as error:
             batch.outage = error
             break
-        except (InvoiceFileError, DigitalOceanError) as error:
+        except DigitalOceanError as error:
+            cause = client.cause(error)
+            if cause.account_wide:
+                batch.outage = cause
+                break
+            batch.failed.append((invoice, error))
+            continue
+        except InvoiceFileError as error:
             batch.failed.append((invoice, error))
             continue
         batch.invoices.append(invoice)

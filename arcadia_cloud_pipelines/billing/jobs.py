@@ -31,3 +31,9 @@ facts_job = dg.define_asset_job(
     selection=dg.AssetSelection.assets("rate_card", "account_facts"),
     description="Read the catalogue's prices and the account's limits.",
 )
+
+daily_costs_job = dg.define_asset_job(
+    "daily_costs_read",
+    selection=dg.AssetSelection.assets("daily_costs"),
+    description="Read the costs of the last days, and of those that are missing.",
+)

@@ -390,6 +390,59 @@ cloud_open_months = sa.Table(
     "says in total, as of when. Written by the asset open_month_lines.",
 )  # fmt: skip
 
+cloud_daily_costs = sa.Table(
+    "cloud_daily_costs",
+    metadata,
+    row_id(),
+    account(),
+    sa.Column("day", sa.Date, nullable=False, comment="The day, in UTC."),
+    sa.Column("sku", sa.Text, comment="DigitalOcean's number of what was sold."),
+    sa.Column("product", sa.Text,
+              comment="Product family by the SKU, in the invoices' word; null for an unknown SKU."),
+    sa.Column("kind", sa.Text,
+              comment="Kind of the matched resource, else the kind that the product bills."),
+    sa.Column("region", sa.Text, comment="Region, as DigitalOcean says it."),
+    sa.Column("description", sa.Text, comment="The text, as DigitalOcean has it."),
+    sa.Column("group_description", sa.Text,
+              comment="Name of the cluster that grouped usage belongs to."),
+    sa.Column("resource_name", sa.Text, comment="The resource's name out of the text."),
+    sa.Column("amount", sa.Numeric, nullable=False,
+              comment="US dollars by which the nightly estimate grew; negative where it shrank."),
+    sa.Column("resource_id", sa.BigInteger,
+              sa.ForeignKey("cloud_resources.id", name="cloud_daily_costs_resource_id_fkey"),
+              comment="The resource; null when unmatched: unmatched_reason says why."),
+    sa.Column("match_method", sa.Text, comment="How the resource was found: name or group."),
+    sa.Column("unmatched_reason", sa.Text, comment="As cloud_cost_lines.unmatched_reason has it."),
+    sa.Column("match_candidates", sa.Integer, nullable=False, server_default="0",
+              comment="Resources that it could have meant."),
+    sa.Index("cloud_daily_costs_day_idx", "account", "day"),
+    sa.Index("cloud_daily_costs_resource_idx", "resource_id"),
+    comment="The cost of each day, DigitalOcean's own estimate. A day is replaced whole when it is "
+    "said otherwise; cloud_cost_days tells when. Written by the asset daily_costs.",
+)  # fmt: skip
+
+cloud_cost_days = sa.Table(
+    "cloud_cost_days",
+    metadata,
+    row_id(),
+    account(),
+    sa.Column("day", sa.Date, nullable=False, comment="The day, in UTC."),
+    sa.Column("row_count", sa.Integer, nullable=False,
+              comment="Rows in cloud_daily_costs; 0 when DigitalOcean said nothing of the day."),
+    sa.Column("amount", sa.Numeric, nullable=False, comment="US dollars, their sum."),
+    sa.Column("amount_before", sa.Numeric,
+              comment="US dollars before the newest revision; null without one."),
+    sa.Column("revisions", sa.Integer, nullable=False, server_default="0",
+              comment="How often the day was said otherwise than before."),
+    sa.Column("revised_at", TIME, comment="When that was noticed last."),
+    sa.Column("first_seen_at", TIME, nullable=False, comment="When it was read first."),
+    sa.Column("last_read_at", TIME, nullable=False,
+              comment="When an answer last said something of it."),
+    sa.UniqueConstraint("account", "day", name="cloud_cost_days_key"),
+    comment="The days whose costs were read, and their revisions. Written by the asset "
+    "daily_costs.",
+)  # fmt: skip
+
 TABLES = (
     cloud_balance_snapshots,
     cloud_billing_entries,
@@ -401,4 +454,6 @@ TABLES = (
     cloud_open_month_lines,
     cloud_rates,
     cloud_account_facts,
+    cloud_daily_costs,
+    cloud_cost_days,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .output import echo
+from .output import echo, list_formats, print_objects
 
 
 @click.group()
@@ -15,23 +15,18 @@ def alarms() -> None:
 @alarms.command("list")
 @click.option("--all", "everything", is_flag=True, help="Ended ones too, the newest first.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
-def list_(everything: bool, limit: int, as_json: bool) -> None:
+@list_formats
+def list_(everything: bool, limit: int, format_: str | None) -> None:
     """List open alarms, the worst first."""
-    import dataclasses
-
-    from ..alarms.state import newest_alarms, open_alarms
+    from ..alarms.state import Episode, newest_alarms, open_alarms
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 
     warehouse = open_warehouse(load_settings())
     warehouse.check_migrated()
     found = newest_alarms(warehouse, limit) if everything else open_alarms(warehouse)[:limit]
-    if as_json:
-        import orjson
-
-        rows = [dataclasses.asdict(episode) for episode in found]
-        click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+    if format_:
+        print_objects(Episode, found, format_)
         return
     for episode in found:
         since = f"{episode.opened_at:%Y-%m-%d %H:%M}"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import echo, print_table
+from .. import foreign_text
+from .output import echo, list_formats, print_objects, print_table
 
 if TYPE_CHECKING:
     from ..warehouse.engine import Warehouse
@@ -21,11 +22,20 @@ def drift() -> None:
 @drift.command("list")
 @click.option("--all", "everything", is_flag=True, help="Resolved records too.")
 @click.option("--kind", help="Only this kind, such as droplet.")
-def list_(everything: bool, kind: str | None) -> None:
+@list_formats
+def list_(everything: bool, kind: str | None, format_: str | None) -> None:
     """Show the inbox: one line for each field that differs."""
-    from ..drift.inbox import list_drift
+    from ..drift.inbox import DriftRecord, list_drift
 
-    found = list_drift(warehouse(), status=None if everything else "open", kind=kind)
+    opened = warehouse()
+    status = None if everything else "open"
+    found = list_drift(opened, status=status, kind=kind, limit=None)
+    # Rows of an earlier release may have a kind that this one does not know.
+    if kind is not None and not found and not list_drift(opened, status=None, kind=kind, limit=1):
+        check_kind(kind)
+    if format_:
+        print_objects(DriftRecord, found, format_)
+        return
     if not found:
         echo("Nothing differs from its spec.")
         return
@@ -135,12 +145,16 @@ def add(
 
 
 @ignore.command("list")
-def list_rules_() -> None:
+@list_formats
+def list_rules_(format_: str | None) -> None:
     """Show the rules, expired ones too."""
-    from ..drift.ignore import list_rules
+    from ..drift.ignore import IgnoreRule, list_rules
     from ..times import utc_now
 
     rules = list_rules(warehouse())
+    if format_:
+        print_objects(IgnoreRule, rules, format_)
+        return
     if not rules:
         echo("There are no ignore rules.")
         return
@@ -174,6 +188,19 @@ def warehouse() -> Warehouse:
     from ..warehouse.engine import open_warehouse
 
     return open_warehouse(load_settings())
+
+
+def check_kind(kind: str) -> None:
+    """Refuse a kind that is none, so that a misspelt one does not look like one without rows.
+
+    Raises:
+        UsageError: it names near ones.
+    """
+    from ..inventory.kind_names import unknown_kind
+
+    problem = unknown_kind(kind)
+    if problem is not None:
+        raise click.UsageError(f"{foreign_text.line(kind[:64])} {problem}.")
 
 
 def user() -> str:

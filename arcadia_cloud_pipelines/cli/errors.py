@@ -37,9 +37,11 @@ def told_in_one_sentence() -> Iterator[None]:
 def _for_people() -> tuple[type[Exception], ...]:
     from ..digitalocean import DigitalOceanError
     from ..drift.errors import DriftError
+    from ..inventory.accounts import NothingToRetire
     from ..inventory.classify import ProjectError
     from ..inventory.confirm import NothingToConfirm
     from ..inventory.rules import ProjectRulesError
+    from ..inventory.void import NothingToVoid
     from ..marts.reading import UnknownMart
     from ..operations.errors import OperationsError
     from ..settings import SettingsError
@@ -54,6 +56,8 @@ def _for_people() -> tuple[type[Exception], ...]:
         OperationsError,
         UnknownMart,
         NothingToConfirm,
+        NothingToVoid,
+        NothingToRetire,
         DriftError,
         ProjectError,
         ProjectRulesError,

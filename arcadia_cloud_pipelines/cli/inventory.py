@@ -1,10 +1,10 @@
-"""`arcadia inventory`: status, confirm-loss."""
+"""`arcadia inventory`: status, confirm-loss, void-sync, retire-account."""
 
 from __future__ import annotations
 
 import click
 
-from .output import echo, print_table
+from .output import echo, list_formats, print_objects, print_table
 
 
 @click.group()
@@ -13,23 +13,29 @@ def inventory() -> None:
 
 
 @inventory.command()
-def status() -> None:
-    """Show the newest sync of each kind."""
-    from ..operations.status import newest_syncs
+@list_formats
+def status(format_: str | None) -> None:
+    """Show the newest sync of each kind, and accounts that are not listed any more."""
+    from ..inventory.accounts import foreign_rows, stale_accounts
+    from ..operations.status import KindStatus, newest_syncs
     from ..settings import load_settings
-    from ..times import utc_now
     from ..warehouse.engine import open_warehouse
 
-    syncs = newest_syncs(open_warehouse(load_settings()))
+    warehouse = open_warehouse(load_settings())
+    syncs = newest_syncs(warehouse)
+    if format_:
+        print_objects(KindStatus, syncs, format_)
+        return
     if not syncs:
         echo("Nothing was synced yet: `make up` does it every hour, `make demo` once.")
         return
-    now = utc_now()
+    now = warehouse.now()
     print_table(
-        ("kind", "newest sync (UTC)", "minutes ago", "complete", "rows", "problem"),
+        ("kind", "sync", "newest sync (UTC)", "minutes ago", "complete", "rows", "problem"),
         [
             (
                 sync.kind,
+                str(sync.id),
                 f"{sync.started_at:%Y-%m-%d %H:%M}",
                 f"{(now - sync.started_at).total_seconds() // 60:,.0f}",
                 "yes" if sync.complete else "no",
@@ -38,8 +44,10 @@ def status() -> None:
             )
             for sync in syncs
         ],
-        right=("minutes ago", "rows"),
+        right=("sync", "minutes ago", "rows"),
     )
+    for told in (*stale_accounts(warehouse), *foreign_rows(warehouse)):
+        echo(f"{told}.")
 
 
 @inventory.command("confirm-loss")
@@ -50,15 +58,15 @@ def confirm_loss(kind: str, actor: str | None, reason: str | None) -> None:
     """Say that the loss of KIND that the newest sync found implausible is real."""
     from ..inventory.confirm import confirm_loss as confirm
     from ..settings import load_settings
-    from ..times import utc_now
     from ..warehouse.engine import open_warehouse
 
+    warehouse = open_warehouse(load_settings())
     confirmation = confirm(
-        open_warehouse(load_settings()),
+        warehouse,
         kind,
         actor=actor or _user(),
         reason=reason,
-        now=utc_now(),
+        now=warehouse.now(),
     )
     what = [f"{confirmation.missing:,} missing rows"] if confirmation.missing else []
     what += [f"empty {name}" for name in sorted(confirmation.withheld)]
@@ -66,6 +74,52 @@ def confirm_loss(kind: str, actor: str | None, reason: str | None) -> None:
         f"Confirmed for {confirmation.kind}: {', '.join(what)}. Syncs until "
         f"{confirmation.valid_until:%Y-%m-%d %H:%M} UTC record it; three in a row that miss a "
         "resource delete it."
+    )
+
+
+@inventory.command("void-sync")
+@click.argument("sync_id", metavar="ID", type=int)
+@click.option("--actor", help="Who says so; you by default.")
+@click.option("--reason", help="Why, for those who read it later.")
+def void_sync(sync_id: int, actor: str | None, reason: str | None) -> None:
+    """Let the sync ID count for nothing, as one that a wrong clock dated in the future.
+
+    `arcadia inventory status` shows the numbers. The row stays and says who voided it.
+    """
+    from ..inventory.void import void_sync as void
+    from ..settings import load_settings
+    from ..warehouse.engine import open_warehouse
+
+    warehouse = open_warehouse(load_settings())
+    voided = void(warehouse, sync_id, actor=actor or _user(), reason=reason)
+    echo(
+        f"The sync {voided.id} of {voided.kind}, dated {voided.started_at:%Y-%m-%d %H:%M} UTC, "
+        "counts for nothing. The next sync of the kind puts right what it recorded."
+    )
+
+
+@inventory.command("retire-account")
+@click.argument("account")
+@click.option("--actor", help="Who says so; you by default.")
+@click.option("--reason", help="Why, for those who read it later.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def retire_account(account: str, actor: str | None, reason: str | None, yes: bool) -> None:
+    """Mark all that is live of ACCOUNT as deleted: nobody lists it any more.
+
+    For what moved to another team and what was of a token that is not used any more. `arcadia
+    inventory status` names such accounts. What another account lists later becomes that one's.
+    """
+    from ..inventory.accounts import retire_account as retire
+    from ..settings import load_settings
+    from ..warehouse.engine import open_warehouse
+
+    if not yes:
+        click.confirm(f"Mark everything of account {account} as deleted?", abort=True)
+    warehouse = open_warehouse(load_settings())
+    retired = retire(warehouse, account, actor=actor or _user(), reason=reason)
+    echo(
+        f"Retired account {retired.account}: {retired.resources:,} resources and "
+        f"{retired.projects:,} projects count as deleted."
     )
 
 

@@ -6,8 +6,10 @@ follows or makes a line of its own, whether the output is a terminal or a pipe.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,3 +60,36 @@ def print_table(
     if not console.is_terminal:
         console = Console(highlight=False, width=PIPE_WIDTH)
     console.print(make_table(columns, rows, right=right))
+
+
+def list_formats(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--json` and `--csv` to a command that lists; it gets `format_`, None for a table."""
+    for name, text in (
+        ("csv", "As CSV with a header, nulls as nothing."),
+        ("json", "As a JSON list; money is text."),
+    ):
+        option = click.option(f"--{name}", "format_", flag_value=name, default=None, help=text)
+        command = option(command)
+    return command
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], format_: str) -> None:
+    r"""Show rows for programs, a line each, as `arcadia query` does.
+
+    Values are raw: no words for people, no thousands separators. Without rows there is still a
+    header, or an empty list. A new line in a name is `\n` in CSV too, so that a row is a line.
+    """
+    from ..marts.reading import WRITERS, Rows
+
+    shown = [[_one_line(cell) for cell in row] for row in rows] if format_ == "csv" else list(rows)
+    WRITERS[format_](Rows(columns, (), iter([shown])), sys.stdout)
+
+
+def _one_line(cell: Any) -> Any:
+    return foreign_text.line(cell) if isinstance(cell, str) else cell
+
+
+def print_objects(made_of: type[Any], objects: Iterable[Any], format_: str) -> None:
+    """Show instances of one dataclass for programs; its fields are the columns."""
+    columns = [field.name for field in fields(made_of)]
+    print_rows(columns, ([getattr(one, name) for name in columns] for one in objects), format_)

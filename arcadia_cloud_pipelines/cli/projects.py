@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import echo, print_table
+from .output import echo, list_formats, print_objects, print_table
 
 if TYPE_CHECKING:
     from ..inventory.classify import Applied
@@ -19,13 +19,17 @@ def projects() -> None:
 
 
 @projects.command("list")
-def list_() -> None:
+@list_formats
+def list_(format_: str | None) -> None:
     """Show every live project with its classification, and whether by hand or by a rule."""
-    from ..inventory.classify import list_projects
+    from ..inventory.classify import Project, list_projects
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 
     found = list_projects(open_warehouse(load_settings()))
+    if format_:
+        print_objects(Project, found, format_)
+        return
     if not found:
         echo("No project is known: materialise the asset `projects` first.")
         return

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .drift import json_value, user, warehouse
-from .output import echo
+from .drift import check_kind, json_value, user, warehouse
+from .output import echo, list_formats, print_rows, print_table
 
 if TYPE_CHECKING:
-    from ..drift.specs import ResourceRef
+    from ..drift.specs import ResourceRef, SpecView
 
 
 @click.group()
@@ -72,14 +72,21 @@ def record(
 @provisioned.command()
 @click.argument("kind")
 @click.argument("resource", metavar="ID|NAME")
-def show(kind: str, resource: str) -> None:
-    """Show a spec beside what is live, and its versions."""
+@list_formats
+def show(kind: str, resource: str, format_: str | None) -> None:
+    """Show a spec beside what is live, and its versions.
+
+    --json and --csv give a row for each field, without the versions.
+    """
     from ..drift.compare import About, present, same
     from ..drift.specs import ResourceRef
     from ..drift.specs import show as show_spec
     from ..drift.words import field_text, value_text
 
     view = show_spec(warehouse(), ResourceRef(kind, resource))
+    if format_:
+        _print_fields(view, format_)
+        return
     echo(
         f"{view.kind} {view.name or ''} ({view.provider_id}): version {view.spec_version}, "
         f"{view.source}, by {view.provisioned_by}, {view.updated_at:%Y-%m-%d %H:%M} UTC"
@@ -99,6 +106,23 @@ def show(kind: str, resource: str) -> None:
         )
 
 
+def _print_fields(view: SpecView, format_: str) -> None:
+    from ..drift.compare import About, same
+
+    columns = (
+        "resource_id", "kind", "provider_id", "name", "field", "desired", "live", "differs",
+        "spec_version", "source", "provisioned_by", "updated_at",
+    )  # fmt: skip
+    rows = []
+    for field, desired in sorted(view.spec.items()):
+        live = view.live.get(field)
+        about = About(view.kind, field in view.terraform_fields)
+        differs = not same(field, desired, live, about)
+        values = {"field": field, "desired": desired, "live": live, "differs": differs}
+        rows.append([values[c] if c in values else getattr(view, c) for c in columns])
+    print_rows(columns, rows, format_)
+
+
 @provisioned.command()
 @click.option("--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
 @click.option("--field", "fields", multiple=True, help="Only this field; may be repeated.")
@@ -114,6 +138,8 @@ def adopt(
     """Take what is live today as the desired state."""
     from ..drift.specs import adopt as adopt_live
 
+    for kind in kinds:
+        check_kind(kind)
     changed = adopt_live(
         warehouse(),
         actor=actor or user(),
@@ -150,13 +176,17 @@ def terraform(paths: tuple[str, ...]) -> None:
 
 
 @provisioned.command("sources")
-def sources_() -> None:
+@list_formats
+def sources_(format_: str | None) -> None:
     """List the Terraform states that specs come from, and what is wrong with each."""
     from ..drift.terraform import list_sources
     from ..drift.words import as_text
-    from .output import print_table
 
     found = list_sources(warehouse())
+    if format_:
+        columns = ("source", "path", "serial", "specs", "read_at", "status", "problem")
+        print_rows(columns, ([row[column] for column in columns] for row in found), format_)
+        return
     if not found:
         echo("No specs come from Terraform states.")
         return

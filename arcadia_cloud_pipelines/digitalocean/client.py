@@ -13,10 +13,8 @@ import random
 import re
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Mapping
-from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
@@ -53,6 +51,8 @@ from .errors import (
     Unreachable,
     clean,
 )
+from .json_text import NotJson, read_json
+from .whose import Account, Accounts, Whose
 
 _log = logging.getLogger(__name__)
 
@@ -62,24 +62,20 @@ LARGEST_BODY: Final = 256 * 1024 * 1024
 """Bytes of one answer, decoded, that are read at most."""
 
 _LARGEST_ERROR: Final = 64 * 1024
-_LONGEST_BODY: Final = 600.0  # seconds; the read timeout alone would let a trickle go on for ever
+# Seconds; the read timeout alone would let a trickle go on for ever.
+_LONGEST_BODY: Final = 600.0
+_LONGEST_ERROR: Final = 30.0
 _CHUNK: Final = 64 * 1024
+QUIET: Final = 90.0
+"""Seconds of waiting without an answer after which a listing is given up."""
+
+_DECIDES: Final = 45.0
+"""Seconds after which the account, which decides on a whole run, is not asked again; instead of a
+number of attempts, so that a short break of the network ends none."""
+_DECIDES_TIMEOUT: Final = 10.0
+
 _FIRST_BACKOFF, _LAST_BACKOFF = 1.0, 30.0  # as godo, DigitalOcean's own client, has them
 _PATH: Final = re.compile(r"/v2/[A-Za-z0-9._~%!$&'()*+,;=:@/-]+")
-
-
-@dataclass(frozen=True)
-class Account:
-    """Whose infrastructure a token sees.
-
-    Attributes:
-        uuid: the team's, or the person's where there is no team.
-        name: the team's. None for a personal account, whose name is a person's, and where the
-            token may not see it.
-    """
-
-    uuid: str
-    name: str | None
 
 
 def _quotes_no_headers(record: logging.LogRecord) -> bool:
@@ -108,13 +104,28 @@ class _Session(requests.Session):
         return None
 
 
-class _Whose:
-    """Whose a token is: asked once, for all connections that use it."""
+class Patience:
+    """Says when to give up: after so many seconds of waiting without an answer.
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.account: Account | None = None
-        self.error: DigitalOceanError | None = None
+    Clones share it: while others are answered, one endpoint that hangs costs its own calls alone.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """Have all of it left."""
+        self.seconds = seconds
+        self._waited = 0.0
+
+    def renew(self) -> None:
+        """Have all of it left again."""
+        self._waited = 0.0
+
+    def spend(self, seconds: float) -> None:
+        """Count seconds that ended without an answer."""
+        self._waited += seconds
+
+    def is_over(self) -> bool:
+        """Return true when none is left."""
+        return self._waited > self.seconds
 
 
 @dataclass(frozen=True)
@@ -126,6 +137,8 @@ class _Call:
     accept: str
     body: bytes | None = None
     scope: str | None = None
+    decides: bool = False
+    """Whether a whole run hangs on it: it is answered, or given up, within a minute."""
 
     @property
     def unsure(self) -> str:
@@ -228,7 +241,8 @@ class DigitalOcean:
         self._clock = clock
         self._jitter = jitter
         self._largest_body = largest_body
-        self._whose = _Whose()
+        self._whose = Whose()
+        self._patience = Patience(QUIET)
         self.calls = 0
         """HTTP requests sent, retries and redirects included."""
         self._closed = False
@@ -273,6 +287,7 @@ class DigitalOcean:
             jitter=self._jitter, largest_body=self._largest_body,
         )  # fmt: skip
         twin._whose = self._whose
+        twin._patience = self._patience
         return twin
 
     def close(self) -> None:
@@ -291,7 +306,12 @@ class DigitalOcean:
         return self._base
 
     def get(
-        self, path: str, params: Mapping[str, Any] | None = None, *, scope: str | None = None
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        scope: str | None = None,
+        decides: bool = False,
     ) -> dict[str, Any]:
         """The JSON object at a path.
 
@@ -302,12 +322,14 @@ class DigitalOcean:
             path: from `/v2/`, names in it percent-encoded, without a query.
             params: the query; None values are left out, booleans become `true` and `false`.
             scope: the token scope this needs, such as `billing:read`, for the message of a 403.
+            decides: whether a whole run hangs on it: then it is tried for less than a minute.
 
         Raises:
             DigitalOceanError: one of the types in `errors`.
             ValueError: the path is not one.
         """
-        return self._run(self._call("GET", path, params, scope=scope), self._object)
+        call = self._call("GET", path, params, scope=scope)
+        return self._run(replace(call, decides=decides), self._object)
 
     def get_bytes(
         self,
@@ -357,46 +379,53 @@ class DigitalOcean:
     def account(self) -> Account:
         """Whose infrastructure the token sees; asked once for a client and its twins.
 
-        So is a failure: what is true of the whole account is found out once, not once a kind.
-
         `GET /v2/account`, the team before the person; for a token without `account:read` the owner
         of the default project.
 
         Raises:
-            Forbidden: neither may be read; `account:read` is needed.
+            Forbidden: neither may be read, or what can be is less than it was; `account:read` is
+                needed.
             DigitalOceanError: anything else that goes wrong.
         """
-        with self._whose.lock:
-            if self._whose.account is None:
-                if self._whose.error is not None:
-                    raise copy(self._whose.error)
-                try:
-                    self._whose.account = self._ask_account()
-                except DigitalOceanError as error:
-                    error.account_wide = True
-                    self._whose.error = copy(error)
-                    raise
-            return self._whose.account
+        # Whoever asks this begins a piece of work: what hung before says nothing of it.
+        self._patience.renew()
+        return self._whose.account(self._ask_account)
+
+    def know(self, accounts: Callable[[Secret], Accounts]) -> None:
+        """Have `account` ask what was known of the token before. Only the first call counts."""
+        self._whose.know(lambda: accounts(self._token))
+
+    def remember_outages(self) -> None:
+        """Have a failure of `account` be remembered: for clients that live as long as one run."""
+        self._whose.remember_outages()
+
+    def cause(self, error: DigitalOceanError) -> DigitalOceanError:
+        """Return what keeps everything from being answered, or `error` where it is alone.
+
+        Asks for the account again, where outages are remembered.
+        """
+        return self._whose.cause(error, self._ask_account)
 
     def _ask_account(self) -> Account:
         refusal: DigitalOceanError | None = None
         try:
-            account = self.get("/v2/account", scope="account:read").get("account")
+            account = self.get("/v2/account", scope="account:read", decides=True).get("account")
         except (Forbidden, NotFound) as error:
             refusal = error
         else:
             team = _dig(account, "team")
             if uuid := _text(team, "uuid"):
-                return Account(uuid, _text(team, "name"))
+                return Account(uuid, _text(team, "name"), person=_text(account, "uuid"))
             if uuid := _text(account, "uuid"):
-                return Account(uuid, None)
+                return Account(uuid, None, source="person")
         try:
-            project = self.get("/v2/projects/default", scope="project:read").get("project")
+            default = self.get("/v2/projects/default", scope="project:read", decides=True)
+            project = default.get("project")
         except (Forbidden, NotFound) as error:
             refusal = refusal or error
         else:
             if uuid := _text(project, "owner_uuid"):
-                return Account(uuid, None)
+                return Account(uuid, None, source="project")
         raise Forbidden(
             "GET /v2/account",
             "did not say whose account it is, and neither did the default project",
@@ -438,13 +467,14 @@ class DigitalOcean:
     def _run(self, call: _Call, decode: Callable[[_Call, _Answer], T | _Failure]) -> T:
         retrying = Retrying(
             sleep=self._clock.sleep,
-            stop=stop_after_attempt(self._attempts),
+            stop=self._is_enough(call, self._clock.monotonic()),
             wait=self._wait,
             retry=retry_if_result(
                 lambda done: (
                     isinstance(done, _Failure)
                     and done.again
                     and not self._closed
+                    and not self._patience.is_over()
                     and (call.method == "GET" or done.refused)
                 )
             ),
@@ -455,6 +485,18 @@ class DigitalOcean:
         if isinstance(done, _Failure):
             raise done.error
         return done.value
+
+    def _is_enough(self, call: _Call, began: float) -> Callable[[RetryCallState], bool]:
+        """Return what decides that a call is not tried again."""
+        stop = stop_after_attempt(self._most_attempts(call))
+        if not call.decides:
+            return stop
+        return lambda state: (
+            stop(state) or (self._clock.monotonic() - began + state.upcoming_sleep > _DECIDES)
+        )
+
+    def _most_attempts(self, call: _Call) -> int:
+        return 2 * self._attempts - 1 if call.decides else self._attempts
 
     def _wait(self, state: RetryCallState) -> float:
         """Full jitter, so that parallel runs do not come back together; or as the answer asked."""
@@ -472,7 +514,7 @@ class DigitalOcean:
             call.endpoint,
             urlsplit(self._base).netloc,
             state.attempt_number,
-            self._attempts,
+            self._most_attempts(call),
             f"{type(error).__name__} {(error.status if error else None) or ''}".strip(),
             state.next_action.sleep if state.next_action else 0.0,
         )
@@ -494,6 +536,11 @@ class DigitalOcean:
         return value if isinstance(value, _Failure) else _Success(value)
 
     def _send(self, call: _Call, url: str) -> _Answer | _Failure:
+        if (outage := self._whose.outage()) is not None:
+            return _Failure(outage)
+        if self._patience.is_over():
+            problem = f"was not sent: for {self._patience.seconds:.0f} s nothing was answered"
+            return _Failure(Unreachable(call.endpoint, problem))
         try:
             self._budget.acquire(call.path)
         except BudgetExhausted as error:
@@ -510,6 +557,7 @@ class DigitalOcean:
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         self.calls += 1
+        started = self._clock.monotonic()
         # Errors are built outside of `except`: there the caught one would become their context.
         try:
             with self._session.request(
@@ -517,12 +565,12 @@ class DigitalOcean:
                 url,
                 data=call.body,
                 headers=headers,
-                timeout=self._timeout,
+                timeout=self._patient(call),
                 allow_redirects=False,
                 stream=True,
             ) as response:
                 self._budget.note(response.status_code, response.headers)
-                body = self._read(response)
+                body = self._read(response, call)
                 status, received = response.status_code, response.headers
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             problem = network_problem(error)
@@ -530,29 +578,38 @@ class DigitalOcean:
             problem = "could not be sent"
         else:
             if isinstance(body, bytes):
+                self._patience.renew()
                 return _Answer(status, received, body)
+            self._patience.spend(self._clock.monotonic() - started)
             return self._unusable(call, status, received, body.text, again=body.again)
+        self._patience.spend(self._clock.monotonic() - started)
         return _Failure(Unreachable(call.endpoint, problem + call.unsure), again=True)
 
-    def _read(self, response: requests.Response) -> bytes | _Unread:
+    def _patient(self, call: _Call) -> tuple[float, float]:
+        connect, read = self._timeout
+        return connect, min(read, _DECIDES_TIMEOUT) if call.decides else read
+
+    def _read(self, response: requests.Response, call: _Call) -> bytes | _Unread:
         """The whole body, or why it cannot be had. Of an error only as much as is looked at."""
         failed = response.status_code >= 300
         most = _LARGEST_ERROR if failed else self._largest_body
+        longest = _LONGEST_ERROR if failed or call.decides else _LONGEST_BODY
         parts: list[bytes] = []
         size = 0
         start = self._clock.monotonic()
         try:
-            for chunk in response.iter_content(_CHUNK):
+            # Not `iter_content`: it waits for a whole chunk, which a trickle never fills.
+            while chunk := response.raw.read1(_CHUNK, decode_content=True):
                 parts.append(chunk)
                 size += len(chunk)
                 if size > most:
                     break
-                if not failed and self._clock.monotonic() - start > _LONGEST_BODY:
-                    return _Unread(f"was still not read after {_LONGEST_BODY:.0f} s", again=True)
+                if self._clock.monotonic() - start > longest:
+                    return _Unread(f"was still not read after {longest:.0f} s", again=True)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             # Of an error the status is what counts; its text may be lost.
             if not failed:
-                undecodable = isinstance(error, requests.exceptions.ContentDecodingError)
+                undecodable = isinstance(error, urllib3.exceptions.DecodeError)
                 how = "could not be decompressed" if undecodable else "was cut short"
                 return _Unread(how, again=True)
         if size > most and not failed:
@@ -569,15 +626,13 @@ class DigitalOcean:
             return {}
         if answer.is_html:
             return self._unusable(call, answer.status, answer.headers, "is HTML, not JSON")
+        problem = None
         try:
-            value = orjson.loads(answer.body)
-        except orjson.JSONDecodeError:
-            value = None
-            valid = False
-        else:
-            valid = True
-        if not valid:
-            return self._unusable(call, answer.status, answer.headers, "is not valid JSON")
+            value = read_json(answer.body)
+        except NotJson as error:
+            problem = str(error)
+        if problem is not None:
+            return self._unusable(call, answer.status, answer.headers, problem)
         if not isinstance(value, dict):
             problem = "is JSON, but not an object"
             return self._unusable(call, answer.status, answer.headers, problem, again=False)
@@ -614,8 +669,8 @@ class DigitalOcean:
     def _refusal(self, call: _Call, answer: _Answer) -> _Failure:
         status = answer.status
         try:
-            body = orjson.loads(answer.body)
-        except orjson.JSONDecodeError:
+            body = read_json(answer.body)
+        except NotJson:
             body = None
         known = isinstance(body, dict)
         body = body if known else {}

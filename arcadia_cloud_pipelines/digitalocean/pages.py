@@ -11,9 +11,9 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
-from .client import DigitalOcean, origin
+from .client import DigitalOcean
 from .errors import BadAnswer, PagingError
 
 PER_PAGE: Final = 200
@@ -22,7 +22,7 @@ PER_PAGE: Final = 200
 MOST_PAGES: Final = 2000
 """Requests of one listing; 400,000 rows, far beyond any account's limits."""
 
-_PUBLIC: Final = ("https", "api.digitalocean.com", 443)
+_MOST: Final = 2**31 - 1  # no account has as many of anything
 
 Item = dict[str, Any]
 OnPage = Callable[[int, int | None], None]
@@ -85,7 +85,7 @@ def read_listing(
     Links to the next page are not followed: `page` and `page_token` are taken from them and asked
     of the client's own base URL with the same parameters. The token so never goes elsewhere, a
     filter cannot get lost on the way, and a proxy under `DO_API_URL` that leaves DigitalOcean's own
-    links in works. A link to any other origin is an error nevertheless.
+    links in works.
 
     Args:
         client: the connection.
@@ -100,8 +100,8 @@ def read_listing(
         scope: the token scope needed, for the message of a 403.
 
     Raises:
-        BadAnswer: no such envelope, or an item without identity.
-        PagingError: the link to the next page loops, skips, goes elsewhere, or never ends.
+        BadAnswer: no such envelope, or items none of which has an identity.
+        PagingError: the link to the next page loops, skips, or never ends.
         DigitalOceanError: any call failed; nothing is returned of a list read in part.
     """
     if not 1 <= per_page <= PER_PAGE:
@@ -129,6 +129,8 @@ class _Pass:
     items: dict[str, Item] = field(default_factory=dict)
     totals: list[int] = field(default_factory=list)
     repeated: int = 0
+    odd: list[str] = field(default_factory=list)
+    """What is wrong with items that cannot be told apart; they are left out."""
 
     @property
     def total(self) -> int | None:
@@ -138,6 +140,8 @@ class _Pass:
     def doubt(self) -> str | None:
         """Why this reading does not prove itself complete."""
         seen = len(self.items)
+        if self.odd:
+            return f"{len(self.odd)} items were left out, such as {self.odd[0]}"
         # Between the first and the last as well: one more and one less cancel out otherwise.
         if len(set(self.totals)) > 1:
             least, most = min(self.totals), max(self.totals)
@@ -180,7 +184,8 @@ class _Reader:
             answer = self.client.get(self.path, query, scope=self.scope)
 
             total = self._total(answer)
-            found = self._items(answer, total)
+            found, odd = self._items(answer, total)
+            done.odd += odd
             if guessed and not any(key not in done.items for key, _ in found):
                 break  # there was no such page: the API gave none, or the last one again
             for key, item in found:
@@ -195,7 +200,7 @@ class _Reader:
             guessed = link is None
             if link is not None:
                 page, token = self._follow(link, page)
-            elif self._more(answer, page, len(found), len(done.items), total):
+            elif self._more(answer, page, len(found) + len(odd), len(done.items), total):
                 page, token = page + 1, None
             else:
                 break
@@ -210,33 +215,44 @@ class _Reader:
             value = place.get(name) if isinstance(place, dict) else None
             if value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
                 raise self._bad(f"has a total in {name!r} that is not a count")
             return value
         return None
 
-    def _items(self, answer: Item, total: int | None) -> list[tuple[str, Item]]:
+    def _items(self, answer: Item, total: int | None) -> tuple[list[tuple[str, Item]], list[str]]:
+        """Return the items that have an identity, and what is wrong with the others.
+
+        Raises:
+            BadAnswer: none has; this is no list of what was asked for.
+        """
         if self.envelope not in answer and total != 0:
             raise self._bad(f"has no {self.envelope!r}")
         held = answer.get(self.envelope)
         if held is None:
-            return []
+            return [], []
         if isinstance(held, list):
-            return [self._item(index, item) for index, item in enumerate(held)]
-        if isinstance(held, dict):
+            read = [self._item(index, item) for index, item in enumerate(held)]
+        elif isinstance(held, dict):
             # Counted in messages: a key is the API's, and could be anything.
-            return [self._item(n, item, key) for n, (key, item) in enumerate(held.items())]
-        raise self._bad(f"has {self.envelope!r}, but it is neither a list nor an object")
+            read = [self._item(n, item, key) for n, (key, item) in enumerate(held.items())]
+        else:
+            raise self._bad(f"has {self.envelope!r}, but it is neither a list nor an object")
+        odd = [item for item in read if isinstance(item, str)]
+        if odd and len(odd) == len(read):
+            raise self._bad(f"has {odd[0]}")
+        return [item for item in read if not isinstance(item, str)], odd
 
-    def _item(self, index: int, item: object, key: str | None = None) -> tuple[str, Item]:
+    def _item(self, index: int, item: object, key: str | None = None) -> tuple[str, Item] | str:
+        """Return an item with its identity, or what is wrong with it."""
         if not isinstance(item, dict):
-            raise self._bad(f"has an item {self.envelope}[{index}] that is not an object")
+            return f"an item {self.envelope}[{index}] that is not an object"
         known = self._identify(item)
         if known is None and key is not None:
             item = {**item, "_key": key}
             known = self._identify(item)
         if known is None:
-            raise self._bad(f"has an item {self.envelope}[{index}] without an identity")
+            return f"an item {self.envelope}[{index}] without an identity"
         return known, item
 
     def _identify(self, item: Item) -> str | None:
@@ -259,16 +275,12 @@ class _Reader:
         return link or None
 
     def _follow(self, link: str, current: int) -> tuple[int, str | None]:
+        # Its host is never looked at: proxies and gateways leave all kinds of them in links.
         try:
-            parts = urlsplit(link)
-            # Without a host it is relative; the spec has one such, misspelled "https//api…".
-            ours = (origin(urlsplit(self.client.base_url)), _PUBLIC)
-            foreign = bool(parts.scheme or parts.netloc) and origin(parts) not in ours
-            query = parse_qs(parts.query, max_num_fields=100)
+            asked = link.partition("#")[0].partition("?")[2]
+            query = parse_qs(asked, max_num_fields=100)
         except ValueError:
             raise self._paging("has a link to the next page that cannot be parsed") from None
-        if foreign:
-            raise self._paging("links to a next page on another host")
         token = query.get("page_token", [None])[0]
         number = query.get("page", [None])[0]
         if number is None and token is None:
@@ -293,9 +305,9 @@ class _Reader:
             pages = place.get(count) if isinstance(place, dict) else None
             if isinstance(pages, int) and pages > page:
                 return True
-        if answer.get("links") is not None:
-            return False
-        return seen < total if total is not None else found >= self.per_page
+        if total is not None:
+            return seen < total
+        return answer.get("links") is None and found >= self.per_page
 
     def _bad(self, problem: str) -> BadAnswer:
         return BadAnswer(f"GET {self.path}", f"answered 200, but it {problem}", status=200)

@@ -44,4 +44,25 @@ cloud_api_grants = sa.Table(
     comment="Accounts that were granted more calls than is usual. Not logged, as the calls.",
 )  # fmt: skip
 
-TABLES = (cloud_api_calls, cloud_api_grants)
+cloud_token_accounts = sa.Table(
+    "cloud_token_accounts",
+    metadata,
+    _token(),
+    sa.Column("account", sa.Text, nullable=False,
+              comment="The account, as cloud_resources.account has it."),
+    sa.Column(
+        "source", sa.Text, nullable=False,
+        comment="What said so: team and person are of GET /v2/account, project is the owner of the "
+        "default project.",
+    ),
+    sa.Column("person", sa.Text, comment="Digest of the person's uuid behind a team's token."),
+    sa.Column("noted_at", TIME, nullable=False, server_default=sa.func.now(),
+              comment="When it was noted last."),
+    sa.CheckConstraint(
+        "source IN ('team', 'person', 'project')", name="cloud_token_accounts_source_check"
+    ),
+    comment="The account that each token was found to belong to: a token that says less than "
+    "before proves nothing.",
+)  # fmt: skip
+
+TABLES = (cloud_api_calls, cloud_api_grants, cloud_token_accounts)

@@ -10,6 +10,7 @@ from ..warehouse.engine import Warehouse
 from .ignore import list_rules
 from .inbox import list_drift, newest_sweep
 from .specs import unheld_fields
+from .sweep import CLOCK_TOLERANCE
 from .terraform import list_sources
 
 LATE_AFTER = timedelta(hours=2)
@@ -62,9 +63,14 @@ def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResu
             severity=dg.AssetCheckSeverity.WARN,
             description="There was no sweep yet: materialise `drift_records`.",
         )
-    age = utc_now() - newest.started_at
+    age = warehouse.now() - newest.started_at
     late = age > LATE_AFTER
     problems = [f"The newest sweep is {age.total_seconds() / 3600:.1f} hours old."] * late
+    if age < -CLOCK_TOLERANCE:
+        problems.append(
+            f"The newest sweep is dated {newest.started_at:%Y-%m-%d %H:%M} UTC, which is ahead of "
+            "now: a clock was wrong. A new one of `drift_records` goes by the database's clock."
+        )
     if newest.kinds_skipped:
         problems.append(
             f"{len(newest.kinds_skipped):,} kinds were left alone, in whole or in part: "
@@ -153,7 +159,7 @@ def terraform_sources(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRe
     description="Every spec names fields that the inventory holds; others are left out.",
 )
 def specs_comparable(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-    """Which fields of specs can never be compared?"""
+    """Name the fields of specs that can never be compared."""
     with reported_errors():
         unheld = unheld_fields(warehouse)
     names = ", ".join(f"{field} of {kind} ({count:,})" for kind, field, count in unheld[:20])

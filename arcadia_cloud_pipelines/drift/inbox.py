@@ -82,7 +82,7 @@ def list_drift(
     *,
     status: str | None = "open",
     kind: str | None = None,
-    limit: int = 1000,
+    limit: int | None = 1000,
 ) -> Sequence[DriftRecord]:
     """Drift records, oldest first.
 
@@ -90,7 +90,7 @@ def list_drift(
         warehouse: where.
         status: only these; all when None.
         kind: only these; all when None.
-        limit: at most so many.
+        limit: at most so many; all when None.
     """
     warehouse.check_migrated()
     parameters = {"status": status, "kind": kind, "limit": limit, "id": None}

@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from ..times import Clock, utc_now
+from ..times import Clock
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
@@ -28,6 +28,9 @@ from .compare import ANYTHING, GONE, About, canonical, present, same
 from .ignore import IgnoreRule, first_match, read_rules
 from .specs import holds, json_text, lock
 from .tables import cloud_drift_sweeps
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""How far ahead of now a listing may be dated: clocks of two machines are never the same."""
 
 STALE_AFTER = timedelta(hours=2)
 """How old the newest listing of a kind may be."""
@@ -103,6 +106,8 @@ def reason_to_skip(
     """
     if listed_at is None:
         return "never listed"
+    if listed_at - now > CLOCK_TOLERANCE:
+        return f"the listing of {listed_at:%Y-%m-%d %H:%M} UTC is dated ahead of now"
     if not complete:
         return f"the listing of {listed_at:%Y-%m-%d %H:%M} UTC failed or was not complete"
     if implausible:
@@ -146,8 +151,12 @@ def _differs(old: Any, new: Any, name: str, about: About = ANYTHING) -> bool:
 _SQL = Statements(__file__)
 
 
-def sweep(warehouse: Warehouse, *, run_id: str | None = None, now: Clock = utc_now) -> SweepResult:
+def sweep(
+    warehouse: Warehouse, *, run_id: str | None = None, now: Clock | None = None
+) -> SweepResult:
     """Compare every spec with what is live, and bring the inbox up to date.
+
+    The clock is the database's when None.
 
     Sweeps, decisions and new specs take turns. Writes nothing but its own row when nothing changed.
 
@@ -155,6 +164,7 @@ def sweep(warehouse: Warehouse, *, run_id: str | None = None, now: Clock = utc_n
         WarehouseError: the warehouse is away or not migrated; nothing was written.
     """
     warehouse.check_migrated()
+    now = now or warehouse.now
     with warehouse.transaction() as connection:
         lock(connection)
         started_at = now()

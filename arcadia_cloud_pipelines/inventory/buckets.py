@@ -11,14 +11,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden
+from ..digitalocean.accounts import know_accounts
 from ..digitalocean.spaces import Spaces
-from ..settings import SpacesSettings
-from ..times import Clock, utc_now
+from ..settings import SPACES_REGIONS, SpacesSettings
+from ..times import Clock
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from . import ledger
 from .kinds import SPACES_BUCKET, Json
-from .sync import KindListing, Progress, SyncResult, fetch_kind, record_fetched
+from .listing import KindListing, Progress
+from .sync import fetch_kind, record_fetched
+from .sync_runs import SyncResult
 
 _SQL = Statements(__file__)
 
@@ -37,7 +40,7 @@ def sync_buckets(
     settings: SpacesSettings,
     *,
     run_id: str | None = None,
-    now: Clock = utc_now,
+    now: Clock | None = None,
     progress: Progress | None = None,
     guard: ledger.Guard | None = None,
 ) -> SyncResult:
@@ -62,6 +65,8 @@ def sync_buckets(
             client.calls += spaces.calls
 
     warehouse.check_migrated()
+    now = now or warehouse.now
+    know_accounts(client, warehouse)
     kind = SPACES_BUCKET if spaces is None else _LISTED
     fetched = fetch_kind(client, kind, now=now, lister=lister)
     return record_fetched(warehouse, fetched, run_id=run_id, now=now, guard=guard)
@@ -101,6 +106,9 @@ def list_buckets(
         expected=None,
         complete=not failures,
         reason=" ".join(map(str, failures)) or None,
+        # A row without a region may be in any: only all of them together could show it.
+        regions=frozenset(regions) | ({""} if set(SPACES_REGIONS) <= set(regions) else set()),
+        whose_unknown=True,
     )
 
 

@@ -8,13 +8,13 @@ import dagster as dg
 from ..dagster_support import RETRY, reported_errors, table, timestamp
 from ..digitalocean.clients import Clients
 from ..foreign_text import markdown
-from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .classify import RULE, Followed, Project
-from .freshness import STALE_AFTER, newest_complete_syncs
+from .freshness import STALE_AFTER, ahead_of_time, newest_complete_syncs
 from .kinds import REGISTRY
+from .ledger import Recorded
 from .overlooked import PURPOSE, RECENT, find_overlooked
-from .sync import SyncResult
+from .sync_runs import SyncResult
 
 LATE_AFTER = timedelta(minutes=90)
 NAMED = 20
@@ -39,8 +39,17 @@ def sync_check_specs(asset: str) -> Sequence[dg.AssetCheckSpec]:
     ]
 
 
-def sync_check_results(asset: str, result: SyncResult, scope: str) -> list[dg.AssetCheckResult]:
-    """Answer `sync_check_specs` for one sync."""
+def sync_check_results(
+    asset: str, result: SyncResult, scope: str, unknown: Recorded | None = None
+) -> list[dg.AssetCheckResult]:
+    """Answer `sync_check_specs` for one sync.
+
+    Args:
+        asset: whose checks they are.
+        result: of the sync.
+        scope: that the listing needs, for messages.
+        unknown: what the same sync recorded of kind unknown, for the projects.
+    """
     recorded = result.recorded
     if not result.available:
         complete = f"Not available: {markdown(result.error)} It needs the scope {scope}."
@@ -60,6 +69,12 @@ def sync_check_results(asset: str, result: SyncResult, scope: str) -> list[dg.As
             f"`{field}` came back empty for all of the {rows:,} rows that had it, as when a token "
             f"loses a scope; not recorded as change. If it is real: {confirm}."
         )
+    if unknown is not None and unknown.implausible:
+        problems.append(
+            f"{unknown.missing:,} live rows of kind unknown are missing from the projects, more "
+            "than plausibly could be. If they are really gone: `arcadia inventory confirm-loss "
+            "unknown`."
+        )
     if recorded.foreign:
         problems.append(
             f"{recorded.foreign:,} listed here are live rows of another account and were left "
@@ -69,7 +84,7 @@ def sync_check_results(asset: str, result: SyncResult, scope: str) -> list[dg.As
         dg.AssetCheckResult(
             check_name="complete",
             asset_key=asset,
-            passed=result.complete,
+            passed=result.complete and result.error is None,
             severity=dg.AssetCheckSeverity.WARN,
             description=complete,
             metadata={"rows_seen": result.rows_seen or 0, "api_calls": result.api_calls},
@@ -188,19 +203,25 @@ def fresh(
     """How old is the newest complete listing of each kind?"""
     with reported_errors():
         newest = newest_complete_syncs(warehouse)
-    now = utc_now()
+        ahead = {sync.kind: sync for sync in ahead_of_time(warehouse)}
+        now = warehouse.now()
     for key in context.selected_asset_check_keys:
         asset = key.asset_key.to_user_string()
-        listed_at = newest.get(_KIND_OF_ASSET[asset])
+        kind = _KIND_OF_ASSET[asset]
+        listed_at = newest.get(kind)
         age = None if listed_at is None else now - listed_at
+        if kind in ahead:
+            description = f"Not known: {ahead[kind]}."
+        elif age is None:
+            description = "Never listed completely."
+        else:
+            description = f"Listed completely {int(age.total_seconds() // 60):,} minutes ago."
         yield dg.AssetCheckResult(
             check_name=key.name,
             asset_key=key.asset_key,
-            passed=age is not None and age < STALE_AFTER,
+            passed=age is not None and age < STALE_AFTER and kind not in ahead,
             severity=dg.AssetCheckSeverity.WARN,
-            description="Never listed completely."
-            if age is None
-            else f"Listed completely {int(age.total_seconds() // 60):,} minutes ago.",
+            description=description,
             metadata={} if listed_at is None else {"listed_at": timestamp(listed_at)},
         )
 

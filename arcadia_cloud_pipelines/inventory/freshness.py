@@ -22,6 +22,7 @@ _SQL = Statements(__file__)
 class KindSyncs:
     """The newest sync of one kind, its newest complete one, and its newest with an answer."""
 
+    id: int
     kind: str
     account: str | None
     started_at: datetime
@@ -48,11 +49,39 @@ def kind_syncs(warehouse: Warehouse) -> list[KindSyncs]:
         return [KindSyncs(**row) for row in _SQL.run(connection, "kinds").mappings()]
 
 
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""How far ahead of now a date may be: clocks of two machines are never the same."""
+
+
+@dataclass(frozen=True)
+class AheadOfTime:
+    """A sync that is dated later than now, so that its age says nothing."""
+
+    id: int
+    kind: str
+    started_at: datetime
+
+    def __str__(self) -> str:
+        return (
+            f"the sync {self.id} of {self.kind} is dated {self.started_at:%Y-%m-%d %H:%M} UTC, "
+            "which is ahead of now: a clock was wrong, and nothing says how old it is. Void it: "
+            f"`arcadia inventory void-sync {self.id}`"
+        )
+
+
 def newest_complete_syncs(warehouse: Warehouse) -> dict[str, datetime]:
     """Return when each kind's newest complete listing began; kinds without one are missing."""
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         return dict(_SQL.run(connection, "newest_complete").tuples().all())
+
+
+def ahead_of_time(warehouse: Warehouse) -> list[AheadOfTime]:
+    """Return the syncs that are dated ahead of the database's clock, by kind."""
+    warehouse.check_migrated()
+    values = {"tolerance": CLOCK_TOLERANCE}
+    with warehouse.transaction() as connection:
+        return [AheadOfTime(*row) for row in _SQL.run(connection, "ahead", values)]
 
 
 def synced_accounts(warehouse: Warehouse) -> dict[str, datetime]:

@@ -9,7 +9,7 @@ WITH RECURSIVE known AS (
     FROM known AS k
     WHERE k.kind IS NOT NULL
 )
-SELECT k.kind, newest.account, newest.started_at, newest.complete, newest.available,
+SELECT newest.id, k.kind, newest.account, newest.started_at, newest.complete, newest.available,
     newest.rows_seen, newest.error, newest.implausible, newest.missing, newest.withheld,
     complete.started_at AS complete_at,
     answer.available AS answer_available, answer.implausible AS answer_implausible,
@@ -48,6 +48,11 @@ SELECT k.kind, (
 )
 FROM known AS k
 WHERE k.kind IS NOT NULL;
+
+-- name: ahead
+SELECT id, kind, started_at FROM cloud_sync_runs
+WHERE started_at > clock_timestamp() + CAST(:tolerance AS interval)
+ORDER BY kind, started_at;
 
 -- name: accounts
 WITH RECURSIVE known AS (

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from ..redaction import names_secret
+from ..settings import strike_interval
 from ..warehouse.copy import array_literal, copy_rows
 from ..warehouse.statements import Statements
 from .sightings import Sighting
@@ -39,9 +40,20 @@ class Guard:
     share: float = IMPLAUSIBLE_SHARE
     at_least: int = IMPLAUSIBLE_FROM
     blanked_from: int = BLANKED_FROM
+    between: timedelta = field(default_factory=strike_interval)
+    """Least time between two strikes of one resource: ARCADIA_STRIKE_MINUTES."""
 
-    def implausible(self, live: int, missing: int) -> bool:
-        """Whether so many of the live rows cannot plausibly be missing."""
+    def implausible(self, live: int, missing: int, *, whose_unknown: bool = False) -> bool:
+        """Return true where so many of the live rows cannot plausibly be missing.
+
+        Args:
+            live: rows that were live.
+            missing: those of them that the listing lacks.
+            whose_unknown: nothing says that the listing is of the same account, so that one
+                without a single known row is more likely of another.
+        """
+        if whose_unknown and 0 < live == missing:
+            return True
         return live >= self.at_least and missing > self.share * live
 
 
@@ -62,6 +74,11 @@ class Observation:
     """Fields that this release does not store any more: they may vanish from all rows at once."""
     unknown_fields: frozenset[str] = frozenset()
     """Fields that this listing says nothing of: what is stored of them stays."""
+    regions: frozenset[str] | None = None
+    """Regions that were asked for, "" for rows without one; None for all. Absence from elsewhere
+    means nothing."""
+    whose_unknown: bool = False
+    """True where nothing says that what was listed is this account's."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +100,8 @@ class Recorded:
     """Fields that went empty everywhere at once, with the number of rows that had them."""
     foreign: int = 0
     """Sightings whose row is another account's and was left alone."""
+    outside: int = 0
+    """Those of the missing whose regions were not asked for."""
     superseded: bool = False
     """A sync that began later was recorded first: this one changed nothing."""
 
@@ -115,6 +134,7 @@ def record(
         "kind": observation.kind,
         "seen_at": observation.started_at,
         "run_id": observation.run_id,
+        "regions": None if observation.regions is None else sorted(observation.regions),
     }
     _SQL.run(connection, "lock", scope)
     if _SQL.run(connection, "superseded", scope).scalar_one():
@@ -127,7 +147,7 @@ def record(
     )  # fmt: skip
     _SQL.run(connection, "analyze_listed")
     _SQL.run(connection, "compare", scope)
-    foreign, live, missing = _SQL.run(connection, "count_rows", scope).one()
+    foreign, live, missing, outside = _SQL.run(connection, "count_rows", scope).one()
     confirmed = loss_confirmed(connection, scope)
 
     needed = _SQL.run(connection, "needed").scalars()
@@ -148,14 +168,23 @@ def record(
         _SQL.run(connection, "withhold", {"withheld": left})
         _SQL.run(connection, "withhold_changes", {"withheld": left})
 
+    implausible = (
+        observation.complete
+        and not confirmed
+        and guard.implausible(live, missing, whose_unknown=observation.whose_unknown)
+    )
+    if implausible and observation.whose_unknown:
+        # Most likely it is another account's, and so is what is new in it.
+        _SQL.run(connection, "leave_out_new")
+
     discovered: int = _SQL.run(connection, "discover", scope).scalar_one()
     updated, restored = _SQL.run(connection, "update", scope).one()
     _SQL.run(connection, "touch", scope)
 
-    implausible = observation.complete and not confirmed and guard.implausible(live, missing)
     struck = deleted = 0
     if observation.complete and missing and not implausible:
-        struck, deleted = _SQL.run(connection, "strike", scope | {"strikes": STRIKES}).one()
+        limits = {"strikes": STRIKES, "between": guard.between}
+        struck, deleted = _SQL.run(connection, "strike", scope | limits).one()
     if confirmed and observation.complete and not missing:
         end_confirmation(connection, scope)
     return Recorded(
@@ -164,11 +193,12 @@ def record(
         restored=restored,
         struck=struck,
         deleted=deleted,
-        missing=missing,
+        missing=missing + outside,
         live=live + discovered + restored - deleted,
         implausible=implausible,
         withheld=withheld,
         foreign=foreign,
+        outside=outside,
     )
 
 

@@ -9,7 +9,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || :kind, 0));
 SELECT EXISTS (
     SELECT FROM cloud_sync_runs
     WHERE provider = :provider AND account = :account AND kind = :kind
-      AND started_at > :seen_at AND rows_seen IS NOT NULL
+      -- One that is dated ahead of now is a clock's mistake, and supersedes nothing.
+      AND started_at > :seen_at AND started_at <= clock_timestamp() AND rows_seen IS NOT NULL
 );
 
 -- name: create_listed
@@ -39,18 +40,21 @@ LEFT JOIN cloud_resources AS r
     ON r.provider = :provider AND r.kind = :kind AND r.provider_id = l.provider_id;
 
 -- name: count_rows
+-- :regions are those that were asked for, null for all: what lies outside is neither live nor missing
+-- as far as this listing can say.
 SELECT
     (SELECT count(*) FROM compared WHERE is_foreign) AS is_foreign,
-    (
-        SELECT count(*) FROM cloud_resources
-        WHERE provider = :provider AND account = :account AND kind = :kind AND deleted_at IS NULL
-    ) AS live,
-    (
-        SELECT count(*) FROM cloud_resources AS r
-        WHERE r.provider = :provider AND r.account = :account AND r.kind = :kind
-          AND r.deleted_at IS NULL
-          AND NOT EXISTS (SELECT FROM listed AS l WHERE l.provider_id = r.provider_id)
-    ) AS missing;
+    count(*) FILTER (WHERE known.asked) AS live,
+    count(*) FILTER (WHERE known.asked AND known.unlisted) AS missing,
+    count(*) FILTER (WHERE NOT known.asked AND known.unlisted) AS outside
+FROM (
+    SELECT
+        CAST(:regions AS text[]) IS NULL OR coalesce(r.region, '') = ANY (:regions) AS asked,
+        NOT EXISTS (SELECT FROM listed AS l WHERE l.provider_id = r.provider_id) AS unlisted
+    FROM cloud_resources AS r
+    WHERE r.provider = :provider AND r.account = :account AND r.kind = :kind
+      AND r.deleted_at IS NULL
+) AS known;
 
 -- name: needed
 SELECT ordinal FROM compared WHERE needs_row AND NOT is_foreign;
@@ -101,8 +105,8 @@ SELECT
         || CASE WHEN r.account = :account THEN '{}' ELSE jsonb_build_object(
             'account', jsonb_build_object('from', r.account, 'to', :account)
         ) END
-        -- A project learnt for the first time is no change: the resource was in it all along.
-        || CASE WHEN r.project_id IS NULL OR d.project_id IS NULL OR r.project_id = d.project_id
+        -- No project is no answer. One learnt for the first time is a change from null.
+        || CASE WHEN d.project_id IS NULL OR d.project_id IS NOT DISTINCT FROM r.project_id
             THEN '{}' ELSE jsonb_build_object(
                 'project_id', jsonb_build_object('from', r.project_id, 'to', d.project_id)
         ) END AS changes
@@ -171,6 +175,9 @@ WHERE r.id = d.resource_id;
 -- name: withhold_changes
 UPDATE changed SET changes = changes - CAST(:withheld AS text[]);
 
+-- name: leave_out_new
+DELETE FROM described WHERE resource_id IS NULL;
+
 -- name: discover
 -- Everything that is known of a new resource is a change from nothing.
 WITH added AS (
@@ -190,7 +197,9 @@ WITH added AS (
         SELECT coalesce(
             jsonb_object_agg(f.key, jsonb_build_object('from', NULL, 'to', f.value)), '{}'
         )
-        FROM jsonb_each(d.fields) AS f
+        FROM jsonb_each(
+            d.fields || jsonb_strip_nulls(jsonb_build_object('project_id', d.project_id))
+        ) AS f
     ), :run_id
     FROM added JOIN described AS d USING (provider_id)
     RETURNING 1
@@ -203,7 +212,7 @@ WITH applied AS (
     SET account = :account, name = d.name, region = d.region, status = d.status,
         size_slug = d.size_slug, tags = d.tags, attrs = d.attrs, created_at = d.created_at,
         project_id = coalesce(d.project_id, r.project_id), content_hash = d.content_hash,
-        last_seen_at = :seen_at, stale_strike_count = 0, deleted_at = NULL
+        last_seen_at = :seen_at, stale_strike_count = 0, struck_at = NULL, deleted_at = NULL
     FROM described AS d
     JOIN changed AS c USING (resource_id)
     WHERE r.id = d.resource_id
@@ -230,18 +239,25 @@ FROM logged;
 -- name: touch
 -- All that an unchanged resource costs.
 UPDATE cloud_resources AS r
-SET last_seen_at = :seen_at, stale_strike_count = 0
+SET last_seen_at = :seen_at, stale_strike_count = 0, struck_at = NULL
 FROM compared AS c
 WHERE r.id = c.resource_id AND NOT c.needs_row AND NOT c.is_foreign;
 
 -- name: strike
+-- At most one in :between, by the database's clock: three listings within seconds are one outage. A
+-- strike that is dated ahead of now is a clock's mistake, and holds up none.
 WITH struck AS (
     UPDATE cloud_resources AS r
-    SET stale_strike_count = r.stale_strike_count + 1,
+    SET stale_strike_count = r.stale_strike_count + 1, struck_at = clock_timestamp(),
         deleted_at = CASE WHEN r.stale_strike_count + 1 >= :strikes THEN :seen_at END
     WHERE r.provider = :provider AND r.account = :account AND r.kind = :kind
       AND r.deleted_at IS NULL
       AND NOT EXISTS (SELECT FROM listed AS l WHERE l.provider_id = r.provider_id)
+      AND (CAST(:regions AS text[]) IS NULL OR coalesce(r.region, '') = ANY (:regions))
+      AND coalesce(
+        r.struck_at NOT BETWEEN clock_timestamp() - CAST(:between AS interval) AND clock_timestamp(),
+        true
+      )
     RETURNING r.id, r.deleted_at
 ), logged AS (
     INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)

@@ -1,83 +1,149 @@
-"""The listings of one run, fetched beside each other while they are recorded one by one.
+"""The listings of one run, fetched beside each other, each recorded as soon as it is there.
 
 Most of a refresh is waiting for answers: kinds wait together. What they may spend is the budget's
-business, which all threads share.
+business, which all threads share. An endpoint that hangs holds up its own kind alone.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from typing import Any
 
+from ..digitalocean import DigitalOceanError, Unreachable
 from ..digitalocean.clients import Clients
+from ..times import Clock, utc_now
 from ..workers import Workers
 from .kinds import Kind
-from .sync import Fetched, NotFetched, Progress, fetch_kind
+from .listing import Progress
+from .sync import Fetched, NotFetched, fetch_kind
 
 THREADS = 8
 """Listings under way at a time: enough that the slowest one decides how long a refresh takes."""
+
+SILENCE = 600.0
+"""Seconds without a sign of life after which a listing is given up. The client gives up sooner;
+this is for what it does not see, such as an answer whose headers never end."""
+
+Then = Callable[[Fetched | NotFetched], Any]
+"""Takes a listing when it is there."""
+
+
+def _as_it_is(fetched: Fetched | NotFetched) -> Fetched | NotFetched:
+    return fetched
 
 
 class _Pending:
     """One listing that was asked for."""
 
-    def __init__(self, clients: Clients, kind: Kind, workers: Workers) -> None:
+    def __init__(
+        self, clients: Clients, kind: Kind, workers: Workers, now: Clock, then: Then
+    ) -> None:
         self._clients = clients
         self._kind = kind
+        self._now = now
+        self._then = then
         self._messages: SimpleQueue[str | None] = SimpleQueue()
-        self._fetched: Future[Fetched | NotFetched] = workers.submit(self._fetch)
-        self._fetched.add_done_callback(lambda _: self._messages.put(None))
+        self._done: Future[Any] = workers.submit(self._fetch)
+        self._done.add_done_callback(lambda _: self._messages.put(None))
 
-    def _fetch(self) -> Fetched | NotFetched:
+    def _fetch(self) -> Any:
         client = self._clients.for_purpose(self._kind.purpose)
-        return fetch_kind(client, self._kind, progress=self._messages.put)
+        return self._then(
+            fetch_kind(client, self._kind, now=self._now, progress=self._messages.put)
+        )
 
-    def wait(self, progress: Progress | None) -> Fetched | NotFetched:
-        """The listing, when it is there; what it tells until then goes to `progress`."""
-        for message in iter(self._messages.get, None):
+    def wait(self, progress: Progress | None, silence: float) -> Any:
+        """Return what became of the listing; what it says until then goes to `progress`."""
+        started_at = self._now()
+        while True:
+            try:
+                message = self._messages.get(timeout=silence)
+            except Empty:
+                return self._then(self._given_up(started_at, silence))
+            if message is None:
+                return self._done.result()
             if progress is not None:
                 progress(message)
-        return self._fetched.result()
+
+    def _given_up(self, started_at: Any, silence: float) -> NotFetched:
+        endpoint = f"GET {self._kind.endpoints[0].path}"
+        error = Unreachable(endpoint, f"gave no sign of life for {silence:.0f} s")
+        return NotFetched(self._kind, None, started_at, self._now(), 0, error)
 
 
 class Listings:
     """Fetches listings in threads of its own; each is taken once."""
 
-    def __init__(self, clients: Clients, *, threads: int = THREADS) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        *,
+        threads: int = THREADS,
+        now: Clock = utc_now,
+        silence: float = SILENCE,
+    ) -> None:
         """Fetch nothing yet.
 
         Args:
             clients: give each thread its own.
             threads: how many listings at a time.
+            now: the clock that dates the listings.
+            silence: seconds without a sign of life after which one is given up.
         """
         self.clients = clients
+        self._now = now
+        self._silence = silence
         self._workers = Workers(threads, "listings")
         self._lock = threading.Lock()
         self._pending: dict[str, _Pending] | None = None
+        self._told: set[str] = set()
 
-    def begin(self, kinds: Sequence[Kind]) -> None:
-        """Start to fetch these kinds. Only the first call does anything."""
+    def is_news(self, error: Exception) -> bool:
+        """Return false for what is wrong with more than one kind, and a step of the run failed for.
+
+        Then the run has the sentence that names cause and remedy; it needs no second one.
+        """
+        if isinstance(error, DigitalOceanError) and not error.account_wide:
+            return True
+        with self._lock:
+            news = str(error) not in self._told
+            self._told.add(str(error))
+        return news
+
+    def begin(self, kinds: Sequence[Kind], then: Then = _as_it_is) -> None:
+        """Start to fetch these kinds. Only the first call does anything.
+
+        Args:
+            kinds: of the whole run.
+            then: called with each listing as soon as it is there, in the thread that fetched it.
+        """
         with self._lock:
             if self._pending is None:
                 # Those with a call for each parent take longest.
                 first = sorted(kinds, key=lambda kind: all(e.per is None for e in kind.endpoints))
                 self._pending = {
-                    kind.name: _Pending(self.clients, kind, self._workers) for kind in first
+                    kind.name: _Pending(self.clients, kind, self._workers, self._now, then)
+                    for kind in first
                 }
 
-    def take(self, kind: Kind, progress: Progress | None = None) -> Fetched | NotFetched:
-        """The listing of one kind; fetched here and now if `begin` did not name it, or again.
+    def take(self, kind: Kind, progress: Progress | None = None, then: Then = _as_it_is) -> Any:
+        """Return what `then` made of the listing of one kind.
+
+        It is fetched here and now if `begin` did not name it, or was asked for it before.
 
         Raises:
             SettingsError: there is no token for it.
+            Exception: what `then` raised.
         """
         with self._lock:
             pending = self._pending.pop(kind.name, None) if self._pending else None
         if pending is not None:
-            return pending.wait(progress)
-        return fetch_kind(self.clients.for_purpose(kind.purpose), kind, progress=progress)
+            return pending.wait(progress, self._silence)
+        client = self.clients.for_purpose(kind.purpose)
+        return then(fetch_kind(client, kind, now=self._now, progress=progress))
 
     def close(self) -> None:
         """Start nothing more; what is under way ends by itself."""

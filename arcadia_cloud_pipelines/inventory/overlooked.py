@@ -24,8 +24,8 @@ from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .kinds import KIND_BY_NAME, KINDS, UNKNOWN, Json
+from .listing import list_kind
 from .sightings import sightings
-from .sync import list_kind
 
 logger = logging.getLogger(__name__)
 

@@ -21,20 +21,24 @@ from ..digitalocean import (
     Forbidden,
     Listing,
     NotFound,
+    RateLimited,
     RequestRefused,
+    Unauthorized,
     fan_out,
     read_listing,
 )
+from ..digitalocean.accounts import know_accounts
 from ..redaction import MASK
 from ..settings import Purpose
-from ..times import Clock, parse_time, utc_now
+from ..times import Clock, parse_time
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse, WarehouseError
 from ..warehouse.statements import Statements
 from . import ledger
 from .kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
-from .sightings import sightings, text_of
-from .sync import SUPERSEDED, Progress, SyncResult, record_failure, store_sync
+from .listing import Progress
+from .sightings import LONGEST, sightings, text_of
+from .sync_runs import SUPERSEDED, SyncResult, not_ahead, record_failure, store_sync
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +153,7 @@ def sync_projects(
     *,
     project_name: str,
     run_id: str | None = None,
-    now: Clock = utc_now,
+    now: Clock | None = None,
     progress: Progress | None = None,
     guard: ledger.Guard | None = None,
 ) -> ProjectsResult:
@@ -161,6 +165,8 @@ def sync_projects(
         WarehouseError: the warehouse is away or not migrated; nothing was written.
     """
     warehouse.check_migrated()
+    now = now or warehouse.now
+    know_accounts(client, warehouse)
     started_at = now()
     calls_before = client.calls
     account: str | None = None
@@ -179,13 +185,16 @@ def sync_projects(
                 client, "/v2/projects", envelope="projects", identity=_project_id, scope=SCOPE
             )
         except (Forbidden, NotFound) as error:
+            if client.cause(error).account_wide:
+                raise
             return ProjectsResult(failed(error, available=False), None, 0, 0, ledger.Recorded())
         bootstrap, created = ensure_project(client, project_name, listing.items)
         projects = [*listing.items, *([created] if created else [])]
         found = _read_members(client, projects, progress)
     except DigitalOceanError as error:
-        failed(error, available=True)
-        raise
+        cause = client.cause(error)
+        failed(cause, available=True)
+        raise cause from None
 
     guard = guard or ledger.Guard()
     scope = {
@@ -197,6 +206,7 @@ def sync_projects(
     }
     try:
         with warehouse.transaction() as connection:
+            scope["seen_at"] = started_at = not_ahead(connection, started_at)
             recorded = _record_projects(connection, scope, projects, listing.complete, guard)
             attributed = 0
             unknown = ledger.Recorded()
@@ -229,9 +239,9 @@ def sync_projects(
                 ended_at=now(),
                 rows_seen=None if recorded.superseded else len(projects),
                 rows_expected=None if listing.total is None else listing.total + bool(created),
-                complete=listing.complete and not recorded.superseded,
+                complete=listing.complete and not found.unread and not recorded.superseded,
                 api_calls=client.calls - calls_before,
-                error=SUPERSEDED if recorded.superseded else listing.reason,
+                error=SUPERSEDED if recorded.superseded else _reason(listing, found),
                 recorded=recorded,
             )
             store_sync(connection, sync, run_id)
@@ -252,12 +262,18 @@ class _Found:
     """Members that no kind claims, by urn."""
     whole: list[str] = field(default_factory=list)
     """Uuids of the projects whose list was read whole: absence from others means nothing."""
+    unread: dict[str, DigitalOceanError] = field(default_factory=dict)
+    """Uuids of the projects whose list could not be read, and why."""
     counts: list[tuple[str, str | None, int]] = field(default_factory=list)
     """Name, environment and number of members of each project."""
 
 
-def _list_members(client: DigitalOcean, project: str) -> Listing | None:
-    """The members of one project; None if it is gone."""
+def _list_members(client: DigitalOcean, project: str) -> Listing | DigitalOceanError | None:
+    """Return the members of one project, why they are not known, or None if it is gone.
+
+    Raises:
+        DigitalOceanError: one that the members of every other project would meet, too.
+    """
     try:
         return read_listing(
             client,
@@ -269,6 +285,13 @@ def _list_members(client: DigitalOcean, project: str) -> Listing | None:
     except NotFound:
         logger.warning("project %s went away while the projects were read", project)
         return None
+    except (Unauthorized, RateLimited):
+        raise
+    except DigitalOceanError as error:
+        cause = client.cause(error)
+        if cause.account_wide:
+            raise cause from None
+        return error
 
 
 def _read_members(
@@ -284,15 +307,34 @@ def _read_members(
             progress(f"projects: members of {number:,} of {len(projects):,}")
         if listing is None:
             continue
+        if isinstance(listing, DigitalOceanError):
+            found.unread[uuid] = listing
+            continue
         if listing.complete:
             found.whole.append(uuid)
         # A deleted resource can stay in the list as `not_found`.
-        live = [r for r in listing.items if r.get("status") != "not_found"]
+        live = [
+            r
+            for r in listing.items
+            if r.get("status") != "not_found" and len(str(r["urn"])) <= LONGEST
+        ]
         members = [_member(resource, uuid) for resource in live]
         found.members += members
         found.unknown |= {m.urn: r for m, r in zip(members, live, strict=True) if m.kind == UNKNOWN}
         found.counts.append((_name(project), text_of(project.get("environment")), len(members)))
+    if found.unread and len(found.unread) == len(projects):
+        raise min(found.unread.values(), key=lambda error: not error.transient)
     return found
+
+
+def _reason(listing: Listing, found: _Found) -> str | None:
+    """Return why the listing of the projects and their members is not whole."""
+    reasons = [listing.reason] if listing.reason else []
+    reasons += [
+        f"the members of project {uuid} could not be read: {error}"
+        for uuid, error in [*found.unread.items()][:3]
+    ]
+    return "; ".join(reasons) or None
 
 
 def _project_id(project: Json) -> str:
@@ -346,7 +388,8 @@ def _record_projects(
     discovered, restored, _ = _SQL.run(connection, "record", scope).one()
     struck = deleted = 0
     if complete and missing and not implausible:
-        struck, deleted = _SQL.run(connection, "strike", scope | {"strikes": ledger.STRIKES}).one()
+        limits = {"strikes": ledger.STRIKES, "between": guard.between}
+        struck, deleted = _SQL.run(connection, "strike", scope | limits).one()
     if complete and confirmed and not missing:
         ledger.end_confirmation(connection, scope)
     return ledger.Recorded(
@@ -382,7 +425,16 @@ def _record_members(
         found.members,
     )
     _SQL.run(connection, "resolve_members", scope)
-    _SQL.run(connection, "lock_kinds", scope)
+    urns = _SQL.run(connection, "unknown_urns", scope).scalars().all()
+    known = [(urn, *split_urn(urn)) for urn in urns if split_urn(urn)[0] != UNKNOWN]
+    resolved = {
+        "urns": [urn for urn, _, _ in known],
+        "kinds": [kind for _, kind, _ in known],
+        "identities": [identity for _, _, identity in known],
+    }
+    _SQL.run(connection, "lock_kinds", scope | resolved)
+    if known:
+        _SQL.run(connection, "leave_unknown", scope | resolved)
     _SQL.run(connection, "close_moved", scope)
     limits = {"read": found.whole, "share": guard.share, "at_least": guard.at_least}
     _SQL.run(connection, "close_gone", scope | limits)

@@ -8,7 +8,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/project', 0));
 SELECT EXISTS (
     SELECT FROM cloud_sync_runs
     WHERE provider = :provider AND account = :account AND kind = 'project'
-      AND started_at > :seen_at AND rows_seen IS NOT NULL
+      -- One that is dated ahead of now is a clock's mistake, and supersedes nothing.
+      AND started_at > :seen_at AND started_at <= clock_timestamp() AND rows_seen IS NOT NULL
 );
 
 -- name: create_listed
@@ -47,7 +48,7 @@ WITH known AS (
     SET name = excluded.name, description = excluded.description,
         environment = excluded.environment, is_default = excluded.is_default,
         attrs = excluded.attrs, last_seen_at = excluded.last_seen_at,
-        stale_strike_count = 0, deleted_at = NULL
+        stale_strike_count = 0, struck_at = NULL, deleted_at = NULL
     WHERE p.account = :account
     RETURNING p.provider_id
 )
@@ -58,12 +59,18 @@ SELECT
 FROM stored LEFT JOIN known USING (provider_id);
 
 -- name: strike
+-- At most one in :between, by the database's clock: three listings within seconds are one outage. A
+-- strike that is dated ahead of now is a clock's mistake, and holds up none.
 WITH struck AS (
     UPDATE cloud_projects AS p
-    SET stale_strike_count = p.stale_strike_count + 1,
+    SET stale_strike_count = p.stale_strike_count + 1, struck_at = clock_timestamp(),
         deleted_at = CASE WHEN p.stale_strike_count + 1 >= :strikes THEN :seen_at END
     WHERE p.provider = :provider AND p.account = :account AND p.deleted_at IS NULL
       AND NOT EXISTS (SELECT FROM listed_projects AS l WHERE l.provider_id = p.provider_id)
+      AND coalesce(
+        p.struck_at NOT BETWEEN clock_timestamp() - CAST(:between AS interval) AND clock_timestamp(),
+        true
+      )
     RETURNING p.deleted_at
 )
 SELECT count(*) AS struck, count(deleted_at) AS deleted FROM struck;
@@ -90,7 +97,55 @@ ORDER BY l.kind, l.provider_id, l.assigned_at DESC NULLS LAST, l.project;
 -- name: lock_kinds
 -- Rows of these kinds are about to change: take turns with their own syncs, always in this order.
 SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || k.kind, 0))
-FROM (SELECT DISTINCT kind FROM members ORDER BY kind) AS k;
+FROM (
+    SELECT kind FROM members UNION SELECT unnest(CAST(:kinds AS text[])) ORDER BY kind
+) AS k;
+
+-- name: unknown_urns
+SELECT provider_id FROM cloud_resources
+WHERE provider = :provider AND account = :account AND kind = 'unknown';
+
+-- name: leave_unknown
+-- Rows of kind unknown whose urn (:urns) this release knows as a resource of :kinds and :identities.
+-- They end here and not by strikes: what they stand for is listed by its own kind, and nothing is to
+-- be counted twice. Their events stay; the row of the kind gets the day on which it was first seen.
+WITH known AS (
+    SELECT * FROM unnest(
+        CAST(:urns AS text[]), CAST(:kinds AS text[]), CAST(:identities AS text[])
+    ) AS k (urn, kind, identity)
+), left_unknown AS (
+    UPDATE cloud_resources AS r
+    SET deleted_at = :seen_at
+    FROM known AS k
+    WHERE r.provider = :provider AND r.account = :account AND r.kind = 'unknown'
+      AND r.provider_id = k.urn AND r.deleted_at IS NULL
+    RETURNING r.id, r.deleted_at
+), logged AS (
+    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
+    SELECT id, 'deleted', :seen_at, jsonb_build_object(
+        'deleted_at', jsonb_build_object('from', NULL, 'to', deleted_at)
+    ), :run_id
+    FROM left_unknown
+    RETURNING 1
+), closed AS (
+    UPDATE cloud_project_memberships AS m
+    SET valid_to = greatest(CAST(:seen_at AS timestamptz), m.valid_from)
+    FROM known AS k
+    WHERE m.provider = :provider AND m.account = :account AND m.kind = 'unknown'
+      AND m.provider_id = k.urn AND m.valid_to IS NULL
+    RETURNING 1
+), handed_over AS (
+    UPDATE cloud_resources AS r
+    SET first_seen_at = u.first_seen_at
+    FROM known AS k
+    JOIN cloud_resources AS u
+        ON u.provider = :provider AND u.account = :account AND u.kind = 'unknown'
+        AND u.provider_id = k.urn
+    WHERE r.provider = :provider AND r.account = :account
+      AND r.kind = k.kind AND r.provider_id = k.identity AND r.first_seen_at > u.first_seen_at
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM logged) AS left_unknown, (SELECT count(*) FROM handed_over) AS handed;
 
 -- name: close_moved
 -- Those of another account too, where the resource is this one's by now: it would keep its project
@@ -146,8 +201,7 @@ WHERE NOT EXISTS (
 );
 
 -- name: attribute
--- Give every resource the project it is in. A project learnt for the first time is no change: the
--- resource was in it all along.
+-- Give every resource the project it is in. One learnt for the first time is a change from null.
 WITH moved AS (
     UPDATE cloud_resources AS r
     SET project_id = l.project_id
@@ -162,7 +216,6 @@ WITH moved AS (
         'project_id', jsonb_build_object('from', from_project, 'to', to_project)
     ), :run_id
     FROM moved
-    WHERE from_project IS NOT NULL
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM moved) AS attributed, (SELECT count(*) FROM logged) AS changed;
+SELECT count(*) AS attributed FROM logged;

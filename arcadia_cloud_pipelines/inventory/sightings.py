@@ -39,6 +39,11 @@ class Sighting(NamedTuple):
 
 
 _ANYWHERE = "*."
+LONGEST = 500
+"""Letters of an identity, a name or a tag: an entry of an index holds 2,700 bytes. DigitalOcean's
+own limits are half of it."""
+DEEPEST = 50
+"""Levels of an object that are stored where it is nested beyond what orjson writes."""
 _DROP = object()
 _COLUMNS = {"name", "region", "status", "size_slug", "tags", "created_at"}
 _Plan = dict[str, Any]
@@ -168,6 +173,21 @@ def text_of(value: Any) -> str | None:
     return cleaned
 
 
+def _column(value: Any) -> str | None:
+    """Return `text_of`, cut to what PostgreSQL's indexes take."""
+    text = text_of(value)
+    return text if text is None or len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _cut(value: Any, depth: int) -> Any:
+    """Return the value with `…` in place of what is nested deeper than `depth`."""
+    if isinstance(value, dict):
+        return {k: _cut(inner, depth - 1) for k, inner in value.items()} if depth else "…"
+    if isinstance(value, list):
+        return [_cut(inner, depth - 1) for inner in value] if depth else "…"
+    return value
+
+
 def identity_of(kind: Kind) -> Callable[[Json], str]:
     """A function that reads an object's identity as text.
 
@@ -209,8 +229,8 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
         for path in (kind.title, kind.region, kind.status, kind.size_slug, kind.tags,
                      kind.created_at)
     )  # fmt: skip
-    seen = []
-    for item in items:
+
+    def sighting(item: Json) -> Sighting:
         provider_id = identity(item)
         source = _without(item, anywhere) if anywhere else dict(item)
         for key, wanted in kind.keep.items():
@@ -220,11 +240,11 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
         if kind.adjust is not None:
             source = kind.adjust(source)
         listed = tags(item)
-        labels = sorted({text_of(t) or "" for t in listed} - {""}) if type(listed) is list else []
+        labels = sorted({_column(t) or "" for t in listed} - {""}) if type(listed) is list else []
         created_at = parse_time(created(item))
         columns = (
-            text_of(name(item)), text_of(region(item)), text_of(status(item)),
-            text_of(size(item)),
+            _column(name(item)), _column(region(item)), _column(status(item)),
+            _column(size(item)),
         )  # fmt: skip
         attrs = orjson.dumps(_clean(source, plan) or {}, option=orjson.OPT_SORT_KEYS)
         project = text_of(item.get("project_id"))
@@ -232,12 +252,16 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
             orjson.dumps((*columns, labels, created_at, project)), digest_size=16
         )
         digest.update(attrs)
-        seen.append(
-            Sighting(
-                provider_id, *columns, tuple(labels), created_at, attrs,
-                project, digest.digest(),
-            )
-        )  # fmt: skip
+        return Sighting(
+            provider_id, *columns, tuple(labels), created_at, attrs, project, digest.digest()
+        )
+
+    seen = []
+    for item in items:
+        try:
+            seen.append(sighting(item))
+        except (TypeError, RecursionError):  # orjson's, of values nested beyond its limit
+            seen.append(sighting(_cut(item, DEEPEST)))
     return seen
 
 

@@ -2,218 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
-from urllib.parse import quote
 
-import sqlalchemy as sa
-
-from ..digitalocean import (
-    BadAnswer,
-    DigitalOcean,
-    DigitalOceanError,
-    Forbidden,
-    Listing,
-    NotFound,
-    OnPage,
-    fan_out,
-    read_listing,
-)
+from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, NotFound
+from ..digitalocean.accounts import know_accounts
+from ..digitalocean.errors import clean
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse, WarehouseError
 from . import ledger
-from .kinds import KIND_BY_NAME, Endpoint, Json, Kind
-from .sightings import Sighting, dropped_fields, identity_of, sightings
-from .tables import cloud_sync_runs
-
-logger = logging.getLogger(__name__)
-
-Progress = Callable[[str], None]
-
-SUPERSEDED = "superseded: a sync that began later was recorded first"
-
-
-@dataclass(frozen=True)
-class KindListing:
-    """What the API said of one kind."""
-
-    items: list[Json]
-    expected: int | None
-    """Distinct things the API says there are; None where it gives no total."""
-    complete: bool
-    reason: str | None
-    """Why it is not complete."""
-    unknown_fields: frozenset[str] = frozenset()
-    """Fields of which the API would not say, this time, what they hold."""
-    available: bool = True
-    """False when nobody may list it: the items were learnt elsewhere."""
-
-
-@dataclass(frozen=True)
-class SyncResult:
-    """What one sync came to, as its row in `cloud_sync_runs` has it."""
-
-    kind: str
-    account: str | None
-    started_at: datetime
-    ended_at: datetime
-    rows_seen: int | None
-    rows_expected: int | None
-    complete: bool
-    api_calls: int
-    available: bool = True
-    error: str | None = None
-    recorded: ledger.Recorded = field(default_factory=ledger.Recorded)
-    sample: tuple[Sighting, ...] = ()
-    """A few rows for people to look at."""
-
-
-def _telling(kind: Kind, before: int, progress: Progress | None) -> OnPage | None:
-    """Tell `progress` of each page, where `before` things were listed already."""
-    if progress is None:
-        return None
-
-    def on_page(seen: int, total: int | None) -> None:
-        of = "" if total is None else f" of {before + total:,}"
-        progress(f"{kind.asset}: {before + seen:,}{of} listed")
-
-    return on_page
-
-
-def _list(
-    client: DigitalOcean, kind: Kind, endpoint: Endpoint, path: str, on_page: OnPage | None = None
-) -> Listing:
-    return read_listing(
-        client, path, envelope=endpoint.envelope, identity=identity_of(kind),
-        params=endpoint.params, paged=endpoint.paged, on_page=on_page, scope=kind.scope,
-    )  # fmt: skip
-
-
-def _list_children(
-    kind: Kind, endpoint: Endpoint, client: DigitalOcean, parent: str
-) -> Listing | None:
-    """The children of one parent, each with the name of it; None if the parent is gone."""
-    try:
-        listing = _list(client, kind, endpoint, endpoint.path.format(parent=quote(parent, safe="")))
-    except NotFound:
-        logger.warning("%s: a %s went away while listed", kind.asset, endpoint.per)
-        return None
-    for item in listing.items:
-        item.setdefault(endpoint.parent_field, parent)
-    return listing
-
-
-def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None) -> KindListing:
-    """Every object of one kind, each once.
-
-    Children are asked for parent by parent, after a listing of the parents. A parent that is gone
-    by then is left out, and its children with it.
-
-    Raises:
-        DigitalOceanError: a page could not be read; there is no partial result.
-    """
-    identity = identity_of(kind)
-    items: dict[str, Json] = {}
-    read = 0
-    totals: list[int | None] = []
-    reasons = []
-
-    def add(listing: Listing) -> None:
-        nonlocal read
-        read += len(listing.items)
-        items.update((identity(item), item) for item in listing.items)
-        totals.append(listing.total)
-        if listing.reason is not None:
-            reasons.append(listing.reason)
-
-    for endpoint in kind.endpoints:
-        if endpoint.per is None:
-            add(_list(client, kind, endpoint, endpoint.path, _telling(kind, read, progress)))
-            continue
-        parent_kind = KIND_BY_NAME[endpoint.per]
-        listed = list_kind(client, parent_kind, progress)
-        if listed.reason is not None:
-            reasons.append(listed.reason)
-        if endpoint.inside:
-            add(children_inside(kind, endpoint, listed.items))
-            continue
-        parents = [identity_of(parent_kind)(item) for item in listed.items]
-        children = fan_out(client, parents, partial(_list_children, kind, endpoint))
-        for number, listing in enumerate(children, 1):
-            if listing is not None:
-                add(listing)
-            if progress is not None:
-                of = f"{number:,} of {len(parents):,} parents"
-                progress(f"{kind.asset}: {len(items):,} listed, {of}")
-    known = [total for total in totals if total is not None]
-    kept = [
-        item
-        for item in items.values()
-        if not any(item.get(name) == value for name, value in kind.leave_out.items())
-    ]
-    return KindListing(
-        items=kept,
-        # What two endpoints both list is one thing, and what is another kind's is none.
-        expected=sum(known) - (read - len(kept)) if len(known) == len(totals) else None,
-        complete=not reasons,
-        reason="; ".join(reasons) or None,
-    )
-
-
-def children_inside(kind: Kind, endpoint: Endpoint, parents: Iterable[Json]) -> Listing:
-    """The children that the objects of their parents hold, each once; nobody counts them.
-
-    Raises:
-        BadAnswer: a parent holds something that is none.
-    """
-    identity, parent_identity = identity_of(kind), identity_of(KIND_BY_NAME[str(endpoint.per)])
-    found: dict[str, Json] = {}
-    reason = None
-    for parent in parents:
-        if endpoint.envelope not in parent:
-            reason = f"{endpoint.per} {parent_identity(parent)} came without {endpoint.envelope!r}"
-        try:
-            for child in parent.get(endpoint.envelope) or ():
-                child.setdefault(endpoint.parent_field, parent_identity(parent))
-                for name in endpoint.inherit:
-                    child.setdefault(name, parent.get(name))
-                found[identity(child)] = child
-        except (LookupError, TypeError, AttributeError):
-            problem = f"answered 200, but has a {endpoint.per} whose {endpoint.envelope!r} are none"
-            raise BadAnswer(f"GET {endpoint.path}", problem, status=200) from None
-    return Listing(list(found.values()), None, complete=not reason, reason=reason, api_calls=0)
-
-
-def supplemented(client: DigitalOcean, kind: Kind, listing: KindListing) -> KindListing:
-    """A listing with what other kinds' listings say of its objects.
-
-    What cannot be read, or is not whole, leaves its field unknown and the listing as it is.
-    """
-    identity = identity_of(kind)
-    unknown = set()
-    for supplement in kind.supplements:
-        try:
-            other = list_kind(client, KIND_BY_NAME[supplement.kind])
-        except DigitalOceanError as error:
-            reason: str | None = str(error)
-        else:
-            reason = other.reason
-        if reason is not None:
-            unknown.add(supplement.field)
-            logger.warning("%s: %s is left as it was: %s", kind.asset, supplement.field, reason)
-            continue
-        facts = supplement.facts(other.items)
-        for item in listing.items:
-            item[supplement.field] = facts.get(identity(item))
-    return replace(listing, unknown_fields=frozenset(unknown))
-
-
-def list_whole(client: DigitalOcean, kind: Kind, progress: Progress | None) -> KindListing:
-    """Every object of one kind, with all that is said of it anywhere."""
-    return supplemented(client, kind, list_kind(client, kind, progress))
+from .kinds import Kind
+from .listing import KindListing, Progress, list_whole
+from .sightings import LONGEST, Sighting, dropped_fields, identity_of, sightings
+from .sync_runs import SUPERSEDED, SyncResult, not_ahead, record_failure, store_sync
 
 
 @dataclass(frozen=True)
@@ -272,11 +74,34 @@ def fetch_kind(
         account = client.account().uuid
         listing = lister(client, kind, progress)
     except DigitalOceanError as error:
-        return NotFetched(kind, account, started_at, now(), client.calls - calls_before, error)
+        calls = client.calls - calls_before
+        return NotFetched(kind, account, started_at, now(), calls, client.cause(error))
+    listing = _without_long_identities(kind, listing)
     seen = sightings(kind, listing.items)
     # Its objects are the most of what is held until it is recorded.
     listing = replace(listing, items=[])
     return Fetched(kind, account, started_at, seen, listing, client.calls - calls_before)
+
+
+def _without_long_identities(kind: Kind, listing: KindListing) -> KindListing:
+    """Return a listing without objects that no index could hold, which its reason names.
+
+    They cost themselves alone: none can ever have been stored, so nothing is struck for them.
+    """
+    identity = identity_of(kind)
+    long = [item for item in listing.items if len(identity(item)) > LONGEST]
+    if not long:
+        return listing
+    example = clean(identity(long[0]), limit=60)
+    told = (
+        f"{len(long):,} {kind.asset} have an identity of more than {LONGEST} letters and were "
+        f"left out: {example}"
+    )
+    return replace(
+        listing,
+        items=[item for item in listing.items if len(identity(item)) <= LONGEST],
+        reason=f"{listing.reason}; {told}" if listing.reason else told,
+    )
 
 
 def record_fetched(
@@ -307,7 +132,7 @@ def record_fetched(
 
     if isinstance(fetched, NotFetched):
         # Whoever may not learn whose account it is has learnt nothing of the kind.
-        known = fetched.account is not None
+        known = fetched.account is not None and not fetched.error.account_wide
         refused = known and isinstance(fetched.error, (Forbidden, NotFound))
         result = failed(fetched.error, fetched.ended_at, available=not refused)
         if refused:
@@ -326,6 +151,8 @@ def record_fetched(
                 run_id=run_id,
                 dropped_fields=dropped_fields(kind),
                 unknown_fields=listing.unknown_fields,
+                regions=listing.regions,
+                whose_unknown=listing.whose_unknown,
             ),
             expected=listing.expected,
             reason=listing.reason,
@@ -345,12 +172,17 @@ def sync_kind(
     kind: Kind,
     *,
     run_id: str | None = None,
-    now: Clock = utc_now,
+    now: Clock | None = None,
     progress: Progress | None = None,
     guard: ledger.Guard | None = None,
 ) -> SyncResult:
-    """List one kind and record it: `fetch_kind`, then `record_fetched`, whose errors it raises."""
+    """List one kind and record it: `fetch_kind`, then `record_fetched`, whose errors it raises.
+
+    The clock is the database's when None.
+    """
     warehouse.check_migrated()
+    now = now or warehouse.now
+    know_accounts(client, warehouse)
     fetched = fetch_kind(client, kind, now=now, progress=progress)
     return record_fetched(warehouse, fetched, run_id=run_id, now=now, guard=guard)
 
@@ -366,9 +198,15 @@ def record_listing(
     guard: ledger.Guard | None = None,
     available: bool = True,
 ) -> SyncResult:
-    """Give one listing to the ledger and store its sync row, both in one transaction."""
+    """Give one listing to the ledger and store its sync row, both in one transaction.
+
+    Of a clock that is ahead nothing is believed: no listing began later than the database's now.
+    """
     with warehouse.transaction() as connection:
+        began = not_ahead(connection, observation.started_at)
+        observation = replace(observation, started_at=began)
         recorded = ledger.record(connection, observation, guard)
+        complete = observation.complete and not recorded.superseded and not recorded.outside
         result = SyncResult(
             kind=observation.kind,
             account=observation.account,
@@ -376,10 +214,10 @@ def record_listing(
             ended_at=now(),
             rows_seen=None if recorded.superseded else len(observation.sightings),
             rows_expected=expected,
-            complete=observation.complete and not recorded.superseded,
+            complete=complete,
             api_calls=api_calls,
             available=available,
-            error=SUPERSEDED if recorded.superseded else reason,
+            error=SUPERSEDED if recorded.superseded else _with_outside(reason, recorded.outside),
             recorded=recorded,
             sample=tuple(observation.sightings[:10]),
         )
@@ -387,68 +225,12 @@ def record_listing(
     return result
 
 
-def record_failure(
-    warehouse: Warehouse,
-    kind: str,
-    account: str | None,
-    started_at: datetime,
-    ended_at: datetime,
-    api_calls: int,
-    error: Exception,
-    *,
-    available: bool,
-    run_id: str | None,
-) -> SyncResult:
-    """Store the row of a sync that listed nothing, and return it.
-
-    If the warehouse is away, the first error is the one to tell: only a result that the caller
-    goes on with insists on its row.
-    """
-    result = SyncResult(
-        kind=kind,
-        account=account,
-        started_at=started_at,
-        ended_at=ended_at,
-        rows_seen=None,
-        rows_expected=None,
-        complete=False,
-        api_calls=api_calls,
-        available=available,
-        error=str(error),
+def _with_outside(reason: str | None, outside: int) -> str | None:
+    """Return the reason, and how much lies outside of what was asked for."""
+    if not outside:
+        return reason
+    told = (
+        f"{outside:,} live rows are of regions that were not asked for, so nothing is known of "
+        "them: have SPACES_REGIONS name their regions, too"
     )
-    try:
-        with warehouse.transaction() as connection:
-            store_sync(connection, result, run_id)
-    except WarehouseError:
-        if not available:
-            raise
-    return result
-
-
-def store_sync(connection: sa.Connection, result: SyncResult, run_id: str | None) -> None:
-    """Add the row of one sync."""
-    recorded = result.recorded
-    connection.execute(
-        cloud_sync_runs.insert().values(
-            account=result.account,
-            kind=result.kind,
-            run_id=run_id,
-            started_at=result.started_at,
-            ended_at=result.ended_at,
-            rows_seen=result.rows_seen,
-            rows_expected=result.rows_expected,
-            complete=result.complete,
-            available=result.available,
-            api_calls=result.api_calls,
-            discovered=recorded.discovered,
-            updated=recorded.updated,
-            restored=recorded.restored,
-            struck=recorded.struck,
-            deleted=recorded.deleted,
-            missing=recorded.missing,
-            implausible=recorded.implausible,
-            withheld=recorded.withheld,
-            foreign_rows=recorded.foreign,
-            error=result.error,
-        )
-    )
+    return f"{reason}; {told}" if reason else told

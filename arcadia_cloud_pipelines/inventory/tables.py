@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 from ..warehouse.columns import TIME, account, provider, row_id
 from ..warehouse.metadata import metadata
 
+_STRUCK_AT = "When its newest strike fell, by the database's clock; null while it is seen."
+
 cloud_projects = sa.Table(
     "cloud_projects",
     metadata,
@@ -46,6 +48,7 @@ cloud_projects = sa.Table(
         comment="Complete listings in a row without it; the third marks it deleted.",
     ),
     sa.Column("deleted_at", TIME, comment="When the third strike fell; null while it exists."),
+    sa.Column("struck_at", TIME, comment=_STRUCK_AT),
     sa.UniqueConstraint("provider", "provider_id", name="cloud_projects_provider_id_key"),
     comment="DigitalOcean projects, live and deleted. Written by the asset projects.",
 )  # fmt: skip
@@ -146,6 +149,7 @@ cloud_resources = sa.Table(
         "content_hash", BYTEA,
         comment="Digest of what the provider said; null when a row was edited by hand.",
     ),
+    sa.Column("struck_at", TIME, comment=_STRUCK_AT),
     sa.UniqueConstraint("provider", "kind", "provider_id", name="cloud_resources_identity_key"),
     sa.Index(
         "cloud_resources_live_idx", "account", "kind",
@@ -278,6 +282,7 @@ cloud_sync_runs = sa.Table(
               comment="Listed things whose row belongs to another account; left alone."),
     sa.Column("error", sa.Text, comment="Why it failed or was incomplete; null when all is well."),
     sa.Index("cloud_sync_runs_kind_idx", "kind", "started_at"),
+    sa.Index("cloud_sync_runs_started_idx", "started_at"),
     sa.Index("cloud_sync_runs_complete_idx", "kind", "started_at",
              postgresql_where=sa.text("complete")),
     sa.Index("cloud_sync_runs_answer_idx", "kind", "started_at",
@@ -303,6 +308,20 @@ cloud_loss_confirmations = sa.Table(
     comment="People's word that an implausible loss is real: arcadia inventory confirm-loss.",
 )  # fmt: skip
 
+cloud_account_retirements = sa.Table(
+    "cloud_account_retirements",
+    metadata,
+    row_id(),
+    account(),
+    sa.Column("retired_at", TIME, nullable=False, server_default=sa.func.now(), comment="When."),
+    sa.Column("retired_by", sa.Text, nullable=False, comment="By whom."),
+    sa.Column("reason", sa.Text, comment="Why, in their words."),
+    sa.Column("resources", sa.Integer, nullable=False,
+              comment="Live resources that were marked as deleted."),
+    sa.Column("projects", sa.Integer, nullable=False, comment="Live projects, likewise."),
+    comment="People's word that an account is over: arcadia inventory retire-account.",
+)  # fmt: skip
+
 TABLES = (
     cloud_projects,
     cloud_project_tenancies,
@@ -312,4 +331,5 @@ TABLES = (
     cloud_project_memberships,
     cloud_sync_runs,
     cloud_loss_confirmations,
+    cloud_account_retirements,
 )

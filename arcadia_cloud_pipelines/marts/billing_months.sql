@@ -11,23 +11,31 @@ amount = "US dollars of all its invoices, taxes and credits included."
 lines_total = "US dollars of the lines that are read."
 lines = "Invoice lines that are read."
 not_read = "Invoices whose lines are not read yet, or could not be."
+is_last_closed = "True for the newest complete month of the account: what 'last closed month' means in all views."
 is_over = "True when the month has ended, by the database's clock in UTC."
 */
 SELECT
-    i.account,
-    i.period,
-    count(*) AS invoices,
-    sum(i.amount) AS amount,
-    sum(coalesce(i.lines_total, 0)) AS lines_total,
-    sum(coalesce(i.line_count, 0)) AS lines,
-    count(*) FILTER (WHERE i.ingest_status <> 'ingested') AS not_read,
-    bool_and(over.is_over) AS is_over,
-    coalesce(min(f.as_of), min(i.first_seen_at)) AS as_of,
-    bool_and(over.is_over AND i.ingest_status = 'ingested') AS complete,
+    month.*,
+    month.complete AND month.period = max(month.period) FILTER (WHERE month.complete) OVER (
+        PARTITION BY month.account
+    ) AS is_last_closed,
     'USD' AS currency
-FROM public.cloud_invoices AS i
-CROSS JOIN LATERAL (
-    SELECT i.period + interval '1 month' <= now() AT TIME ZONE 'UTC' AS is_over
-) AS over
-LEFT JOIN marts.freshness AS f ON f.account = i.account AND f.source = 'invoice_list'
-GROUP BY i.account, i.period
+FROM (
+    SELECT
+        i.account,
+        i.period,
+        count(*) AS invoices,
+        sum(i.amount) AS amount,
+        sum(coalesce(i.lines_total, 0)) AS lines_total,
+        sum(coalesce(i.line_count, 0)) AS lines,
+        count(*) FILTER (WHERE i.ingest_status <> 'ingested') AS not_read,
+        bool_and(over.is_over) AS is_over,
+        coalesce(min(f.as_of), min(i.first_seen_at)) AS as_of,
+        bool_and(over.is_over AND i.ingest_status = 'ingested') AS complete
+    FROM public.cloud_invoices AS i
+    CROSS JOIN LATERAL (
+        SELECT i.period + interval '1 month' <= now() AT TIME ZONE 'UTC' AS is_over
+    ) AS over
+    LEFT JOIN marts.freshness AS f ON f.account = i.account AND f.source = 'invoice_list'
+    GROUP BY i.account, i.period
+) AS month

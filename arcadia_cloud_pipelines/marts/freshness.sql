@@ -1,8 +1,9 @@
 /*
 comment = """
 How fresh and how complete is each source? One row an account and source: every kind of resource,
-project, and the sources that are no kind: balance, invoice_list, invoice_lines, open_month,
-terraform_specs, drift. What as_of and complete of all other views rest on.
+project, and the sources that are no kind: balance, invoice_lines, open_month, daily_costs and
+drift, of which the newest good attempt alone is kept. What as_of and complete of all other views
+rest on.
 """
 grain = ["account", "source"]
 example = """
@@ -15,7 +16,7 @@ as_of = "When the newest complete listing began. Null when there never was one."
 complete = "True when the newest attempt was read whole and nothing in it was implausible."
 last_attempt_at = "When the newest attempt began, good or not."
 available = "False when the newest attempt was answered with 403, or with 404 for a feature never used."
-rows_seen = "Things that the newest attempt listed. Null when it failed."
+rows_seen = "Things that the newest attempt listed. Null when it failed, and for sources that are no kind."
 error = "Why the newest attempt failed or was not complete. Null when all is well."
 late_after = "Age from which the source is late: three times its schedule's interval."
 is_late = "True when as_of is older than late_after, in the future, or missing."
@@ -33,6 +34,35 @@ WITH RECURSIVE known (account) AS (
     SELECT k.account FROM known AS k WHERE k.account IS NOT NULL
     UNION SELECT p.account FROM public.cloud_projects AS p
     UNION SELECT i.account FROM public.cloud_invoices AS i
+), other AS (
+    -- Sources that leave no row in cloud_sync_runs: their own tables say when they were read.
+    SELECT b.account, 'balance' AS source, 'billing' AS source_group, max(b.captured_at) AS as_of,
+        true AS complete, CAST(NULL AS text) AS error, interval '3 hours' AS late_after
+    FROM public.cloud_balance_snapshots AS b GROUP BY b.account
+    UNION ALL
+    SELECT i.account, 'invoice_lines', 'billing', max(i.ingested_at),
+        bool_and(i.ingest_status = 'ingested'), max(i.last_error), interval '40 days'
+    FROM public.cloud_invoices AS i GROUP BY i.account
+    UNION ALL
+    SELECT m.account, 'open_month', 'billing', m.read_at, m.note IS NULL, m.note, interval '3 days'
+    FROM public.cloud_open_months AS m
+    UNION ALL
+    SELECT d.account, 'daily_costs', 'billing', max(d.last_read_at), true, NULL, interval '3 days'
+    FROM public.cloud_cost_days AS d GROUP BY d.account
+    UNION ALL
+    -- One detection run looks at every account, and says which kinds of which it left out.
+    SELECT account.account, 'drift', 'drift', run.started_at, skipped.kinds IS NULL,
+        'left out: ' || skipped.kinds, interval '3 hours'
+    FROM (
+        SELECT s.started_at, s.kinds_skipped FROM public.cloud_drift_sweeps AS s
+        ORDER BY s.started_at DESC LIMIT 1
+    ) AS run
+    CROSS JOIN account
+    CROSS JOIN LATERAL (
+        SELECT string_agg(split_part(k.name, '/', 2), ', ' ORDER BY k.name) AS kinds
+        FROM jsonb_object_keys(run.kinds_skipped) AS k (name)
+        WHERE split_part(k.name, '/', 1) = account.account
+    ) AS skipped
 ), source (source) AS (
     (SELECT s.kind FROM public.cloud_sync_runs AS s ORDER BY s.kind LIMIT 1)
     UNION ALL
@@ -82,3 +112,9 @@ CROSS JOIN LATERAL (
         END AS late_after
 ) AS grouped
 WHERE source.source IS NOT NULL
+UNION ALL
+SELECT
+    o.account, o.source, o.source_group, o.as_of, o.complete, o.as_of, true, NULL, o.error,
+    o.late_after,
+    o.as_of IS NULL OR now() - o.as_of NOT BETWEEN interval '-1 minute' AND o.late_after
+FROM other AS o

@@ -20,8 +20,5 @@ SELECT
 FROM marts.billing_months AS m
 JOIN public.cloud_cost_lines AS l ON l.account = m.account AND l.period = m.period
 JOIN public.cloud_resources AS r ON r.id = l.resource_id
-WHERE m.complete AND NOT EXISTS (
-    SELECT FROM marts.billing_months AS later
-    WHERE later.account = m.account AND later.complete AND later.period > m.period
-)
+WHERE m.is_last_closed
 GROUP BY l.account, l.resource_id, r.kind, l.period, m.as_of, m.complete

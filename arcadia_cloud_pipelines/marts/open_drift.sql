@@ -38,9 +38,9 @@ FROM marts.drift_history AS h
 LEFT JOIN marts.rates AS desired
     ON h.field IN ('size_slug', 'size') AND desired.account = h.account AND desired.kind = h.kind
     AND desired.size_slug = h.desired #>> '{}'
-    AND desired.valid_from <= now() AND coalesce(desired.valid_to > now(), true)
+    AND desired.is_current
 LEFT JOIN marts.rates AS actual
     ON h.field IN ('size_slug', 'size') AND actual.account = h.account AND actual.kind = h.kind
     AND actual.size_slug = h.actual #>> '{}'
-    AND actual.valid_from <= now() AND coalesce(actual.valid_to > now(), true)
+    AND actual.is_current
 WHERE h.status = 'open'

@@ -6,7 +6,7 @@ own rate goes before the catalogue's; there are never two at one instant.
 grain = ["account", "kind", "size_slug", "valid_from"]
 example = """
 SELECT size_slug, amount, monthly_amount, source, valid_from FROM marts.rates
-WHERE valid_to IS NULL ORDER BY monthly_amount DESC
+WHERE is_current ORDER BY monthly_amount DESC
 """
 [columns]
 size_slug = "The plan, as droplets carry it and as invoice lines name it."
@@ -14,6 +14,7 @@ region = "Always null: plans cost the same in every region."
 unit = "hour."
 amount = "US dollars an hour, to five digits."
 monthly_amount = "US dollars for a whole month: 672 hours, beyond which DigitalOcean bills nothing."
+is_current = "True for the rate that holds now."
 valid_from = "Since when. The first rate that is known may have held before."
 valid_to = "Until when, exclusive. Null while it holds."
 source = "invoice: amount by hours of the month's lines. catalogue: the list price."
@@ -75,17 +76,22 @@ WITH billed AS (
     WHERE i.size_slug IS NULL OR (l.is_change AND l.valid_from >= i.seen_until)
 )
 SELECT
-    i.account, 'droplet' AS kind, i.size_slug, CAST(NULL AS text) AS region, 'hour' AS unit,
-    i.hourly AS amount, round(i.hourly * 672, 2) AS monthly_amount, 'USD' AS currency,
-    i.valid_from,
-    coalesce(i.valid_to, (
-        SELECT min(l.valid_from) FROM later AS l
-        WHERE l.account = i.account AND l.size_slug = i.size_slug
-    )) AS valid_to,
-    'invoice' AS source, i.as_of, i.complete
-FROM invoiced AS i
-UNION ALL
-SELECT
-    l.account, 'droplet', l.size_slug, NULL, 'hour', l.hourly, l.monthly, 'USD', l.valid_from,
-    l.valid_to, 'catalogue', l.valid_from, true
-FROM later AS l
+    rate.*,
+    rate.valid_from <= now() AND coalesce(rate.valid_to > now(), true) AS is_current
+FROM (
+    SELECT
+        i.account, 'droplet' AS kind, i.size_slug, CAST(NULL AS text) AS region, 'hour' AS unit,
+        i.hourly AS amount, round(i.hourly * 672, 2) AS monthly_amount, 'USD' AS currency,
+        i.valid_from,
+        coalesce(i.valid_to, (
+            SELECT min(l.valid_from) FROM later AS l
+            WHERE l.account = i.account AND l.size_slug = i.size_slug
+        )) AS valid_to,
+        'invoice' AS source, i.as_of, i.complete
+    FROM invoiced AS i
+    UNION ALL
+    SELECT
+        l.account, 'droplet', l.size_slug, NULL, 'hour', l.hourly, l.monthly, 'USD', l.valid_from,
+        l.valid_to, 'catalogue', l.valid_from, true
+    FROM later AS l
+) AS rate

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import orjson
 import sqlalchemy as sa
 
-from ..foreign_text import csv_cell
+from ..foreign_text import csv_cell, json_text
 from ..warehouse import views
 from ..warehouse.engine import Warehouse
 
@@ -120,7 +120,7 @@ def write_json(rows: Rows, to: IO[str]) -> int:
     for count, row in enumerate(rows, 1):
         value = dict(zip(rows.columns, row, strict=True))
         to.write(",\n" if count > 1 else "\n")
-        to.write(orjson.dumps(value, default=_json).decode())
+        to.write(json_text(orjson.dumps(value, default=_json).decode()))
     to.write("\n]\n" if count else "]\n")
     return count
 

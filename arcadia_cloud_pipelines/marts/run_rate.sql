@@ -16,8 +16,7 @@ is_estimate = "True when it rests on the plan's rate and not on lines of its own
 complete = "True when its kind was listed whole and, for own_lines, the month is complete."
 */
 WITH month AS (
-    SELECT m.account, max(m.period) AS period, max(m.as_of) AS as_of
-    FROM marts.billing_months AS m WHERE m.complete GROUP BY m.account
+    SELECT m.account, m.period, m.as_of FROM marts.billing_months AS m WHERE m.is_last_closed
 ), own AS (
     SELECT
         l.resource_id,
@@ -57,5 +56,5 @@ LEFT JOIN LATERAL (
 ) AS known ON true
 LEFT JOIN marts.rates AS rate
     ON rate.account = r.account AND rate.kind = r.kind AND rate.size_slug = r.size_slug
-    AND rate.valid_from <= now() AND coalesce(rate.valid_to > now(), true)
+    AND rate.is_current
 WHERE (r.is_billable AND NOT r.is_platform_owned) OR known.amount IS NOT NULL

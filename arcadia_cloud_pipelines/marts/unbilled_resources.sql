@@ -21,11 +21,7 @@ JOIN marts.resources AS r ON r.account = m.account AND r.is_billable AND NOT r.i
 JOIN public.cloud_resources AS stored ON stored.id = r.resource_id
 LEFT JOIN marts.rates AS rate
     ON rate.account = r.account AND rate.kind = r.kind AND rate.size_slug = r.size_slug
-    AND rate.valid_from <= now() AND coalesce(rate.valid_to > now(), true)
-WHERE m.complete
-  AND NOT EXISTS (
-    SELECT FROM marts.billing_months AS later
-    WHERE later.account = m.account AND later.complete AND later.period > m.period
-  )
+    AND rate.is_current
+WHERE m.is_last_closed
   AND coalesce(r.created_at, stored.first_seen_at) < m.period AT TIME ZONE 'UTC'
   AND r.monthly_amount IS NULL

@@ -171,8 +171,8 @@ def _start_services(
     say(f"warehouse: {kind} {prepared.place}, schema {prepared.after}{done}")
     if prepared.first:
         say(
-            "first start: within a minute inventory, balance and invoices are read, then their "
-            "lines, the open month and drift; the UI shows the runs"
+            "first start: inventory, balance and invoices are read at once, then their lines, the "
+            "open month and drift; the UI shows the runs (Runs)"
         )
     simulator_port = None if settings.tokens else free_port()
     environ = environment(settings, home, simulator_port)

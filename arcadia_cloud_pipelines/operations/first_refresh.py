@@ -13,14 +13,18 @@ from dataclasses import dataclass
 MOST_ATTEMPTS = 3
 """Runs without success after which a job waits for its schedule, as where a scope is missing."""
 
+FIRST = "inventory_sync"
+"""Begins alone: where the account does not answer, one run fails for it and not one of each job."""
+
 AFTER: Mapping[str, tuple[str, ...]] = {
-    "inventory_sync": (),
+    FIRST: (),
     "balance_snapshot": (),
     "billing_history": (),
     "account_and_rates": (),
-    "open_month": ("inventory_sync", "billing_history"),
-    "terraform_import": ("inventory_sync",),
-    "drift_sweep": ("inventory_sync", "terraform_import"),
+    "open_month": (FIRST, "billing_history"),
+    "daily_costs_read": (FIRST,),
+    "terraform_import": (FIRST,),
+    "drift_sweep": (FIRST, "terraform_import"),
 }
 """Jobs by name, each with those that have to be over before it: it reads what they wrote.
 
@@ -38,14 +42,20 @@ class Past:
     under_way: bool = False
 
 
-def due(past: Mapping[str, Past]) -> list[str]:
-    """Return the jobs to start now, in order. A job that `past` lacks never ran."""
+def due(past: Mapping[str, Past], *, account_answers: bool) -> list[str]:
+    """Return the jobs to start now, in order.
+
+    Args:
+        past: of each job; one that is not in it never ran.
+        account_answers: whether a run learned whose the account is.
+    """
     known = {name: past.get(name, Past()) for name in AFTER}
     return [
         name
         for name, before in AFTER.items()
         if _is_wanted(known[name])
         and known[name].reason_to_wait is None
+        and (account_answers or name == FIRST)
         and all(_is_over(known[other]) for other in before)
     ]
 

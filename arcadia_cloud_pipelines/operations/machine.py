@@ -80,7 +80,7 @@ def wrong_clock(sources: Sources, local: Clock = utc_now) -> Answer:
 
 
 def dead_processes(sources: Sources) -> Answer:
-    """Which processes of `arcadia up` are gone, and do not come back?"""
+    """Find processes of `arcadia up` that are gone and do not come back."""
     scope = f"process_dead/{_host()}/"
     home = Home(sources.settings.home)
     state = home.read_state()

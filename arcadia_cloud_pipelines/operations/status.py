@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..inventory.freshness import KindSyncs, kind_syncs, synced_accounts
+from ..inventory.freshness import (
+    AheadOfTime,
+    KindSyncs,
+    ahead_of_time,
+    kind_syncs,
+    synced_accounts,
+)
 from ..warehouse.engine import Warehouse
 
 
@@ -13,6 +19,8 @@ from ..warehouse.engine import Warehouse
 class KindStatus:
     """The newest sync of one kind, and the newest complete one."""
 
+    id: int
+    """Of its row in `cloud_sync_runs`."""
     kind: str
     account: str | None
     started_at: datetime
@@ -27,23 +35,25 @@ class KindStatus:
 
 def newest_syncs(warehouse: Warehouse) -> list[KindStatus]:
     """Return one for each kind that was ever synced, by name."""
+    ahead = {sync.kind: sync for sync in ahead_of_time(warehouse)}
     return [
         KindStatus(
+            id=sync.id,
             kind=sync.kind,
             account=sync.account,
             started_at=sync.started_at,
             complete=sync.complete,
             available=sync.available,
             rows=sync.rows_seen,
-            problem=_problem(sync),
+            problem=_problem(sync, ahead.get(sync.kind)),
             complete_at=sync.complete_at,
         )
         for sync in kind_syncs(warehouse)
     ]
 
 
-def _problem(sync: KindSyncs) -> str | None:
-    problems = []
+def _problem(sync: KindSyncs, ahead: AheadOfTime | None) -> str | None:
+    problems = [str(ahead)] if ahead is not None else []
     if not sync.available:
         problems.append(f"not available: {sync.error}")
     elif sync.error:

@@ -628,6 +628,10 @@ class SimulatedAccount:
                 if life.created_at < end and (life.deleted_at is None or life.deleted_at > start):
                     yield from self._intervals_of(kind, life, start, end)
 
+    def intervals_of(self, life: Life, start: datetime, end: datetime) -> Iterator[Interval]:
+        """The intervals of one life; see `intervals`."""
+        return self._intervals_of(KINDS[life.kind], life, start, end)
+
     def _intervals_of(
         self, kind: Kind, life: Life, start: datetime, end: datetime
     ) -> Iterator[Interval]:

@@ -129,29 +129,13 @@ class _OnSharedEngine:
         self._engine = engine
 
     def optimize_for_webserver(
-        self,
-        statement_timeout: int,
-        pool_recycle: int,  # noqa: ARG002
-        max_overflow: int,  # noqa: ARG002
+        self, statement_timeout: int, pool_recycle: int, max_overflow: int
     ) -> None:
-        """Set the statement timeout; connections are held already, and tried before use.
+        """Keep the engine: connections are held already, and tried before use.
 
-        dagster-postgres would make an engine that is not tried: after a restart of the database
-        the first request of the UI would be an error.
+        dagster-postgres would make one that is not tried: after a restart of the database the
+        first request of the UI would be an error.
         """
-        if _sets_timeout in self._engine.__dict__:
-            return
-        self._engine.__dict__[_sets_timeout] = True
-
-        def set_timeout(connection: Any, _entry: ConnectionPoolEntry) -> None:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(f"SET statement_timeout = {int(statement_timeout)}")
-
-        sa.event.listen(self._engine, "connect", set_timeout)
-        self._engine.dispose()
-
-
-_sets_timeout = "_arcadia_sets_timeout"
 
 
 _RUN_ENDS = {
@@ -171,6 +155,21 @@ _INSERT_EVENT = sa.text(
 
 class _EventLog(_OnSharedEngine, PostgresEventLogStorage):
     run_workers: RunWorkers
+
+    def optimize_for_webserver(
+        self,
+        statement_timeout: int,
+        pool_recycle: int,  # noqa: ARG002
+        max_overflow: int,  # noqa: ARG002
+    ) -> None:
+        """Set the statement timeout on the shared engine, once for all three storages."""
+
+        def set_timeout(connection: Any, _entry: ConnectionPoolEntry) -> None:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(f"SET statement_timeout = {int(statement_timeout)}")
+
+        sa.event.listen(self._engine, "connect", set_timeout)
+        self._engine.dispose()
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event, and what the UI reads of assets and checks.

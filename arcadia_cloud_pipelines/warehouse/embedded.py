@@ -190,7 +190,7 @@ def _supervision(home: Path) -> Path:
 
 
 def _supervised(home: Path) -> bool:
-    """Whether `arcadia up` starts and stops the server of `home`, also when it is this process."""
+    """Return whether `arcadia up`, perhaps this process, starts and stops the server of `home`."""
     path = _supervision(home)
     if not path.exists():
         return False

@@ -84,7 +84,7 @@ class ServerFolder:
         self.log = home / "logs" / "postgres.log"
 
     def exists(self) -> bool:
-        """Whether there is a server's data."""
+        """Return whether there is a server's data."""
         return (self.data / "PG_VERSION").exists()
 
     def socket_folder(self) -> Path:
@@ -127,7 +127,7 @@ class ServerFolder:
         )
 
     def answers(self, timeout: int = 5) -> bool:
-        """Whether the server answers a question, which is more than being there.
+        """Return whether the server answers a question, which is more than being there.
 
         Raises:
             FolderError: see `socket_folder`.
@@ -359,7 +359,7 @@ def _rotate(log: Path) -> None:
 
 
 def _fits(folder: Path) -> bool:
-    """Whether a connection string can name the folder, and a socket lie in it."""
+    """Return whether a connection string can name the folder, and a socket lie in it."""
     path = os.fsencode(folder / SOCKET)
     return len(path) <= _SOCKET_PATH_LIMIT and path.isascii() and b"," not in path
 

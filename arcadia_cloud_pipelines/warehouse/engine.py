@@ -15,7 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ..settings import Settings
+from . import views
 from .embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, embedded_postgres, running_url
+from .sqlstates import meaning, told
 from .urls import sqlalchemy_url
 
 
@@ -25,6 +27,10 @@ class WarehouseError(Exception):
 
 class WarehouseUnreachable(WarehouseError):
     """No connection, or the connection was lost."""
+
+
+class WarehouseRefused(WarehouseError):
+    """The server answered, and will not have what was to be written."""
 
 
 class WarehouseNotMigrated(WarehouseError):
@@ -94,18 +100,21 @@ class Warehouse:
         """One transaction: committed at the end, rolled back on any error.
 
         Raises:
-            WarehouseUnreachable: the server is down or went away; nothing was written.
+            WarehouseUnreachable: the server is down, went away, or is too busy; nothing was
+                written, and trying again may do.
+            WarehouseRefused: it will not have what was to be written; nothing was.
         """
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except psycopg2.OperationalError as error:  # from COPY, which SQLAlchemy does not wrap
-            raise self._unreachable(error) from None
+        # From COPY, which SQLAlchemy does not wrap.
+        except (psycopg2.OperationalError, psycopg2.DataError) as error:
+            raise self._failure(error) from None
         except OperationalError as error:
-            raise self._unreachable(error.orig) from None
+            raise self._failure(error.orig) from None
         except DBAPIError as error:
             if error.connection_invalidated:
-                raise self._unreachable(error.orig) from None
+                raise self._failure(error.orig) from None
             raise
 
     def now(self) -> datetime:
@@ -117,6 +126,18 @@ class Warehouse:
         with self.transaction() as connection:
             time: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
         return time
+
+    def _failure(self, error: BaseException | None) -> WarehouseError:
+        """Return our own error for one of the driver's, told by what it is."""
+        refusal = meaning(error)
+        if refusal is None:
+            return self._unreachable(error)
+        kind = WarehouseUnreachable if refusal.passes else WarehouseRefused
+        todo = "run again" if refusal.passes else "mend that and run again"
+        return kind(
+            f"The warehouse {self.place} {refusal.text} ({told(error)}). What was stored before is "
+            f"untouched; {todo}, or ask `arcadia doctor`."
+        )
 
     def _unreachable(self, error: BaseException | None) -> WarehouseUnreachable:
         # The driver's own text names host and reason, never the password.
@@ -133,7 +154,6 @@ class Warehouse:
             WarehouseNotMigrated: a database given by URL has an older, newer or no schema.
             WarehouseUnreachable: it does not answer.
         """
-        from . import views
         from .migrate import current_revision, head_revision, migrate
 
         with self.transaction() as connection:

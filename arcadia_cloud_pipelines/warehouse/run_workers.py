@@ -65,11 +65,11 @@ class RunWorker:
     beat: str
 
     def is_here(self) -> bool:
-        """Whether this process could see the worker's."""
+        """Return whether this process could see the worker's."""
         return self.place == this_place()
 
     def is_gone(self) -> bool:
-        """Whether the process is proven to have ended; False for one of another place."""
+        """Return whether the process is proven to have ended; False for one of another place."""
         if not self.is_here():
             return False
         return self.boot != _boot() or _start_of(self.pid) != self.started

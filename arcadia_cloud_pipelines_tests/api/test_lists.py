@@ -287,7 +287,8 @@ def test_the_newest_sync_of_each_kind(api: Api) -> None:
     assert api.get("/api/v1/sync").json() == {
         "data": [
             {
-                "kind": "droplet", "account": "a", "started_at": "2026-05-04T12:05:00Z",
+                "id": 2, "kind": "droplet", "account": "a",
+                "started_at": "2026-05-04T12:05:00Z",
                 "complete": False, "available": True, "rows": 3, "problem": "cut short",
                 "complete_at": "2026-05-04T12:00:00Z",
             }

@@ -55,6 +55,7 @@ def _hostile(warehouse: Warehouse, libpq_url: str, monkeypatch: pytest.MonkeyPat
     "command",
     [
         "projects list", "projects classify u-1 --tenant t", "inventory status", "drift list",
+        "projects list --csv", "drift list --csv",
         "drift show 1", "drift accept 1", "provisioned show droplet 1",
         f"provisioned show droplet|{HOSTILE}", f"projects classify|{HOSTILE}x|--tenant|t",
     ],

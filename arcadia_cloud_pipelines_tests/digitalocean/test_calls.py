@@ -123,7 +123,7 @@ def test_without_the_warehouse_each_process_counts_for_itself(
     assert len(caplog.records) == 1, "told once, not for each call"
     assert "s3cret" not in caplog.text
     with warehouse.transaction() as connection:
-        connection.execute(sa.text("DROP TABLE cloud_api_calls"))
+        connection.execute(sa.text("DROP TABLE cloud_api_calls CASCADE"))
     assert budget(warehouse, HOURLY).acquire("/v2/droplets") == 0
 
 

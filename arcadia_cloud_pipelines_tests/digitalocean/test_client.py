@@ -646,3 +646,22 @@ def test_close(server: Server, make: Make) -> None:
 def test_dagster_is_not_imported() -> None:
     code = "import sys, arcadia_cloud_pipelines.digitalocean; sys.exit('dagster' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_hangs_is_given_up_after_a_while_of_waiting(
+    server: Server, client: DigitalOcean, clock: FakeClock
+) -> None:
+    """Also where each call has attempts left, and until somebody is answered."""
+    clock.tick = 40.0
+    server.play(CLOSE, CLOSE, CLOSE)
+    with pytest.raises(Unreachable):
+        client.get("/v2/x")
+    sent = len(server.requests)
+    assert sent < 5
+    with pytest.raises(Unreachable, match="was not sent: for 90 s nothing was answered"):
+        client.twin().get("/v2/y")
+    assert len(server.requests) == sent
+    # Whoever asks for the account begins anew.
+    server.play(answer({"account": {"uuid": "u"}}), answer({"x": 1}))
+    client.account()
+    assert client.get("/v2/x") == {"x": 1}

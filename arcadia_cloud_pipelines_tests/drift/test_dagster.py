@@ -40,6 +40,7 @@ def drifting(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> int:
     """A droplet whose size differs; the time is a few minutes after its listing."""
     for module in (checks, dagster_support):
         monkeypatch.setattr(module, "utc_now", lambda: at(0.2))
+    monkeypatch.setattr(Warehouse, "now", lambda _self: at(0.2))
     monkeypatch.setattr(sweep.sweep, "__kwdefaults__", {"run_id": None, "now": lambda: at(0.1)})
     listed(warehouse)
     made = resource(warehouse, name="we|b", size_slug="b")
@@ -98,7 +99,7 @@ def test_the_checks(warehouse: Warehouse, drifting: int, monkeypatch: Any) -> No
     assert "left alone" in str(checks.fresh_inventory(warehouse).description)
     assert not checks.ignore_rules_alive(warehouse).passed
     assert checks.no_open_drift(warehouse).passed
-    monkeypatch.setattr(checks, "utc_now", lambda: at(3))
+    monkeypatch.setattr(Warehouse, "now", lambda _self: at(3))
     assert "2.9 hours old" in str(checks.fresh_inventory(warehouse).description)
 
 

@@ -16,11 +16,12 @@ from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.inventory.ledger import Guard, Observation
 from arcadia_cloud_pipelines.inventory.sightings import Sighting
-from arcadia_cloud_pipelines.inventory.sync import SyncResult, record_listing, sync_kind
+from arcadia_cloud_pipelines.inventory.sync import record_listing, sync_kind
+from arcadia_cloud_pipelines.inventory.sync_runs import SyncResult
 from arcadia_cloud_pipelines.settings import Purpose, Secret, Settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
+T0 = datetime(2026, 10, 20, 12, tzinfo=UTC)
 CREATED = datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)
 
 

@@ -71,7 +71,7 @@ class Model:
 
     def record(
         self, account: str, kind: str, began: datetime, listing: list[Sighting], complete: bool,
-        unknown: frozenset[str] = frozenset(),
+        unknown: frozenset[str] = frozenset(), soon: bool = False,
     ) -> dict[str, int]:  # fmt: skip
         """One listing; gives back the fields that were withheld and how many rows had them."""
         scope = (account, kind)
@@ -99,7 +99,8 @@ class Model:
         implausible = not confirmed and len(live) >= 10 and 2 * len(missing) > len(live)
         if complete and not implausible:
             for row in missing:
-                self._strike(row, began)
+                if not (soon and row.strikes):
+                    self._strike(row, began)
         if complete and not missing and confirmed:
             del self.confirmed[scope]
         return withheld
@@ -120,7 +121,8 @@ class Model:
         row = self.rows.get(key)
         if row is None:
             row = self.rows[key] = Row(account, said, began, began, project, seen=seen)
-            changes = {name: {"from": None, "to": value} for name, value in said.items()}
+            known = said | ({"project_id": project} if project else {})
+            changes = {name: {"from": None, "to": value} for name, value in known.items()}
             row.events.append(("discovered", began, changes))
             return
         if row.seen == seen and row.deleted_at is None:
@@ -132,8 +134,7 @@ class Model:
             for name in row.fields.keys() | said.keys()
             if row.fields.get(name) != said.get(name)
         }
-        # A project learnt for the first time is no change: the resource was in it all along.
-        if row.project and project and row.project != project:
+        if project and row.project != project:
             changes["project_id"] = {"from": row.project, "to": project}
         event = "tagged" if changes.keys() == {"tags"} else "updated"
         if row.deleted_at is not None:
@@ -195,8 +196,7 @@ class Model:
             self.members.setdefault(key, (account, project))
             row = self.rows.get(key)
             if row is not None and row.account == account and row.project != project:
-                if row.project is not None:
-                    moved = {"project_id": {"from": row.project, "to": project}}
-                    row.events.append(("updated", began, moved))
+                moved = {"project_id": {"from": row.project, "to": project}}
+                row.events.append(("updated", began, moved))
                 row.project = project
         return True

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .. import s3
 from ..s3 import Answer, answering, listing, slept
-from .helpers import T0, TestClients, query, rows, syncs
+from .helpers import T0, TestClients, before_statement, query, rows, syncs
 
 __all__ = ["slept"]  # a fixture
 
@@ -287,13 +288,16 @@ def test_plausible_says_which_field_went_empty(deployment: Deployment) -> None:
 def test_a_superseded_sync_is_told(deployment: Deployment) -> None:
     for asset, kind in (("droplets", "droplet"), ("projects", "project")):
         deployment.run(asset)
-        query(
+        # Another sync of it began while this one listed, and was recorded first.
+        later = partial(
+            query,
             deployment.warehouse,
-            "UPDATE cloud_sync_runs SET started_at = now() + '1 day' "
+            "UPDATE cloud_sync_runs SET started_at = clock_timestamp() "
             "WHERE kind = :kind RETURNING 1",
             kind=kind,
         )
-        result = deployment.run(asset)
+        with before_statement(deployment.warehouse, "arcadia.ledger", later):
+            result = deployment.run(asset)
         assert result.success, "it changed nothing, which is no failure"
         found = check(result, asset, "complete")
         assert not found.passed

@@ -16,7 +16,7 @@ from arcadia_cloud_pipelines.digitalocean import (
 from arcadia_cloud_pipelines.inventory.buckets import known_buckets, sync_buckets
 from arcadia_cloud_pipelines.inventory.freshness import newest_complete_syncs
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
-from arcadia_cloud_pipelines.inventory.sync import SyncResult
+from arcadia_cloud_pipelines.inventory.sync_runs import SyncResult
 from arcadia_cloud_pipelines.settings import SpacesSettings
 from arcadia_cloud_pipelines.simulator import BUCKET_URN, RunningSimulator
 from arcadia_cloud_pipelines.simulator.account import ForeignUrn
@@ -442,7 +442,7 @@ def test_a_bucket_learns_its_project_later_and_moves(mirror: Buckets) -> None:
         mirror.projects()
         mirror.buckets(settings(server.region))
     assert project_of(mirror, BUCKET) == "acme"
-    assert story(mirror.warehouse, BUCKET) == ["discovered", "updated"]
+    assert story(mirror.warehouse, BUCKET) == ["discovered", "updated", "updated"]
     assert "unknown" in {row["kind"] for row in rows(mirror.warehouse).values()}
 
 

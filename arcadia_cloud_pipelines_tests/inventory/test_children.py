@@ -37,16 +37,44 @@ def test_a_child_names_its_parent(mirror: Mirror, kind: Kind) -> None:
     assert parents == {str(i) for i in mirror.account.ids(str(endpoint.per))}
 
 
+@pytest.mark.parametrize("status", [404, 412, 500, 403])
 @pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.name)
-def test_a_parent_that_vanishes_while_listed_is_left_out(mirror: Mirror, kind: Kind) -> None:
+def test_a_parent_that_answers_with_an_error_costs_itself_alone(
+    mirror: Mirror, kind: Kind, status: int
+) -> None:
+    """It is still listed, so its children are not gone, whatever it answers."""
     (endpoint,) = kind.endpoints
-    before = len(mirror.account.ids(kind.name))
-    gone = mirror.account.ids(str(endpoint.per))[0]
-    path = endpoint.path.format(parent=gone)
-    mirror.account.faults.add(path, 404, times=None)
-    result = mirror.sync(kind.name)
-    assert (result.complete, result.available) == (True, True)
-    assert 0 < result.rows_seen < before
+    mirror.sync(kind.name)
+    before = rows(mirror.warehouse)
+    silent, *others = mirror.account.ids(str(endpoint.per))
+    mirror.account.faults.add(endpoint.path.format(parent=silent), status, times=None)
+    made = mirror.account.create(kind.name, parent=others[0], **_named(kind, others[0]))
+    for _ in range(4):
+        result = mirror.sync(kind.name)
+        assert (result.complete, result.available) == (False, True)
+        assert result.recorded.struck == 0
+    assert str(silent) in str(result.error)
+    assert f"answered {status}" in str(result.error)
+    after = rows(mirror.warehouse)
+    assert len(after) == len(before) + 1, made
+    assert not [r for r in after.values() if r["stale_strike_count"] or r["deleted_at"]]
+
+
+def _named(kind: Kind, parent: object) -> dict[str, object]:
+    """What a child must be told when it is made."""
+    return {"id": f"{parent}/new"} if kind.name == "registry_repository" else {}
+
+
+@pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.name)
+def test_where_no_parent_answers_nothing_is_struck(mirror: Mirror, kind: Kind) -> None:
+    (endpoint,) = kind.endpoints
+    mirror.sync(kind.name)
+    mirror.account.faults.add(endpoint.path.format(parent="*"), 404, times=None)
+    for _ in range(4):
+        assert not mirror.sync(kind.name).complete
+    found = rows(mirror.warehouse).values()
+    assert found
+    assert not [r for r in found if r["stale_strike_count"] or r["deleted_at"]]
 
 
 @pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.name)

@@ -118,13 +118,19 @@ def folded(warehouse: Warehouse) -> dict[int, list[tuple[datetime, dict[str, Any
         "WHERE event <> 'drift_detected' ORDER BY id",
     )
     told: dict[int, list[tuple[datetime, dict[str, Any]]]] = {}
+    newest: dict[int, datetime] = {}
     for event in found:
         steps = told.setdefault(event["resource_id"], [])
         state = dict(steps[-1][1]) if steps else {}
         for name, change in event["changes"].items():
-            assert name in ("account", "project_id") or state.get(name) == change["from"]
+            assert name == "account" or state.get(name) == change["from"]
             state[name] = change["to"]
-        when = max(event["occurred_at"], steps[-1][0]) if steps else event["occurred_at"]
+        when = max(event["occurred_at"], newest.get(event["resource_id"], event["occurred_at"]))
+        newest[event["resource_id"]] = when
+        project = event["changes"].get("project_id")
+        if steps and event["changes"].keys() == {"project_id"} and project["from"] is None:
+            # Learnt later, it counts from the beginning: no range begins.
+            when = steps[-1][0]
         if steps and steps[-1][0] == when:
             steps.pop()
         steps.append((when, state))
@@ -180,8 +186,10 @@ def test_any_instant_is_what_was_stored_then_and_what_the_events_say(
         for row, (_, state) in zip(mine, told[resource], strict=True):
             state = {k: v for k, v in state.items() if v is not None}
             assert state.pop("account", row["account"]) == row["account"]
+            # Before it was learnt the events do not say it.
             assert state.pop("project_id", row["project_id"]) == row["project_id"]
             assert said(row) == state
+        assert told[resource][-1][1].get("project_id") == last[resource]["project_id"]
 
     if all(not late for _, late in steps):
         for moment, stored in was:

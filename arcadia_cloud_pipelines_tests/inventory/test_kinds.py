@@ -7,10 +7,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from arcadia_cloud_pipelines.digitalocean import BadAnswer
 from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, Json
+from arcadia_cloud_pipelines.inventory.listing import children_inside
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
-from arcadia_cloud_pipelines.inventory.sync import children_inside
 
 from .helpers import Mirror, client, events, everything, query, rows, story
 
@@ -108,10 +107,14 @@ def test_a_cluster_without_pools(mirror: Mirror) -> None:
     [{"id": "c", "node_pools": 5}, {"id": "c", "node_pools": ["x"]},
      {"id": "c", "node_pools": [{"name": "no id"}]}],
 )  # fmt: skip
-def test_what_is_no_pool_fails_the_listing(cluster: Json) -> None:
+def test_what_is_no_pool_costs_its_cluster_alone(cluster: Json) -> None:
     kind = KIND_BY_NAME["node_pool"]
-    with pytest.raises(BadAnswer, match="kubernetes_cluster whose 'node_pools' are none"):
-        children_inside(kind, kind.endpoints[0], [cluster])
+    well = {"id": "well", "node_pools": [{"id": "a"}]}
+    listing = children_inside(kind, kind.endpoints[0], [cluster, well])
+    assert [pool["id"] for pool in listing.items] == ["a"]
+    assert not listing.complete
+    assert "whose list could not be read: c: " in str(listing.reason)
+    assert "kubernetes_cluster whose 'node_pools' are none" in str(listing.reason)
 
 
 def test_a_child_that_says_for_itself_inherits_nothing() -> None:

@@ -55,7 +55,7 @@ def test_a_new_resource_is_a_row_and_a_discovered_event(warehouse: Warehouse) ->
         "provider_id": "1", "name": "web", "region": "fra1", "status": "active",
         "size_slug": "s-1vcpu-1gb", "tags": ["a", "b"], "project_id": None,
         "attrs": {"vcpus": 2}, "created_at": CREATED, "first_seen_at": T0, "last_seen_at": T0,
-        "stale_strike_count": 0, "deleted_at": None, "content_hash": b"",
+        "stale_strike_count": 0, "deleted_at": None, "content_hash": b"", "struck_at": None,
     }  # fmt: skip
     (event,) = events(warehouse)
     assert event["changes"] == {
@@ -171,7 +171,7 @@ def test_the_third_complete_listing_in_a_row_without_it_deletes(warehouse: Wareh
     assert record(warehouse, fleet([2]), 4).recorded.struck == 0
     assert story(warehouse, 1) == ["discovered", "deleted"]
     assert events(warehouse, 1)[-1]["changes"] == {
-        "deleted_at": {"from": None, "to": "2026-11-20T15:00:00+00:00"}
+        "deleted_at": {"from": None, "to": "2026-10-20T15:00:00+00:00"}
     }
 
 
@@ -193,7 +193,7 @@ def test_what_comes_back_is_restored_with_what_changed_meanwhile(warehouse: Ware
     last = events(warehouse, 1)[-1]
     assert (last["event"], last["changes"]) == (
         "restored",
-        {"deleted_at": {"from": "2026-11-20T15:00:00+00:00", "to": None},
+        {"deleted_at": {"from": "2026-10-20T15:00:00+00:00", "to": None},
          "status": {"from": "active", "to": "off"}},
     )  # fmt: skip
     row = rows(warehouse)["1"]

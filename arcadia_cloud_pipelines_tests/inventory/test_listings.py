@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from arcadia_cloud_pipelines.digitalocean import ServerError
+from arcadia_cloud_pipelines.digitalocean import DigitalOcean, ServerError
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
 from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, KINDS, Kind
@@ -208,9 +208,46 @@ def test_projects_are_asked_together(mirror: Mirror) -> None:
     assert len(result.names) >= 4
 
 
-def test_a_failure_among_the_parents_is_the_kinds(server: RunningSimulator) -> None:
-    name = server.account.ids("domain")[2]
-    server.account.faults.add(f"/v2/domains/{name}/records", 500, times=None)
+def test_a_failure_of_all_parents_is_the_kinds(server: RunningSimulator) -> None:
+    server.account.faults.add("/v2/domains/*/records", 500, times=None)
     fetched = fetch_kind(client(server.url, server.token), KIND_BY_NAME["domain_record"])
     assert isinstance(fetched, NotFetched)
     assert isinstance(fetched.error, ServerError)
+
+
+def test_a_listing_without_a_sign_of_life_is_given_up(server: RunningSimulator) -> None:
+    """What the client itself does not see: here it is never asked."""
+    never = threading.Event()
+
+    class Silent(Clients):
+        def for_purpose(self, purpose: Purpose) -> DigitalOcean:
+            never.wait()
+            raise SettingsError("over")
+
+    listings = Listings(Silent(settings(server.url, server.token)), silence=0.01)
+    kind = KIND_BY_NAME["droplet"]
+    listings.begin([kind])
+    fetched = listings.take(kind)
+    never.set()
+    assert isinstance(fetched, NotFetched)
+    assert str(fetched.error).startswith("GET /v2/droplets gave no sign of life for 0 s")
+
+
+def test_what_is_there_is_handed_on_whoevers_turn_it_is(server: RunningSimulator) -> None:
+    """While one kind hangs, the others are recorded."""
+    handed: list[str] = []
+    others = threading.Event()
+
+    def then(fetched: Fetched | NotFetched) -> str:
+        handed.append(fetched.kind.name)
+        if len(handed) == 2:
+            others.set()
+        return fetched.kind.name
+
+    server.account.faults.add("/v2/droplets", "hook", call=lambda: others.wait(20))
+    listings = Listings(Clients(settings(server.url, server.token)))
+    kinds = [KIND_BY_NAME[name] for name in ("droplet", "volume", "vpc")]
+    listings.begin(kinds, then)
+    assert listings.take(kinds[0], then=then) == "droplet"
+    assert others.is_set()
+    assert sorted(handed) == ["droplet", "volume", "vpc"]

@@ -251,7 +251,7 @@ def test_of_a_kind_that_is_not_listed_nothing_else_is_said(mirror: Looking) -> N
     assert whys(mirror.look()).keys() == {"droplet"}
     mirror.hours += 8 * 24
     droplets = [f.why for f in mirror.look().findings if f.kind == "droplet"]
-    assert droplets == ["last listed completely on 2026-11-20"]
+    assert droplets == ["last listed completely on 2026-10-20"]
 
 
 def test_tags_mention_kinds_that_no_project_holds(mirror: Looking) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from arcadia_cloud_pipelines.digitalocean import DigitalOceanError
+from arcadia_cloud_pipelines.inventory import projects
 from arcadia_cloud_pipelines.inventory.kinds import KINDS
 from arcadia_cloud_pipelines.inventory.ledger import Guard
 from arcadia_cloud_pipelines.inventory.projects import ProjectsResult, split_urn, sync_projects
@@ -191,13 +192,22 @@ def test_many_projects_missing_at_once_strike_nothing(mirror: ProjectsMirror) ->
 # -- who is in which ----------------------------------------------------------------------------
 
 
-def test_resources_learn_their_project_without_an_event(mirror: ProjectsMirror) -> None:
+def test_a_first_project_learnt_later_is_an_event_from_null(mirror: ProjectsMirror) -> None:
     for kind in KINDS:
         if kind.name != "backup_policy":  # identified by its droplet's id
             mirror.sync(kind.name)
     result = mirror.projects()
     assert result.attributed > 20
-    assert {e["event"] for e in events(mirror.warehouse)} == {"discovered"}
+    learnt = [e for e in events(mirror.warehouse) if e["event"] != "discovered"]
+    assert len(learnt) == result.attributed
+    assert {e["event"] for e in learnt} == {"updated"}
+    told = query(
+        mirror.warehouse,
+        "SELECT e.changes, r.project_id FROM cloud_resource_events AS e "
+        "JOIN cloud_resources AS r ON r.id = e.resource_id WHERE e.event = 'updated'",
+    )
+    for row in told:
+        assert row["changes"] == {"project_id": {"from": None, "to": row["project_id"]}}
     for kind in ("droplet", "reserved_ip", "domain", "kubernetes_cluster"):
         urn_type = {"reserved_ip": "floatingip", "kubernetes_cluster": "kubernetes"}.get(kind, kind)
         for identity in mirror.account.ids(kind):
@@ -210,7 +220,11 @@ def test_resources_learn_their_project_without_an_event(mirror: ProjectsMirror) 
 def test_resources_found_after_the_projects_have_theirs_at_once(mirror: ProjectsMirror) -> None:
     mirror.projects()
     mirror.sync()
-    assert all(row["project_id"] for row in rows(mirror.warehouse, "droplet").values())
+    found = rows(mirror.warehouse, "droplet")
+    assert all(row["project_id"] for row in found.values())
+    for identity, row in found.items():
+        (event,) = events(mirror.warehouse, identity)
+        assert event["changes"]["project_id"] == {"from": None, "to": row["project_id"]}
     assert mirror.projects().attributed == 0
 
 
@@ -225,7 +239,7 @@ def test_a_move_is_an_event_and_ends_a_membership(mirror: ProjectsMirror) -> Non
 
     assert result.attributed == 1
     ids = {name: p["id"] for name, p in mirror.stored_projects().items()}
-    (_, updated) = events(mirror.warehouse, droplet)
+    (_, _, updated) = events(mirror.warehouse, droplet)
     assert (updated["event"], updated["changes"], updated["run_id"]) == (
         "updated",
         {"project_id": {"from": ids["acme"], "to": ids["Default"]}},
@@ -235,7 +249,7 @@ def test_a_move_is_an_event_and_ends_a_membership(mirror: ProjectsMirror) -> Non
     assert mirror.project_of(droplet) == "Default"
     mirror.projects()
     mirror.sync()
-    assert len(events(mirror.warehouse, droplet)) == 2
+    assert len(events(mirror.warehouse, droplet)) == 3
 
 
 def test_a_resource_that_is_gone_leaves_its_project(mirror: ProjectsMirror) -> None:
@@ -271,6 +285,56 @@ def test_what_nobody_knows_is_a_resource_of_kind_unknown(mirror: ProjectsMirror)
     for _ in range(3):
         mirror.projects()
     assert story(mirror.warehouse, UNDOCUMENTED_URN) == ["discovered", "deleted"]
+
+
+@pytest.mark.parametrize("listed_first", [True, False])
+def test_what_a_release_learns_leaves_unknown_at_once(
+    mirror: ProjectsMirror, monkeypatch: pytest.MonkeyPatch, listed_first: bool
+) -> None:
+    volumes = {str(volume) for volume in mirror.account.ids("volume")}
+    with monkeypatch.context() as older:
+        older.delitem(projects.KIND_OF_URN_TYPE, "volume")
+        mirror.projects()
+    first_seen = mirror.now()
+    urns = {f"do:volume:{volume}" for volume in volumes}
+    assert rows(mirror.warehouse, "unknown").keys() == {UNDOCUMENTED_URN, *urns}
+    if listed_first:
+        mirror.sync("volume")
+    mirror.projects()
+    left = rows(mirror.warehouse, "unknown")
+    assert {urn for urn, row in left.items() if row["deleted_at"] is None} == {UNDOCUMENTED_URN}
+    for urn in urns:
+        assert story(mirror.warehouse, urn) == ["discovered", "deleted"]
+    mirror.sync("volume")
+    mirror.projects()
+    known = rows(mirror.warehouse, "volume")
+    assert known.keys() == volumes
+    assert {row["first_seen_at"] for row in known.values()} == {first_seen}
+    # A volume that was listed before its project was known learns it by an event.
+    learns = ["updated"] if listed_first else []
+    for volume in volumes:
+        assert story(mirror.warehouse, volume) == ["discovered", *learns]
+        assert mirror.project_of(volume) is not None
+        assert len([m for m in mirror.memberships(volume) if m[2] is None]) == 1
+
+
+@pytest.mark.parametrize("status", [500, 412, 403])
+def test_a_project_whose_members_are_not_told_costs_itself(
+    mirror: ProjectsMirror, status: int
+) -> None:
+    mirror.sync()
+    mirror.projects()
+    members = "SELECT id, valid_to FROM cloud_project_memberships ORDER BY id"
+    before = query(mirror.warehouse, members)
+    acme = mirror.stored_projects()["acme"]["provider_id"]
+    mirror.account.faults.add(f"/v2/projects/{acme}/resources", status, times=None)
+    made = mirror.account.create("droplet", name="made meanwhile")
+    result = mirror.projects()
+    assert not result.sync.complete
+    assert acme in str(result.sync.error)
+    after = query(mirror.warehouse, members)
+    assert after[: len(before)] == before
+    assert mirror.memberships(made["id"])
 
 
 @pytest.mark.parametrize(

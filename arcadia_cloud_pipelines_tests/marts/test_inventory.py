@@ -36,6 +36,28 @@ def test_freshness_is_of_the_newest_complete_listing(account: Account, ask: Ask)
     ]
 
 
+def test_sources_that_are_no_kind_are_as_fresh_as_their_tables(account: Account, ask: Ask) -> None:
+    account.project("p")
+    account.insert(
+        "cloud_balance_snapshots", account=TEAM, month_to_date_balance=0, account_balance=0,
+        month_to_date_usage=0, generated_at=account.now, captured_at=account.now,
+    )  # fmt: skip
+    account.invoice("a", "1.00", ingest_status="failed", last_error="no header")
+    account.insert("cloud_open_months", account=TEAM, period=account.month(0), lines_total=0,
+                   line_count=0, read_at=account.now - timedelta(days=4))  # fmt: skip
+    account.insert("cloud_drift_sweeps", started_at=account.now - timedelta(hours=1),
+                   ended_at=account.now, kinds_swept=[], specs=0, opened=0, updated=0, closed=0,
+                   open_after=0, ignored=0, rules_expired=[],
+                   kinds_skipped={f"{TEAM}/volume": "late", "other/droplet": "late"})  # fmt: skip
+    rows = ask("freshness", "source", "source_group", "complete", "is_late", "error")
+    assert [tuple(row.values()) for row in rows] == [
+        ("balance", "billing", True, False, None),
+        ("drift", "drift", False, False, "left out: volume"),
+        ("invoice_lines", "billing", False, True, "no header"),
+        ("open_month", "billing", True, True, None),
+    ]
+
+
 def test_a_failure_before_the_account_was_known_counts_for_it(account: Account, ask: Ask) -> None:
     account.project("p")
     account.listing("droplet", 30)

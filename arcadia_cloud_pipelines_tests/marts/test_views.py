@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.billing.account_facts import sync_account_facts
 from arcadia_cloud_pipelines.billing.balance import snapshot_balance
 from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
+from arcadia_cloud_pipelines.billing.insights import sync_daily_costs
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
 from arcadia_cloud_pipelines.billing.rates import sync_rates
@@ -63,6 +64,7 @@ def mirror(warehouse: Warehouse) -> None:
         refresh_open_month(warehouse, client)
         sync_rates(warehouse, client)
         sync_account_facts(warehouse, client)
+        sync_daily_costs(warehouse, client, now=lambda: NOW)
 
 
 @every_view

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
+
 
 def demo(home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -18,7 +20,7 @@ def demo(home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
 
 
@@ -69,14 +71,19 @@ def test_a_second_one_goes_on_and_the_doctor_is_content(first: tuple[Path, str])
     # The same account, a few days older: no second discovery of everything, no mass deletion.
     assert before["discovered"] <= after["discovered"] < before["discovered"] * 1.5
     assert before["deleted"] <= after["deleted"] < before["discovered"] / 2
-    doctor = subprocess.run(
-        [sys.executable, "-m", "arcadia_cloud_pipelines.cli.main", "doctor"],
-        env={**os.environ, "ARCADIA_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    # The doctor only looks, and with the last command the server has ended: something uses it.
+    server = EmbeddedPostgres(home)
+    try:
+        doctor = subprocess.run(
+            [sys.executable, "-m", "arcadia_cloud_pipelines.cli.main", "doctor"],
+            env={**os.environ, "ARCADIA_HOME": str(home)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        server.close()
     assert doctor.returncode == 0, doctor.stdout
     assert "✓ pools: cloud_billing 1" in doctor.stdout
     assert "Spaces: no key pair is set" in doctor.stdout

@@ -9,14 +9,19 @@ import dagster as dg
 import pytest
 
 from arcadia_cloud_pipelines.definitions import defs
+from arcadia_cloud_pipelines.operations import first_refresh
 from arcadia_cloud_pipelines.operations.definitions import first_refresh_sensor
-from arcadia_cloud_pipelines.operations.first_refresh import AFTER, MOST_ATTEMPTS, Past, due
+from arcadia_cloud_pipelines.operations.first_refresh import AFTER, FIRST, MOST_ATTEMPTS, Past
 
 Status = dg.DagsterRunStatus
 OVER = Past(runs=1, succeeded=True)
 AT_WORK = Past(runs=1, reason_to_wait="under way", under_way=True)
 FAILED = Past(runs=1)
 AT_ONCE = {"inventory_sync", "balance_snapshot", "billing_history", "account_and_rates"}
+
+
+def due(past: dict[str, Past]) -> list[str]:
+    return first_refresh.due(past, account_answers=True)
 
 
 @pytest.fixture
@@ -29,12 +34,22 @@ def test_what_needs_nothing_begins_at_once() -> None:
     assert set(due({})) == AT_ONCE
 
 
+def test_where_the_account_does_not_answer_one_job_alone_fails_for_it() -> None:
+    assert first_refresh.due({}, account_answers=False) == [FIRST]
+    failed = {FIRST: Past(runs=1, reason_to_wait="failed a moment ago")}
+    assert first_refresh.due(failed, account_answers=False) == []
+    assert set(first_refresh.due(failed, account_answers=True)) == AT_ONCE - {FIRST} | {
+        "daily_costs_read", "terraform_import",
+    }  # fmt: skip
+
+
 def test_what_reads_the_others_waits_until_they_are_over() -> None:
     begun = dict.fromkeys(AT_ONCE, AT_WORK)
     assert due(begun) == []
     begun["inventory_sync"] = OVER
-    assert due(begun) == ["terraform_import"]
+    assert due(begun) == ["daily_costs_read", "terraform_import"]
     begun["billing_history"] = OVER
+    begun["daily_costs_read"] = AT_WORK
     begun["terraform_import"] = OVER
     assert due(begun) == ["open_month", "drift_sweep"]
 
@@ -52,27 +67,48 @@ def test_after_the_first_time_the_schedules_go_on() -> None:
     assert due(dict.fromkeys(AFTER, OVER)) == []
 
 
-def asked(instance: dg.DagsterInstance) -> set[str]:
-    """The jobs that one look of the sensor asks for."""
-    context = dg.build_sensor_context(instance=instance, definitions=defs)
+def asked(instance: dg.DagsterInstance, cursor: str | None = None) -> tuple[set[str], str | None]:
+    """The jobs that one look of the sensor asks for, and its cursor after it."""
+    context = dg.build_sensor_context(instance=instance, definitions=defs, cursor=cursor)
     found = first_refresh_sensor(context)
-    return (
-        {str(r.job_name) for r in found.run_requests} if hasattr(found, "run_requests") else set()
-    )
+    requests = found.run_requests or [] if isinstance(found, dg.SensorResult) else []
+    return {str(request.job_name) for request in requests}, context.cursor
 
 
-def test_the_sensor_asks_once_and_not_beside_a_tick_under_way(
+def ran(instance: dg.DagsterInstance, *names: str) -> None:
+    for name in names:
+        instance.add_run(dg.DagsterRun(job_name=name, run_id=name, status=Status.SUCCESS))
+
+
+def answers(instance: dg.DagsterInstance) -> None:
+    """A run learned whose the account is."""
+    instance.report_runless_asset_event(dg.AssetMaterialization("account"))
+
+
+def test_the_sensor_begins_with_the_inventory_and_goes_on_when_the_account_answered(
     instance: dg.DagsterInstance,
 ) -> None:
-    assert asked(instance) == AT_ONCE
-    for name in AT_ONCE - {"inventory_sync"}:
-        instance.add_run(dg.DagsterRun(job_name=name, run_id=name, status=Status.SUCCESS))
+    assert asked(instance)[0] == {FIRST}
     # As a schedule's tick leaves it.
-    tick = dg.DagsterRun(job_name="inventory_sync", run_id="tick", status=Status.STARTED)
+    tick = dg.DagsterRun(job_name=FIRST, run_id="tick", status=Status.STARTED)
     instance.add_run(tick)
-    assert asked(instance) == set()
+    assert asked(instance)[0] == set()
+    answers(instance)
+    assert asked(instance)[0] == AT_ONCE - {FIRST}
+    ran(instance, *AT_ONCE - {FIRST})
+    assert asked(instance)[0] == set()
     instance.report_run_failed(tick, "the machine went away")
-    assert asked(instance) == {"open_month", "terraform_import"}
+    assert asked(instance)[0] == {"open_month", "daily_costs_read", "terraform_import"}
+
+
+def test_when_all_is_done_the_sensor_looks_no_more(instance: dg.DagsterInstance) -> None:
+    ran(instance, *AFTER)
+    wanted, cursor = asked(instance)
+    assert wanted == set()
+    for run in instance.get_runs():
+        instance.delete_run(run.run_id)
+    assert asked(instance, cursor)[0] == set(), "also after housekeeping took the runs"
+    assert asked(instance, "balance_snapshot")[0] == {FIRST}, "a release that adds jobs looks again"
 
 
 def test_every_job_of_a_first_refresh_exists_and_the_sensor_may_start_it() -> None:

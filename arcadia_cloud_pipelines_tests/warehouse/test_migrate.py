@@ -164,3 +164,48 @@ def test_projects_that_are_classified_already_were_so_by_hand(bare: Warehouse) -
     assert [tuple(row) for row in found] == [
         ("both", "hand", "hand"), ("one", None, "hand"), ("none", None, None),
     ]  # fmt: skip
+
+
+def test_first_projects_that_no_event_names_become_events(bare: Warehouse) -> None:
+    with bare.transaction() as connection:
+        command.upgrade(alembic_config(connection), "0021")
+    run(
+        bare,
+        "INSERT INTO cloud_projects (id, account, provider_id, name, first_seen_at, last_seen_at) "
+        "VALUES (7, 'a', 'p', 'p', now(), now()), (8, 'a', 'q', 'q', now(), now());"
+        "INSERT INTO cloud_resources (id, account, kind, provider_id, project_id, attrs, tags, "
+        "first_seen_at, last_seen_at) "
+        "SELECT n, 'a', 'droplet', CAST(n AS text), nullif(project, 0), '{}', '{}', "
+        "'2026-01-02Z', now() "
+        "FROM (VALUES (1, 7), (2, 7), (3, 7), (4, 0), (5, 8)) AS r (n, project);"
+        "INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes) "
+        "SELECT id, 'discovered', first_seen_at, '{}' FROM cloud_resources;"
+        "INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes) "
+        "VALUES (5, 'updated', '2026-01-05Z', '{\"project_id\": {\"from\": 7, \"to\": 8}}');"
+        "INSERT INTO cloud_project_memberships "
+        "(account, urn, kind, provider_id, project_id, valid_from) "
+        "SELECT 'a', 'u', 'droplet', n, 7, CAST(since AS timestamptz) "
+        "FROM (VALUES ('1', '2026-01-03Z'), ('2', '2026-01-01Z')) AS m (n, since)",
+    )
+    before = "SELECT to_jsonb(r) FROM resources_as_of('2026-01-02 12:00Z') AS r ORDER BY id"
+    ranges = "SELECT to_jsonb(h) FROM resource_history AS h ORDER BY resource_id, valid_from"
+
+    def told(sql: str) -> list[Any]:
+        with bare.transaction() as connection:
+            return list(connection.execute(sa.text(sql)).scalars())
+
+    was = told(before), told(ranges)
+    migrate(bare)
+    assert (told(before), told(ranges)) == was
+    added = told(
+        "SELECT jsonb_build_array(resource_id, event, occurred_at AT TIME ZONE 'UTC', changes) "
+        'FROM cloud_resource_events WHERE changes @> \'{"project_id": {"from": null}}\' '
+        "ORDER BY id"
+    )
+    first = {"project_id": {"from": None, "to": 7}}
+    # Not before it was seen; from the first day of its membership, where one is known.
+    assert added == [
+        [1, "updated", "2026-01-03T00:00:00", first],
+        [2, "updated", "2026-01-02T00:00:00", first],
+        [3, "updated", "2026-01-02T00:00:00", first],
+    ]

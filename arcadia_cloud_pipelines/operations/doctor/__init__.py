@@ -15,6 +15,7 @@ from .configuration import check_configuration
 from .findings import Finding, State
 from .freshness import check_freshness
 from .local import check_deployment, check_folder
+from .rows import check_rows
 from .storage import check_dagster_storage, check_warehouse
 from .tokens import check_spaces, check_tokens
 from .watched import check_watched
@@ -35,5 +36,6 @@ def examine(settings: Settings, now: Clock = utc_now) -> Iterator[Finding]:
     yield from check_configuration(settings)
     if warehouse is not None:
         yield from check_freshness(settings, home, warehouse, now())
+        yield from check_rows(warehouse)
         yield from check_watched(settings, home, warehouse, now())
     yield check_deployment(home)

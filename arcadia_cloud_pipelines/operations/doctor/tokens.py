@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...digitalocean import Budget, DigitalOcean, DigitalOceanError, Forbidden, NotFound
+from ...digitalocean import Account, Budget, DigitalOcean, DigitalOceanError, Forbidden, NotFound
 from ...digitalocean.budget import HOURLY
 from ...digitalocean.calls import SharedCalls
 from ...digitalocean.spaces import Spaces
 from ...inventory import projects
+from ...inventory.accounts import odd_tokens
 from ...inventory.buckets import list_buckets
 from ...inventory.kinds import KIND_BY_NAME, KINDS
 from ...settings import Purpose, Secret, Settings, SettingsError
@@ -44,6 +45,7 @@ def check_tokens(settings: Settings, home: Home, warehouse: Warehouse | None) ->
             yield wrong(f"token {purpose.value}", str(error), "as said; the rest works without")
             continue
         by_token.setdefault(settings.tokens[purpose], []).append(purpose)
+    of_purpose: dict[Purpose, Account] = {}
     for token, purposes in by_token.items():
         whole = len(purposes) == len(Purpose)
         subject = "token" if whole else f"token {', '.join(p.value for p in purposes)}"
@@ -57,10 +59,13 @@ def check_tokens(settings: Settings, home: Home, warehouse: Warehouse | None) ->
             except DigitalOceanError as error:
                 yield wrong(subject, str(error), error.advice)
                 continue
+            of_purpose |= dict.fromkeys(purposes, account)
             yield well(subject, f"valid, account {account.name or account.uuid}")
             yield from check_scopes(client, subject, purposes)
         if calls is not None:
             yield well("rate limit", f"{calls.last_hour():,} of {HOURLY:,} calls in the last hour")
+    for problem in odd_tokens(of_purpose):
+        yield wrong("accounts", problem, "one deployment mirrors one team")
 
 
 def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:

@@ -1,9 +1,9 @@
 """What the account costs: invoices made from its lives, and what was paid for them."""
 
+from .basics import UNKNOWN_PRODUCT, Line
 from .big import BigLines
 from .books import PERSON_PREFIX, Billing, Entry, Invoice, UnknownInvoiceError
 from .csv_files import EIGHT, NINE, SEVEN, Dialect, dialect_of, write_csv
-from .lines import UNKNOWN_PRODUCT, Line
 
 __all__ = [
     "EIGHT",

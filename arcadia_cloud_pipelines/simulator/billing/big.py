@@ -9,8 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING, overload
 
 from .. import catalog
+from .basics import HOUR, Line, to_cents
 from .csv_files import EIGHT, NINE, SEVEN, Dialect, write_csv
-from .lines import HOUR, Line, to_cents
 
 if TYPE_CHECKING:
     from ..account import SimulatedAccount

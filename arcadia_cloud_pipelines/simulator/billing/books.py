@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..lives import iso
+from .basics import CREDITS, OVERAGES, TAXES, Line, next_month, to_cents
 from .big import BigLines
 from .csv_files import Dialect, dialect_of, write_csv
-from .lines import CREDITS, OVERAGES, TAXES, Line, Month, next_month, to_cents
+from .days import Days
+from .lines import Month
 
 if TYPE_CHECKING:
     from ..account import SimulatedAccount
@@ -206,6 +208,7 @@ class Billing:
 
     def __init__(self, account: SimulatedAccount) -> None:
         self._account = account
+        self.days = Days(account)
         self._months: dict[datetime, Invoice | None] = {}
         self._payments: dict[datetime, list[Entry]] = {}
         self._recorded: list[Entry] = []

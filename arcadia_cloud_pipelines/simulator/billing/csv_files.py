@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 
-from .lines import Line
+from .basics import Line
 
 SEVEN = ("product", "group_description", "description", "hours", "start", "end", "USD")
 EIGHT = (*SEVEN, "project_name")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 from starlette.responses import Response
 
-from ..api import Call, json_response, not_found, page_of
+from ..api import Call, json_response, not_found, page_of, unprocessable
 from ..registry import Route, register_route
 from .books import PERSON_PREFIX, Entry, Invoice, UnknownInvoiceError
 
 _PAGING = frozenset({"page", "per_page"})
 _MY = "/v2/customers/my"
+_MOST_DAYS = 31
+_PER_PAGE = 200
 _ONE = f"{_MY}/invoices/{{invoice_uuid}}"
 
 
@@ -69,6 +72,29 @@ def _pdf(call: Call) -> Response:
     return _file(call, invoice, _pdf_page(text), "pdf", "application/pdf")
 
 
+def _insights(call: Call) -> Response:
+    """A page of data points: numbered, without links and meta."""
+    if call.path_params["account_urn"] != f"do:team:{call.account.team_uuid}":
+        raise not_found()
+    try:
+        first = date.fromisoformat(call.path_params["start_date"])
+        last = date.fromisoformat(call.path_params["end_date"])
+        page, size = int(call.params.get("page", 1)), int(call.params.get("per_page", 20))
+    except ValueError:
+        raise unprocessable("invalid date or page") from None
+    if not 0 <= (last - first).days <= _MOST_DAYS or page < 1 or not 1 <= size <= _PER_PAGE:
+        raise unprocessable("the date range or the page is not allowed")
+    points = call.account.billing.days.points(first, last)
+    return json_response(
+        {
+            "data_points": points[(page - 1) * size : page * size],
+            "total_items": len(points),
+            "total_pages": max(1, -(-len(points) // size)),
+            "current_page": page,
+        }
+    )
+
+
 def _pdf_page(text: str) -> bytes:
     """A PDF with one line of text, as small as one may be."""
     stream = f"BT /F1 12 Tf 50 750 Td ({text}) Tj ET"
@@ -104,3 +130,4 @@ _register(_ONE, _items, paged=True)
 _register(f"{_ONE}/summary", _summary)
 _register(f"{_ONE}/csv", _csv)
 _register(f"{_ONE}/pdf", _pdf)
+_register("/v2/billing/{account_urn}/insights/{start_date}/{end_date}", _insights, paged=True)

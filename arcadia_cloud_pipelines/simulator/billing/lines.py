@@ -2,100 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from .. import catalog
 from ..lives import Interval, Life, ResourceId
 from ..registry import KINDS
+from .basics import (
+    HOUR,
+    SECOND,
+    SPACES_SINCE,
+    TAXES,
+    UNKNOWN_PRODUCT,
+    WELCOME,
+    ZERO,
+    Line,
+    charges_of,
+    next_month,
+    to_cents,
+)
+from .ids import with_ids
+from .services import service_lines, team_lines
 
 if TYPE_CHECKING:
     from ..account import SimulatedAccount
 
-CENT = Decimal("0.01")
-SECOND = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
-_CAP = Decimal(catalog.HOURS_PER_MONTH)
-_ZERO = Decimal("0.00")
-
-PER_SECOND = datetime(2026, 1, 1, tzinfo=UTC)
-"""Droplets are billed by the second since."""
-SPACES_SINCE = datetime(2017, 10, 1, tzinfo=UTC)
-UNKNOWN_PRODUCT = "Quantum Vault"
-"""A product that nobody knows, since 2025."""
-OVERAGES = frozenset({"Bandwidth"})
-"""Products that the summary adds up under overages."""
-CREDITS = frozenset({"Credits", "Adjustments"})
-TAXES = "Taxes"
-
 _UNKNOWN_SINCE = datetime(2025, 1, 1, tzinfo=UTC)
 _ENGINES = {"pg": "PostgreSQL", "mysql": "MySQL", "valkey": "Valkey"}
-_PLATFORM = frozenset({"Database Clusters", "Kubernetes Clusters"})
-
-
-class Line(NamedTuple):
-    """One line: what the CSV and the JSON both show, the ids the JSON alone shows, the truth."""
-
-    product: str
-    description: str
-    amount: Decimal
-    start: datetime | None
-    end: datetime | None
-    hours: int | None = None
-    """Of backups: how many."""
-    group: str = ""
-    project: str = ""
-    resource_id: str | None = None
-    resource_uuid: str | None = None
-    kind: str | None = None
-    """The kind of the resource it pays for. Not served: tests compare with it."""
-    life_id: ResourceId | None = None
-
-    @property
-    def category(self) -> str:
-        """What the last column of later years says."""
-        return "paas" if self.product in _PLATFORM else "iaas"
-
-
-@dataclass
-class _Charge:
-    """A stretch and what it costs."""
-
-    stretch: Interval
-    hours: int
-    amount: Decimal
-
-
-def to_cents(amount: Decimal) -> Decimal:
-    """Rounded to the cent, half up."""
-    return amount.quantize(CENT, ROUND_HALF_UP)
-
-
-def next_month(month: datetime) -> datetime:
-    """The first instant of the month after."""
-    return (month.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def _charges(stretches: Iterable[Interval]) -> Iterator[_Charge]:
-    """What the stretches of one resource in one month cost: no more than 672 hours together."""
-    left = _CAP
-    for stretch in stretches:
-        if stretch.price is None:
-            continue
-        whole = int(stretch.hours)
-        billed = Decimal(max(1, whole))
-        by_second = stretch.kind == "droplet" and stretch.started_at >= PER_SECOND
-        if by_second:
-            billed = stretch.hours
-        used = min(billed, left)
-        left -= used
-        amount = to_cents(stretch.price.monthly * used / _CAP)
-        if by_second and used > 0 and stretch.price.monthly > 0:
-            amount = max(amount, CENT)
-        yield _Charge(stretch, whole, amount)
 
 
 class Month:
@@ -125,13 +60,15 @@ class Month:
             *self._balancers(),
             *self._addresses(),
             *self._registries(),
+            *service_lines(self._account, self.start, self.until),
         ]
         if not used:
             return []
+        used = [with_ids(line) for line in used]
         used += self._team_wide()
-        charges = sum((line.amount for line in used), _ZERO)
+        charges = sum((line.amount for line in used), ZERO)
         credits = list(self._credits(charges))
-        taxable = charges + sum((line.amount for line in credits), _ZERO)
+        taxable = charges + sum((line.amount for line in credits), ZERO)
         return [*used, *self._taxes(taxable), *credits]
 
     # ---- helpers
@@ -165,7 +102,7 @@ class Month:
         for life, stretches in self._of("droplet"):
             if self._cluster_of(stretches[-1]) is not None:
                 continue
-            for charge in _charges(stretches):
+            for charge in charges_of(stretches):
                 stretch = charge.stretch
                 gpu = str(stretch.size_slug).startswith("gpu-")
                 yield Line(
@@ -186,7 +123,7 @@ class Month:
             taken = [at for b, e in on for at in _backup_times(int(life.id), daily, b, e)]
             if not taken:
                 continue
-            cost = sum((charge.amount for charge in _charges(stretches)), _ZERO)
+            cost = sum((charge.amount for charge in charges_of(stretches)), ZERO)
             share = Decimal(int(sum(((e - b) for b, e in on), timedelta()).total_seconds())) / int(
                 sum(((e - b) for b, e, _ in spans), timedelta()).total_seconds()
             )
@@ -202,7 +139,7 @@ class Month:
 
     def _snapshots(self, kind: str, product: str) -> Iterator[Line]:
         for life, stretches in self._of(kind):
-            for charge in _charges(stretches):
+            for charge in charges_of(stretches):
                 facts = charge.stretch.facts
                 yield Line(
                     product,
@@ -217,7 +154,7 @@ class Month:
 
     def _volumes(self) -> Iterator[Line]:
         for life, stretches in self._of("volume"):
-            for charge in _charges(stretches):
+            for charge in charges_of(stretches):
                 stretch = charge.stretch
                 yield Line(
                     "Volumes",
@@ -244,7 +181,7 @@ class Month:
             # A worker may outlive its cluster by a moment.
             project = self._project(mine[-1]) if mine else ""
             for slug, nodes in workers.get(cluster, {}).items():
-                charges = [charge for stretches in nodes for charge in _charges(stretches)]
+                charges = [charge for stretches in nodes for charge in charges_of(stretches)]
                 hours = sum(charge.hours for charge in charges)
                 size = catalog.SIZES[slug]
                 count = max(1, round(hours / max(1, self._hours())))
@@ -252,13 +189,13 @@ class Month:
                 yield Line(
                     "Kubernetes Clusters",
                     f"{count} nodes - {memory} / {size.vcpus} vCPU / {size.disk} GB SSD",
-                    sum((charge.amount for charge in charges), _ZERO),
+                    sum((charge.amount for charge in charges), ZERO),
                     min(charge.stretch.started_at for charge in charges),
                     max(charge.stretch.ended_at for charge in charges),
                     hours, name, project, resource_uuid=cluster, kind="kubernetes_cluster",
                     life_id=cluster,
                 )  # fmt: skip
-            for charge in _charges(mine):
+            for charge in charges_of(mine):
                 yield Line(
                     "Kubernetes Clusters", "High Availability Control Plane", charge.amount,
                     charge.stretch.started_at, charge.stretch.ended_at, charge.hours, name,
@@ -270,7 +207,7 @@ class Month:
             name = name_at(life, self.until)
             engine = _ENGINES.get(life.facts["engine"], life.facts["engine"])
             group = f"{name} ({engine})" if self.start >= _ENGINE_IN_GROUP_SINCE else name
-            for charge in _charges(stretches):
+            for charge in charges_of(stretches):
                 stretch = charge.stretch
                 nodes = max(1, int(stretch.facts["num_nodes"]))
                 standby = to_cents(charge.amount / nodes)
@@ -280,7 +217,7 @@ class Month:
                 ]
                 rows = [(f"{row} ({stretch.size_slug})", amount) for row, amount in rows]
                 if self.start >= _ENGINE_IN_GROUP_SINCE:
-                    rows.append(("Additional Storage (0GiB)", _ZERO))
+                    rows.append(("Additional Storage (0GiB)", ZERO))
                 for description, amount in rows:
                     yield Line(
                         "Database Clusters", description, amount, stretch.started_at,
@@ -291,7 +228,7 @@ class Month:
     def _balancers(self) -> Iterator[Line]:
         group = "HTTP Load Balancers" if self.start >= _BALANCER_GROUP_SINCE else ""
         for life, stretches in self._of("load_balancer"):
-            for charge in _charges(stretches):
+            for charge in charges_of(stretches):
                 yield Line(
                     "Load Balancers", charge.stretch.facts["name"], charge.amount,
                     charge.stretch.started_at, charge.stretch.ended_at, charge.hours, group,
@@ -301,7 +238,7 @@ class Month:
 
     def _addresses(self) -> Iterator[Line]:
         for life, stretches in self._of("reserved_ip"):
-            for charge in _charges(stretches):
+            for charge in charges_of(stretches):
                 yield Line(
                     "Floating IPs", f"Unused Floating IP - {life.id}", charge.amount,
                     charge.stretch.started_at, charge.stretch.ended_at, charge.hours,
@@ -310,7 +247,7 @@ class Month:
 
     def _registries(self) -> Iterator[Line]:
         for life, stretches in self._of("registry"):
-            for charge in _charges(stretches):
+            for charge in charges_of(stretches):
                 yield Line(
                     "Container Registry Subscription",
                     f"Container Registry ({charge.stretch.size_slug})",
@@ -337,6 +274,8 @@ class Month:
         if rng.random() < 0.15:
             amount = to_cents(Decimal(rng.randrange(1, 900)) / 100)
             yield self._of_team("Bandwidth", "Bandwidth overage", amount)
+        for product, text, amount in team_lines(self.start):
+            yield self._of_team(product, text, amount)
 
     def _of_team(self, product: str, text: str, amount: Decimal) -> Line:
         return Line(product, text, amount, self.start, self.until, self._hours())
@@ -361,8 +300,15 @@ class Month:
             credit = min(to_cents(charges / 4), Decimal(25))
             if credit:
                 yield Line("Credits", text, -credit, *dates)
+        if self.start >= _DISCOUNTS_SINCE and self.start.month % 3 == 2:
+            discount = to_cents(charges / 20)
+            if discount:
+                yield Line("Discounts", "Committed use discount (5%)", -discount, *dates)
+        if self.start >= _DISCOUNTS_SINCE and self.start.month % 6 == 2 and charges > 10:
+            yield Line(WELCOME, "For trying our new products", Decimal("-7.50"), *dates)
 
 
+_DISCOUNTS_SINCE = datetime(2025, 6, 1, tzinfo=UTC)
 _PROJECTS_SINCE = datetime(2018, 9, 1, tzinfo=UTC)
 _GPU_NAMED_SINCE = datetime(2026, 7, 1, tzinfo=UTC)
 _DAILY_SINCE = datetime(2024, 11, 1, tzinfo=UTC)

@@ -1,0 +1,80 @@
+"""The account that each token belongs to, remembered across runs.
+
+A token that suddenly says less (403 on `/v2/account`, a team that is missing from it) would make
+another account out of the same infrastructure: every row of the first would stay as a ghost. So a
+weaker answer is never taken where there was a better one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import sqlalchemy as sa
+
+from ..settings import Secret
+from ..warehouse.engine import Warehouse
+from ..warehouse.statements import Statements
+from .client import DigitalOcean
+from .errors import Forbidden
+from .whose import Account
+
+_SQL = Statements(__file__)
+
+_BETTER = {"team": (), "person": ("team",), "project": ("team", "person")}
+"""For each source of an account those that are better."""
+
+
+class KnownAccounts:
+    """Remembers in the warehouse whose a token is. Safe to share between threads."""
+
+    def __init__(self, warehouse: Warehouse, token: Secret) -> None:
+        """Ask nothing yet.
+
+        Args:
+            warehouse: where.
+            token: a digest of it is stored, from which it cannot be found.
+        """
+        self._warehouse = warehouse
+        self._token = _digest(token.reveal())
+
+    def confirm(self, account: Account) -> None:
+        """Remember the account, unless it is a worse answer than one of before.
+
+        Raises:
+            Forbidden: the API named this token's, or this deployment's, account better before.
+            WarehouseError: the warehouse is away.
+        """
+        values: dict[str, object] = {
+            "token": self._token,
+            "account": account.uuid,
+            "source": account.source,
+            "person": account.person and _digest(account.person),
+            "fallback": _digest(account.uuid),
+            "better": list(_BETTER[account.source]),
+        }
+        with self._warehouse.transaction() as connection:
+            before = self._better(connection, values)
+            if before is None:
+                _SQL.run(connection, "remember", values)
+        if before is not None and before != account.uuid:
+            raise Forbidden(
+                "GET /v2/account",
+                f"does not say any more that this token is of account {before}, only that it is "
+                f"of {account.uuid}, so nothing was recorded",
+                advice="give the token the scope account:read, or set one of the right team",
+            )
+
+    @staticmethod
+    def _better(connection: sa.Connection, values: dict[str, object]) -> str | None:
+        found: str | None = _SQL.run(connection, "better", values).scalar_one_or_none()
+        return found
+
+
+def know_accounts(client: DigitalOcean, warehouse: Warehouse) -> None:
+    """Have a client, and its clones, remember in the warehouse whose account its token is of."""
+    if isinstance(client, DigitalOcean):
+        client.know(lambda token: KnownAccounts(warehouse, token))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,300 @@
+"""Everything there is of one kind, out of one or several of the API's lists.
+
+What belongs here: which lists a kind takes, and whether they prove that all was seen.
+What does not: how a list is paged (`digitalocean/pages.py`), and what becomes of the objects.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from urllib.parse import quote
+
+from ..digitalocean import (
+    BadAnswer,
+    DigitalOcean,
+    DigitalOceanError,
+    Listing,
+    NotFound,
+    OnPage,
+    RateLimited,
+    Unauthorized,
+    fan_out,
+    read_listing,
+)
+from ..digitalocean.errors import clean
+from .kinds import KIND_BY_NAME, Endpoint, Json, Kind
+from .sightings import identity_of
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+
+NAMED = 3
+"""Parents that a reason names; of the others it says how many."""
+
+
+@dataclass(frozen=True)
+class KindListing:
+    """What the API said of one kind."""
+
+    items: list[Json]
+    expected: int | None
+    """Distinct things the API says there are; None where it gives no total."""
+    complete: bool
+    reason: str | None
+    """Why it is not complete."""
+    unknown_fields: frozenset[str] = frozenset()
+    """Fields of which the API would not say, this time, what they hold."""
+    available: bool = True
+    """False when nobody may list it: the items were learnt elsewhere."""
+    regions: frozenset[str] | None = None
+    """Regions that were asked for, "" for objects without one; None for all."""
+    whose_unknown: bool = False
+    """True where nothing says that the objects are this account's."""
+
+
+@dataclass
+class _Parts:
+    """Several lists on their way to be one."""
+
+    kind: Kind
+    items: dict[str, Json] = field(default_factory=dict)
+    read: int = 0
+    totals: list[int | None] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    def add(self, listing: Listing) -> None:
+        """Take what one list held; the first to show an object is not asked again."""
+        identity = identity_of(self.kind)
+        self.read += len(listing.items)
+        self.items.update((identity(item), item) for item in listing.items)
+        self.totals.append(listing.total)
+        if listing.reason is not None:
+            self.reasons.append(listing.reason)
+
+    def joined(self) -> KindListing:
+        """Return all of it, without what is another kind's."""
+        known = [total for total in self.totals if total is not None]
+        kept = [
+            item
+            for item in self.items.values()
+            if not any(item.get(name) == value for name, value in self.kind.leave_out.items())
+        ]
+        return KindListing(
+            items=kept,
+            # An object of two lists is one, and another kind's object is none of this one.
+            expected=sum(known) - (self.read - len(kept))
+            if len(known) == len(self.totals) and sum(known) < 2**31
+            else None,
+            complete=not self.reasons,
+            reason="; ".join(self.reasons) or None,
+        )
+
+
+def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None) -> KindListing:
+    """List every object of one kind, each once.
+
+    Children are asked for parent by parent, after a listing of the parents. Where the children of
+    one cannot be read, those of the others are returned, as not complete. Only a parent that is
+    really gone is left out, and its children with it.
+
+    Raises:
+        DigitalOceanError: a list of the kind itself, or of the parents, could not be read, or the
+            children of no parent could.
+    """
+    parts = _Parts(kind)
+    for endpoint in kind.endpoints:
+        if endpoint.per is None:
+            parts.add(_list(client, kind, endpoint, endpoint.path, _telling(kind, parts, progress)))
+            continue
+        parent_kind = KIND_BY_NAME[endpoint.per]
+        listed = list_kind(client, parent_kind, progress)
+        if listed.reason is not None:
+            parts.reasons.append(listed.reason)
+        if endpoint.inside:
+            parts.add(children_inside(kind, endpoint, listed.items))
+        else:
+            parents = [identity_of(parent_kind)(item) for item in listed.items]
+            _add_children(parts, client, endpoint, parents, progress)
+    return parts.joined()
+
+
+def _list(
+    client: DigitalOcean, kind: Kind, endpoint: Endpoint, path: str, on_page: OnPage | None = None
+) -> Listing:
+    return read_listing(
+        client, path, envelope=endpoint.envelope, identity=identity_of(kind),
+        params=endpoint.params, paged=endpoint.paged, on_page=on_page, scope=kind.scope,
+    )  # fmt: skip
+
+
+def _telling(kind: Kind, parts: _Parts, progress: Progress | None) -> OnPage | None:
+    """Return what tells `progress` of each page, beside what was read before."""
+    if progress is None:
+        return None
+    before = parts.read
+
+    def on_page(seen: int, total: int | None) -> None:
+        of = "" if total is None else f" of {before + total:,}"
+        progress(f"{kind.asset}: {before + seen:,}{of} listed")
+
+    return on_page
+
+
+# -- children of parents that have a list of their own ------------------------------------------
+
+
+def _add_children(
+    parts: _Parts,
+    client: DigitalOcean,
+    endpoint: Endpoint,
+    parents: Sequence[str],
+    progress: Progress | None,
+) -> None:
+    """Add the children of each parent, and a reason for each whose children could not be read.
+
+    Raises:
+        DigitalOceanError: no parent's children could be read.
+    """
+    kind = parts.kind
+    unread: dict[str, DigitalOceanError] = {}
+    listings = fan_out(client, parents, partial(_children_of, kind, endpoint))
+    for number, (parent, listing) in enumerate(zip(parents, listings, strict=True), 1):
+        if isinstance(listing, DigitalOceanError):
+            unread[parent] = listing
+        else:
+            parts.add(listing)
+        if progress is not None:
+            of = f"{number:,} of {len(parents):,} parents"
+            progress(f"{kind.asset}: {len(parts.items):,} listed, {of}")
+    nothing_read = len(unread) == len(parents)
+    for parent in _really_gone(client, endpoint, unread):
+        logger.warning("%s: %s %s went away while listed", kind.asset, endpoint.per, parent)
+        del unread[parent]
+    if not unread:
+        return
+    if nothing_read:
+        # What passes by itself goes first: then the run is tried again.
+        raise min(unread.values(), key=lambda error: not error.transient)
+    parts.reasons.append(_unread(endpoint, unread))
+
+
+def _children_of(
+    kind: Kind, endpoint: Endpoint, client: DigitalOcean, parent: str
+) -> Listing | DigitalOceanError:
+    """Return the children of one parent, each with the name of it, or why they are not known.
+
+    Raises:
+        DigitalOceanError: one that every other parent's children would meet, too.
+    """
+    try:
+        listing = _list(client, kind, endpoint, endpoint.path.format(parent=quote(parent, safe="")))
+    except (Unauthorized, RateLimited):
+        raise
+    except DigitalOceanError as error:
+        cause = client.cause(error)
+        if cause.account_wide:
+            raise cause from None
+        return error
+    for item in listing.items:
+        item.setdefault(endpoint.parent_field, parent)
+    return listing
+
+
+def _really_gone(
+    client: DigitalOcean, endpoint: Endpoint, unread: dict[str, DigitalOceanError]
+) -> list[str]:
+    """Return the parents that answered 404 and that a new listing of the parents lacks.
+
+    A 404 alone proves nothing: a feature that is off and a proxy answer so, too.
+    """
+    missing = [parent for parent, error in unread.items() if isinstance(error, NotFound)]
+    if not missing:
+        return []
+    parent_kind = KIND_BY_NAME[str(endpoint.per)]
+    try:
+        again = list_kind(client, parent_kind)
+    except DigitalOceanError as error:
+        logger.warning("the parents were not listed again: %s", error)
+        return []
+    if not again.complete:
+        return []
+    left = {identity_of(parent_kind)(item) for item in again.items}
+    return [parent for parent in missing if parent not in left]
+
+
+def _unread(endpoint: Endpoint, unread: dict[str, DigitalOceanError]) -> str:
+    """Return the sentence that names the parents whose children could not be read."""
+    named = "; ".join(
+        f"{clean(parent, limit=80)}: {error}" for parent, error in [*unread.items()][:NAMED]
+    )
+    more = f"; and {len(unread) - NAMED:,} more" if len(unread) > NAMED else ""
+    return f"{len(unread):,} {endpoint.per} whose list could not be read: {named}{more}"
+
+
+# -- children inside their parents' objects -----------------------------------------------------
+
+
+def children_inside(kind: Kind, endpoint: Endpoint, parents: Iterable[Json]) -> Listing:
+    """Return the children that the objects of their parents hold, each once; nobody counts them.
+
+    A parent whose children cannot be read is named, and costs itself alone.
+    """
+    identity, parent_identity = identity_of(kind), identity_of(KIND_BY_NAME[str(endpoint.per)])
+    found: dict[str, Json] = {}
+    unread: dict[str, DigitalOceanError] = {}
+    missing = []
+    for parent in parents:
+        name = parent_identity(parent)
+        if endpoint.envelope not in parent:
+            missing.append(f"{endpoint.per} {name} came without {endpoint.envelope!r}")
+        try:
+            children = {}
+            for child in parent.get(endpoint.envelope) or ():
+                child.setdefault(endpoint.parent_field, name)
+                for inherited in endpoint.inherit:
+                    child.setdefault(inherited, parent.get(inherited))
+                children[identity(child)] = child
+        except (LookupError, TypeError, AttributeError):
+            problem = f"answered 200, but has a {endpoint.per} whose {endpoint.envelope!r} are none"
+            unread[name] = BadAnswer(f"GET {endpoint.path}", problem, status=200)
+        else:
+            found |= children
+    reasons = missing[:NAMED] + ([_unread(endpoint, unread)] if unread else [])
+    reason = "; ".join(reasons) or None
+    return Listing(list(found.values()), None, complete=not reason, reason=reason, api_calls=0)
+
+
+# -- what other kinds' listings say ---------------------------------------------------------------
+
+
+def supplemented(client: DigitalOcean, kind: Kind, listing: KindListing) -> KindListing:
+    """Return a listing with what other kinds' listings say of its objects.
+
+    What cannot be read, or is not whole, leaves its field unknown and the listing as it is.
+    """
+    identity = identity_of(kind)
+    unknown = set()
+    for supplement in kind.supplements:
+        try:
+            other = list_kind(client, KIND_BY_NAME[supplement.kind])
+        except DigitalOceanError as error:
+            reason: str | None = str(error)
+        else:
+            reason = other.reason
+        if reason is not None:
+            unknown.add(supplement.field)
+            logger.warning("%s: %s is left as it was: %s", kind.asset, supplement.field, reason)
+            continue
+        facts = supplement.facts(other.items)
+        for item in listing.items:
+            item[supplement.field] = facts.get(identity(item))
+    return replace(listing, unknown_fields=frozenset(unknown))
+
+
+def list_whole(client: DigitalOcean, kind: Kind, progress: Progress | None) -> KindListing:
+    """List every object of one kind, with all that is said of it anywhere."""
+    return supplemented(client, kind, list_kind(client, kind, progress))
