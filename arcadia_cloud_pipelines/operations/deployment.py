@@ -21,6 +21,7 @@ from .child_environment import for_child
 from .errors import OperationsError
 from .home import Home, check_space, replace_file
 from .liveness import BEATS, Heartbeats, answers_grpc
+from .local_tokens import make_secret
 from .ports import answers_http
 from .service_manager import notify
 from .supervisor import Child, Supervisor, check_port, end_leftovers, free_port, listens
@@ -115,7 +116,7 @@ def _run(
                 supervisor.start(stop, started=note)
             if not stop.is_set():
                 say(f"Dagster UI: {url}")
-                say(f"HTTP API:   http://{settings.api_host}:{settings.api_port}/docs")
+                say(f"HTTP API:   http://{settings.api_host}:{settings.api_port}/")
                 say(f"logs: {home.logs}; Ctrl-C stops everything")
                 notify("READY=1")
             supervisor.run(stop, changed=note, each=lambda: notify("WATCHDOG=1"))
@@ -180,6 +181,7 @@ def _start_services(
         say(f"account: DigitalOcean at {settings.api_url}")
     else:
         say("account: no DO_API_TOKEN is set, so this is the simulator, not DigitalOcean")
+    api_secret = None if simulator_port is None else make_secret(settings, home)
     supervisor.add(
         services(
             home,
@@ -187,6 +189,7 @@ def _start_services(
             code_socket=code_socket,
             simulator_port=simulator_port,
             api=(settings.api_host, settings.api_port),
+            api_secret=api_secret,
             ui_hosts=settings.ui_hosts,
             environ=environ,
             heartbeats=Heartbeats(settings),
@@ -236,6 +239,7 @@ def services(
     ui_hosts: Sequence[str] = (),
     simulator_port: int | None = None,
     api: tuple[str, int] | None = None,
+    api_secret: Path | None = None,
     environ: Mapping[str, str] | None = None,
     heartbeats: Callable[[], bool | None] | None = None,
 ) -> list[Child]:
@@ -248,6 +252,7 @@ def services(
         ui_hosts: names under which the UI may be asked for, beside those of loopback.
         simulator_port: of the simulator; None for a real account.
         api: address and port of the HTTP API, which reads them from the environment itself.
+        api_secret: file of the secret that a demo's tokens are signed with.
         environ: variables of the deployment; each process gets the secrets that it needs.
         heartbeats: whether the daemon has beaten since it was last asked.
     """
@@ -269,7 +274,8 @@ def services(
             Child(
                 "api",
                 _python(f"{LOCATION}.cli.main", "api"),
-                environ=for_child("api", environ),
+                environ=for_child("api", environ)
+                | ({"ARCADIA_JWT_SECRET_FILE": str(api_secret)} if api_secret else {}),
                 ready=listens(api[1], api[0]),
                 alive=answers_http(api[1], "/api/health", api[0]),
                 memory_limit=_GIBIBYTE,

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.instance_for_test import instance_for_test
+from dagster._core.test_utils import create_test_daemon_workspace_context, freeze_time
+from dagster._core.workspace.load_target import ModuleTarget
+from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.operations import first_refresh
 from arcadia_cloud_pipelines.operations.definitions import first_refresh_sensor
 from arcadia_cloud_pipelines.operations.first_refresh import AFTER, FIRST, MOST_ATTEMPTS, Past
 
+LOG = logging.getLogger(__name__)
 Status = dg.DagsterRunStatus
 OVER = Past(runs=1, succeeded=True)
 AT_WORK = Past(runs=1, reason_to_wait="under way", under_way=True)
@@ -115,3 +122,26 @@ def test_every_job_of_a_first_refresh_exists_and_the_sensor_may_start_it() -> No
     sensor = defs.resolve_sensor_def("first_refresh_sensor")
     assert {target.job_name for target in sensor.targets} == set(AFTER)
     assert {defs.resolve_job_def(name).name for name in AFTER} == set(AFTER)
+
+
+def test_a_later_start_catches_up_once_what_the_schedules_missed() -> None:
+    """Three days away are one run of each job, and not one for each tick."""
+    first = datetime(2026, 11, 1, 12, 16, tzinfo=UTC)
+    back = datetime(2026, 11, 4, 12, 10, tzinfo=UTC)
+    queued = {"module": "dagster.core.run_coordinator", "class": "QueuedRunCoordinator"}
+    target = ModuleTarget("arcadia_cloud_pipelines.definitions", None, None, "arcadia")
+    with (
+        instance_for_test(overrides={"run_coordinator": queued}) as instance,
+        create_test_daemon_workspace_context(target, instance) as workspace,
+    ):
+
+        def looked(now: datetime) -> list[str]:
+            with freeze_time(now):
+                list(launch_scheduled_runs(workspace, LOG, now, iteration_times={}))
+            return sorted(run.job_name for run in instance.get_runs())
+
+        assert looked(first) == [], "the first start is the sensor's"
+        caught_up = looked(back)
+        assert len(caught_up) == len(set(caught_up))
+        assert set(AFTER) < set(caught_up)
+        assert looked(back + timedelta(minutes=1)) == caught_up
