@@ -233,7 +233,7 @@ AFTER_A_FAILURE = timedelta(minutes=30)
 
 
 def reason_to_wait(newest: dg.RunRecord, now: datetime) -> str | None:
-    """Why not to start a run, judging by the newest one; None when nothing speaks against it."""
+    """Say why not to start a run, judging by the newest one; None if nothing speaks against it."""
     run = newest.dagster_run
     if run.status in IN_FLIGHT:
         return f"Run {run.run_id} is still under way."

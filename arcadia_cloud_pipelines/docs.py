@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from .inventory.kinds import REGISTRY
+from .kinds import REGISTRY
 from .warehouse import views
 from .warehouse.embedded import WAREHOUSE_DATABASE, EmbeddedPostgres
 from .warehouse.engine import Warehouse

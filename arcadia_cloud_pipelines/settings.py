@@ -22,6 +22,7 @@ PROJECT_NAME = "skyai-internal"
 JWT_ISSUER = "arcadia"
 API_HOST = "127.0.0.1"
 API_PORT = 4005
+METRICS_TOKEN_LETTERS = 32
 STRIKE_MINUTES = 20
 LONGEST_STRIKE_MINUTES = 7 * 24 * 60
 NOTIFY_URLS = "ARCADIA_NOTIFY_URLS"
@@ -127,6 +128,8 @@ class Settings:
     jwt_issuer: str = JWT_ISSUER
     jwt_audience: str | None = None
     """For whom tokens have to be, where they say it; for the issuer when None."""
+    metrics_token: Secret | None = None
+    """What Prometheus may ask `/metrics` of the HTTP API with, beside a platform_admin's token."""
     api_host: str = API_HOST
     api_port: int = API_PORT
     ui_hosts: tuple[str, ...] = ()
@@ -147,10 +150,10 @@ class Settings:
     strike_interval: timedelta = timedelta(minutes=STRIKE_MINUTES)
     """Least time between two strikes of one resource."""
 
-    def unreadable_jwt_secrets(self) -> tuple[str, ...]:
+    def unreadable_api_secrets(self) -> tuple[str, ...]:
         """Return why secrets of the HTTP API cannot be read, one text each."""
         problems = []
-        for secret in self.jwt_secrets:
+        for secret in (*self.jwt_secrets, self.metrics_token):
             if isinstance(secret, UnreadableSecret):
                 try:
                     secret.reveal()
@@ -168,6 +171,9 @@ class Settings:
             jwt_secrets=tuple(
                 secret for secret in self.jwt_secrets if not isinstance(secret, UnreadableSecret)
             ),
+            metrics_token=None
+            if isinstance(self.metrics_token, UnreadableSecret)
+            else self.metrics_token,
         )
 
     def token(self, purpose: Purpose) -> Secret:
@@ -257,6 +263,19 @@ def _check_token(name: str, token: Secret, environ: Mapping[str, str]) -> Secret
 
 def _can_be_sent(token: Secret) -> bool:
     return token.reveal().isascii() and not any(c.isspace() for c in token.reveal())
+
+
+def _metrics_token(environ: Mapping[str, str]) -> Secret | None:
+    name = "ARCADIA_METRICS_TOKEN"
+    token = _read_secret(environ, name)
+    if token is None or isinstance(token, UnreadableSecret):
+        return token
+    if not _can_be_sent(token) or len(token.reveal()) < METRICS_TOKEN_LETTERS:
+        return UnreadableSecret(
+            f"{name} must be {METRICS_TOKEN_LETTERS} letters or more, ASCII and without white "
+            "space: make one with `openssl rand -hex 32`"
+        )
+    return token
 
 
 def _check_api_url(url: str) -> str:
@@ -437,6 +456,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         jwt_secrets=tuple(secret for secret in jwt_secrets if secret is not None),
         jwt_issuer=env.get("ARCADIA_JWT_ISSUER", "").strip() or JWT_ISSUER,
         jwt_audience=env.get("ARCADIA_JWT_AUDIENCE", "").strip() or None,
+        metrics_token=_metrics_token(env),
         api_host=env.get("ARCADIA_API_HOST", "").strip() or API_HOST,
         api_port=_check_port(
             "ARCADIA_API_PORT", env.get("ARCADIA_API_PORT", "").strip() or str(API_PORT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,19 @@ defs.resolve_asset_graph()
 print("quiet")
 """
     assert fresh_python(program).endswith("quiet\n")
+
+
+RIDDLE = re.compile(r"(What|Whose|Whether|Who|Whom|Where|When|Which|How|Why)\b")
+
+
+def test_docstrings_of_functions_open_with_a_verb_and_not_with_a_riddle() -> None:
+    """'Return where requests go' is read once; 'Where requests go' is read twice."""
+    riddles = [
+        f"{module}.{node.name}: {text.splitlines()[0]}"
+        for module, path in modules().items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (text := ast.get_docstring(node))
+        and RIDDLE.match(text)
+    ]
+    assert riddles == []

@@ -86,7 +86,8 @@ def test_a_file_that_cannot_be_used_is_an_error_of_its_purpose_alone(
 @pytest.mark.parametrize(
     "name",
     ["ARCADIA_JWT_SECRET", "ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL", "ARCADIA_NOTIFY_URLS",
-     "SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY", "DO_API_TOKEN_METERING"],
+     "SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY", "DO_API_TOKEN_METERING",
+     "ARCADIA_METRICS_TOKEN"],
 )  # fmt: skip
 def test_any_secret_file_that_is_missing_stops_nothing_else(tmp_path: Path, name: str) -> None:
     missing = str(tmp_path / "missing")
@@ -99,6 +100,21 @@ def test_any_secret_file_that_is_missing_stops_nothing_else(tmp_path: Path, name
         with pytest.raises(SettingsError, match=f"{name}_FILE"):
             url.reveal()
     assert settings.without_unreadable().jwt_secrets == ()
+    assert settings.without_unreadable().metrics_token is None
+    if name.startswith(("ARCADIA_JWT", "ARCADIA_METRICS")):
+        assert [name in problem for problem in settings.unreadable_api_secrets()] == [True]
+
+
+@pytest.mark.parametrize("token", ["x" * 31, "x" * 32 + " y", "é" * 40])
+def test_a_metrics_token_that_could_be_guessed_or_not_be_sent_is_none(token: str) -> None:
+    settings = load_settings({"ARCADIA_METRICS_TOKEN": token})
+    (problem,) = settings.unreadable_api_secrets()
+    assert "ARCADIA_METRICS_TOKEN" in problem
+    assert token not in problem
+    assert settings.without_unreadable().metrics_token is None
+    good = load_settings({"ARCADIA_METRICS_TOKEN": "x" * 32}).without_unreadable().metrics_token
+    assert good is not None
+    assert good.reveal() == "x" * 32
 
 
 def test_what_could_not_be_sent_names_the_file_it_stands_in(tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.items import items_frame
 from arcadia_cloud_pipelines.billing.originals import original_of
 from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
-from arcadia_cloud_pipelines.inventory.kinds import KINDS
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
+from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.settings import Secret, load_settings
 from arcadia_cloud_pipelines.simulator import START_OF_137_INVOICES, SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.copy import copy_frame

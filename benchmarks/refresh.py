@@ -23,10 +23,10 @@ from pathlib import Path
 import requests
 
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
-from arcadia_cloud_pipelines.inventory.kinds import KINDS
 from arcadia_cloud_pipelines.inventory.listings import Listings
 from arcadia_cloud_pipelines.inventory.projects import PURPOSE, sync_projects
 from arcadia_cloud_pipelines.inventory.sync import record_fetched, sync_kind
+from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse

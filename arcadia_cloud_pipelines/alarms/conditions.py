@@ -12,8 +12,8 @@ from ..billing import report
 from ..drift.inbox import says
 from ..drift.words import field_text
 from ..inventory.freshness import CLOCK_TOLERANCE, STALE_AFTER, KindSyncs, kind_syncs
-from ..inventory.kinds import KIND_BY_NAME
 from ..inventory.projects import PURPOSE as PROJECTS_PURPOSE
+from ..kinds import KIND_BY_NAME
 from ..settings import Purpose
 from ..times import ago
 from ..warehouse.statements import Statements

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 from functools import partial
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from .auth import Caller, InvalidToken, NoAccess, Verifier
+from .config import ApiConfig
 from .database import Database
 from .limits import Shares
 from .problems import BadParameter, Problem
@@ -102,6 +104,23 @@ async def admin(request: Request, caller: _Identified) -> Caller:
     return caller
 
 
+async def scraper(request: Request) -> None:
+    """Let Prometheus in, by the token of the metrics or as a platform_admin.
+
+    Raises:
+        Problem: 401 or 403.
+    """
+    config: ApiConfig = request.app.state.config
+    if config.metrics_token is not None:
+        try:
+            given = _token(request)
+        except InvalidToken:
+            given = ""
+        if hmac.compare_digest(given.encode(), config.metrics_token.reveal().encode()):
+            return
+    await admin(request, await identified(request))
+
+
 async def decider(request: Request, caller: Annotated[Caller, Depends(admin)]) -> str:
     """Return the name that a platform_admin's decision is recorded under.
 
@@ -122,4 +141,5 @@ async def database(request: Request) -> Database:
 
 AnyCaller = Annotated[Caller, Depends(any_caller)]
 Admin = Annotated[Caller, Depends(admin)]
+Scraper = Annotated[None, Depends(scraper)]
 Decider = Annotated[str, Depends(decider)]

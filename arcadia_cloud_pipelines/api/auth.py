@@ -54,7 +54,7 @@ class Caller:
 
     @property
     def is_admin(self) -> bool:
-        """Whether it sees everything."""
+        """Say if it sees everything."""
         return self.tenant is None
 
 
@@ -99,7 +99,7 @@ class Verifier:
 
     @property
     def has_secret(self) -> bool:
-        """Whether any token can be verified at all."""
+        """Say if any token can be verified at all."""
         return bool(self._secrets)
 
     def caller(self, token: str) -> Caller:
@@ -178,7 +178,7 @@ def _texts(value: object) -> set[object]:
 
 
 def _is_text(value: object) -> bool:
-    """Whether it is a text that PostgreSQL can compare, and more than white space."""
+    """Say if it is a text that PostgreSQL can compare, and more than white space."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         return False
     return value.isprintable() and len(value) <= _TENANT_LETTERS

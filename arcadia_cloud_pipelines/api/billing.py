@@ -158,7 +158,7 @@ async def list_cost_lines(
     opened: Annotated[Database, Depends(database)],
     query: Annotated[CostLineQuery, Query()],
 ) -> Response:
-    """What was paid for, line by line."""
+    """List what was paid for, line by line."""
     listing = cost_line_listing(query)
     return await answer_list(
         request, opened, caller, listing, query, _totals(query) if query.totals else None

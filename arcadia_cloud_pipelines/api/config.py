@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from ..settings import JWT_ISSUER, Secret, Settings
 
 
@@ -16,6 +18,10 @@ class ApiConfig:
     jwt_issuer: str = JWT_ISSUER
     jwt_audience: str | None = None
     """For whom a token has to be, where it says it; for the issuer when None."""
+    metrics_token: Secret | None = None
+    """What `/metrics` may be asked with; a platform_admin's token is good for it, too."""
+    dagster_url: sa.URL | None = None
+    """Dagster's own database, for the metrics of runs; None leaves them out."""
     connections: int = 4
     """To the database, and so queries at a time. One process makes JSON of no more than this."""
     waiting: int = 256
@@ -35,9 +41,10 @@ class ApiConfig:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ApiConfig:
-        """What the environment says."""
+        """Read what the environment says."""
         return cls(
             jwt_secrets=settings.jwt_secrets,
             jwt_issuer=settings.jwt_issuer,
             jwt_audience=settings.jwt_audience,
+            metrics_token=settings.metrics_token,
         )

@@ -58,7 +58,7 @@ class State:
 
     @property
     def ready(self) -> bool:
-        """Whether requests can be answered."""
+        """Say if requests can be answered."""
         return self.database == "ok" and self.schema == self.wanted
 
 
@@ -176,7 +176,7 @@ class Database:
             _log.error("tenants get 503: %s", self._tenants_problem)
 
     async def state(self) -> State:
-        """How the database is; asked again after a few seconds, and never waited for long."""
+        """Tell how the database is; asked again after a few seconds, and never waited for long."""
         now = self._clock()
         if (
             self._state is not None
@@ -215,7 +215,7 @@ def _unavailable(detail: str, seconds: int) -> Problem:
 
 
 def _was_too_slow(error: BaseException) -> bool:
-    """Whether the server gave the query up, which reaches us as if it were away."""
+    """Say if the server gave the query up, which reaches us as if it were away."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(

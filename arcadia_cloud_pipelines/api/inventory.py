@@ -217,7 +217,7 @@ async def list_events(
     resource_id: Annotated[Id, Path()],
     query: Annotated[EventQuery, Query()],
 ) -> Response:
-    """What happened to it, in the order in which it was recorded."""
+    """List what happened to it, in the order in which it was recorded."""
     wanted = _events(resource_id)
 
     def select(connection: sa.Connection) -> sa.Select[Any]:

@@ -250,7 +250,7 @@ def _has(condition: str | None, tag: str) -> bool:
 
 
 def wants_csv(request: Request) -> bool:
-    """Whether the client prefers CSV to JSON; JSON where it does not care."""
+    """Say if the client prefers CSV to JSON; JSON where it does not care."""
     weights: dict[str, float] = {}
     for part in ",".join(request.headers.getlist("accept")).split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))

@@ -69,7 +69,7 @@ def _time(value: object) -> object:
 
 
 def _json(value: Any) -> Any:
-    """What JSON as PostgreSQL has it can hold: no NaN, no broken text, no number beyond 64 bits."""
+    """Refuse what JSON cannot hold in PostgreSQL: NaN, broken text, numbers beyond 64 bits."""
     try:
         json.dumps(value, allow_nan=False)  # orjson makes null of it
         text = orjson.dumps(value)
@@ -112,5 +112,5 @@ class PageQuery(Query):
     )
 
     def filters(self) -> dict[str, object]:
-        """What is asked for, apart from which page of it."""
+        """Return what is asked for, apart from which page of it."""
         return self.model_dump(exclude={"limit", "cursor", "totals"})

@@ -46,7 +46,7 @@ class BadParameter(Problem):
 
 
 def not_found() -> Problem:
-    """What is not there, and what is somebody else's: the same words."""
+    """Answer what is not there and what is somebody else's with the same words."""
     return Problem(404, "There is nothing here.")
 
 

@@ -6,13 +6,14 @@ import logging
 import signal
 import socket
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
 import uvicorn
 
 from ..settings import Settings
-from ..warehouse.engine import open_warehouse
+from ..warehouse.engine import dagster_url, open_warehouse
 from .app import create_app
 from .auth import check_secrets
 from .config import ApiConfig
@@ -63,14 +64,17 @@ def run(settings: Settings, host: str | None = None, port: int | None = None) ->
         EmbeddedPostgresError: the embedded server does not start.
     """
     log_as_json()
-    for problem in settings.unreadable_jwt_secrets():
+    for problem in settings.unreadable_api_secrets():
         _log.error(problem)
     settings = settings.without_unreadable()
     check_secrets(settings.jwt_secrets)
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, _leave)
     warehouse = open_warehouse(settings)
-    app = create_app(warehouse, ApiConfig.from_settings(settings))
+    config = ApiConfig.from_settings(settings)
+    if settings.metrics_token is not None:
+        config = replace(config, dagster_url=dagster_url(settings))
+    app = create_app(warehouse, config)
     if warehouse.embedded:
         warehouse.check_migrated()
     if not settings.jwt_secrets:
@@ -81,7 +85,7 @@ def run(settings: Settings, host: str | None = None, port: int | None = None) ->
     # A thread that has its rows waits this long for the interpreter while others compute.
     sys.setswitchinterval(_SWITCH)
     listener = _listen(host or settings.api_host, port or settings.api_port)
-    config = uvicorn.Config(
+    served = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -96,11 +100,11 @@ def run(settings: Settings, host: str | None = None, port: int | None = None) ->
     name, number = listener.getsockname()[:2]
     _log.info("the API listens on http://%s:%d", name, number)
     with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(served).run(sockets=[listener])
 
 
 def _leave(*_: object) -> None:
-    """What uvicorn calls when it has finished: a normal end, with all that is done at exit.
+    """End normally when uvicorn has finished, with all that is done at exit.
 
     Its own way, dying of the signal, would leave the embedded server running.
     """

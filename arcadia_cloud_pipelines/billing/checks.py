@@ -174,7 +174,7 @@ def ids_agree(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     description=f"No invoice has been pending or failed for more than {PENDING_TOO_LONG}.",
 )
 def none_left_behind(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-    """Which invoices are known and not ingested, and since when?"""
+    """List the invoices that are known and not ingested, and since when."""
     with reported_errors():
         waiting = report.not_ingested(warehouse)
     now = utc_now()
@@ -203,7 +203,7 @@ def none_left_behind(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRes
     description=f"The newest snapshot is younger than {BALANCE_STALE_AFTER}.",
 )
 def balance_fresh(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-    """How old is the newest snapshot?"""
+    """Compare the age of the newest snapshot with what is allowed."""
     with reported_errors():
         newest = report.newest_balance(warehouse)
     age = None if newest is None else utc_now() - newest

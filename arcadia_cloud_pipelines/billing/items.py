@@ -125,7 +125,7 @@ def attach_resource_keys(
 
 
 def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
-    """What is compared, in one spelling, "" for NA, with the row's `position`."""
+    """Return what is compared, in one spelling, "" for NA, with the row's `position`."""
     facts = frame[list(_PASSES[0])].reset_index(drop=True).fillna("")
     for name in ("amount", "hours"):
         # 12.30 is 12.3, and 744.0 is 744.

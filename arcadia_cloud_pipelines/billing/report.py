@@ -142,7 +142,7 @@ def without_ids(warehouse: Warehouse) -> list[tuple[date, str, str, int]]:
 
 
 def newest_balance(warehouse: Warehouse) -> datetime | None:
-    """When the newest snapshot was captured."""
+    """Return when the newest snapshot was captured."""
     with warehouse.transaction() as connection:
         newest: datetime | None = _SQL.run(connection, "newest_balance").scalar()
     return newest

@@ -20,7 +20,7 @@ from .jobs import ingest_job
 def invoice_ingest_sensor(
     context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.SensorResult | dg.SkipReason:
-    """What is due, and is nobody at it already?"""
+    """Ask for the invoices that are due and that no run is reading already."""
     if reason := newest_run_speaks_against(context.instance, ingest_job.name):
         return dg.SkipReason(reason)
     with reported_errors():

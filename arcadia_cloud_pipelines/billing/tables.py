@@ -200,7 +200,7 @@ cloud_invoice_revisions = sa.Table(
 
 
 def _line_columns() -> list[SchemaItem]:
-    """What a line of a closed month and one of the open month have in common."""
+    """Return the columns that lines of closed months and of the open month share."""
     return [
         sa.Column("line_number", sa.Integer, nullable=False,
                   comment="Position in the invoice's CSV, from 1."),

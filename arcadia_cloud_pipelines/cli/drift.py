@@ -204,7 +204,7 @@ def check_kind(kind: str) -> None:
 
 
 def user() -> str:
-    """Who is at the keyboard."""
+    """Return the name of who is at the keyboard."""
     from .inventory import _user
 
     return _user()

@@ -156,7 +156,7 @@ def _apply_rules(file: Path, dry_run: bool) -> None:
 
 
 def _show(applied: Applied, dry_run: bool) -> None:
-    """What the rules changed, what they did not, and which do nothing."""
+    """Show what the rules changed, what they did not, and which do nothing."""
     for change in applied.changes:
         gone = ", deleted" if change.deleted else ""
         echo(

@@ -60,7 +60,7 @@ class Limit:
     path: str = ""
 
     def covers(self, path: str) -> bool:
-        """Whether a request to `path` counts."""
+        """Say if a request to `path` counts."""
         return not self.path or path == self.path or path.startswith(self.path + "/")
 
 

@@ -83,7 +83,7 @@ class SharedCalls:
         self._try(lambda connection: _SQL.run(connection, "grant", values))
 
     def _try(self, work: Callable[[sa.Connection], T]) -> T | None:
-        """What `work` returns, in a transaction of its own; None if the warehouse is away."""
+        """Return what `work` returns, in its own transaction; None if the warehouse is away."""
         # One connection of the pool is enough for this, however many threads call.
         with self._lock:
             if self._clock.monotonic() < self._away_until:
@@ -100,7 +100,7 @@ class SharedCalls:
                 return None
 
     def last_hour(self) -> int:
-        """How many calls the token made in the last hour, those that other processes made too.
+        """Count the token's calls of the last hour, those that other processes made too.
 
         Raises:
             WarehouseError: the warehouse is away.

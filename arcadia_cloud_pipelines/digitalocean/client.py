@@ -177,7 +177,7 @@ class _Success(Generic[T]):
 
 
 def user_agent() -> str:
-    """What we call ourselves, with the release."""
+    """Return what we call ourselves, with the release."""
     try:
         return f"arcadia-cloud-pipelines/{version('arcadia-cloud-pipelines')}"
     except PackageNotFoundError:
@@ -302,7 +302,7 @@ class DigitalOcean:
 
     @property
     def base_url(self) -> str:
-        """Where requests go, without `/v2`."""
+        """Return where requests go, without `/v2`."""
         return self._base
 
     def get(
@@ -377,7 +377,7 @@ class DigitalOcean:
         return self._run(call, self._object)
 
     def account(self) -> Account:
-        """Whose infrastructure the token sees; asked once for a client and its twins.
+        """Return whose infrastructure the token sees; asked once for a client and its twins.
 
         `GET /v2/account`, the team before the person; for a token without `account:read` the owner
         of the default project.
@@ -724,7 +724,7 @@ class DigitalOcean:
         return f"DO_API_TOKEN_{self._purpose.upper()} or DO_API_TOKEN"
 
     def _redirect(self, call: _Call, answer: _Answer) -> str | _Failure:
-        """Where a GET may go, token and all: to the same scheme, host and port."""
+        """Return where a GET may go, token and all: to the same scheme, host and port."""
         location = answer.headers.get("location", "")
         try:
             target = urlsplit(urljoin(call.url, location))
@@ -782,7 +782,7 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def network_problem(error: BaseException) -> str:
-    """What happened, in words of our own: the text of the exception may hold anything."""
+    """Say what happened in words of our own: the text of the exception may hold anything."""
     causes = _causes(error)
 
     def has(*kinds: type[BaseException]) -> bool:

@@ -33,7 +33,7 @@ class Clients:
 
     @property
     def settings(self) -> Settings:
-        """What they were made from."""
+        """Return the settings that they were made from."""
         return self._settings
 
     def for_purpose(self, purpose: Purpose) -> DigitalOcean:

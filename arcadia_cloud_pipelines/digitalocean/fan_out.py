@@ -19,7 +19,7 @@ AT_A_TIME = 4
 def fan_out(
     client: DigitalOcean, items: Sequence[Item], ask: Callable[[DigitalOcean, Item], Result]
 ) -> Iterator[Result]:
-    """What `ask` returns for each item, in their order; up to `AT_A_TIME` are asked together.
+    """Return what `ask` returns for each item, in their order; `AT_A_TIME` are asked together.
 
     Args:
         client: its twins do the asking; their calls count as its own when all is done.

@@ -138,7 +138,7 @@ class _Pass:
 
     @property
     def doubt(self) -> str | None:
-        """Why this reading does not prove itself complete."""
+        """Say why this reading does not prove itself complete."""
         seen = len(self.items)
         if self.odd:
             return f"{len(self.odd)} items were left out, such as {self.odd[0]}"
@@ -296,7 +296,7 @@ class _Reader:
         return page, token
 
     def _more(self, answer: Item, page: int, found: int, seen: int, total: int | None) -> bool:
-        """Whether to ask for one more page although there is no link to it."""
+        """Say if one more page is to be asked for although there is no link to it."""
         if not self.paged or not found:
             return False
         meta = answer.get("meta")

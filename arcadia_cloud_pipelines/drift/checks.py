@@ -21,7 +21,7 @@ LATE_AFTER = timedelta(hours=2)
     asset="drift_records", description="Nothing differs from its spec. A warning, with the inbox."
 )
 def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-    """What differs?"""
+    """Warn of fields that differ from what is desired."""
     with reported_errors():
         found = list_drift(warehouse, limit=1_000_000)
     return dg.AssetCheckResult(
@@ -91,7 +91,7 @@ def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResu
     asset="drift_records", description="No ignore rule has expired without being removed."
 )
 def ignore_rules_alive(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
-    """Which rules have stopped working?"""
+    """Warn of rules that have stopped working."""
     with reported_errors():
         rules = list_rules(warehouse)
     expired = [rule for rule in rules if rule.expired(utc_now())]

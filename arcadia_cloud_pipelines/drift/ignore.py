@@ -38,7 +38,7 @@ class IgnoreRule:
     expires_at: datetime
 
     def matches(self, kind: str, name: str | None, field: str) -> bool:
-        """Whether it holds for this field of this resource, expired or not."""
+        """Say if it holds for this field of this resource, expired or not."""
         return (
             _pattern(self.kind).match(kind) is not None
             and _pattern(self.field).match(field) is not None
@@ -46,7 +46,7 @@ class IgnoreRule:
         )
 
     def expired(self, at: datetime) -> bool:
-        """Whether it has stopped working."""
+        """Say if it has stopped working."""
         return self.expires_at <= at
 
     def __str__(self) -> str:

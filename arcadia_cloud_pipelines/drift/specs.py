@@ -15,8 +15,8 @@ from typing import Any, Literal
 import orjson
 import sqlalchemy as sa
 
-from ..inventory.kinds import KIND_BY_NAME, KIND_OF_URN_TYPE
 from ..inventory.sightings import holds as mirror_holds
+from ..kinds import KIND_BY_NAME, KIND_OF_URN_TYPE
 from ..redaction import holds_secret, names_secret, without_mails
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse

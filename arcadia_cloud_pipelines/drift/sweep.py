@@ -96,7 +96,7 @@ class SweepResult:
 def reason_to_skip(
     listed_at: datetime | None, *, complete: bool, implausible: bool, now: datetime
 ) -> str | None:
-    """Why a kind is left alone, judging by its newest sync; None when nothing speaks against it.
+    """Say why a kind is left alone, judging by its newest sync; None if nothing speaks against it.
 
     Args:
         listed_at: when the newest sync of the kind began; None when there was none.
@@ -118,7 +118,7 @@ def reason_to_skip(
 
 
 def decide(pair: Pair, rules: Iterable[IgnoreRule]) -> tuple[Change | None, IgnoreRule | None]:
-    """What to do about one pair, and the rule that kept it out, if one did."""
+    """Decide what to do about one pair; name the rule that kept it out, if one did."""
     whose = About(pair.kind, pair.terraform)
     mismatch = pair.differs and pair.held and not same(pair.field, pair.desired, pair.actual, whose)
     rule = first_match(rules, pair.kind, pair.name, pair.field) if mismatch else None
@@ -225,7 +225,7 @@ def sweep(
 def _pairs(
     connection: sa.Connection, swept: Mapping[tuple[str, str], Mapping[str, int]]
 ) -> Iterator[Pair]:
-    """What differs to the letter beside what is open, of the kinds and fields that are swept."""
+    """Select what differs to the letter beside what is open, of the kinds and fields swept."""
 
     def is_swept(row: Any) -> bool:
         withheld = swept.get((row.account, row.kind))

@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from ..inventory.kinds import KIND_OF_URN_TYPE
+from ..kinds import KIND_OF_URN_TYPE
 from .errors import DriftError
 from .specs import without_secrets
 from .terraform_types import (

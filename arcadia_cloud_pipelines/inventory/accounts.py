@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..digitalocean import Account
+from ..kinds import REGISTRY, UNKNOWN
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .kinds import REGISTRY, UNKNOWN
 
 _SQL = Statements(__file__)
 

@@ -20,13 +20,13 @@ from ..dagster_support import (
 )
 from ..digitalocean import Account, DigitalOceanError
 from ..digitalocean.clients import Clients, ask_each_token
+from ..kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
 from ..settings import SettingsError
 from ..warehouse.engine import Warehouse
 from . import checks
 from .buckets import sync_buckets
 from .classify import Followed, follow_rules, list_projects
 from .freshness import STALE_AFTER
-from .kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
 from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
 from .sync import Fetched, NotFetched, record_fetched

@@ -13,12 +13,12 @@ from dataclasses import replace
 from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden
 from ..digitalocean.accounts import know_accounts
 from ..digitalocean.spaces import Spaces
+from ..kinds import SPACES_BUCKET, Json
 from ..settings import SPACES_REGIONS, SpacesSettings
 from ..times import Clock
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from . import ledger
-from .kinds import SPACES_BUCKET, Json
 from .listing import KindListing, Progress
 from .sync import fetch_kind, record_fetched
 from .sync_runs import SyncResult

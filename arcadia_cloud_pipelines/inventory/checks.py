@@ -8,10 +8,10 @@ import dagster as dg
 from ..dagster_support import RETRY, reported_errors, table, timestamp
 from ..digitalocean.clients import Clients
 from ..foreign_text import markdown
+from ..kinds import REGISTRY
 from ..warehouse.engine import Warehouse
 from .classify import RULE, Followed, Project
 from .freshness import STALE_AFTER, ahead_of_time, newest_complete_syncs
-from .kinds import REGISTRY
 from .ledger import Recorded
 from .overlooked import PURPOSE, RECENT, find_overlooked
 from .sync_runs import SyncResult
@@ -200,7 +200,7 @@ _KIND_OF_ASSET = {"projects": "project", **{kind.asset: kind.name for kind in RE
 def fresh(
     context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterable[dg.AssetCheckResult]:
-    """How old is the newest complete listing of each kind?"""
+    """Compare the age of each kind's newest complete listing with what is allowed."""
     with reported_errors():
         newest = newest_complete_syncs(warehouse)
         ahead = {sync.kind: sync for sync in ahead_of_time(warehouse)}

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from ..kinds import KIND_BY_NAME, UNKNOWN
 from ..warehouse.engine import Warehouse
-from .kinds import KIND_BY_NAME, UNKNOWN
 from .tables import cloud_loss_confirmations, cloud_sync_runs
 
 VALID_FOR = timedelta(days=7)

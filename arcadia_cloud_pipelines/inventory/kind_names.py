@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from functools import cache
 
-from .kinds import KIND_BY_NAME, UNKNOWN
+from ..kinds import KIND_BY_NAME, UNKNOWN
 
 _NEAR = 0.6
 

@@ -203,7 +203,7 @@ def record(
 
 
 def loss_confirmed(connection: sa.Connection, scope: Mapping[str, object]) -> bool:
-    """Whether people said that the loss of this account's kind is real."""
+    """Say if people confirmed that the loss of this account's kind is real."""
     return bool(_SQL.run(connection, "loss_confirmed", scope).scalar_one())
 
 

@@ -25,7 +25,7 @@ from ..digitalocean import (
     read_listing,
 )
 from ..digitalocean.errors import clean
-from .kinds import KIND_BY_NAME, Endpoint, Json, Kind
+from ..kinds import KIND_BY_NAME, Endpoint, Json, Kind
 from .sightings import identity_of
 
 logger = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from typing import Any
 
 from ..digitalocean import DigitalOceanError, Unreachable
 from ..digitalocean.clients import Clients
+from ..kinds import Kind
 from ..times import Clock, utc_now
 from ..workers import Workers
-from .kinds import Kind
 from .listing import Progress
 from .sync import Fetched, NotFetched, fetch_kind
 

@@ -18,12 +18,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..digitalocean import DigitalOcean, Forbidden, NotFound, identity_of, read_listing
+from ..kinds import KIND_BY_NAME, KINDS, UNKNOWN, Json
 from ..redaction import holds_secret
 from ..settings import Purpose
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .kinds import KIND_BY_NAME, KINDS, UNKNOWN, Json
 from .listing import list_kind
 from .sightings import sightings
 
@@ -222,7 +222,7 @@ def _count(value: Any) -> int:
 def _add_tagged(
     mentioned: dict[str, tuple[int, tuple[str, ...]]], counted: Iterable[tuple[str, str, int]]
 ) -> None:
-    """What tags mention of kinds that no project has a member of."""
+    """Add what tags mention of kinds that no project has a member of."""
     tagged: dict[str, list[str]] = {}
     for tag, counter, count in counted:
         if counter != OTHERS:

@@ -28,6 +28,7 @@ from ..digitalocean import (
     read_listing,
 )
 from ..digitalocean.accounts import know_accounts
+from ..kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
 from ..redaction import MASK
 from ..settings import Purpose
 from ..times import Clock, parse_time
@@ -35,7 +36,6 @@ from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse, WarehouseError
 from ..warehouse.statements import Statements
 from . import ledger
-from .kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
 from .listing import Progress
 from .sightings import LONGEST, sightings, text_of
 from .sync_runs import SUPERSEDED, SyncResult, not_ahead, record_failure, store_sync

@@ -59,7 +59,7 @@ class Rule:
     purpose: str | None = None
 
     def matches(self, project: Subject) -> bool:
-        """Whether everything it asks for holds."""
+        """Say if everything it asks for holds."""
         return (
             (self.name is None or _pattern(self.name).match(project.name.casefold()) is not None)
             and (self.id is None or self.id == project.provider_id.casefold())
@@ -71,7 +71,7 @@ class Rule:
         )
 
     def asks(self) -> frozenset[tuple[str, str]]:
-        """What it asks for; a name that is only asterisks asks for nothing."""
+        """Return what it asks for; a name that is only asterisks asks for nothing."""
         given = ((key, getattr(self, key)) for key in MATCHERS)
         return frozenset(
             (key, value) for key, value in given if value is not None and value.strip("*")
@@ -98,7 +98,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def classify(rules: Sequence[Rule], projects: Iterable[Subject]) -> list[Classified]:
-    """What the rules say of each project: for each field, the first rule that matches and gives it.
+    """Return what the rules say of each project: for each field, the first that matches.
 
     Returns:
         One for each project, in their order.

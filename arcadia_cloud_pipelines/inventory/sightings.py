@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ..kinds import Json, Kind
 from ..redaction import holds_secret, names_secret, without_mails
 from ..times import parse_time
-from .kinds import Json, Kind
 
 
 class Sighting(NamedTuple):
@@ -74,7 +74,7 @@ def _walk(path: str) -> Callable[[Json], Any]:
 
 
 def _plan(kind: Kind) -> _Plan:
-    """What to leave out of `attrs`, as a tree of the object's own shape."""
+    """Plan what to leave out of `attrs`, as a tree of the object's own shape."""
     plan: _Plan = {}
 
     def drop(path: str) -> None:

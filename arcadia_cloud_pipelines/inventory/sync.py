@@ -9,10 +9,10 @@ from datetime import datetime
 from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, NotFound
 from ..digitalocean.accounts import know_accounts
 from ..digitalocean.errors import clean
+from ..kinds import Kind
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse, WarehouseError
 from . import ledger
-from .kinds import Kind
 from .listing import KindListing, Progress, list_whole
 from .sightings import LONGEST, Sighting, dropped_fields, identity_of, sightings
 from .sync_runs import SUPERSEDED, SyncResult, not_ahead, record_failure, store_sync

@@ -12,8 +12,10 @@ _SECRET = re.compile(
 )
 _WAREHOUSE = re.compile(r"^(ARCADIA_DATABASE_URL|PGPASSWORD)")
 _STORAGE = re.compile(r"^(DAGSTER_POSTGRES_URL|PGPASSWORD)")
-_API = re.compile(r"^(ARCADIA_DATABASE_URL|ARCADIA_JWT_SECRET|PGPASSWORD)")
-_NOT_FOR_CODE = re.compile(r"^ARCADIA_JWT_SECRET")
+_API = re.compile(r"^(ARCADIA_DATABASE_URL|PGPASSWORD|ARCADIA_JWT_SECRET|ARCADIA_METRICS_TOKEN)")
+# Of runs, too, which are Dagster's.
+_API_WITH_METRICS = re.compile(rf"{_API.pattern}|{_STORAGE.pattern}")
+_NOT_FOR_CODE = re.compile(r"^(ARCADIA_JWT_SECRET|ARCADIA_METRICS_TOKEN)")
 
 _ALARMS = re.compile(
     r"^(ARCADIA_DATABASE_URL|DAGSTER_POSTGRES_URL|PGPASSWORD|ARCADIA_NOTIFY_URLS"
@@ -40,6 +42,8 @@ def for_child(name: str, environ: Mapping[str, str]) -> dict[str, str]:
     if name not in _NEEDS:
         return {k: v for k, v in environ.items() if not _NOT_FOR_CODE.search(k)}
     needs = _NEEDS[name]
+    if name == "api" and any(environ.get(f"ARCADIA_METRICS_TOKEN{of}") for of in ("", "_FILE")):
+        needs = _API_WITH_METRICS
     return {
         k: v
         for k, v in environ.items()

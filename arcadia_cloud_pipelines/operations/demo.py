@@ -65,7 +65,7 @@ class Round:
 
     @property
     def ok(self) -> bool:
-        """Whether everything in it succeeded."""
+        """Say if everything in it succeeded."""
         return (
             self.error is None
             and not self.failed_checks
@@ -103,7 +103,7 @@ class Reporter:
         """Something worth knowing."""
 
     def told(self, text: str) -> None:
-        """What somebody did between two rounds, and what came of it."""
+        """Tell what somebody did between two rounds, and what came of it."""
 
 
 def demo_home(settings: Settings) -> Home:
@@ -209,7 +209,7 @@ class _DriftStory:
         self._droplet: tuple[int, str] | None = None
 
     def after(self, number: int) -> None:
-        """What happens after a round."""
+        """Do what happens after a round."""
         match number:
             case 1:
                 self._record_plan()
@@ -369,7 +369,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _log_to_file(path: Path) -> Iterator[logging.Handler]:
-    """What libraries log goes to the file, and is not shown."""
+    """Send what libraries log to the file, and show none of it."""
     path.unlink(missing_ok=True)
     # Dagster configures logging at each run, which closes every handler; in this mode it reopens.
     handler = logging.FileHandler(path, mode="a", encoding="utf-8")

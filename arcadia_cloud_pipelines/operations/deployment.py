@@ -91,7 +91,7 @@ def _run(
 ) -> None:
     from ..api.auth import check_secrets
 
-    for problem in settings.unreadable_jwt_secrets():
+    for problem in settings.unreadable_api_secrets():
         say(f"{problem}; the HTTP API refuses every call that needs it")
     check_secrets(settings.without_unreadable().jwt_secrets)
     check_port(port, "the Dagster UI")
@@ -198,7 +198,7 @@ def _start_services(
 
 
 def environment(settings: Settings, home: Home, simulator_port: int | None) -> dict[str, str]:
-    """What the children find in their environment.
+    """Return what the children find in their environment.
 
     Raises:
         OperationsError: there is no token, and the warehouse mirrors an account that is not the

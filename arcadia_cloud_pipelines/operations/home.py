@@ -70,17 +70,17 @@ class Home:
 
     @property
     def dagster(self) -> Path:
-        """What DAGSTER_HOME is for everything we start."""
+        """Return what DAGSTER_HOME is for everything we start."""
         return self.path / "dagster"
 
     @property
     def logs(self) -> Path:
-        """Where processes write."""
+        """Return the folder where processes write."""
         return self.path / "logs"
 
     @property
     def state(self) -> Path:
-        """What `arcadia up` left of itself, for the next one and for the doctor."""
+        """Return what `arcadia up` left of itself, for the next one and for the doctor."""
         return self.path / "up.json"
 
     @property
@@ -128,7 +128,7 @@ class Home:
         replace_file(self.state, json.dumps(state))
 
     def in_use(self) -> bool:
-        """Whether another process has `exclusive` now."""
+        """Say if another process has `exclusive` now."""
         lock = fasteners.InterProcessLock(str(self.path / "up.lock"))
         if not os.access(self.path / "up.lock", os.W_OK):
             return False  # There is none, or it is another user's.

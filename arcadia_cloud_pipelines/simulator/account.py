@@ -51,7 +51,7 @@ class Token:
     """None: every scope, as the classic tokens have."""
 
     def can(self, scope: str | None) -> bool:
-        """Whether it carries the scope."""
+        """Say if it carries the scope."""
         return scope is None or self.scopes is None or scope in self.scopes
 
 
@@ -88,7 +88,7 @@ class View:
         self._holders: dict[tuple[str, str], dict[ResourceId, list[ResourceId]]] = {}
 
     def can(self, scope: str) -> bool:
-        """Whether this reader's token carries the scope."""
+        """Say if this reader's token carries the scope."""
         return self.scopes is None or scope in self.scopes
 
     def order(self, items: Sequence[Item]) -> list[Item]:
@@ -291,7 +291,7 @@ class SimulatedAccount:
             raise UnknownResourceError(f"no {kind} {resource_id}") from None
 
     def alive(self, kind: str) -> list[Life]:
-        """What exists now, in order of making."""
+        """Return what exists now, in order of making."""
         return list(self._alive[kind].values())
 
     def ids(self, kind: str) -> list[ResourceId]:
@@ -440,7 +440,7 @@ class SimulatedAccount:
                 kind.live(self, self.rng("live", kind.name, int(hour.timestamp())), hour)
 
     def count(self, rng: Random, per_day: float) -> int:
-        """How often something happens in this hour, given how often a day it does."""
+        """Draw how often something happens in this hour, given how often a day it does."""
         rate = per_day * self.churn / 24
         return int(rate) + (rng.random() < rate % 1)
 
@@ -501,7 +501,7 @@ class SimulatedAccount:
     def listing(
         self, kind: str, select: Callable[[Facts], bool] | None = None, key: object = None
     ) -> list[Life]:
-        """What a list of the kind shows now, in the order of this day.
+        """Return what a list of the kind shows now, in the order of this day.
 
         Args:
             kind: the kind.
@@ -615,7 +615,7 @@ class SimulatedAccount:
     def intervals(
         self, start: datetime, end: datetime, kinds: Iterable[str] | None = None
     ) -> Iterator[Interval]:
-        """Who existed in [start, end), with which size and at which list price.
+        """Return who existed in [start, end), with which size and at which list price.
 
         One resource gives several intervals when it was resized, when its price changed, or
         when it was not billed in between; changes that cost nothing (names, tags) do not
@@ -658,7 +658,7 @@ class SimulatedAccount:
             yield pending
 
     def summary(self) -> dict[str, Any]:
-        """What there is, for people."""
+        """Count what there is, for people."""
         with self.lock:
             return {
                 "now": iso(self.now),

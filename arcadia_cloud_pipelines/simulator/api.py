@@ -259,7 +259,7 @@ def one_of_kind(call: Call, kind: Kind, text: str) -> Response:
 
 
 def path_of_urn(urn: str) -> str | None:
-    """Where the resource of a URN is found, if the type is known."""
+    """Return where the resource of a URN is found, if the type is known."""
     _, kind_name, rest = urn.split(":", 2)
     for kind in KINDS.values():
         if kind.urn == kind_name:

@@ -30,7 +30,7 @@ _V4_PRIVATE = "255.255.0.0"
 
 
 def clusters_for(droplets: int) -> int:
-    """How many Kubernetes clusters an account of that many droplets has."""
+    """Return how many Kubernetes clusters an account of that many droplets has."""
     return 0 if droplets < 8 else 1 + droplets // 100
 
 
@@ -87,12 +87,12 @@ def worker_facts(name: str, region: str, size: str, tags: list[str]) -> Facts:
 
 
 def is_worker(life: Life) -> bool:
-    """Whether it belongs to a cluster, which then decides over it."""
+    """Say if it belongs to a cluster, which then decides over it."""
     return "k8s" in life.facts["tags"]
 
 
 def is_gpu(facts: Facts) -> bool:
-    """Whether it is in the list of `?type=gpus` only."""
+    """Say if it is in the list of `?type=gpus` only."""
     return str(facts["size_slug"]).startswith("gpu-")
 
 
@@ -227,7 +227,7 @@ def _price(facts: Facts, at: datetime) -> Price:
 
 
 def _past(account: SimulatedAccount, rng: Random, life: Life, end: datetime, rate: float) -> None:
-    """What happened in a life before `end`: `rate` changes a year."""
+    """Draw what happened in a life before `end`: `rate` changes a year."""
     span = (end - life.created_at).total_seconds()
     wanted = min(6, int(rng.expovariate(1.0) * rate * span / _YEAR.total_seconds()))
     offsets = sorted(rng.random() * span for _ in range(wanted))

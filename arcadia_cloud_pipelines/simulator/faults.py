@@ -42,7 +42,7 @@ class Fault:
         return int(self.kind) if self.kind.isdigit() else None
 
     def matches(self, path: str, page: int | None, query: str) -> bool:
-        """Whether a request is meant. Times and `after` are counted by `Faults.take`."""
+        """Say if a request is meant. Times and `after` are counted by `Faults.take`."""
         return (
             fnmatchcase(path, self.path_glob)
             and (self.page is None or page == self.page)

@@ -42,7 +42,7 @@ class Window:
         return len(self._times)
 
     def free_at(self, now: float) -> float:
-        """When the oldest request falls out (one slot frees then, not all of them)."""
+        """Return when the oldest request falls out (one slot frees then, not all of them)."""
         return self._times[0] + self.seconds if self.used(now) else now + self.seconds
 
     def add(self, now: float) -> None:

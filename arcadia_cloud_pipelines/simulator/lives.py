@@ -34,7 +34,7 @@ class Life:
 
     @property
     def created_at(self) -> datetime:
-        """When it came into being."""
+        """Return when it came into being."""
         return self.versions[0].valid_from
 
     @property
@@ -43,7 +43,7 @@ class Life:
         return self.versions[-1].facts
 
     def alive(self, at: datetime) -> bool:
-        """Whether it existed at that instant (not any more at the instant of deletion)."""
+        """Say if it existed at that instant (not any more at the instant of deletion)."""
         return self.created_at <= at and (self.deleted_at is None or at < self.deleted_at)
 
     def facts_at(self, at: datetime) -> Facts | None:

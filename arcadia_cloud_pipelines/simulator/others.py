@@ -309,7 +309,7 @@ def _some_tags(account: SimulatedAccount, _rng: Random) -> None:
 
 
 def _tagged(view: View, life: Life) -> dict[str, Any]:
-    """How many have it that the token may see, and which is the last of them."""
+    """Count who has it that the token may see, and return the last of them."""
 
     def counter(uris: list[str]) -> dict[str, Any]:
         return {"count": len(uris), **({"last_tagged_uri": uris[-1]} if uris else {})}

@@ -441,7 +441,7 @@ class RunningSimulator:
 
     @property
     def requests(self) -> list[Seen]:
-        """What was asked so far."""
+        """Return what was asked so far."""
         return self.app.requests
 
 

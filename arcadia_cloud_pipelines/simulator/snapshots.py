@@ -197,7 +197,7 @@ def _image_populate(account: SimulatedAccount, rng: Random) -> None:
 
 
 def _image_of_snapshot(view: View, life: Life, facts: Facts) -> dict[str, Any]:
-    """How a droplet snapshot looks among the images."""
+    """Return how a droplet snapshot looks among the images."""
     return {
         "id": int(life.id),
         "name": facts["name"],

@@ -38,14 +38,14 @@ class WarehouseNotMigrated(WarehouseError):
 
 
 def warehouse_url(settings: Settings) -> sa.URL:
-    """Where the warehouse is; starts the embedded server when no URL is set."""
+    """Return where the warehouse is; start the embedded server when no URL is set."""
     if settings.database_url is not None:
         return sqlalchemy_url(settings.database_url, "ARCADIA_DATABASE_URL")
     return embedded_postgres(settings.home).url(WAREHOUSE_DATABASE)
 
 
 def dagster_url(settings: Settings) -> sa.URL:
-    """Where Dagster keeps runs and events; starts the embedded server when no URL is set."""
+    """Return where Dagster keeps runs and events; start the embedded server when no URL is set."""
     if settings.dagster_database_url is not None:
         return sqlalchemy_url(settings.dagster_database_url, "DAGSTER_POSTGRES_URL")
     return embedded_postgres(settings.home).url(DAGSTER_DATABASE)
@@ -176,7 +176,7 @@ class Warehouse:
 
 
 def _connect_args(url: sa.URL) -> dict[str, Any]:
-    """What every connection asks for, unless the URL says otherwise."""
+    """Return what every connection asks for, unless the URL says otherwise."""
     wanted = {
         "application_name": "arcadia",
         "connect_timeout": 10,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,10 @@ class Statements:
         for block in text.split("\n-- name: ")[1:]:
             name, _, statement = block.partition("\n")
             self._statements[name.strip()] = sa.text(statement.strip().rstrip(";"))
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the names, in the file's order."""
+        return iter(self._statements)
 
     def run(
         self, connection: sa.Connection, name: str, parameters: Mapping[str, object] | None = None

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.inventory.ledger import Observation, record
 from arcadia_cloud_pipelines.inventory.sightings import sightings
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .conftest import NOW, Api

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.api.gate import ACCESS_LOG
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .conftest import Api, serve

@@ -10,7 +10,7 @@ from arcadia_cloud_pipelines.billing.products import (
     product_rules,
     traits,
 )
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 
 Read = tuple[str | None, str | None, str | None]
 

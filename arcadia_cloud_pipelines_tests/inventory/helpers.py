@@ -13,11 +13,11 @@ import psycopg2
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.inventory.ledger import Guard, Observation
 from arcadia_cloud_pipelines.inventory.sightings import Sighting
 from arcadia_cloud_pipelines.inventory.sync import record_listing, sync_kind
 from arcadia_cloud_pipelines.inventory.sync_runs import SyncResult
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.settings import Purpose, Secret, Settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 

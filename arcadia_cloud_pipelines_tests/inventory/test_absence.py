@@ -18,11 +18,11 @@ from arcadia_cloud_pipelines.inventory.accounts import (
     stale_accounts,
 )
 from arcadia_cloud_pipelines.inventory.freshness import ahead_of_time
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.inventory.ledger import Guard, Observation
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sync import record_listing, sync_kind
 from arcadia_cloud_pipelines.inventory.void import NothingToVoid, void_sync
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.operations.status import newest_syncs
 from arcadia_cloud_pipelines.settings import Purpose, Secret
 from arcadia_cloud_pipelines.simulator import RunningSimulator

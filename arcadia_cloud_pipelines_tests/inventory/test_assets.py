@@ -19,7 +19,7 @@ from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.inventory import checks
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
 from arcadia_cloud_pipelines.inventory.classify import Followed, Project
-from arcadia_cloud_pipelines.inventory.kinds import KINDS, REGISTRY
+from arcadia_cloud_pipelines.kinds import KINDS, REGISTRY
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse

@@ -24,8 +24,8 @@ import pytest
 
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
 from arcadia_cloud_pipelines.inventory.buckets import NO_KEYS
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.inventory.sightings import identity_of, sightings
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.redaction import holds_secret, masked
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
@@ -154,7 +154,7 @@ def test_exactly_the_listed_strings_are_stored(kind: Kind) -> None:
         stored |= set(re.findall(r"<([^>]+)>", repr(seen)))
         if kind.created_at in item:  # no mark is a time
             stored.add(kind.created_at)
-    assert stored == stored_paths(kind.name), "decide, and change stored_paths.toml or kinds.py"
+    assert stored == stored_paths(kind.name), "decide, and change stored_paths.toml or its entry"
 
 
 # -- shapes -------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, KINDS, Kind
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
 
 from .helpers import Mirror, rows
 

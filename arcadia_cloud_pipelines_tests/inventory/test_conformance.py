@@ -11,9 +11,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.inventory.listing import list_kind
 from arcadia_cloud_pipelines.inventory.sightings import Sighting, identity_of
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
 
 from .helpers import T0, client

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.inventory.kinds import KINDS
+from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import Mirror, query, record, sighting

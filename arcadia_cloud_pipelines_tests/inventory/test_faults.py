@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.digitalocean import DigitalOceanError, Unauthorized, Unreachable
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.settings import Purpose, SettingsError
 from arcadia_cloud_pipelines.simulator import SECRET_PREFIX, SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import (
@@ -303,7 +303,7 @@ KILLED = """
 import os, signal, sys
 import sqlalchemy as sa
 from arcadia_cloud_pipelines_tests.inventory.helpers import *
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 
 warehouse = Warehouse(sa.make_url(sys.argv[1]), embedded=False)
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.inventory import ledger
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.inventory.projects import (
     Member,
     _Found,
@@ -18,6 +17,7 @@ from arcadia_cloud_pipelines.inventory.projects import (
     _record_projects,
 )
 from arcadia_cloud_pipelines.inventory.sightings import sightings
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import T0, at, query, record, rows, sighting

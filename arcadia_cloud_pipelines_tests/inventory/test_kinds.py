@@ -7,9 +7,9 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, Json
 from arcadia_cloud_pipelines.inventory.listing import children_inside
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, Json
 
 from .helpers import Mirror, client, events, everything, query, rows, story
 

@@ -22,11 +22,11 @@ from hypothesis.stateful import (
 )
 
 from arcadia_cloud_pipelines.digitalocean import NotFound
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, UNKNOWN
 from arcadia_cloud_pipelines.inventory.ledger import Guard
 from arcadia_cloud_pipelines.inventory.projects import UNKNOWN_KIND, sync_projects
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, UNKNOWN
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import T0, query

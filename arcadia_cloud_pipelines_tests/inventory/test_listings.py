@@ -13,10 +13,10 @@ import pytest
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, ServerError
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.inventory.listings import Listings
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sync import Fetched, NotFetched, fetch_kind
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.settings import Purpose, SettingsError
 from arcadia_cloud_pipelines.simulator import RunningSimulator
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse

@@ -9,8 +9,8 @@ import pytest
 
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, DigitalOceanError
 from arcadia_cloud_pipelines.inventory import overlooked
-from arcadia_cloud_pipelines.inventory.kinds import KINDS
 from arcadia_cloud_pipelines.inventory.overlooked import Finding, Overlooked, find_overlooked
+from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.settings import Purpose
 from arcadia_cloud_pipelines.simulator import (
     BUCKET_URN,

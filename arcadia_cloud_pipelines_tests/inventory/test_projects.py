@@ -9,9 +9,9 @@ import pytest
 
 from arcadia_cloud_pipelines.digitalocean import DigitalOceanError
 from arcadia_cloud_pipelines.inventory import projects
-from arcadia_cloud_pipelines.inventory.kinds import KINDS
 from arcadia_cloud_pipelines.inventory.ledger import Guard
 from arcadia_cloud_pipelines.inventory.projects import ProjectsResult, split_urn, sync_projects
+from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.simulator import (
     BUCKET_URN,
     UNDOCUMENTED_URN,

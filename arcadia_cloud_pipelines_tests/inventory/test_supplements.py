@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from arcadia_cloud_pipelines.inventory.kinds import KIND_BY_NAME, KINDS, Json
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Json
 
 from .helpers import Mirror, events, rows, story, syncs
 

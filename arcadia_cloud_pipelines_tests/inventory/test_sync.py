@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from arcadia_cloud_pipelines.inventory.freshness import newest_complete_syncs
-from arcadia_cloud_pipelines.inventory.kinds import KINDS, Kind
+from arcadia_cloud_pipelines.kinds import KINDS, Kind
 from arcadia_cloud_pipelines.simulator import SECRET_PREFIX, SimulatedAccount, serve
 
 from .helpers import Mirror, at, events, everything, rows, story, syncs

@@ -17,9 +17,9 @@ from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
 from arcadia_cloud_pipelines.billing.rates import sync_rates
 from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
-from arcadia_cloud_pipelines.inventory.kinds import KINDS
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
+from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.settings import Secret
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres

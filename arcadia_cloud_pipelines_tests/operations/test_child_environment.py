@@ -42,6 +42,14 @@ def test_each_has_the_secrets_that_it_needs(name: str, needs: set[str]) -> None:
     assert for_child(name, environ).keys() == needs | PLAIN
 
 
+def test_the_api_reads_dagsters_storage_only_for_its_metrics() -> None:
+    for name in ("ARCADIA_METRICS_TOKEN", "ARCADIA_METRICS_TOKEN_FILE"):
+        environ = dict.fromkeys({"DAGSTER_POSTGRES_URL", name}, "x")
+        assert for_child("api", environ).keys() == environ.keys()
+        for other in ("webserver", "daemon", "code-server", "alarms"):
+            assert name not in for_child(other, environ)
+
+
 def test_every_process_gets_the_environment(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.prepare()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from ...inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs
-from ...inventory.kinds import SPACES_BUCKET
+from ...kinds import SPACES_BUCKET
 from ...settings import Settings
 from ...times import ago
 from ...warehouse.engine import Warehouse
@@ -21,7 +21,7 @@ _AHEAD = timedelta(minutes=1)
 def check_freshness(
     settings: Settings, home: Home, warehouse: Warehouse, now: datetime
 ) -> Iterator[Finding]:
-    """How old is the newest complete sync of each kind? Nothing if there never was one."""
+    """Tell how old each kind's newest complete sync is; nothing if there never was one."""
     syncs = kind_syncs(warehouse)
     if not syncs:
         yield neither("freshness", NOTHING_YET)

@@ -12,7 +12,7 @@ from ...digitalocean.spaces import Spaces
 from ...inventory import projects
 from ...inventory.accounts import odd_tokens
 from ...inventory.buckets import list_buckets
-from ...inventory.kinds import KIND_BY_NAME, KINDS
+from ...kinds import KIND_BY_NAME, KINDS
 from ...settings import Purpose, Secret, Settings, SettingsError
 from ...warehouse.engine import Warehouse
 from ..home import Home
@@ -84,7 +84,7 @@ def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:
 def check_scopes(
     client: DigitalOcean, subject: str, purposes: Sequence[Purpose]
 ) -> Iterator[Finding]:
-    """Which read scopes does the token lack, for what it is used for?"""
+    """Name the read scopes that the token lacks for what it is used for."""
     asked = missing = 0
     refused: set[str] = set()
     for purpose, scope, path, params in _probes():

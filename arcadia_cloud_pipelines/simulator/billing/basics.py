@@ -56,7 +56,7 @@ class Line(NamedTuple):
 
     @property
     def category(self) -> str:
-        """What the last column of later years says."""
+        """Return what the last column of later years says."""
         return "paas" if self.product in _PLATFORM else "iaas"
 
 

@@ -89,7 +89,7 @@ class BigLines(Sequence[Line]):
         return map(self._line, range(self._length))
 
     def _shape(self, number: int) -> tuple[int, int]:
-        """Which size, how many hours."""
+        """Draw a size and a number of hours."""
         return number % len(self._sizes), 1 + number * 31 % _MOST_HOURS
 
     def _line(self, index: int) -> Line:

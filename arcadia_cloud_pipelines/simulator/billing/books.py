@@ -99,7 +99,7 @@ class Invoice:
 
     @property
     def amount(self) -> Decimal:
-        """What is to be paid."""
+        """Sum what is to be paid."""
         return sum((amount for amount, _ in self.blocks.values()), _ZERO) + self.skew
 
     def csv(self, forced: Dialect | None) -> bytes:
@@ -190,7 +190,7 @@ class Invoice:
         return {k: v for k, v in texts.items() if v is not None}
 
     def file_name(self, account_number: int, extension: str) -> str:
-        """What its files are called."""
+        """Name its files."""
         return f"DigitalOcean Invoice {self.start:%Y %b} ({account_number}-{self.id}).{extension}"
 
 

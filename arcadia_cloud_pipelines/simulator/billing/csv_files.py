@@ -55,7 +55,7 @@ ERAS = (
 
 
 def dialect_of(period: str) -> Dialect:
-    """How invoices of a month are written unless a test wants them otherwise."""
+    """Return how invoices of a month are written unless a test wants them otherwise."""
     for until, dialect in ERAS:
         if period < until:
             return dialect

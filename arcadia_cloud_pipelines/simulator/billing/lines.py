@@ -256,7 +256,7 @@ class Month:
                 )  # fmt: skip
 
     def _team_wide(self) -> Iterator[Line]:
-        """What no resource stands behind."""
+        """Bill what no resource stands behind."""
         if not self._account.droplets:
             return
         rng = self._account.rng("team-wide", self.start.date())

@@ -1,0 +1,24 @@
+"""The registry of resource kinds, at the ground: what is particular to a kind stands in its entry.
+
+A new kind is one entry in the module of its subject; its asset, checks, sync rows and documentation
+follow from it. What does not belong here: how to page, clean or store.
+
+Source of every entry: DigitalOcean's API reference and OpenAPI specification (2026).
+"""
+
+from .kind import Endpoint, Json, Kind, Supplement
+from .registry import KIND_BY_NAME, KIND_OF_URN_TYPE, KINDS, REGISTRY, UNKNOWN
+from .storage import SPACES_BUCKET
+
+__all__ = [
+    "KINDS",
+    "KIND_BY_NAME",
+    "KIND_OF_URN_TYPE",
+    "REGISTRY",
+    "SPACES_BUCKET",
+    "UNKNOWN",
+    "Endpoint",
+    "Json",
+    "Kind",
+    "Supplement",
+]

@@ -1,0 +1,139 @@
+"""Droplets and what is made of them: images, snapshots, backups, autoscale pools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..settings import Purpose
+from .kind import Endpoint, Json, Kind, Supplement
+
+
+def _objects(value: object) -> Iterator[Json]:
+    """The objects of what should be a list of them."""
+    return (item for item in value if isinstance(item, dict)) if type(value) is list else iter(())
+
+
+def _workers(clusters: Iterable[Json]) -> dict[str, Json]:
+    """The cluster and the pool of each droplet that is a worker."""
+    return {
+        str(node["droplet_id"]): {
+            "cluster_id": cluster.get("id"),
+            "node_pool_id": pool.get("id"),
+            "node_pool": pool.get("name"),
+        }
+        for cluster in clusters
+        for pool in _objects(cluster.get("node_pools"))
+        for node in _objects(pool.get("nodes"))
+        # Empty while it is being made.
+        if node.get("droplet_id")
+    }
+
+
+def _backup_settings(policies: Iterable[Json]) -> dict[str, Json]:
+    """Return if and when each droplet is backed up, without the window that rolls on."""
+    kept = ("backup_enabled", "backup_policy")
+    return {
+        str(policy.get("droplet_id")): {name: policy[name] for name in kept if name in policy}
+        for policy in policies
+    }
+
+
+DROPLET = Kind(
+    name="droplet",
+    asset="droplets",
+    description="Virtual machines, ordinary and GPU, Kubernetes workers among them.",
+    # GPU droplets are missing from the plain list.
+    endpoints=(
+        Endpoint("/v2/droplets", "droplets"),
+        Endpoint("/v2/droplets", "droplets", {"type": "gpus"}),
+    ),
+    scope="droplet:read",
+    billed_alone=True,
+    # Workers; other droplets name no cluster.
+    part_of=("kubernetes_cluster", "kubernetes.cluster_id"),
+    region="region.slug",
+    size_slug="size_slug",
+    noise=(
+        "size", "region", "next_backup_window", "backup_ids", "snapshot_ids", "locked",
+        "kernel", "networks.v4.gateway", "disk_info",
+    ),
+    keep={"image": ("id", "slug")},
+    supplements=(
+        Supplement("kubernetes", "kubernetes_cluster", _workers),
+        Supplement("backup_policy", "backup_policy", _backup_settings),
+    ),
+    urn_types=("droplet",),
+)  # fmt: skip
+
+AUTOSCALE_POOL = Kind(
+    name="autoscale_pool",
+    asset="autoscale_pools",
+    description="Autoscale pools; their members are droplets.",
+    endpoints=(Endpoint("/v2/droplets/autoscale", "autoscale_pools"),),
+    scope="droplet:read",
+    region="droplet_template.region",
+    size_slug="droplet_template.size",
+    # Those of the template are the droplets'.
+    tags=None,
+    noise=("updated_at", "current_utilization", "active_resources_count"),
+    secret=("droplet_template.user_data",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+BACKUP_POLICY = Kind(
+    name="backup_policy",
+    asset="backup_policies",
+    description="When each droplet is backed up, if it is.",
+    endpoints=(Endpoint("/v2/droplets/backups/policies", "policies"),),
+    scope="droplet:read",
+    part_of=("droplet", "droplet_id"),
+    identity="droplet_id",
+    title="droplet_id",
+    region=None,
+    status=None,
+    tags=None,
+    created_at=None,
+    noise=("next_backup_window",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+MICRO_DROPLET = Kind(
+    name="micro_droplet",
+    asset="micro_droplets",
+    description="MicroDroplets: small machines that pause when nobody uses them.",
+    # In the official Go client only; the scope is a guess by the path.
+    endpoints=(Endpoint("/v2/microdroplets/instances", "micro_droplets"),),
+    scope="microdroplet:read",
+    status="state",
+    size_slug="size",
+    # Given on creation; whether it is ever shown is not said.
+    secret=("environment",),
+    urn_types=("microdroplet",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+IMAGE = Kind(
+    name="image",
+    asset="images",
+    description="Images of the account's own: custom ones and backups.",
+    endpoints=(Endpoint("/v2/images", "images", {"private": "true"}),),
+    scope="image:read",
+    region=None,
+    noise=("slug", "error_message"),
+    # A droplet snapshot is an image, too, with the same id.
+    leave_out={"type": "snapshot"},
+    urn_types=("image",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+DROPLET_SNAPSHOT = Kind(
+    name="droplet_snapshot",
+    asset="droplet_snapshots",
+    description="Snapshots of droplets, billed by their size.",
+    endpoints=(Endpoint("/v2/snapshots", "snapshots", {"resource_type": "droplet"}),),
+    scope="snapshot:read",
+    billed_alone=True,
+    region=None,
+    status=None,
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)

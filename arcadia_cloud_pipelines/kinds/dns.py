@@ -1,0 +1,68 @@
+"""Zones, their records, certificates and CDN endpoints."""
+
+from __future__ import annotations
+
+from ..settings import Purpose
+from .kind import Endpoint, Kind
+
+DOMAIN = Kind(
+    name="domain",
+    asset="domains",
+    description="DNS zones hosted by DigitalOcean.",
+    endpoints=(Endpoint("/v2/domains", "domains"),),
+    scope="domain:read",
+    identity="name",
+    region=None,
+    status=None,
+    tags=None,
+    created_at=None,
+    # The zone file is the records over again, and changes with each of them.
+    noise=("zone_file",),
+    urn_types=("domain",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+DOMAIN_RECORD = Kind(
+    name="domain_record",
+    asset="domain_records",
+    description="The records of the DNS zones.",
+    endpoints=(
+        Endpoint(
+            "/v2/domains/{parent}/records", "domain_records", per="domain",
+            parent_field="domain",
+        ),
+    ),
+    scope="domain:read",
+    part_of=("domain", "domain"),
+    region=None,
+    status=None,
+    tags=None,
+    created_at=None,
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)  # fmt: skip
+
+CERTIFICATE = Kind(
+    name="certificate",
+    asset="certificates",
+    description="TLS certificates, without their keys. A renewed one has a new id.",
+    endpoints=(Endpoint("/v2/certificates", "certificates"),),
+    scope="certificate:read",
+    region=None,
+    status="state",
+    tags=None,
+    secret=("private_key", "leaf_certificate", "certificate_chain"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+CDN_ENDPOINT = Kind(
+    name="cdn_endpoint",
+    asset="cdn_endpoints",
+    description="CDN endpoints in front of Spaces buckets.",
+    endpoints=(Endpoint("/v2/cdn/endpoints", "endpoints"),),
+    scope="cdn:read",
+    title="origin",
+    region=None,
+    status=None,
+    tags=None,
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)

@@ -1,0 +1,100 @@
+"""The model of a kind: all that is particular to one kind of resource, as data.
+
+Paths are dotted (`region.slug`) and go into the items of lists by themselves (`node_pools.nodes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..settings import Purpose
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One listing of the API."""
+
+    path: str
+    envelope: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    paged: bool = True
+    per: str | None = None
+    """The kind of the parents, where this is one call for each: `path` holds `{parent}`."""
+    inside: bool = False
+    """Children without a call of their own: `path` is the parents' list, and each parent's object
+    holds its children as `envelope`."""
+    inherit: tuple[str, ...] = ()
+    """Fields that a child inside then has from its parent, where it has none of its own."""
+    parent_field: str = "parent_id"
+    """Where each item then says whose child it is, if it does not by itself."""
+
+
+@dataclass(frozen=True)
+class Supplement:
+    """Another kind's listing that says more of the objects of this one."""
+
+    field: str
+    """The field of the object that takes it."""
+    kind: str
+    """The kind whose listing says it."""
+    facts: Callable[[Iterable[Json]], Mapping[str, Json]]
+    """What the items of that listing say, by the identity of whom they say it of. Must bear items
+    of any shape."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the mirror must know of one kind of resource."""
+
+    name: str
+    """As `cloud_resources.kind` spells it."""
+    asset: str
+    """The Dagster asset: the plural."""
+    description: str
+    endpoints: tuple[Endpoint, ...]
+    """Read one after the other; together they are the listing."""
+    scope: str
+    """The token scope that the listing needs, for messages."""
+    identity: str = "id"
+    """Path of what no other object of this kind has; `a/b` where only both together are that."""
+    title: str = "name"
+    """Path of the name."""
+    region: str | None = "region"
+    status: str | None = "status"
+    size_slug: str | None = None
+    tags: str | None = "tags"
+    tags_name_targets: bool = False
+    """True for a firewall or an alert policy: its tags say what it is for, not what it is."""
+    created_at: str | None = "created_at"
+    noise: tuple[str, ...] = ()
+    """Paths that change by themselves, or hold catalogue data: not stored, never a change."""
+    keep: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For an object inside: the only keys of it that are stored."""
+    secret: tuple[str, ...] = ()
+    """Paths with credentials or personal data, beside what the generic net catches. `*.name` is
+    that name at any depth."""
+    leave_out: Mapping[str, str] = field(default_factory=dict)
+    """Items with these values in these fields are listed here, but are another kind's."""
+    supplements: tuple[Supplement, ...] = ()
+    """What other listings say of the same objects. Where one fails, what it says is unknown, not
+    gone; this kind's own listing is as complete as before."""
+    adjust: Callable[[Json], Json] | None = None
+    """Last resort, for what paths cannot say. Gets a shallow copy of the object."""
+    part_of: tuple[str, str] | None = None
+    """The kind of the whole that it is a part of, and the path of the whole's identity. Parts are
+    paid for with their whole, and nobody plans them alone."""
+    billed_alone: bool = False
+    """Whether each one of it has a line on the invoice of every month it lives through."""
+    urn_types: tuple[str, ...] = ()
+    """Types that this kind has in `do:<type>:<id>` of the projects API."""
+    purpose: Purpose = Purpose.CLOUD_SYNC_FAST
+    """The token it is read with, and the Dagster pool it runs in."""
+
+    @property
+    def taggable(self) -> bool:
+        """Return whether people can put tags on it. Some kinds have tags that name others."""
+        return self.tags is not None and not self.tags_name_targets

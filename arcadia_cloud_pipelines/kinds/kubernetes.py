@@ -1,0 +1,74 @@
+"""Kubernetes clusters, their node pools, and the registries of their images."""
+
+from __future__ import annotations
+
+from ..settings import Purpose
+from .kind import Endpoint, Kind
+
+KUBERNETES_CLUSTER = Kind(
+    name="kubernetes_cluster",
+    asset="kubernetes_clusters",
+    description="Kubernetes clusters with their node pools; workers are droplets.",
+    endpoints=(Endpoint("/v2/kubernetes/clusters", "kubernetes_clusters"),),
+    scope="kubernetes:read",
+    status="status.state",
+    noise=("status.message", "updated_at", "node_pools.nodes"),
+    urn_types=("kubernetes",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+NODE_POOL = Kind(
+    name="node_pool",
+    asset="node_pools",
+    description="Node pools of Kubernetes clusters; their nodes are droplets.",
+    endpoints=(
+        Endpoint(
+            "/v2/kubernetes/clusters", "node_pools", per="kubernetes_cluster", inside=True,
+            inherit=("region",), parent_field="cluster_id",
+        ),
+    ),
+    scope="kubernetes:read",
+    part_of=("kubernetes_cluster", "cluster_id"),
+    status=None,
+    size_slug="size",
+    created_at=None,
+    noise=("nodes",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)  # fmt: skip
+
+REGISTRY = Kind(
+    name="registry",
+    asset="registries",
+    description="Container registries and the plan each is on.",
+    endpoints=(Endpoint("/v2/registries", "registries", paged=False),),
+    scope="registry:read",
+    identity="name",
+    status=None,
+    tags=None,
+    # Storage grows with every push; when it was counted is news of no kind.
+    noise=("storage_usage_bytes", "storage_usage_bytes_updated_at", "subscription.updated_at"),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+REGISTRY_REPOSITORY = Kind(
+    name="registry_repository",
+    asset="registry_repositories",
+    description="Repositories of the container registries.",
+    endpoints=(
+        Endpoint(
+            "/v2/registries/{parent}/repositoriesV2", "repositories", per="registry",
+            parent_field="registry_name",
+        ),
+    ),
+    scope="registry:read",
+    part_of=("registry", "registry_name"),
+    # Names of registries have no slash, those of repositories may.
+    identity="registry_name/name",
+    region=None,
+    status=None,
+    tags=None,
+    created_at=None,
+    # All that a push moves.
+    noise=("tag_count", "manifest_count", "latest_manifest"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)  # fmt: skip

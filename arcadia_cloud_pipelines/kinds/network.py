@@ -1,0 +1,147 @@
+"""Private networks, addresses, balancers and firewalls."""
+
+from __future__ import annotations
+
+from ..settings import Purpose
+from .kind import Endpoint, Json, Kind
+
+
+def _without_tagged_droplets(balancer: Json) -> Json:
+    """A balancer that targets a tag gets its droplets from the tag: membership is no setting."""
+    if balancer.get("tag"):
+        balancer.pop("droplet_ids", None)
+    return balancer
+
+
+LOAD_BALANCER = Kind(
+    name="load_balancer",
+    asset="load_balancers",
+    description="Load balancers, regional and global.",
+    endpoints=(Endpoint("/v2/load_balancers", "load_balancers"),),
+    scope="load_balancer:read",
+    billed_alone=True,
+    region="region.slug",
+    size_slug="size",
+    # `tag` and `tags` of a balancer name its targets; it has none of its own.
+    tags=None,
+    noise=("region",),
+    adjust=_without_tagged_droplets,
+    urn_types=("loadbalancer",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+RESERVED_IP = Kind(
+    name="reserved_ip",
+    asset="reserved_ips",
+    description="Reserved IPv4 addresses, once called floating, assigned and idle.",
+    endpoints=(Endpoint("/v2/reserved_ips", "reserved_ips"),),
+    scope="reserved_ip:read",
+    identity="ip",
+    title="ip",
+    region="region.slug",
+    status=None,
+    tags=None,
+    created_at=None,
+    noise=("region", "locked"),
+    keep={"droplet": ("id",)},
+    # The projects API kept the old name after 2022; clients build the new one.
+    urn_types=("floatingip", "reservedip"),
+)
+
+RESERVED_IPV6 = Kind(
+    name="reserved_ipv6",
+    asset="reserved_ipv6s",
+    description="Reserved IPv6 addresses, assigned and idle.",
+    endpoints=(Endpoint("/v2/reserved_ipv6", "reserved_ipv6s"),),
+    scope="reserved_ip:read",
+    identity="ip",
+    title="ip",
+    region="region_slug",
+    status=None,
+    tags=None,
+    created_at="reserved_at",
+    keep={"droplet": ("id",)},
+    urn_types=("reservedipv6",),
+)
+
+BYOIP_PREFIX = Kind(
+    name="byoip_prefix",
+    asset="byoip_prefixes",
+    description="Address ranges of the customer's own.",
+    endpoints=(Endpoint("/v2/byoip_prefixes", "byoip_prefixes"),),
+    scope="byoip_prefix:read",
+    identity="uuid",
+    # Objects have no name in the official examples.
+    title="prefix",
+    tags=None,
+    created_at=None,
+    noise=("locked", "validations"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+VPC = Kind(
+    name="vpc",
+    asset="vpcs",
+    description="Private networks, the default one of each region among them.",
+    endpoints=(Endpoint("/v2/vpcs", "vpcs"),),
+    scope="vpc:read",
+    status=None,
+    tags=None,
+    noise=("urn",),
+    urn_types=("vpc",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+VPC_PEERING = Kind(
+    name="vpc_peering",
+    asset="vpc_peerings",
+    description="Connections between two private networks.",
+    endpoints=(Endpoint("/v2/vpc_peerings", "vpc_peerings"),),
+    scope="vpc_peering:read",
+    region=None,
+    tags=None,
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+NAT_GATEWAY = Kind(
+    name="nat_gateway",
+    asset="nat_gateways",
+    description="NAT gateways of private networks.",
+    endpoints=(Endpoint("/v2/vpc_nat_gateways", "vpc_nat_gateways"),),
+    scope="nat_gateway:read",
+    billed_alone=True,
+    status="state",
+    size_slug="size",
+    tags=None,
+    noise=("updated_at",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+FIREWALL = Kind(
+    name="firewall",
+    asset="firewalls",
+    description="Cloud firewalls: rules, and the droplets and tags they protect.",
+    endpoints=(Endpoint("/v2/firewalls", "firewalls"),),
+    scope="firewall:read",
+    tags_name_targets=True,
+    region=None,
+    # How far the rules got to the droplets: moves whenever a droplet comes or goes.
+    status=None,
+    noise=("status", "pending_changes"),
+    urn_types=("firewall",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+PARTNER_ATTACHMENT = Kind(
+    name="partner_attachment",
+    asset="partner_attachments",
+    description="Private connections through a network partner.",
+    endpoints=(Endpoint("/v2/partner_network_connect/attachments", "partner_attachments"),),
+    scope="partner_network_connect:read",
+    status="state",
+    tags=None,
+    noise=("urn",),
+    secret=("bgp.auth_key",),
+    urn_types=("partner_attachment",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)

@@ -1,0 +1,29 @@
+"""All kinds together, and the look-ups by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import account, ai, apps, compute, databases, dns, kubernetes, monitoring, network, storage
+from .kind import Kind
+
+_SUBJECTS = (
+    compute, storage, network, dns, databases, kubernetes, apps, ai, monitoring, account,
+)  # fmt: skip
+
+REGISTRY: tuple[Kind, ...] = tuple(
+    entry for subject in _SUBJECTS for entry in vars(subject).values() if isinstance(entry, Kind)
+)
+"""All kinds, whatever lists them: each entry of each subject."""
+
+KINDS: tuple[Kind, ...] = tuple(kind for kind in REGISTRY if kind is not storage.SPACES_BUCKET)
+"""The kinds that the API lists."""
+
+KIND_BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in REGISTRY}
+
+KIND_OF_URN_TYPE: Mapping[str, str] = {
+    urn_type: kind.name for kind in REGISTRY for urn_type in kind.urn_types
+}
+
+UNKNOWN = "unknown"
+"""The kind of what a project holds and whose urn type nobody told us about."""

@@ -1,0 +1,84 @@
+"""Volumes, network file shares and Spaces."""
+
+from __future__ import annotations
+
+from ..settings import Purpose
+from .kind import Endpoint, Kind
+
+VOLUME = Kind(
+    name="volume",
+    asset="volumes",
+    description="Block storage volumes and the droplets they are attached to.",
+    endpoints=(Endpoint("/v2/volumes", "volumes"),),
+    scope="block_storage:read",
+    billed_alone=True,
+    region="region.slug",
+    status=None,
+    noise=("region",),
+    urn_types=("volume",),
+)
+
+VOLUME_SNAPSHOT = Kind(
+    name="volume_snapshot",
+    asset="volume_snapshots",
+    description="Snapshots of volumes, billed by their size.",
+    endpoints=(Endpoint("/v2/snapshots", "snapshots", {"resource_type": "volume"}),),
+    scope="snapshot:read",
+    billed_alone=True,
+    region=None,
+    status=None,
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+NFS_SHARE = Kind(
+    name="nfs_share",
+    asset="nfs_shares",
+    description="Network file shares and the networks that reach them.",
+    # No paging in the specification, links in the official Go client: those are followed.
+    endpoints=(Endpoint("/v2/nfs", "shares", paged=False),),
+    scope="nfs:list",
+    billed_alone=True,
+    tags=None,
+    noise=("access_points.updated_at",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+NFS_SNAPSHOT = Kind(
+    name="nfs_snapshot",
+    asset="nfs_snapshots",
+    description="Snapshots of network file shares.",
+    endpoints=(Endpoint("/v2/nfs/snapshots", "snapshots", paged=False),),
+    scope="nfs:list",
+    tags=None,
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+SPACES_KEY = Kind(
+    name="spaces_key",
+    asset="spaces_keys",
+    description="Access keys to Spaces by id and grants, never their secrets.",
+    endpoints=(Endpoint("/v2/spaces/keys", "keys"),),
+    scope="spaces_key:read",
+    identity="access_key",
+    region=None,
+    status=None,
+    tags=None,
+    secret=("secret_key",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+SPACES_BUCKET = Kind(
+    name="spaces_bucket",
+    asset="spaces_buckets",
+    description="Spaces buckets, by S3's ListBuckets in each region; without a key pair for Spaces "
+    "those that projects, CDN endpoints and Spaces keys name, as `known_from` says.",
+    # Of another server and in another protocol than all the others: see buckets.py.
+    endpoints=(Endpoint("https://{region}.digitaloceanspaces.com/", "Buckets", paged=False),),
+    # No scope of a token's: the permission of a Spaces key.
+    scope="fullaccess",
+    identity="name",
+    status=None,
+    tags=None,
+    urn_types=("space",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)

@@ -1,0 +1,182 @@
+"""Metrics, asked over HTTP of a real warehouse and a real Dagster storage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+import yaml
+from dagster._core.test_utils import create_run_for_test
+from prometheus_client.parser import text_string_to_metric_families
+
+from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
+from arcadia_cloud_pipelines.metrics.collect import HELP, ORCHESTRATION, WAREHOUSE
+from arcadia_cloud_pipelines.operations.home import Home
+from arcadia_cloud_pipelines.operations.startup import open_instance
+from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+
+from ..api.conftest import Api, serve
+
+TOKEN = "a token for the metrics".ljust(40, "-")
+AWAY = sa.make_url("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
+
+
+@pytest.fixture
+def instance(
+    tmp_path: Path, empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    monkeypatch.setenv("ARCADIA_HOME", str(home.path))
+    url = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+    with open_instance(home) as opened:
+        yield opened
+
+
+@pytest.fixture
+def api(warehouse: Warehouse, empty_database: sa.URL) -> Iterator[Api]:
+    yield from serve(warehouse, metrics_token=Secret(TOKEN), dagster_url=empty_database)
+
+
+def scrape(api: Api, token: str = TOKEN) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    answer = api.client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def only(samples: dict, name: str, **labels: str) -> float:
+    return samples[name, tuple(sorted(labels.items()))]
+
+
+def test_every_metric_says_what_it_is() -> None:
+    assert {*WAREHOUSE, *ORCHESTRATION, "arcadia_up"} == set(HELP)
+
+
+def test_they_are_private(api: Api) -> None:
+    """Nobody reads them but an admin, and whoever has their own token."""
+    for role, status in (("admin", 200), ("acme", 403), ("nobody", 403), ("no token", 401)):
+        assert api.get("/metrics", role).status_code == status, role
+    for token in (TOKEN[:-1], TOKEN + "-", "", "é"):
+        headers = {"Authorization": f"Bearer {token}".encode()}
+        assert api.client.get("/metrics", headers=headers).status_code == 401, token
+    # Their token opens nothing else.
+    answer = api.client.get("/api/v1/sync", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 401
+
+
+def test_without_a_token_of_their_own_only_an_admin_reads_them(warehouse: Warehouse) -> None:
+    for api in serve(warehouse):
+        assert api.get("/metrics", "admin").status_code == 200
+        assert api.client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 401
+
+
+def test_ages_and_completeness_by_source(api: Api, instance: dg.DagsterInstance) -> None:
+    api.resource("1")
+    api.resource("2", deleted_at=datetime.now(UTC))
+    now = datetime.now(UTC)
+    with api.warehouse.transaction() as connection:
+        for kind, hours, complete in (
+            ("droplet", 1, True),
+            ("volume", 9, True),
+            ("volume", 1, False),
+        ):
+            at = now - timedelta(hours=hours)
+            connection.execute(
+                cloud_sync_runs.insert().values(
+                    account="a", kind=kind, started_at=at, ended_at=at, complete=complete
+                )
+            )
+    samples = scrape(api)
+    age = only(samples, "arcadia_source_age_seconds", account="a", source="volume")
+    assert 9 * 3600 <= age < 10 * 3600
+    for source, complete, late in (("droplet", 1, 0), ("volume", 0, 1)):
+        labels = {"account": "a", "source": source}
+        assert only(samples, "arcadia_source_complete", **labels) == complete
+        assert only(samples, "arcadia_source_late", **labels) == late
+    assert only(samples, "arcadia_live_resources", account="a", kind="droplet") == 1
+    assert only(samples, "arcadia_alarms", severity="critical") == 0
+    assert only(samples, "arcadia_database_bytes", database="warehouse") > 1e6
+    assert only(samples, "arcadia_database_bytes", database="dagster") > 1e6
+
+
+def test_runs_that_wait_that_crashed_and_that_ended_well(
+    api: Api, instance: dg.DagsterInstance
+) -> None:
+    """They are asked of Dagster's own database: a process that died counts nothing."""
+    status = dg.DagsterRunStatus
+    for job, one in (
+        ("inventory_sync", status.SUCCESS),
+        ("inventory_sync", status.FAILURE),
+        ("invoices_sync", status.FAILURE),
+        ("invoices_sync", status.SUCCESS),
+        ("drift", status.NOT_STARTED),
+        ("drift", status.STARTED),
+    ):
+        create_run_for_test(instance, job_name=job, status=one)
+    # As the queue has it; a run of its own would need a code server.
+    with instance.run_storage.connect() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE runs SET status = 'QUEUED', create_timestamp = now() - interval '1 hour' "
+                "WHERE status = 'NOT_STARTED'"
+            )
+        )
+    samples = scrape(api)
+    assert only(samples, "arcadia_up", database="dagster") == 1
+    states = {state: only(samples, "arcadia_runs", state=state) for state in ("queued", "started")}
+    assert states == {"queued": 1, "started": 1}
+    assert only(samples, "arcadia_runs", state="canceling") == 0
+    assert 3600 <= only(samples, "arcadia_queue_age_seconds") < 7200
+    assert only(samples, "arcadia_job_failed", job="inventory_sync") == 1
+    assert only(samples, "arcadia_job_failed", job="invoices_sync") == 0
+    # A run without an end says nothing of when it ended.
+    assert ("arcadia_job_last_success_age_seconds", (("job", "inventory_sync"),)) not in samples
+
+
+def test_a_database_that_is_away_costs_its_own_metrics(warehouse: Warehouse) -> None:
+    for api in serve(warehouse, metrics_token=Secret(TOKEN), dagster_url=AWAY):
+        samples = scrape(api)
+        assert only(samples, "arcadia_up", database="dagster") == 0
+        assert only(samples, "arcadia_up", database="warehouse") == 1
+        assert not any(name == "arcadia_runs" for name, _ in samples)
+
+
+def test_foreign_text_in_a_label_is_data(api: Api) -> None:
+    """An account or kind with quotes and breaks cannot add a metric of its own."""
+    hostile = 'x"} 1\narcadia_up{database="warehouse'
+    api.resource("1", kind=hostile)
+    samples = scrape(api)
+    assert only(samples, "arcadia_live_resources", account="a", kind=hostile) == 1
+
+
+def test_a_warehouse_that_is_not_migrated_is_not_up(empty_database: sa.URL) -> None:
+    opened = Warehouse(empty_database, embedded=False)
+    for api in serve(opened, metrics_token=Secret(TOKEN)):
+        assert scrape(api) == {("arcadia_up", (("database", "warehouse"),)): 0}
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_rules_and_the_page_name_metrics_that_are_there() -> None:
+    rules = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8"))
+    for rule in rules["groups"][0]["rules"]:
+        named = set(re.findall(r"arcadia_\w+", rule["expr"]))
+        assert named, rule
+        assert named <= set(HELP)
+        assert rule["annotations"].keys() == {"summary", "description"}
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    for name, text in HELP.items():
+        assert re.search(rf"^\| `{name}` \| .*\| {re.escape(text)} \|$", page, re.M), name
