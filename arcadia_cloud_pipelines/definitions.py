@@ -6,6 +6,7 @@ import dagster as dg
 
 from .billing import definitions as billing
 from .drift import definitions as drift
+from .forecast import definitions as forecast
 from .inventory import definitions as inventory
 from .marts import definitions as marts
 from .operations import definitions as operations
@@ -14,6 +15,7 @@ from .operations import definitions as operations
 defs = dg.Definitions.merge(
     inventory.defs,
     billing.defs,
+    forecast.defs,
     drift.defs,
     marts.defs,
     operations.defs,

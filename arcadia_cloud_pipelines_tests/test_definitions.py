@@ -70,6 +70,7 @@ BILLING = {
     "rate_card",
     "account_facts",
     "daily_costs",
+    "cost_forecasts",
 }
 SCHEDULES = {
     # schedule: cron, assets
@@ -79,6 +80,7 @@ SCHEDULES = {
     "open_month_schedule": ("43 2 * * *", {"open_month_lines"}),
     "account_and_rates_schedule": ("53 2 * * *", {"rate_card", "account_facts"}),
     "daily_costs_schedule": ("3 9 * * *", {"daily_costs"}),
+    "forecast_schedule": ("13 9 * * *", {"cost_forecasts"}),
 }
 CHECKS = ("complete", "fresh", "plausible")
 MORE_CHECKS = {"projects": ("classified", "nothing_overlooked")}

@@ -18,6 +18,7 @@ from .projects import projects
 from .provisioned import provisioned
 from .psql import psql
 from .query import export, query
+from .service import service
 from .simulate import simulate
 from .up import up
 
@@ -47,6 +48,7 @@ for _command in (
     query,
     export,
     simulate,
+    service,
     inventory,
     projects,
     drift,

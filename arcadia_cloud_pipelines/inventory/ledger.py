@@ -179,6 +179,8 @@ def record(
 
     discovered: int = _SQL.run(connection, "discover", scope).scalar_one()
     updated, restored = _SQL.run(connection, "update", scope).one()
+    _SQL.run(connection, "leave_own_project", scope)
+    _SQL.run(connection, "enter_own_project", scope)
     _SQL.run(connection, "touch", scope)
 
     struck = deleted = 0

@@ -75,12 +75,18 @@ CREATE TEMP TABLE incoming (
 
 -- name: describe_incoming
 -- The sightings, completed: their row if there is one, their project, and their fields as one
--- object. The project comes from the projects' own listings, else from the object itself.
+-- object. The project comes from the projects' own listings, else from the object itself. No digest
+-- where the object names a project that is not known yet, so that the next listing is compared again.
 CREATE TEMP TABLE described ON COMMIT DROP AS
 SELECT
-    i.*,
+    i.provider_id, i.name, i.region, i.status, i.size_slug, i.tags, i.created_at, i.attrs,
+    CASE
+        WHEN i.project IS NULL OR p.id IS NOT NULL OR m.listed_by = 'project' THEN i.content_hash
+    END AS content_hash,
     c.resource_id,
-    coalesce(m.project_id, p.id) AS project_id,
+    CASE WHEN m.listed_by = 'project' THEN m.project_id ELSE coalesce(p.id, m.project_id) END
+        AS project_id,
+    p.id AS own_project_id,
     i.attrs || jsonb_strip_nulls(jsonb_build_object(
         'name', i.name, 'region', i.region, 'status', i.status, 'size_slug', i.size_slug,
         'tags', nullif(to_jsonb(i.tags), '[]'), 'created_at', i.created_at
@@ -236,6 +242,28 @@ SELECT
     count(*) FILTER (WHERE event = 'restored') AS restored
 FROM logged;
 
+-- name: leave_own_project
+-- The object names another project. Only what objects told ends by this: a project's own list is
+-- right where both answer. One of another account ends too, for the resource is this one's by now.
+UPDATE cloud_project_memberships AS m
+SET valid_to = greatest(CAST(:seen_at AS timestamptz), m.valid_from)
+FROM described AS d
+WHERE m.provider = :provider AND m.kind = :kind AND m.provider_id = d.provider_id
+  AND m.valid_to IS NULL AND d.own_project_id IS NOT NULL
+  AND (m.listed_by = 'object' AND m.project_id <> d.own_project_id OR m.account <> :account);
+
+-- name: enter_own_project
+INSERT INTO cloud_project_memberships (
+    provider, account, kind, provider_id, project_id, listed_by, valid_from
+)
+SELECT :provider, :account, :kind, d.provider_id, d.own_project_id, 'object', :seen_at
+FROM described AS d
+WHERE d.own_project_id IS NOT NULL AND NOT EXISTS (
+    SELECT FROM cloud_project_memberships AS m
+    WHERE m.provider = :provider AND m.kind = :kind AND m.provider_id = d.provider_id
+      AND m.valid_to IS NULL
+);
+
 -- name: touch
 -- All that an unchanged resource costs.
 UPDATE cloud_resources AS r
@@ -258,7 +286,7 @@ WITH struck AS (
         r.struck_at NOT BETWEEN clock_timestamp() - CAST(:between AS interval) AND clock_timestamp(),
         true
       )
-    RETURNING r.id, r.deleted_at
+    RETURNING r.id, r.provider_id, r.deleted_at
 ), logged AS (
     INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
     SELECT id, 'deleted', :seen_at, jsonb_build_object(
@@ -266,6 +294,15 @@ WITH struck AS (
     ), :run_id
     FROM struck
     WHERE deleted_at IS NOT NULL
+    RETURNING 1
+), left_project AS (
+    -- What a project's own list shows is ended by that list.
+    UPDATE cloud_project_memberships AS m
+    SET valid_to = greatest(CAST(:seen_at AS timestamptz), m.valid_from)
+    FROM struck AS s
+    WHERE s.deleted_at IS NOT NULL AND m.provider = :provider AND m.account = :account
+      AND m.kind = :kind AND m.provider_id = s.provider_id AND m.valid_to IS NULL
+      AND m.listed_by = 'object'
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM struck) AS struck, (SELECT count(*) FROM logged) AS deleted;

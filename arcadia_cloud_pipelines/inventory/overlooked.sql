@@ -33,7 +33,7 @@ WITH member AS (
     FROM cloud_project_memberships AS m
     JOIN cloud_projects AS p ON p.id = m.project_id AND p.deleted_at IS NULL
     WHERE m.provider = 'digitalocean' AND m.account = :account AND m.valid_to IS NULL
-      AND m.kind <> 'unknown'
+      AND m.kind <> 'unknown' AND m.listed_by = 'project'
 )
 SELECT
     kind, count(*) AS mentioned, count(*) FILTER (WHERE overlooked) AS overlooked,

@@ -438,6 +438,7 @@ def _record_members(
     _SQL.run(connection, "close_moved", scope)
     limits = {"read": found.whole, "share": guard.share, "at_least": guard.at_least}
     _SQL.run(connection, "close_gone", scope | limits)
+    _SQL.run(connection, "take_over", scope)
     _SQL.run(connection, "open", scope)
     attributed: int = _SQL.run(connection, "attribute", scope).one().attributed
     return attributed

@@ -98,7 +98,11 @@ ORDER BY l.kind, l.provider_id, l.assigned_at DESC NULLS LAST, l.project;
 -- Rows of these kinds are about to change: take turns with their own syncs, always in this order.
 SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || k.kind, 0))
 FROM (
-    SELECT kind FROM members UNION SELECT unnest(CAST(:kinds AS text[])) ORDER BY kind
+    SELECT kind FROM members
+    UNION SELECT unnest(CAST(:kinds AS text[]))
+    UNION SELECT kind FROM cloud_project_memberships
+    WHERE provider = :provider AND account = :account AND valid_to IS NULL
+    ORDER BY kind
 ) AS k;
 
 -- name: unknown_urns
@@ -163,11 +167,14 @@ WHERE m.provider = :provider AND m.valid_to IS NULL
 
 -- name: close_gone
 -- Only for projects whose list was read whole (:read), and only for kinds of which something is
--- left: the API leaves out what the token may not see, without an error.
+-- left: the API leaves out what the token may not see, without an error. What only the objects say
+-- (listed_by) no list can end. The resources lose their digest: where the object itself names a
+-- project, its next listing says so.
 WITH gone AS (
     SELECT m.id, m.kind
     FROM cloud_project_memberships AS m
     WHERE m.provider = :provider AND m.account = :account AND m.valid_to IS NULL
+      AND m.listed_by = 'project'
       AND m.project_id IN (
         SELECT id FROM cloud_projects
         WHERE provider = :provider AND provider_id = ANY (CAST(:read AS text[]))
@@ -179,14 +186,31 @@ WITH gone AS (
     SELECT o.kind
     FROM cloud_project_memberships AS o
     WHERE o.provider = :provider AND o.account = :account AND o.valid_to IS NULL
+      AND o.listed_by = 'project'
     GROUP BY o.kind
     HAVING count(*) < :at_least
         OR (SELECT count(*) FROM gone AS g WHERE g.kind = o.kind) <= :share * count(*)
+), closed AS (
+    UPDATE cloud_project_memberships AS m
+    SET valid_to = :seen_at
+    FROM gone
+    WHERE m.id = gone.id AND gone.kind IN (SELECT kind FROM plausible)
+    RETURNING m.kind, m.provider_id
 )
+UPDATE cloud_resources AS r
+SET content_hash = NULL
+FROM closed AS c
+WHERE r.provider = :provider AND r.account = :account AND r.deleted_at IS NULL
+  AND r.kind = c.kind AND r.provider_id = c.provider_id;
+
+-- name: take_over
+-- A project's own list confirms what so far only the object said: from now on the list answers.
 UPDATE cloud_project_memberships AS m
-SET valid_to = :seen_at
-FROM gone
-WHERE m.id = gone.id AND gone.kind IN (SELECT kind FROM plausible);
+SET listed_by = 'project', urn = l.urn, assigned_at = l.assigned_at
+FROM members AS l
+WHERE m.provider = :provider AND m.account = :account AND m.valid_to IS NULL
+  AND m.kind = l.kind AND m.provider_id = l.provider_id AND m.project_id = l.project_id
+  AND m.listed_by = 'object';
 
 -- name: open
 INSERT INTO cloud_project_memberships (

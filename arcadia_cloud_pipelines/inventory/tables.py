@@ -210,9 +210,14 @@ cloud_project_memberships = sa.Table(
     row_id(),
     provider(),
     account(),
-    sa.Column("urn", sa.Text, nullable=False, comment="As the API gave it: do:droplet:123."),
-    sa.Column("kind", sa.Text, nullable=False, comment="Kind that the urn's type stands for."),
-    sa.Column("provider_id", sa.Text, nullable=False, comment="Identity out of the urn."),
+    sa.Column(
+        "urn", sa.Text,
+        comment="As the project's list gave it: do:droplet:123; null where only the object "
+        "says it.",
+    ),
+    sa.Column("kind", sa.Text, nullable=False, comment="Kind of the resource."),
+    sa.Column("provider_id", sa.Text, nullable=False,
+              comment="Identity of the resource, as cloud_resources has it."),
     sa.Column(
         "project_id", sa.BigInteger,
         sa.ForeignKey("cloud_projects.id", name="cloud_project_memberships_project_id_fkey"),
@@ -228,7 +233,19 @@ cloud_project_memberships = sa.Table(
         comment="First listing that showed it there, so when we learnt it: the resource may have "
         "been there long before. For costs see assigned_at.",
     ),
-    sa.Column("valid_to", TIME, comment="First complete listing without it; null while there."),
+    sa.Column(
+        "valid_to", TIME,
+        comment="First complete listing without it, or that showed it elsewhere; where only the "
+        "object says it, when the resource was deleted or named another project. Null while there.",
+    ),
+    sa.Column(
+        "listed_by", sa.Text, nullable=False, server_default="project",
+        comment="project: the project's own list of resources, which is right where both answer. "
+        "object: the project_id of the object itself, for kinds that no project's list has.",
+    ),
+    sa.CheckConstraint(
+        "listed_by IN ('project', 'object')", name="cloud_project_memberships_listed_by_check"
+    ),
     sa.Index(
         "cloud_project_memberships_open_key", "provider", "kind", "provider_id", unique=True,
         postgresql_where=sa.text("valid_to IS NULL"),

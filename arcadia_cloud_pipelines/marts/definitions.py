@@ -18,6 +18,8 @@ ASSET_OF_TABLE = {
     "cloud_daily_costs": dg.AssetKey("daily_costs"),
     "cloud_drift": dg.AssetKey("drift_records"),
     "cloud_drift_sweeps": dg.AssetKey("drift_records"),
+    "cloud_forecast_tests": dg.AssetKey("cost_forecasts"),
+    "cloud_forecasts": dg.AssetKey("cost_forecasts"),
     "cloud_invoices": dg.AssetKey("invoices"),
     "cloud_open_months": dg.AssetKey("open_month_lines"),
     "cloud_open_month_lines": dg.AssetKey("open_month_lines"),

@@ -44,10 +44,11 @@ _BY_PROJECT = sa.text(
 )
 _THIS_MONTH = sa.text(
     """
-    SELECT period, amount_so_far, last_month_so_far, last_month_total, as_of,
-           (SELECT sum(r.monthly_amount) FROM marts.run_rate AS r WHERE r.account = m.account)
-               AS run_rate
-    FROM marts.month_to_date AS m WHERE account = :account
+    SELECT m.period, m.amount_so_far, m.last_month_so_far, m.as_of, f.low, f.expected, f.high
+    FROM marts.month_to_date AS m
+    LEFT JOIN marts.forecast AS f
+        ON f.account = m.account AND f.period = m.period AND f.method = 'structure'
+    WHERE m.account = :account
     """
 )
 _WASTE = sa.text(
@@ -115,13 +116,18 @@ def _this_month(connection: sa.Connection, account: str) -> Answer:
     if not months:
         return Answer(question, "No balance was read yet.", mart="month_to_date")
     (month,) = months
-    text = f"{_dollars(month.amount_so_far)} so far (until {month.as_of:%-d %B, %H:%M} UTC)"
+    so_far = f"{_dollars(month.amount_so_far)} until {month.as_of:%-d %B, %H:%M} UTC"
     if month.last_month_so_far is not None:
-        text += f"; the month before had {_dollars(month.last_month_so_far)} by then"
-    details = []
-    if month.run_rate is not None:
-        details.append(f"{_dollars(month.run_rate)} a month is what runs now, at its rates")
-    return Answer(question, f"{text}.", tuple(details), "month_to_date")
+        so_far += f"; the month before had {_dollars(month.last_month_so_far)} by then"
+    if month.expected is None:
+        return Answer(question, f"No forecast yet; {so_far}.", mart="month_to_date")
+    between = (
+        f", between {_dollars(month.low)} and {_dollars(month.high)} in four of five months"
+        if month.low is not None and month.high is not None
+        else ""
+    )
+    text = f"{month.period:%B %Y}: about {_dollars(month.expected)}{between}."
+    return Answer(question, text, (f"{so_far}",), "forecast")
 
 
 def _waste(connection: sa.Connection, account: str) -> Answer:

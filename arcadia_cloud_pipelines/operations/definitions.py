@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from ..billing.jobs import balance_job, daily_costs_job, facts_job, history_job, open_month_job
 from ..dagster_support import IN_FLIGHT, newest_run_speaks_against, reported_errors
 from ..drift.jobs import sweep_job, terraform_job
+from ..forecast.jobs import forecast_job
 from ..inventory.assets import ACCOUNT
 from ..inventory.definitions import inventory_job
 from ..settings import load_settings
 from ..times import utc_now
 from ..warehouse.engine import dagster_url
-from .first_refresh import AFTER, MOST_ATTEMPTS, Past, due, is_done
+from .first_refresh import AFTER, LOOKED_AT, MOST_ATTEMPTS, Past, due, is_done
 from .retention import KEEP_EVENTS, KEEP_OUTPUT, KEEP_RUNS, forget
 from .watch import look_once, watched_lately
 
@@ -71,7 +72,7 @@ def alarm_sensor() -> dg.SkipReason:
 
 def past_runs(instance: dg.DagsterInstance) -> dict[str, Past]:
     """Return what Dagster knows of each job of a first refresh."""
-    return {name: _past(instance, name) for name in AFTER}
+    return {name: _past(instance, name) for name in LOOKED_AT}
 
 
 def _past(instance: dg.DagsterInstance, name: str) -> Past:
@@ -96,6 +97,7 @@ def _past(instance: dg.DagsterInstance, name: str) -> Past:
         daily_costs_job,
         terraform_job,
         sweep_job,
+        forecast_job,
     ],
     minimum_interval_seconds=20,
     default_status=dg.DefaultSensorStatus.RUNNING,
@@ -111,7 +113,7 @@ def first_refresh_sensor(
     if context.cursor == jobs:
         return dg.SkipReason("Every job ran before: the schedules go on.")
     past = past_runs(context.instance)
-    if is_done(past.values()):
+    if is_done(past):
         context.update_cursor(jobs)
         return dg.SkipReason("Every job ran before: the schedules go on.")
     answers = context.instance.get_latest_materialization_event(dg.AssetKey(ACCOUNT)) is not None

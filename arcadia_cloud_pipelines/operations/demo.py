@@ -32,8 +32,8 @@ from ..drift.specs import adopt, record_provisioned
 from ..settings import Settings, load_settings
 from ..simulator import SimulatedAccount, serve
 from ..warehouse.engine import Warehouse, open_warehouse
-from .deployment import LOCATION
 from .home import Home
+from .processes import LOCATION
 from .simulated import open_account, save_account
 from .startup import open_instance, prepare
 from .status import accounts

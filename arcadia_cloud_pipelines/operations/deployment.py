@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import socket
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..settings import Settings
 from ..warehouse.embedded import supervised
 from ..warehouse.embedded_server import ServerFolder
+from . import processes
 from .child_environment import for_child
 from .errors import OperationsError
-from .home import Home, check_space, replace_file
-from .liveness import BEATS, Heartbeats, answers_grpc
+from .home import Home, check_space
+from .liveness import Heartbeats
 from .local_tokens import make_secret
-from .ports import answers_http
+from .processes import LOCATION, CodeServer
 from .service_manager import notify
-from .supervisor import Child, Supervisor, check_port, end_leftovers, free_port, listens
+from .supervisor import Child, Supervisor, check_port, end_leftovers, free_port
 
 UI_PORT = 3000
-LOCATION = "arcadia_cloud_pipelines"
-
-_DAY = 86_400
-_GIBIBYTE = 2**30
 
 # The UI has no login: its guard keeps other pages out, loopback keeps other machines out.
 _HOST = "127.0.0.1"
@@ -145,7 +140,7 @@ def database(home: Home, environ: Mapping[str, str]) -> Child:
     answers = ServerFolder(home.path).answers
     return Child(
         "postgres",
-        _python(f"{LOCATION}.warehouse.embedded", home.path),
+        [sys.executable, "-m", f"{LOCATION}.warehouse.embedded", str(home.path)],
         environ=for_child("postgres", environ),
         ready=answers,
         alive=answers,
@@ -251,97 +246,22 @@ def services(
         code_socket: of the code server, in a folder that no other user of the machine can enter.
         ui_hosts: names under which the UI may be asked for, beside those of loopback.
         simulator_port: of the simulator; None for a real account.
-        api: address and port of the HTTP API, which reads them from the environment itself.
+        api: address and port of the HTTP API.
         api_secret: file of the secret that a demo's tokens are signed with.
         environ: variables of the deployment; each process gets the secrets that it needs.
         heartbeats: whether the daemon has beaten since it was last asked.
     """
     environ = environ or {}
-    workspace = write_workspace(home, code_socket)
-    children = []
-    if simulator_port is not None:
-        children.append(
-            Child(
-                "simulator",
-                _python(f"{LOCATION}.cli.main", "simulate", "--resume", "--port", simulator_port),
-                environ=for_child("simulator", environ),
-                ready=listens(simulator_port),
-                alive=answers_http(simulator_port, "/v2/account"),
-            )
-        )
+    code = CodeServer(code_socket)
+    workspace = code.workspace(home)
+    first = [processes.simulator(simulator_port, environ)] if simulator_port is not None else []
     if api is not None:
-        children.append(
-            Child(
-                "api",
-                _python(f"{LOCATION}.cli.main", "api"),
-                environ=for_child("api", environ)
-                | ({"ARCADIA_JWT_SECRET_FILE": str(api_secret)} if api_secret else {}),
-                ready=listens(api[1], api[0]),
-                alive=answers_http(api[1], "/api/health", api[0]),
-                memory_limit=_GIBIBYTE,
-            )
-        )
+        first.append(processes.api(*api, environ, secret=api_secret))
     return [
-        *children,
-        Child(
-            "code-server",
-            _python(
-                "dagster", "code-server", "start", "--socket", code_socket,
-                "--module-name", f"{LOCATION}.definitions", "--location-name", LOCATION,
-            ),
-            # It makes a socket of its own for each process that it starts.
-            environ=for_child("code-server", environ) | {"TMPDIR": str(code_socket.parent)},
-            ready=_answers(code_socket),
-            alive=answers_grpc(socket=str(code_socket)),
-        ),
-        Child(
-            "daemon",
-            _python("dagster._daemon", "run", "--workspace", workspace),
-            environ=for_child("daemon", environ),
-            alive=heartbeats,
-            silence_limit=BEATS,
-            # It grows slowly (dagster #32070).
-            restart_after=_DAY,
-            memory_limit=_GIBIBYTE,
-        ),
+        *first,
+        processes.code_server(code, environ),
+        processes.daemon(workspace, environ, heartbeats),
         # Beside the daemon, whose death it tells of.
-        Child(
-            "alarms",
-            _python(f"{LOCATION}.cli.main", "alarms", "watch"),
-            environ=for_child("alarms", environ),
-        ),
-        Child(
-            "webserver",
-            _python(
-                f"{LOCATION}.operations.ui", "--workspace", workspace, "--host", _HOST,
-                "--port", ui_port, *(word for host in ui_hosts for word in ("--allow-host", host)),
-            ),
-            environ=for_child("webserver", environ),
-            ready=listens(ui_port),
-            alive=answers_http(ui_port, "/server_info"),
-        ),
-    ]  # fmt: skip
-
-
-def _python(module: str, *arguments: object) -> list[str]:
-    return [sys.executable, "-m", module, *map(str, arguments)]
-
-
-def _answers(path: Path) -> Callable[[], bool]:
-    def ask() -> bool:
-        with suppress(OSError), socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(1)
-            client.connect(str(path))
-            return True
-        return False
-
-    return ask
-
-
-def write_workspace(home: Home, code_socket: Path) -> Path:
-    """The workspace file that daemon and webserver read: where the code server is."""
-    path = home.dagster / "workspace.yaml"
-    server = {"socket": str(code_socket), "host": "localhost", "location_name": LOCATION}
-    lines = "".join(f"      {name}: {json.dumps(value)}\n" for name, value in server.items())
-    replace_file(path, f"load_from:\n  - grpc_server:\n{lines}")
-    return path
+        processes.alarms(environ),
+        processes.webserver(workspace, _HOST, ui_port, ui_hosts, environ),
+    ]

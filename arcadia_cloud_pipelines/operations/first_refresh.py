@@ -7,7 +7,7 @@ until the next quarter past, and no invoice until the next night.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 MOST_ATTEMPTS = 3
@@ -25,10 +25,15 @@ AFTER: Mapping[str, tuple[str, ...]] = {
     "daily_costs_read": (FIRST,),
     "terraform_import": (FIRST,),
     "drift_sweep": (FIRST, "terraform_import"),
+    "cost_forecast": ("invoice_ingest", "open_month", "daily_costs_read", "account_and_rates"),
 }
 """Jobs by name, each with those that have to be over before it: it reads what they wrote.
 
-The lines of invoices are not among them: their sensor asks for them once invoices are known."""
+`invoice_ingest`, the lines of invoices, is not started here: its sensor asks for it once invoices
+are known."""
+
+LOOKED_AT = tuple(dict.fromkeys([*AFTER, *(name for before in AFTER.values() for name in before)]))
+"""Jobs whose runs matter here."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ def due(past: Mapping[str, Past], *, account_answers: bool) -> list[str]:
         past: of each job; one that is not in it never ran.
         account_answers: whether a run learned whose the account is.
     """
-    known = {name: past.get(name, Past()) for name in AFTER}
+    known = {name: past.get(name, Past()) for name in LOOKED_AT}
     return [
         name
         for name, before in AFTER.items()
@@ -60,9 +65,9 @@ def due(past: Mapping[str, Past], *, account_answers: bool) -> list[str]:
     ]
 
 
-def is_done(past: Iterable[Past]) -> bool:
+def is_done(past: Mapping[str, Past]) -> bool:
     """Return whether nothing is left to start here."""
-    return not any(_is_wanted(one) for one in past)
+    return not any(_is_wanted(past.get(name, Past())) for name in AFTER)
 
 
 def _is_wanted(past: Past) -> bool:

@@ -54,3 +54,22 @@ class Heartbeats:
             return None
         beaten, self._newest = newest != self._newest and newest is not None, newest
         return beaten
+
+
+def beaten_lately(settings: Settings) -> bool:
+    """Return whether a part of the daemon has beaten lately.
+
+    Asked once, by a process that has no memory of the last time: the database's clock decides.
+    """
+    url = running_dagster_url(settings)
+    if url is None:
+        return False
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"connect_timeout": 5})
+    with engine.connect() as connection:
+        age = connection.execute(
+            sa.text(
+                "SELECT extract(epoch FROM now() AT TIME ZONE 'UTC' - max(timestamp)) "
+                "FROM daemon_heartbeats"
+            )
+        ).scalar()
+    return age is not None and abs(age) < BEATS

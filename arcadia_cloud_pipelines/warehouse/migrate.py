@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # Any constant will do, as long as every release uses the same one.
 _MIGRATION_LOCK = 0x_A2CA_D1A0
 
+OLDEST_SERVER = 14
+"""Major version of PostgreSQL; security fixes of older ones have ended."""
+
 
 def alembic_config(connection: sa.Connection | None = None) -> Config:
     """Alembic's configuration; `connection` is the one the migration scripts run on."""
@@ -47,6 +50,27 @@ def current_revision(connection: sa.Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def server_problem(connection: sa.Connection) -> str | None:
+    """Return why this server or database cannot hold a warehouse; None when it can."""
+    version, number, encoding, name = connection.execute(
+        sa.text(
+            "SELECT current_setting('server_version'), current_setting('server_version_num'), "
+            "current_setting('server_encoding'), current_database()"
+        )
+    ).one()
+    if int(number) // 10_000 < OLDEST_SERVER:
+        return (
+            f"it is PostgreSQL {version}, and {OLDEST_SERVER} or newer is needed. Upgrade the "
+            "server."
+        )
+    if encoding != "UTF8":
+        return (
+            f"its database is in {encoding}, which cannot hold every name. Make one in UTF-8: "
+            f"createdb -E UTF8 -T template0 {name}"
+        )
+    return None
+
+
 def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
     """Bring the warehouse to the newest schema and views in one transaction.
 
@@ -57,13 +81,16 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
         The revision found and the revision left.
 
     Raises:
-        WarehouseError: something that people built on the views cannot be put back.
+        WarehouseError: the server is too old, the database is not in UTF-8, or something that
+            people built on the views cannot be put back.
         WarehouseNotMigrated: the database was migrated by a newer release than this.
         WarehouseUnreachable: it does not answer.
     """
     from .engine import WarehouseError, WarehouseNotMigrated
 
     with warehouse.transaction() as connection:
+        if problem := server_problem(connection):
+            raise WarehouseError(f"The warehouse {warehouse.place} cannot be used: {problem}")
         connection.execute(
             sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
         )

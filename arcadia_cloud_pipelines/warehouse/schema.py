@@ -10,9 +10,17 @@ from ..alarms import tables as alarms
 from ..billing import tables as billing
 from ..digitalocean import tables as digitalocean
 from ..drift import tables as drift
+from ..forecast import tables as forecast
 from ..inventory import tables as inventory
 from .metadata import metadata
 
 __all__ = ["TABLES", "metadata"]
 
-TABLES = (*inventory.TABLES, *billing.TABLES, *drift.TABLES, *digitalocean.TABLES, *alarms.TABLES)
+TABLES = (
+    *inventory.TABLES,
+    *billing.TABLES,
+    *forecast.TABLES,
+    *drift.TABLES,
+    *digitalocean.TABLES,
+    *alarms.TABLES,
+)

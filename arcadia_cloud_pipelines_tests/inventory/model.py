@@ -61,6 +61,8 @@ class Model:
     """Uuids of all that were ever listed."""
     members: dict[Key, tuple[str, str]] = field(default_factory=dict)
     """Account and project of each resource that is in one."""
+    told_by_object: set[Key] = field(default_factory=set)
+    """Those of the members that no project's list has, only the object itself says it."""
 
     def _superseded(self, scope: tuple[str, str], began: datetime) -> bool:
         """Whether a listing that began later was recorded; if not, this one is the newest."""
@@ -93,14 +95,12 @@ class Model:
         withheld = {name: count for name, count in withheld.items() if name not in unknown}
         for key, seen in ours.items():
             self._see(key, seen, account, began, unknown.union(withheld))
-        missing = [
-            row for key, row in live.items() if key not in {(kind, s.provider_id) for s in listing}
-        ]
+        missing = live.keys() - {(kind, s.provider_id) for s in listing}
         implausible = not confirmed and len(live) >= 10 and 2 * len(missing) > len(live)
         if complete and not implausible:
-            for row in missing:
-                if not (soon and row.strikes):
-                    self._strike(row, began)
+            for key in missing:
+                if not (soon and live[key].strikes):
+                    self._strike(key, live[key], began)
         if complete and not missing and confirmed:
             del self.confirmed[scope]
         return withheld
@@ -119,14 +119,21 @@ class Model:
     ) -> None:
         said, project = fields_of(seen), self._project_of(key, seen, account)
         row = self.rows.get(key)
+        if row is not None and row.seen == seen and row.deleted_at is None:
+            row.last_seen_at, row.strikes = began, 0
+            return
+        own = seen.project if seen.project in self.projects else None
+        # A project that is not known yet may be by the next listing.
+        wait = seen.project is not None and own is None and not self._listed(key, account)
+        if own is not None and not self._listed(key, account):
+            self.members[key] = (account, own)
+            self.told_by_object.add(key)
         if row is None:
-            row = self.rows[key] = Row(account, said, began, began, project, seen=seen)
+            row = self.rows[key] = Row(account, said, began, began, project)
+            row.seen = None if wait else seen
             known = said | ({"project_id": project} if project else {})
             changes = {name: {"from": None, "to": value} for name, value in known.items()}
             row.events.append(("discovered", began, changes))
-            return
-        if row.seen == seen and row.deleted_at is None:
-            row.last_seen_at, row.strikes = began, 0
             return
         said = said | {name: row.fields[name] for name in left if name in row.fields}
         changes = {
@@ -146,22 +153,36 @@ class Model:
             row.events.append((event, began, changes))
         row.account, row.fields, row.project = account, said, project or row.project
         row.last_seen_at, row.strikes, row.deleted_at = began, 0, None
-        row.seen = None if left else seen
+        row.seen = None if left or wait else seen
+
+    def _listed(self, key: Key, account: str) -> bool:
+        """Return true where a list of this account's projects has it."""
+        standing = self.members.get(key)
+        return standing is not None and standing[0] == account and key not in self.told_by_object
 
     def _project_of(self, key: Key, seen: Sighting, account: str) -> str | None:
-        """From the project's own list, else as the object says, if that project is known."""
-        member_of = self.members.get(key)
-        if member_of is not None and member_of[0] == account:
-            return member_of[1]
-        return seen.project if seen.project in self.projects else None
+        """From the project's own list, else as the object says, if that project is known.
 
-    @staticmethod
-    def _strike(row: Row, began: datetime) -> None:
+        An object that says nothing any more is where it was.
+        """
+        own = seen.project if seen.project in self.projects else None
+        standing = self.members.get(key)
+        if standing is None or standing[0] != account:
+            return own
+        return standing[1] if self._listed(key, account) else own or standing[1]
+
+    def _strike(self, key: Key, row: Row, began: datetime) -> None:
         row.strikes += 1
         if row.strikes == 3:
+            if key in self.told_by_object and self.members[key][0] == row.account:
+                self._leave(key)
             row.deleted_at = began
             gone = {"deleted_at": {"from": None, "to": began.isoformat()}}
             row.events.append(("deleted", began, gone))
+
+    def _leave(self, key: Key) -> None:
+        del self.members[key]
+        self.told_by_object.discard(key)
 
     # -- projects -----------------------------------------------------------------------------
 
@@ -182,18 +203,22 @@ class Model:
             # Of two accounts that list it, the one that its row belongs to is right.
             ours = standing and (standing[0] == account or (row and row.account == account))
             if ours and standing[1] != project:
-                del self.members[key]
+                self._leave(key)
         by_kind: dict[str, list[Key]] = {}
         for key, (whose, _) in self.members.items():
-            if whose == account:
+            if whose == account and key not in self.told_by_object:
                 by_kind.setdefault(key[0], []).append(key)
         for keys in by_kind.values():
             gone = [k for k in keys if k not in listed and self.members[k][1] in whole]
             if len(keys) < 10 or 2 * len(gone) <= len(keys):
                 for key in gone:
-                    del self.members[key]
+                    self._leave(key)
+                    row = self.rows.get(key)
+                    if row is not None and row.account == account:
+                        row.seen = None  # its next listing is looked at: it may say where it is
         for key, project in listed.items():
-            self.members.setdefault(key, (account, project))
+            if self.members.setdefault(key, (account, project)) == (account, project):
+                self.told_by_object.discard(key)
             row = self.rows.get(key)
             if row is not None and row.account == account and row.project != project:
                 moved = {"project_id": {"from": row.project, "to": project}}

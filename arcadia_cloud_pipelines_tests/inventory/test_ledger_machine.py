@@ -454,12 +454,15 @@ class LedgerMachine(RuleBasedStateMachine):
             self._folds(row, events)
         members = query(
             self.warehouse,
-            "SELECT m.account, m.kind, m.provider_id, p.provider_id AS project "
+            "SELECT m.account, m.kind, m.provider_id, m.listed_by, p.provider_id AS project "
             "FROM cloud_project_memberships AS m JOIN cloud_projects AS p ON p.id = m.project_id "
             "WHERE m.valid_to IS NULL",
         )
         assert self.model.members == {
             (m["kind"], m["provider_id"]): (m["account"], m["project"]) for m in members
+        }
+        assert self.model.told_by_object == {
+            (m["kind"], m["provider_id"]) for m in members if m["listed_by"] == "object"
         }
 
     def _others_are_untouched(self, found: dict[Key, Json], new: list[Json]) -> None:

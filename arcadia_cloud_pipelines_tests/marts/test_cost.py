@@ -5,6 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import sqlalchemy as sa
+
+from arcadia_cloud_pipelines.inventory import ledger
+from arcadia_cloud_pipelines.inventory.ledger import Observation
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+
+from ..inventory.helpers import sighting
 from .conftest import TEAM, Account, Ask
 
 
@@ -23,6 +30,32 @@ def test_a_line_belongs_to_the_project_of_the_time(account: Account, ask: Ask) -
          "kind": "droplet", "amount": Decimal("12.00")},
         {"period": account.month(1), "project_name": "new", "project_source": "membership",
          "kind": "droplet", "amount": Decimal("13.00")},
+    ]  # fmt: skip
+
+
+def test_a_project_that_only_the_object_names_has_its_costs(warehouse: Warehouse) -> None:
+    """From the sighting to the bill: a balancer that no project's list has, and that moved."""
+    with warehouse.transaction() as connection:
+        account = Account(connection)
+        old, new = account.project("old"), account.project("new")
+    for back, project in ((100, "uuid-old"), (45, "uuid-new"), (15, None)):
+        seen = sighting("lb", status=f"{back}", project=project)
+        at = account.now - timedelta(days=back)
+        with warehouse.transaction() as connection:
+            ledger.record(connection, Observation(TEAM, "load_balancer", at, [seen], True))
+    with warehouse.transaction() as connection:
+        account = Account(connection)
+        balancer = connection.scalar(sa.text("SELECT id FROM cloud_resources"))
+        for name, ago, amount in (("a", 80, "12.00"), ("b", 20, "13.00"), ("c", 5, "14.00")):
+            until = account.now - timedelta(days=ago)
+            account.line(account.invoice(name, amount), amount, balancer, ended_at=until)
+        costs = connection.execute(
+            sa.text(
+                "SELECT project_id, project_source, amount FROM marts.cost_by_project ORDER BY 1"
+            )
+        ).all()
+    assert [tuple(row) for row in costs] == [
+        (old, "membership", Decimal("12.00")), (new, "membership", Decimal("27.00")),
     ]  # fmt: skip
 
 

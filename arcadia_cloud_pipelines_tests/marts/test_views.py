@@ -17,6 +17,7 @@ from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
 from arcadia_cloud_pipelines.billing.rates import sync_rates
 from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
+from arcadia_cloud_pipelines.forecast.model import make_forecasts
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KINDS
@@ -65,6 +66,7 @@ def mirror(warehouse: Warehouse) -> None:
         sync_rates(warehouse, client)
         sync_account_facts(warehouse, client)
         sync_daily_costs(warehouse, client, now=lambda: NOW)
+        make_forecasts(warehouse, now=lambda: NOW)
 
 
 @every_view

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from arcadia_cloud_pipelines.inventory.freshness import newest_complete_syncs
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseNotMigrated
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseError, WarehouseNotMigrated
 from arcadia_cloud_pipelines.warehouse.migrate import alembic_config, head_revision, migrate
 
 ROLE = "somebody_ordinary"
@@ -83,6 +83,28 @@ def test_a_newer_schema_asks_for_the_newer_release(warehouse: Warehouse) -> None
         migrate(warehouse)
     with pytest.raises(WarehouseNotMigrated, match=r"9999"):
         warehouse.check_migrated()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_name_is_refused(
+    bare: Warehouse, empty_database: sa.URL, encoding: str
+) -> None:
+    name = f"{empty_database.database}_{encoding.lower()}"
+    admin = sa.create_engine(empty_database, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(
+            sa.text(f"CREATE DATABASE {name} ENCODING {encoding} TEMPLATE template0 LOCALE 'C'")
+        )
+    made = Warehouse(empty_database.set(database=name), embedded=False)
+    try:
+        with pytest.raises(WarehouseError, match=rf"in {encoding}.*createdb -E UTF8.*{name}$"):
+            migrate(made)
+        with made.transaction() as connection:
+            assert sa.inspect(connection).get_table_names() == []
+    finally:
+        made.engine.dispose()
+        with admin.connect() as connection:
+            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def test_a_migration_that_fails_leaves_nothing(bare: Warehouse) -> None:
@@ -209,3 +231,46 @@ def test_first_projects_that_no_event_names_become_events(bare: Warehouse) -> No
         [2, "updated", "2026-01-02T00:00:00", first],
         [3, "updated", "2026-01-02T00:00:00", first],
     ]
+
+
+def test_projects_that_only_objects_named_become_dated_stays(bare: Warehouse) -> None:
+    with bare.transaction() as connection:
+        command.upgrade(alembic_config(connection), "0022")
+    told = "jsonb_build_object('project_id', jsonb_build_object('from', NULL, 'to', "
+    run(
+        bare,
+        "INSERT INTO cloud_projects (id, account, provider_id, name, first_seen_at, last_seen_at) "
+        "VALUES (7, 'a', 'p', 'p', now(), now()), (8, 'a', 'q', 'q', now(), now());"
+        "INSERT INTO cloud_resources (id, account, kind, provider_id, project_id, attrs, tags, "
+        "first_seen_at, last_seen_at, deleted_at, content_hash) "
+        "SELECT n, 'a', 'app', CAST(n AS text), project, '{}', '{}', '2026-01-01Z', now(), "
+        "CASE WHEN n = 2 THEN CAST('2026-01-09Z' AS timestamptz) END, 'x' "
+        "FROM (VALUES (1, 8), (2, 7), (3, 7), (4, 7), (5, NULL)) AS r (n, project);"
+        "INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes) "
+        f"SELECT id, 'discovered', first_seen_at, {told} 7)) FROM cloud_resources WHERE id < 5;"
+        "INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes) "
+        f"VALUES (1, 'updated', '2026-01-05Z', {told} 8))),"
+        f"(1, 'drift_detected', '2026-01-06Z', {told} 7)));"
+        # In a project's list: 3 still is, 4 no more.
+        "INSERT INTO cloud_project_memberships "
+        "(account, urn, kind, provider_id, project_id, valid_from, valid_to) "
+        "VALUES ('a', 'u', 'app', '3', 7, '2026-01-02Z', NULL), "
+        "('a', 'u', 'app', '4', 7, '2026-01-02Z', '2026-01-04Z')",
+    )
+    migrate(bare)
+    with bare.transaction() as connection:
+        stays = connection.execute(
+            sa.text(
+                "SELECT provider_id, project_id, to_char(valid_from, 'DD'), to_char(valid_to, 'DD')"
+                " FROM cloud_project_memberships WHERE listed_by = 'object' AND urn IS NULL "
+                "ORDER BY provider_id, valid_from"
+            )
+        ).all()
+        anew = connection.execute(
+            sa.text("SELECT id FROM cloud_resources WHERE content_hash IS NULL ORDER BY id")
+        ).scalars()
+        assert [tuple(row) for row in stays] == [
+            ("1", 7, "01", "05"), ("1", 8, "05", None), ("2", 7, "01", "09"),
+        ]  # fmt: skip
+        # Their objects may name a project that no list has.
+        assert list(anew) == [4, 5]

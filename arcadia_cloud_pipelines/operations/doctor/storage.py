@@ -15,12 +15,11 @@ from ...warehouse.engine import (
     running_dagster_url,
     running_warehouse,
 )
-from ...warehouse.migrate import current_revision, head_revision
+from ...warehouse.migrate import current_revision, head_revision, server_problem
 from ...warehouse.views import digest, installed_digest
 from ..home import Home
 from .findings import Finding, neither, well, wrong
 
-OLDEST_SERVER = 14
 ROLES = ("arcadia_reader", "arcadia_tenant")
 
 
@@ -36,7 +35,8 @@ def check_warehouse(settings: Settings) -> tuple[Warehouse | None, list[Finding]
         if warehouse is None:
             return None, [_embedded_is_down(settings, "warehouse")]
         with warehouse.transaction() as connection:
-            number = int(connection.execute(sa.text("SHOW server_version_num")).scalar_one())
+            problem = server_problem(connection)
+            major = connection.execute(sa.text("SHOW server_version")).scalar_one().split(".")[0]
             revision = current_revision(connection)
             views = installed_digest(connection)
             roles = set(
@@ -51,17 +51,11 @@ def check_warehouse(settings: Settings) -> tuple[Warehouse | None, list[Finding]
         return None, [
             wrong("warehouse", f"{type(error).__name__}", f"check the server and {variable}")
         ]
-    major = number // 10_000
     kind = "embedded PostgreSQL" if warehouse.embedded else "PostgreSQL"
     found = []
-    if major < OLDEST_SERVER:
-        found.append(
-            wrong(
-                "warehouse",
-                f"{warehouse.place}: PostgreSQL {major}, which is too old",
-                f"move to a server of version {OLDEST_SERVER} or newer",
-            )
-        )
+    if problem is not None:
+        what, _, advice = problem.partition(". ")
+        found.append(wrong("warehouse", f"{warehouse.place}: {what}", advice.removesuffix(".")))
     else:
         found.append(well("warehouse", f"{warehouse.place}: {kind} {major}"))
     head = head_revision()

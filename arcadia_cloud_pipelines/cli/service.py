@@ -1,0 +1,43 @@
+"""`arcadia service`: one process of the deployment, for containers."""
+
+from __future__ import annotations
+
+import click
+
+from .output import echo
+
+NAMES = ("prepare", "code-server", "daemon", "webserver", "api", "alarms")
+
+
+@click.command()
+@click.argument("name", type=click.Choice(NAMES))
+@click.option("--check", is_flag=True, help="Ask whether it works, and exit with 0 or 1.")
+@click.option(
+    "--code-host",
+    default="code-server",
+    show_default=True,
+    help="Host of the code server, for daemon and webserver.",
+)
+@click.option("--code-port", default=4266, show_default=True, help="Its port.")
+@click.option("--ui-port", default=3000, show_default=True, help="Port of the Dagster UI.")
+def service(name: str, check: bool, code_host: str, code_port: int, ui_port: int) -> None:
+    """Be one process of the deployment; containers have one each.
+
+    `prepare` brings both databases to this release and ends; start it before the others.
+    """
+    from ..operations import service as operations
+    from ..operations.processes import CodeServer
+    from ..settings import load_settings
+
+    settings = load_settings()
+    if name == "prepare":
+        prepared = operations.prepare_databases(settings, echo)
+        echo(f"warehouse: {prepared.place}, schema {prepared.after}")
+        return
+    where = operations.Where(
+        CodeServer(host=code_host, port=code_port), ui_port, settings.ui_hosts, settings.api_port
+    )
+    if not check:
+        operations.start(settings, name, where)
+    if not operations.answers(settings, name, where):
+        raise click.ClickException(f"{name} does not answer")

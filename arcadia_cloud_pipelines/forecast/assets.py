@@ -1,0 +1,55 @@
+"""The asset of forecasts."""
+
+import dagster as dg
+
+from ..dagster_support import OWNERS, RESOURCES_ASSET, RETRY, reported_errors, table, table_metadata
+from ..settings import Purpose
+from ..warehouse.engine import Warehouse
+from .model import TEST_MONTHS, make_forecasts
+from .tables import cloud_forecasts
+
+GROUP = "billing"
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"postgres"},
+    deps=["cost_lines", "open_month_lines", "daily_costs", "rate_card", RESOURCES_ASSET],
+    metadata=table_metadata(cloud_forecasts),
+    pool=Purpose.CLOUD_BILLING.value,
+    retry_policy=RETRY,
+)
+def cost_forecasts(
+    context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult:
+    """Say what the open month will cost, appended each day.
+
+    What runs runs on, line by line with its own rate and 672 hours at most; what ended stays as it
+    is; taxes and percentages follow the use. The same rules are tested on the last months with
+    what was known then, beside the last invoice again and a straight line: `cloud_forecast_tests`.
+    """
+    with reported_errors():
+        made = make_forecasts(warehouse)
+    structure = [one for one in made.forecasts if one.method == "structure"]
+    for one in structure:
+        if one.note:
+            context.log.warning(f"The forecast of {one.account} may be wrong: {one.note}")
+    return dg.MaterializeResult(
+        metadata={
+            "forecasts": table(
+                ("account", "period", "method", "low", "expected", "high", "error in past months"),
+                [
+                    (
+                        one.account, f"{one.period:%Y-%m}", one.method, one.low, one.expected,
+                        one.high,
+                        "" if one.back_test_error is None else f"{one.back_test_error:.1%}",
+                    )
+                    for one in made.forecasts
+                ],
+            ),
+            "months_tested": made.months_tested,
+            "months_kept": TEST_MONTHS,
+            **({"expected_usd": float(structure[0].expected)} if len(structure) == 1 else {}),
+        }
+    )  # fmt: skip

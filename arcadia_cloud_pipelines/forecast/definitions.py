@@ -1,0 +1,23 @@
+"""The Dagster definitions of forecasts."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from ..dagster_support import RESOURCES, skipping_overlap
+from .assets import cost_forecasts
+from .jobs import forecast_job
+
+forecast_schedule = skipping_overlap(
+    name="forecast_schedule",
+    cron="13 9 * * *",
+    job=forecast_job,
+    description="Daily, after the preview and the costs of the last days are read: the forecast.",
+)
+
+defs = dg.Definitions(
+    assets=[cost_forecasts],
+    jobs=[forecast_job],
+    schedules=[forecast_schedule],
+    resources=RESOURCES,
+)

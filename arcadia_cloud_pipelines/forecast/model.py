@@ -1,0 +1,127 @@
+"""Says what the open month will cost, and tests the same rules on the months that are over.
+
+What runs runs on, line by line, each with its own rate and no more than 672 hours a month; what
+ended stays as it is; taxes and percentages follow the use. A line's rate is that of last month
+where this month's use agrees with it: example, a droplet of $12 of which $4.00 are used after 224
+hours costs $12 at the end. Use that is counted, such as traffic, goes on as on the last days.
+
+Beside it stand two plain methods, the last invoice again and a straight line. How far each was off
+in past months gives its range: the months are tested at several of their days, with nothing that
+became known later. All amounts are made in the database, in sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from ..times import Clock, utc_now
+from ..warehouse.engine import Warehouse
+from ..warehouse.statements import Statements
+
+RULES = 1
+"""Version of the rules: the next one tests all months anew."""
+TEST_DAYS = (0, 1, 5, 10, 20)
+TEST_MONTHS = 12
+LEAST_MONTHS = 5
+"""Months without which there is no range."""
+
+_SQL = Statements(__file__)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One method's word on the open month of one account; US dollars."""
+
+    account: str
+    period: date
+    method: str
+    low: Decimal | None
+    """None while too few months are tested."""
+    expected: Decimal
+    high: Decimal | None
+    taxes: Decimal | None
+    back_test_error: Decimal | None
+    """Mean error at this day of past months, as a share."""
+    note: str | None
+    """What may be wrong with it."""
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Result of one run."""
+
+    forecasts: tuple[Forecast, ...]
+    months_tested: int
+
+
+def make_forecasts(warehouse: Warehouse, *, now: Clock = utc_now) -> Forecasts:
+    """Test the past months that are not tested yet, and store a forecast of the open month.
+
+    An account without a preview and without an invoice of last month gets none: nothing is known.
+
+    Raises:
+        WarehouseError: the warehouse is away or not migrated; nothing was written.
+    """
+    warehouse.check_migrated()
+    at = now()
+    with warehouse.transaction() as connection:
+        _SQL.run(connection, "lock")
+        parameters = {"now": at, "months": TEST_MONTHS, "rules": RULES}
+        due = _SQL.run(connection, "due_months", parameters).all()
+        store_tests(connection, [(row.account, row.period) for row in due])
+    with warehouse.transaction() as connection:
+        _SQL.run(connection, "lock")
+        _run(connection, "create_cuts", "add_open_cuts", now=at)
+        _project(connection, live=True)
+        values = {"now": at, "months": TEST_MONTHS, "least_months": LEAST_MONTHS}
+        stored = _SQL.run(connection, "store_forecasts", values).all()
+    return Forecasts(tuple(Forecast(*row) for row in stored), len(due))
+
+
+def store_tests(connection: sa.Connection, months: Sequence[tuple[str, date]]) -> None:
+    """Store what each method would have said of closed months at several of their days.
+
+    Args:
+        connection: in a transaction.
+        months: account and first day of each.
+    """
+    if not months:
+        return
+    accounts, periods = zip(*months, strict=True)
+    values = {"accounts": list(accounts), "periods": list(periods), "days": list(TEST_DAYS)}
+    _run(connection, "create_cuts", "add_test_cuts", **values)
+    _project(connection, live=False)
+    _SQL.run(connection, "forget_tests", values)
+    _SQL.run(connection, "store_tests", {"rules": RULES})
+
+
+def _project(connection: sa.Connection, *, live: bool) -> None:
+    """Take the lines of each cut to the end of its month, and add up what each method says.
+
+    Args:
+        connection: with the table of cuts.
+        live: whether the month is the open one. Then the preview has its lines, and the inventory
+            what the lines do not know: it is of today only.
+    """
+    _run(connection, "create_source", "create_lines", "add_billed_source")
+    if live:
+        _run(connection, "add_open_source")
+    _run(connection, "analyze_source", "time_backups")
+    _run(connection, "add_open_lines" if live else "add_past_lines")
+    _run(
+        connection, "mark_cuts", "analyze_lines", "create_months", "create_before",
+        "create_projected", "shorten_gpu", "add_unseen",
+    )  # fmt: skip
+    if live:
+        _run(connection, "end_deleted", "add_new", "add_resized")
+    _run(connection, "create_totals", "create_said", live=live)
+
+
+def _run(connection: sa.Connection, *names: str, **values: object) -> None:
+    for name in names:
+        _SQL.run(connection, name, values)

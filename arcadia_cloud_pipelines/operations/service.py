@@ -1,0 +1,130 @@
+"""One process of the deployment alone, for containers: `arcadia service NAME`.
+
+Whoever runs containers does what `arcadia up` does on one machine: starts, watches, restarts. Both
+use the same processes; here the databases and the code server are elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from ..settings import Settings
+from . import processes
+from .errors import OperationsError
+from .home import Home
+from .liveness import beaten_lately
+from .processes import CodeServer
+from .startup import Prepared, prepare
+from .supervisor import Child
+from .watch import watched_lately
+
+ANYWHERE = "0.0.0.0"  # noqa: S104  a container's own network; what is published decides
+
+
+@dataclass(frozen=True)
+class Where:
+    """Addresses that the services of one deployment have in common."""
+
+    code: CodeServer
+    """Where daemon and webserver find the code server."""
+    ui_port: int
+    ui_hosts: Sequence[str]
+    api_port: int
+
+
+Made = Callable[[Settings, Home, Where], Child]
+
+
+def _code_server(_settings: Settings, _home: Home, where: Where) -> Child:
+    return processes.code_server(CodeServer(host=ANYWHERE, port=where.code.port), os.environ)
+
+
+def _daemon(settings: Settings, home: Home, where: Where) -> Child:
+    return processes.daemon(where.code.workspace(home), os.environ, lambda: beaten_lately(settings))
+
+
+def _webserver(_settings: Settings, home: Home, where: Where) -> Child:
+    return processes.webserver(
+        where.code.workspace(home), ANYWHERE, where.ui_port, where.ui_hosts, os.environ
+    )
+
+
+def _api(_settings: Settings, _home: Home, where: Where) -> Child:
+    return processes.api(ANYWHERE, where.api_port, os.environ)
+
+
+def _alarms(settings: Settings, _home: Home, _where: Where) -> Child:
+    return processes.alarms(os.environ, lambda: watched_lately(settings))
+
+
+_WAREHOUSE, _STORAGE = "ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL"
+
+SERVICES: dict[str, tuple[Made, frozenset[str]]] = {
+    "code-server": (_code_server, frozenset({_WAREHOUSE, _STORAGE})),
+    "daemon": (_daemon, frozenset({_STORAGE})),
+    "webserver": (_webserver, frozenset({_STORAGE})),
+    "api": (_api, frozenset({_WAREHOUSE})),
+    "alarms": (_alarms, frozenset({_WAREHOUSE, _STORAGE})),
+}
+"""Each with the databases that it uses."""
+
+
+def start(settings: Settings, name: str, where: Where) -> NoReturn:
+    """Become the process of one service.
+
+    Raises:
+        OperationsError: a database is not set, or the folder is another user's.
+    """
+    home = Home(settings.home)
+    _require_databases(settings, SERVICES[name][1])
+    home.prepare()
+    child = SERVICES[name][0](settings, home, where)
+    environ = {
+        **child.environ,
+        "ARCADIA_HOME": str(home.path),
+        "DAGSTER_HOME": str(home.dagster),
+        "PYTHONUNBUFFERED": "1",
+    }
+    os.execve(child.command[0], list(child.command), environ)  # noqa: S606
+
+
+def answers(settings: Settings, name: str, where: Where) -> bool:
+    """Return whether the service of this name works, asked once; for health checks.
+
+    Raises:
+        OperationsError: a database is not set.
+    """
+    _require_databases(settings, SERVICES[name][1])
+    alive = SERVICES[name][0](settings, Home(settings.home), where).alive
+    return alive is not None and alive() is True
+
+
+def prepare_databases(settings: Settings, say: Callable[[str], None]) -> Prepared:
+    """Bring both databases to this release, once, before any service starts.
+
+    Raises:
+        OperationsError: a database is not set or does not answer.
+        WarehouseError: the warehouse is away, or newer than this release.
+    """
+    _require_databases(settings, frozenset({_WAREHOUSE, _STORAGE}))
+    home = Home(settings.home)
+    with home.exclusive():
+        return prepare(settings, home, say)
+
+
+def _require_databases(settings: Settings, needed: frozenset[str]) -> None:
+    """Refuse to start an embedded server, which each container would have for itself.
+
+    Raises:
+        OperationsError: a variable is not set.
+    """
+    urls = {_WAREHOUSE: settings.database_url, _STORAGE: settings.dagster_database_url}
+    missing = sorted(name for name in needed if urls[name] is None)
+    if missing:
+        raise OperationsError(
+            f"{' and '.join(missing)} must be set (or with _FILE): the services of a deployment "
+            "share their databases. `arcadia up` runs everything on one machine without them."
+        )

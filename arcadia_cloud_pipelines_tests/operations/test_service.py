@@ -1,0 +1,125 @@
+"""`arcadia service`: one process in a container, and the files that start them all."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from arcadia_cloud_pipelines.cli.main import main
+from arcadia_cloud_pipelines.cli.service import NAMES
+from arcadia_cloud_pipelines.operations import service
+from arcadia_cloud_pipelines.operations.child_environment import for_child
+from arcadia_cloud_pipelines.operations.errors import OperationsError
+from arcadia_cloud_pipelines.operations.home import Home
+from arcadia_cloud_pipelines.operations.ports import free_port
+from arcadia_cloud_pipelines.operations.processes import CodeServer
+from arcadia_cloud_pipelines.settings import load_settings
+
+ROOT = Path(__file__).parents[2]
+WHERE = service.Where(CodeServer(host="code-server", port=4266), 3000, ("cloud.example",), 4005)
+URLS = {
+    "ARCADIA_DATABASE_URL": "postgresql://u@127.0.0.1:1/w",
+    "DAGSTER_POSTGRES_URL": "postgresql://u@127.0.0.1:1/d",
+}
+
+
+@pytest.fixture
+def compose() -> dict[str, Any]:
+    text = (ROOT / "deploy/compose/compose.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
+def test_without_shared_databases_no_service_starts(tmp_path: Path) -> None:
+    """Each container would have an embedded server of its own, and nobody would see the others."""
+    for name in NAMES:
+        answer = CliRunner().invoke(main, ["service", name], env={"ARCADIA_HOME": str(tmp_path)})
+        assert answer.exit_code == 1, name
+        assert "must be set (or with _FILE)" in answer.output
+        assert not (tmp_path / "postgres").exists()
+    settings = load_settings({"ARCADIA_HOME": str(tmp_path)} | URLS | {"DAGSTER_POSTGRES_URL": ""})
+    with pytest.raises(OperationsError, match=r"^DAGSTER_POSTGRES_URL must be set"):
+        service.answers(settings, "daemon", WHERE)
+
+
+@pytest.mark.parametrize("name", service.SERVICES)
+def test_each_becomes_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for variable, value in {
+        **URLS,
+        "ARCADIA_HOME": str(tmp_path / "h"),
+        "DO_API_TOKEN": "x",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    became: list[tuple[list[str], dict[str, str]]] = []
+
+    def execve(_: str, command: list[str], environ: dict[str, str]) -> None:
+        became.append((command, environ))
+
+    monkeypatch.setattr(os, "execve", execve)
+    service.start(load_settings(), name, WHERE)
+    ((command, environ),) = became
+    assert environ["DAGSTER_HOME"] == str(tmp_path / "h" / "dagster")
+    assert ("DO_API_TOKEN" in environ) == (name == "code-server")
+    if name in ("daemon", "webserver"):
+        workspace = Path(command[command.index("--workspace") + 1])
+        (loaded,) = yaml.safe_load(workspace.read_text())["load_from"]
+        assert loaded["grpc_server"]["host"] == "code-server"
+        assert loaded["grpc_server"]["port"] == 4266
+    if name == "webserver":
+        assert command[command.index("--allow-host") + 1] == "cloud.example"
+
+
+@pytest.mark.parametrize("name", ["code-server", "webserver", "api"])
+def test_a_service_that_does_not_answer_is_not_healthy(tmp_path: Path, name: str) -> None:
+    where = service.Where(CodeServer(port=free_port()), free_port(), (), free_port())
+    home = Home(tmp_path / "h")
+    home.prepare()
+    assert not service.answers(load_settings({"ARCADIA_HOME": str(home.path)} | URLS), name, where)
+
+
+def test_every_container_is_closed_and_has_a_health_check(compose: dict[str, Any]) -> None:
+    ours = {name: of for name, of in compose["services"].items() if name != "postgres"}
+    assert set(ours) == set(NAMES)
+    for name, of in ours.items():
+        assert of["command"] == ["service", name]
+        assert of["read_only"] is True, name
+        assert of["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in of["security_opt"], name
+        if name != "prepare":
+            assert of["healthcheck"]["test"] == ["CMD", "arcadia", "service", name, "--check"]
+        for published in of.get("ports", ()):
+            assert published.startswith("127.0.0.1:"), name
+
+
+def test_each_container_has_the_secrets_that_its_process_needs(compose: dict[str, Any]) -> None:
+    for name, of in compose["services"].items():
+        files = {
+            variable: value.removeprefix("/run/secrets/")
+            for variable, value in of.get("environment", {}).items()
+            if value.startswith("/run/secrets/")
+        }
+        assert set(files.values()) == set(of.get("secrets", ())), name
+        if name in service.SERVICES:
+            needed = service.SERVICES[name][1]
+            assert {f"{one}_FILE" for one in needed} <= set(files), name
+            # What the supervisor would give it on one machine, and no more.
+            assert set(for_child(name, files)) == set(files), name
+    assert set(compose["secrets"]) == {
+        secret for of in compose["services"].values() for secret in of.get("secrets", ())
+    }
+
+
+def test_the_image_runs_as_nobody_special() -> None:
+    text = (ROOT / "deploy/Containerfile").read_text(encoding="utf-8")
+    last = text.split("\nFROM ")[-1]
+    assert re.search(r"^USER 10001:10001$", last, re.M)
+    # What builds stays in the first stage.
+    assert "RUN" not in last
