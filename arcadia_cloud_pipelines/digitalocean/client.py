@@ -474,7 +474,7 @@ class DigitalOcean:
                     isinstance(done, _Failure)
                     and done.again
                     and not self._closed
-                    and not self._patience.is_over()
+                    and (call.decides or not self._patience.is_over())
                     and (call.method == "GET" or done.refused)
                 )
             ),
@@ -538,7 +538,7 @@ class DigitalOcean:
     def _send(self, call: _Call, url: str) -> _Answer | _Failure:
         if (outage := self._whose.outage()) is not None:
             return _Failure(outage)
-        if self._patience.is_over():
+        if self._patience.is_over() and not call.decides:
             problem = f"was not sent: for {self._patience.seconds:.0f} s nothing was answered"
             return _Failure(Unreachable(call.endpoint, problem))
         try:
@@ -593,7 +593,7 @@ class DigitalOcean:
         """The whole body, or why it cannot be had. Of an error only as much as is looked at."""
         failed = response.status_code >= 300
         most = _LARGEST_ERROR if failed else self._largest_body
-        longest = _LONGEST_ERROR if failed or call.decides else _LONGEST_BODY
+        longest = _LONGEST_ERROR if failed else _DECIDES if call.decides else _LONGEST_BODY
         parts: list[bytes] = []
         size = 0
         start = self._clock.monotonic()
