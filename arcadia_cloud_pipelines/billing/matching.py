@@ -46,23 +46,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..kinds import REGISTRY, UNKNOWN
 from .products import Rules, traits
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raised with every change of a rule here or in `products.toml`: lines that an earlier version
 matched are then matched once more."""
 
-INTEGER_KINDS = frozenset({"droplet", "droplet_snapshot", "image", "ssh_key"})
+INTEGER_KINDS = frozenset(kind.name for kind in REGISTRY if kind.id_form == "integer")
 """Kinds whose ids are integers; those of all others are uuids, but for `NAMED_KINDS`."""
-NAMED_KINDS = frozenset({
-    "domain", "function_namespace", "registry", "registry_repository", "reserved_ip",
-    "reserved_ipv6", "spaces_bucket", "spaces_key", "tag",
-})  # fmt: skip
+NAMED_KINDS = frozenset(kind.name for kind in REGISTRY if kind.id_form == "name")
 """Kinds identified by a name or an address: a key of theirs that looks like an id is not theirs."""
-FREE_KINDS = frozenset({
-    "alert_policy", "backup_policy", "certificate", "domain", "domain_record", "firewall",
-    "project", "spaces_key", "ssh_key", "tag", "unknown", "uptime_alert", "vpc",
-})  # fmt: skip
+FREE_KINDS = frozenset(kind.name for kind in REGISTRY if kind.free) | {"project", UNKNOWN}
 """Kinds that cost nothing. A backup policy has its droplet's number, an SSH key one of its own."""
 
 TOLERANCE = pd.Timedelta(hours=1)

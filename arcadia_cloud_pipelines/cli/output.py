@@ -57,9 +57,15 @@ def print_table(
     from rich.console import Console
 
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PIPE_WIDTH)
-    console.print(make_table(columns, rows, right=right))
+    made = make_table(columns, rows, right=right)
+    if console.is_terminal:
+        console.print(made)
+        return
+    console = Console(highlight=False, width=PIPE_WIDTH)
+    with console.capture() as captured:
+        console.print(made)
+    # rich fills each line up to the width of the longest.
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def list_formats(command: Callable[..., None]) -> Callable[..., None]:

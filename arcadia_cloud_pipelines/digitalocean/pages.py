@@ -22,6 +22,9 @@ PER_PAGE: Final = 200
 MOST_PAGES: Final = 2000
 """Requests of one listing; 400,000 rows, far beyond any account's limits."""
 
+LONGEST_TOKEN: Final = 4096
+"""Letters of a token that still fit into an address."""
+
 _MOST: Final = 2**31 - 1  # no account has as many of anything
 
 Item = dict[str, Any]
@@ -73,6 +76,7 @@ def read_listing(
     identity: Callable[[Item], str],
     params: Mapping[str, Any] | None = None,
     paged: bool = True,
+    cursor: bool = False,
     per_page: int = PER_PAGE,
     on_page: OnPage | None = None,
     scope: str | None = None,
@@ -95,6 +99,8 @@ def read_listing(
         identity: what tells items apart; raises KeyError and the like, or gives "", if missing.
         params: documented query parameters; others are silently ignored by the API.
         paged: False for the lists that take no `page` and `per_page`.
+        cursor: True for the lists that take `page_size` and `page_token`, and name the token of the
+            next page in `next_page_token`, as hosted agents do.
         per_page: 1 to 200.
         on_page: called after each page with the distinct items so far, and the API's total.
         scope: the token scope needed, for the message of a 403.
@@ -107,7 +113,9 @@ def read_listing(
     if not 1 <= per_page <= PER_PAGE:
         raise ValueError(f"per_page must be 1 to {PER_PAGE}, not {per_page}")
     before = client.calls
-    reader = _Reader(client, path, envelope, identity, params, paged, per_page, on_page, scope)
+    reader = _Reader(
+        client, path, envelope, identity, params, paged, cursor, per_page, on_page, scope
+    )  # fmt: skip
     first = reader.read()
     if first.doubt is None:
         items, total, reason = first.items, first.total, None
@@ -161,6 +169,7 @@ class _Reader:
     identity: Callable[[Item], str]
     params: Mapping[str, Any] | None
     paged: bool
+    cursor: bool
     per_page: int
     on_page: OnPage | None
     scope: str | None
@@ -176,11 +185,7 @@ class _Reader:
             if len(asked) >= MOST_PAGES:
                 raise self._paging(f"has more than {MOST_PAGES} pages")
             asked.add((page, token))
-            query = dict(self.params or {})
-            if self.paged or len(asked) > 1:
-                query |= {"page": page, "per_page": self.per_page}
-            if token is not None:
-                query["page_token"] = token
+            query = self._query(page, token, further=len(asked) > 1)
             answer = self.client.get(self.path, query, scope=self.scope)
 
             total = self._total(answer)
@@ -197,8 +202,11 @@ class _Reader:
                 self.on_page(len(done.items), total)
 
             link = self._link(answer)
-            guessed = link is None
-            if link is not None:
+            following = self._cursor(answer)
+            guessed = link is None and following is None
+            if following is not None:
+                token = following
+            elif link is not None:
                 page, token = self._follow(link, page)
             elif self._more(answer, page, len(found) + len(odd), len(done.items), total):
                 page, token = page + 1, None
@@ -206,12 +214,28 @@ class _Reader:
                 break
         return done
 
+    def _query(self, page: int, token: str | None, *, further: bool) -> dict[str, Any]:
+        """Return the parameters that ask for one page."""
+        query = dict(self.params or {})
+        if self.cursor:
+            query["page_size"] = self.per_page
+        elif self.paged or further:
+            query |= {"page": page, "per_page": self.per_page}
+        return query if token is None else query | {"page_token": token}
+
     # -- one page -----------------------------------------------------------------------------
 
     def _total(self, answer: Item) -> int | None:
-        """`meta.total` of most lists, `total_items` of insights, `total` of vector databases."""
-        meta = answer.get("meta")
-        for place, name in ((meta, "total"), (answer, "total_items"), (answer, "total")):
+        """Return the API's count of all items, from wherever this list has it.
+
+        `meta.total` of most, `pagination.total` of the action gateway, `total_items` of insights,
+        `total` of vector databases.
+        """
+        places = (
+            (answer.get("meta"), "total"), (answer.get("pagination"), "total"),
+            (answer, "total_items"), (answer, "total"),
+        )  # fmt: skip
+        for place, name in places:
             value = place.get(name) if isinstance(place, dict) else None
             if value is None:
                 continue
@@ -263,6 +287,13 @@ class _Reader:
 
     # -- the next page ------------------------------------------------------------------------
 
+    def _cursor(self, answer: Item) -> str | None:
+        """Return the token of the next page, of a list that is read by tokens."""
+        token = answer.get("next_page_token") if self.cursor else None
+        if token is not None and not (isinstance(token, str) and len(token) <= LONGEST_TOKEN):
+            raise self._paging("has a token of the next page that is not a short text")
+        return token or None
+
     def _link(self, answer: Item) -> str | None:
         """The link to the next page: `links.pages.next`, or the flat `links.next` of alerts."""
         links = answer.get("links")
@@ -297,7 +328,7 @@ class _Reader:
 
     def _more(self, answer: Item, page: int, found: int, seen: int, total: int | None) -> bool:
         """Say if one more page is to be asked for although there is no link to it."""
-        if not self.paged or not found:
+        if not self.paged or self.cursor or not found:
             return False
         meta = answer.get("meta")
         # gen-ai counts pages in meta, insights beside the items; neither need have links.

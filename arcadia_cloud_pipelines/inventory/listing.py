@@ -117,17 +117,25 @@ def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None
         if endpoint.inside:
             parts.add(children_inside(kind, endpoint, listed.items))
         else:
-            parents = [identity_of(parent_kind)(item) for item in listed.items]
+            parents = [
+                identity_of(parent_kind)(item)
+                for item in listed.items
+                if not any(item.get(name) in none for name, none in endpoint.unless.items())
+            ]
             _add_children(parts, client, endpoint, parents, progress)
     return parts.joined()
 
 
 def _list(
-    client: DigitalOcean, kind: Kind, endpoint: Endpoint, path: str, on_page: OnPage | None = None
-) -> Listing:
+    client: DigitalOcean, kind: Kind, endpoint: Endpoint, path: str, on_page: OnPage | None = None,
+    parent: str | None = None,
+) -> Listing:  # fmt: skip
+    identity = identity_of(kind)
+    own = {} if parent is None else {endpoint.parent_field: parent}
     return read_listing(
-        client, path, envelope=endpoint.envelope, identity=identity_of(kind),
-        params=endpoint.params, paged=endpoint.paged, on_page=on_page, scope=kind.scope,
+        client, path, envelope=endpoint.envelope, identity=lambda item: identity(own | item),
+        params=endpoint.params, paged=endpoint.paged, cursor=endpoint.cursor,
+        per_page=endpoint.per_page, on_page=on_page, scope=kind.scope,
     )  # fmt: skip
 
 
@@ -191,7 +199,8 @@ def _children_of(
         DigitalOceanError: one that every other parent's children would meet, too.
     """
     try:
-        listing = _list(client, kind, endpoint, endpoint.path.format(parent=quote(parent, safe="")))
+        path = endpoint.path.format(parent=quote(parent, safe=""))
+        listing = _list(client, kind, endpoint, path, parent=parent)
     except (Unauthorized, RateLimited):
         raise
     except DigitalOceanError as error:
@@ -249,11 +258,12 @@ def children_inside(kind: Kind, endpoint: Endpoint, parents: Iterable[Json]) -> 
     missing = []
     for parent in parents:
         name = parent_identity(parent)
-        if endpoint.envelope not in parent:
+        if endpoint.envelope not in parent and not endpoint.optional:
             missing.append(f"{endpoint.per} {name} came without {endpoint.envelope!r}")
         try:
             children = {}
-            for child in parent.get(endpoint.envelope) or ():
+            held = parent.get(endpoint.envelope) or ()
+            for child in [held] if isinstance(held, dict) else held:
                 child.setdefault(endpoint.parent_field, name)
                 for inherited in endpoint.inherit:
                     child.setdefault(inherited, parent.get(inherited))

@@ -11,6 +11,8 @@ SSH_KEY = Kind(
     description="Public SSH keys by name and fingerprint.",
     endpoints=(Endpoint("/v2/account/keys", "ssh_keys"),),
     scope="ssh_key:read",
+    free=True,
+    id_form="integer",
     region=None,
     status=None,
     tags=None,
@@ -27,6 +29,8 @@ TAG = Kind(
     description="Tags, in use or not.",
     endpoints=(Endpoint("/v2/tags", "tags"),),
     scope="tag:read",
+    free=True,
+    id_form="name",
     identity="name",
     region=None,
     status=None,
@@ -34,5 +38,41 @@ TAG = Kind(
     created_at=None,
     # How many have it, and who got it last: as far as the token may see.
     noise=("resources",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+TEAM = Kind(
+    name="team",
+    asset="teams",
+    description="Teams of the organisation, for a token that may see them.",
+    endpoints=(Endpoint("/v2/organizations/teams", "teams", paged=False),),
+    scope="organization:read",
+    free=True,
+    identity="uuid",
+    region=None,
+    tags=None,
+    created_at="joined_organization_at",
+    noise=("member_count",),
+    secret=("email", "company"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+SECURITY_SCAN = Kind(
+    name="security_scan",
+    asset="security_scans",
+    description="Security scans of the account and what they found, by rule.",
+    endpoints=(Endpoint("/v2/security/scans", "scans"),),
+    scope="security:read",
+    free=True,
+    title="id",
+    region=None,
+    tags=None,
+    noise=(
+        "findings.found_at",
+        "findings.details",
+        "findings.business_impact",
+        "findings.technical_details",
+        "findings.mitigation_steps",
+    ),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )

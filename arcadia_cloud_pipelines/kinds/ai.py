@@ -64,3 +64,174 @@ DEDICATED_INFERENCE = Kind(
     noise=("updated_at",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
+
+AGENT_WORKSPACE = Kind(
+    name="agent_workspace",
+    asset="agent_workspaces",
+    description="Workspaces that group agents.",
+    endpoints=(Endpoint("/v2/gen-ai/workspaces", "workspaces", paged=False),),
+    scope="genai:read",
+    free=True,
+    identity="uuid",
+    region=None,
+    status=None,
+    tags=None,
+    noise=("agents", "evaluation_test_cases", "updated_at", "deleted_at"),
+    secret=("created_by", "created_by_email"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+MODEL_ROUTER = Kind(
+    name="model_router",
+    asset="model_routers",
+    description="Routers that choose a model for each request.",
+    endpoints=(Endpoint("/v2/gen-ai/models/routers", "model_routers"),),
+    scope="genai:read",
+    free=True,
+    identity="uuid",
+    region=None,
+    status=None,
+    tags=None,
+    noise=("updated_at",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+INFERENCE_KEY = Kind(
+    name="inference_key",
+    asset="inference_keys",
+    description="Keys to serverless inference by name, never the keys.",
+    endpoints=(Endpoint("/v2/gen-ai/models/api_keys", "api_key_infos"),),
+    scope="genai:read",
+    free=True,
+    identity="uuid",
+    region=None,
+    status=None,
+    tags=None,
+    noise=("deleted_at",),
+    secret=("created_by", "secret_key"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+OPENAI_KEY = Kind(
+    name="openai_key",
+    asset="openai_keys",
+    description="Keys of OpenAI that the team lent, by name, never the keys.",
+    endpoints=(Endpoint("/v2/gen-ai/openai/keys", "api_key_infos"),),
+    scope="genai:read",
+    free=True,
+    identity="uuid",
+    region=None,
+    status=None,
+    tags=None,
+    noise=("deleted_at", "updated_at", "models"),
+    secret=("created_by",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+ANTHROPIC_KEY = Kind(
+    name="anthropic_key",
+    asset="anthropic_keys",
+    description="Keys of Anthropic that the team lent, by name, never the keys.",
+    endpoints=(Endpoint("/v2/gen-ai/anthropic/keys", "api_key_infos"),),
+    scope="genai:read",
+    free=True,
+    identity="uuid",
+    region=None,
+    status=None,
+    tags=None,
+    noise=("deleted_at", "updated_at"),
+    secret=("created_by",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+AGENT_KEY = Kind(
+    name="agent_key",
+    asset="agent_keys",
+    description="Keys that agents answer to, by name, never the keys.",
+    endpoints=(
+        Endpoint(
+            "/v2/gen-ai/agents/{parent}/api_keys",
+            "api_key_infos",
+            per="agent",
+            parent_field="agent_uuid",
+        ),
+    ),
+    scope="genai:read",
+    free=True,
+    part_of=("agent", "agent_uuid"),
+    identity="uuid",
+    region=None,
+    status=None,
+    tags=None,
+    noise=("deleted_at",),
+    secret=("created_by", "secret_key"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+KNOWLEDGE_BASE_SOURCE = Kind(
+    name="knowledge_base_source",
+    asset="knowledge_base_sources",
+    description="What knowledge bases are made from: buckets, sites, files.",
+    endpoints=(
+        Endpoint(
+            "/v2/gen-ai/knowledge_bases/{parent}/data_sources",
+            "knowledge_base_data_sources",
+            per="knowledge_base",
+            parent_field="knowledge_base_uuid",
+        ),
+    ),
+    scope="genai:read",
+    free=True,
+    part_of=("knowledge_base", "knowledge_base_uuid"),
+    identity="uuid",
+    title="bucket_name",
+    status=None,
+    tags=None,
+    noise=("updated_at", "last_datasource_indexing_job"),
+    # Names of people's own files and folders.
+    secret=("file_upload_data_source", "google_drive_data_source", "dropbox_data_source"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+INDEXING_JOB = Kind(
+    name="indexing_job",
+    asset="indexing_jobs",
+    description="Runs that index knowledge bases; tokens are billed.",
+    endpoints=(Endpoint("/v2/gen-ai/indexing_jobs", "jobs"),),
+    scope="genai:read",
+    identity="uuid",
+    title="uuid",
+    region=None,
+    tags=None,
+    noise=(
+        "phase",
+        "data_source_jobs",
+        "completed_datasources",
+        "is_report_available",
+        "updated_at",
+        "tokens",
+    ),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+INFERENCE_TOKEN = Kind(
+    name="inference_token",
+    asset="inference_tokens",
+    description="Tokens of dedicated inference by name, never the tokens.",
+    endpoints=(
+        Endpoint(
+            "/v2/dedicated-inferences/{parent}/tokens",
+            "tokens",
+            per="dedicated_inference",
+            parent_field="dedicated_inference_id",
+        ),
+    ),
+    scope="dedicated_inference:read",
+    free=True,
+    part_of=("dedicated_inference", "dedicated_inference_id"),
+    region=None,
+    status=None,
+    tags=None,
+    secret=("value",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)

@@ -38,6 +38,7 @@ FUNCTION_NAMESPACE = Kind(
     # Needs function:admin beside function:read.
     endpoints=(Endpoint("/v2/functions/namespaces", "namespaces", paged=False),),
     scope="function:read",
+    id_form="name",
     identity="namespace",
     title="label",
     status=None,
@@ -62,5 +63,109 @@ ADDON = Kind(
     noise=("message",),
     # What the vendor's configuration holds is the vendor's idea.
     secret=("metadata", "sso_url"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+APP_DEPLOYMENT = Kind(
+    name="app_deployment",
+    asset="app_deployments",
+    description="What runs of each app: its newest active deployment.",
+    endpoints=(
+        Endpoint(
+            "/v2/apps",
+            "active_deployment",
+            per="app",
+            inside=True,
+            optional=True,
+            parent_field="app_id",
+        ),
+    ),
+    scope="app:read",
+    free=True,
+    part_of=("app", "app_id"),
+    # One row an app: its deployments are changes of it.
+    identity="app_id",
+    title="spec.name",
+    region=None,
+    status="phase",
+    tags=None,
+    noise=("updated_at", "phase_last_updated_at", "progress", "timing"),
+    # The spec is the app's; a cause names who pushed what.
+    secret=("spec", "cause"),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+APP_ALERT = Kind(
+    name="app_alert",
+    asset="app_alerts",
+    description="Alerts of apps, without whom they notify.",
+    endpoints=(
+        Endpoint(
+            "/v2/apps/{parent}/alerts", "alerts", paged=False, per="app", parent_field="app_id"
+        ),
+    ),
+    scope="app:read",
+    free=True,
+    part_of=("app", "app_id"),
+    title="spec.rule",
+    region=None,
+    status=None,
+    tags=None,
+    created_at=None,
+    noise=("phase", "progress"),
+    secret=("emails", "slack_webhooks"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+FUNCTION_TRIGGER = Kind(
+    name="function_trigger",
+    asset="function_triggers",
+    description="What starts serverless functions, and when.",
+    endpoints=(
+        Endpoint(
+            "/v2/functions/namespaces/{parent}/triggers",
+            "triggers",
+            paged=False,
+            per="function_namespace",
+            parent_field="namespace",
+        ),
+    ),
+    scope="function:read",
+    free=True,
+    id_form="name",
+    part_of=("function_namespace", "namespace"),
+    identity="namespace/name",
+    region=None,
+    status=None,
+    tags=None,
+    noise=("updated_at", "scheduled_runs"),
+    secret=("scheduled_details.body",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+FUNCTION_KEY = Kind(
+    name="function_key",
+    asset="function_keys",
+    description="Access keys of function namespaces by name, never the keys.",
+    endpoints=(
+        Endpoint(
+            "/v2/functions/namespaces/{parent}/keys",
+            "access_keys",
+            paged=False,
+            per="function_namespace",
+            parent_field="namespace",
+        ),
+    ),
+    scope="function:read",
+    free=True,
+    id_form="name",
+    part_of=("function_namespace", "namespace"),
+    identity="namespace/name",
+    region=None,
+    status=None,
+    tags=None,
+    noise=("updated_at",),
+    # Half of the credential.
+    secret=("id",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )

@@ -48,6 +48,7 @@ DROPLET = Kind(
         Endpoint("/v2/droplets", "droplets", {"type": "gpus"}),
     ),
     scope="droplet:read",
+    id_form="integer",
     billed_alone=True,
     # Workers; other droplets name no cluster.
     part_of=("kubernetes_cluster", "kubernetes.cluster_id"),
@@ -86,6 +87,7 @@ BACKUP_POLICY = Kind(
     description="When each droplet is backed up, if it is.",
     endpoints=(Endpoint("/v2/droplets/backups/policies", "policies"),),
     scope="droplet:read",
+    free=True,
     part_of=("droplet", "droplet_id"),
     identity="droplet_id",
     title="droplet_id",
@@ -97,27 +99,13 @@ BACKUP_POLICY = Kind(
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
-MICRO_DROPLET = Kind(
-    name="micro_droplet",
-    asset="micro_droplets",
-    description="MicroDroplets: small machines that pause when nobody uses them.",
-    # In the official Go client only; the scope is a guess by the path.
-    endpoints=(Endpoint("/v2/microdroplets/instances", "micro_droplets"),),
-    scope="microdroplet:read",
-    status="state",
-    size_slug="size",
-    # Given on creation; whether it is ever shown is not said.
-    secret=("environment",),
-    urn_types=("microdroplet",),
-    purpose=Purpose.CLOUD_SYNC_FULL,
-)
-
 IMAGE = Kind(
     name="image",
     asset="images",
     description="Images of the account's own: custom ones and backups.",
     endpoints=(Endpoint("/v2/images", "images", {"private": "true"}),),
     scope="image:read",
+    id_form="integer",
     region=None,
     noise=("slug", "error_message"),
     # A droplet snapshot is an image, too, with the same id.
@@ -132,8 +120,35 @@ DROPLET_SNAPSHOT = Kind(
     description="Snapshots of droplets, billed by their size.",
     endpoints=(Endpoint("/v2/snapshots", "snapshots", {"resource_type": "droplet"}),),
     scope="snapshot:read",
+    id_form="integer",
     billed_alone=True,
     region=None,
     status=None,
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+MICROVM = Kind(
+    name="microvm",
+    asset="microvms",
+    description="MicroVMs: small machines that pause when nobody uses them.",
+    endpoints=(Endpoint("/v2/microvms", "microvms"),),
+    scope="microvm:read",
+    status=None,
+    # Pauses and resumes by itself; why one failed is in `failure_reason`.
+    noise=("state", "urls.status"),
+    # Given on creation; whether it is ever shown is not said.
+    secret=("environment", "env"),
+    urn_types=("microvm",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
+)
+
+MICROVM_CHECKPOINT = Kind(
+    name="microvm_checkpoint",
+    asset="microvm_checkpoints",
+    description="Checkpoints of MicroVMs, billed by their size.",
+    endpoints=(Endpoint("/v2/microvms/checkpoints", "checkpoints"),),
+    scope="microvm:read",
+    tags=None,
+    noise=("microvm_name",),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ..settings import Purpose
 
@@ -22,11 +22,20 @@ class Endpoint:
     envelope: str
     params: Mapping[str, str] = field(default_factory=dict)
     paged: bool = True
+    cursor: bool = False
+    """Paged by `page_size` and `page_token` instead of `page` and `per_page`."""
+    per_page: int = 200
+    """The most items of a page that the API gives."""
     per: str | None = None
     """The kind of the parents, where this is one call for each: `path` holds `{parent}`."""
+    unless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Values of a parent's field with which it has no such children, and is not asked for them.
+    A value that nobody knew is asked: `{"engine": ("kafka",)}` leaves out those of Kafka alone."""
     inside: bool = False
     """Children without a call of their own: `path` is the parents' list, and each parent's object
-    holds its children as `envelope`."""
+    holds its children as `envelope`: a list, or an object where there is one at most."""
+    optional: bool = False
+    """A parent's object may come without them, and then has none."""
     inherit: tuple[str, ...] = ()
     """Fields that a child inside then has from its parent, where it has none of its own."""
     parent_field: str = "parent_id"
@@ -87,6 +96,11 @@ class Kind:
     part_of: tuple[str, str] | None = None
     """The kind of the whole that it is a part of, and the path of the whole's identity. Parts are
     paid for with their whole, and nobody plans them alone."""
+    free: bool = False
+    """True where it costs nothing by itself, so that no line of an invoice is about it."""
+    id_form: Literal["uuid", "integer", "name"] = "uuid"
+    """What its identity looks like; an address is a name, too. A key on an invoice that looks like
+    another form is not of this kind."""
     billed_alone: bool = False
     """Whether each one of it has a line on the invoice of every month it lives through."""
     urn_types: tuple[str, ...] = ()

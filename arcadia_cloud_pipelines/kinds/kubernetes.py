@@ -42,6 +42,7 @@ REGISTRY = Kind(
     description="Container registries and the plan each is on.",
     endpoints=(Endpoint("/v2/registries", "registries", paged=False),),
     scope="registry:read",
+    id_form="name",
     identity="name",
     status=None,
     tags=None,
@@ -61,6 +62,7 @@ REGISTRY_REPOSITORY = Kind(
         ),
     ),
     scope="registry:read",
+    id_form="name",
     part_of=("registry", "registry_name"),
     # Names of registries have no slash, those of repositories may.
     identity="registry_name/name",

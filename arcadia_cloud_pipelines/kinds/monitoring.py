@@ -29,6 +29,7 @@ UPTIME_ALERT = Kind(
         ),
     ),
     scope="uptime:read",
+    free=True,
     part_of=("uptime_check", "check_id"),
     region=None,
     status=None,
@@ -44,6 +45,7 @@ ALERT_POLICY = Kind(
     description="Alert policies on metrics, without whom they notify.",
     endpoints=(Endpoint("/v2/monitoring/alerts", "policies"),),
     scope="monitoring:read",
+    free=True,
     tags_name_targets=True,
     identity="uuid",
     title="description",
@@ -51,5 +53,49 @@ ALERT_POLICY = Kind(
     status=None,
     created_at=None,
     secret=("alerts",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+ALERT_RULE = Kind(
+    name="alert_rule",
+    asset="alert_rules",
+    description="Alert rules of Insights: what is measured, and when it is too much.",
+    endpoints=(Endpoint("/v2/insights/alert-rules", "alert_rules"),),
+    scope="insights:read",
+    free=True,
+    title="spec.name",
+    region=None,
+    tags=None,
+    noise=("updated_at",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+NOTIFICATION_CHANNEL = Kind(
+    name="notification_channel",
+    asset="notification_channels",
+    description="Channels that alert rules notify, without addresses.",
+    endpoints=(Endpoint("/v2/insights/notification-channels", "notification_channels"),),
+    scope="insights:read",
+    free=True,
+    region=None,
+    status=None,
+    tags=None,
+    noise=("usage", "updated_at"),
+    secret=("email", "slack", "webhook"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+LOG_DESTINATION = Kind(
+    name="log_destination",
+    asset="log_destinations",
+    description="Clusters that logs of resources are sent to, without credentials.",
+    endpoints=(Endpoint("/v2/monitoring/sinks/destinations", "destinations", paged=False),),
+    scope="monitoring:read",
+    free=True,
+    region=None,
+    status=None,
+    tags=None,
+    created_at=None,
+    secret=("config.credentials",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )

@@ -36,6 +36,7 @@ RESERVED_IP = Kind(
     description="Reserved IPv4 addresses, once called floating, assigned and idle.",
     endpoints=(Endpoint("/v2/reserved_ips", "reserved_ips"),),
     scope="reserved_ip:read",
+    id_form="name",
     identity="ip",
     title="ip",
     region="region.slug",
@@ -54,6 +55,7 @@ RESERVED_IPV6 = Kind(
     description="Reserved IPv6 addresses, assigned and idle.",
     endpoints=(Endpoint("/v2/reserved_ipv6", "reserved_ipv6s"),),
     scope="reserved_ip:read",
+    id_form="name",
     identity="ip",
     title="ip",
     region="region_slug",
@@ -85,6 +87,7 @@ VPC = Kind(
     description="Private networks, the default one of each region among them.",
     endpoints=(Endpoint("/v2/vpcs", "vpcs"),),
     scope="vpc:read",
+    free=True,
     status=None,
     tags=None,
     noise=("urn",),
@@ -114,6 +117,7 @@ NAT_GATEWAY = Kind(
     size_slug="size",
     tags=None,
     noise=("updated_at",),
+    urn_types=("nat_gateway",),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -123,6 +127,7 @@ FIREWALL = Kind(
     description="Cloud firewalls: rules, and the droplets and tags they protect.",
     endpoints=(Endpoint("/v2/firewalls", "firewalls"),),
     scope="firewall:read",
+    free=True,
     tags_name_targets=True,
     region=None,
     # How far the rules got to the droplets: moves whenever a droplet comes or goes.
@@ -143,5 +148,57 @@ PARTNER_ATTACHMENT = Kind(
     noise=("urn",),
     secret=("bgp.auth_key",),
     urn_types=("partner_attachment",),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+VPC_SUBNET = Kind(
+    name="vpc_subnet",
+    asset="vpc_subnets",
+    description="Subnets of private networks.",
+    endpoints=(
+        Endpoint("/v2/vpcs/{parent}/subnets", "vpc_subnet", per="vpc", parent_field="vpc_uuid"),
+    ),
+    scope="vpc:read",
+    free=True,
+    part_of=("vpc", "vpc_uuid"),
+    status=None,
+    tags=None,
+    # How many live in it now.
+    noise=("urn", "meta"),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+VPC_ROUTE = Kind(
+    name="vpc_route",
+    asset="vpc_routes",
+    description="Routes of private networks and where they lead.",
+    endpoints=(Endpoint("/v2/vpcs/{parent}/routes", "routes", per="vpc", parent_field="vpc_uuid"),),
+    scope="route:read",
+    free=True,
+    part_of=("vpc", "vpc_uuid"),
+    title="destination_cidr",
+    region=None,
+    status=None,
+    tags=None,
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+BYOIP_IP = Kind(
+    name="byoip_ip",
+    asset="byoip_ips",
+    description="Addresses of the customer's own ranges that are in use.",
+    endpoints=(
+        Endpoint(
+            "/v2/byoip_prefixes/{parent}/ips", "ips", per="byoip_prefix", parent_field="byoip"
+        ),
+    ),
+    scope="byoip_prefix:read",
+    free=True,
+    id_form="integer",
+    part_of=("byoip_prefix", "byoip"),
+    title="id",
+    status=None,
+    tags=None,
+    created_at="assigned_at",
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import account, ai, apps, compute, databases, dns, kubernetes, monitoring, network, storage
+from . import (
+    account,
+    agents,
+    ai,
+    apps,
+    compute,
+    databases,
+    dns,
+    kubernetes,
+    monitoring,
+    network,
+    storage,
+)
 from .kind import Kind
 
 _SUBJECTS = (
-    compute, storage, network, dns, databases, kubernetes, apps, ai, monitoring, account,
+    compute, storage, network, dns, databases, kubernetes, apps, ai, agents, monitoring, account,
 )  # fmt: skip
 
 REGISTRY: tuple[Kind, ...] = tuple(

@@ -59,6 +59,8 @@ SPACES_KEY = Kind(
     description="Access keys to Spaces by id and grants, never their secrets.",
     endpoints=(Endpoint("/v2/spaces/keys", "keys"),),
     scope="spaces_key:read",
+    free=True,
+    id_form="name",
     identity="access_key",
     region=None,
     status=None,
@@ -76,9 +78,34 @@ SPACES_BUCKET = Kind(
     endpoints=(Endpoint("https://{region}.digitaloceanspaces.com/", "Buckets", paged=False),),
     # No scope of a token's: the permission of a Spaces key.
     scope="fullaccess",
+    id_form="name",
     identity="name",
     status=None,
     tags=None,
     urn_types=("space",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+)
+
+NFS_ACCESS_POINT = Kind(
+    name="nfs_access_point",
+    asset="nfs_access_points",
+    description="Ways into network file shares: path, policy, and the network that may.",
+    endpoints=(
+        Endpoint(
+            "/v2/nfs",
+            "access_points",
+            paged=False,
+            per="nfs_share",
+            inside=True,
+            optional=True,
+            inherit=("region",),
+            parent_field="share_id",
+        ),
+    ),
+    scope="nfs:list",
+    free=True,
+    part_of=("nfs_share", "share_id"),
+    tags=None,
+    noise=("updated_at",),
+    purpose=Purpose.CLOUD_SYNC_FULL,
 )

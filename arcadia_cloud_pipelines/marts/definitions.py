@@ -11,6 +11,7 @@ GROUP = "marts"
 
 ASSET_OF_TABLE = {
     "cloud_account_facts": dg.AssetKey("account_facts"),
+    "cloud_allocation_months": dg.AssetKey("cost_allocations"),
     "cloud_balance_snapshots": dg.AssetKey("balance_snapshots"),
     "cloud_billing_entries": dg.AssetKey("invoices"),
     "cloud_cost_lines": dg.AssetKey("cost_lines"),
@@ -24,16 +25,23 @@ ASSET_OF_TABLE = {
     "cloud_open_months": dg.AssetKey("open_month_lines"),
     "cloud_open_month_lines": dg.AssetKey("open_month_lines"),
     "cloud_project_memberships": dg.AssetKey("projects"),
+    "cloud_project_tenancies": dg.AssetKey("projects"),
     "cloud_projects": dg.AssetKey("projects"),
     "cloud_provisioned": dg.AssetKey("terraform_specs"),
     "cloud_rates": dg.AssetKey("rate_card"),
     "cloud_resource_events": RESOURCES_ASSET,
     "cloud_resources": RESOURCES_ASSET,
     "cloud_sync_runs": RESOURCES_ASSET,
+    "cloud_tenant_costs": dg.AssetKey("cost_allocations"),
 }
 """The asset that writes a table which views read. A table that people write has none."""
 
-WITHOUT_ASSET = frozenset({"cloud_api_calls", "cloud_drift_decisions", "cloud_drift_ignore_rules"})
+WITHOUT_ASSET = frozenset(
+    {
+        "cloud_api_calls", "cloud_drift_decisions", "cloud_drift_ignore_rules",
+        "cloud_statement_closings",
+    }
+)  # fmt: skip
 """Tables that commands, the HTTP API or the client write, not an asset."""
 
 

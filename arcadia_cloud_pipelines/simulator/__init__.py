@@ -14,7 +14,7 @@ A further kind of resource is a module with a `Kind` in it, imported below.
 from . import registry  # noqa: I001 (the order of the kinds is the order of making history)
 from . import droplets  # must come first: the others attach to droplets
 from . import volumes, databases, kubernetes, load_balancers, reserved_ips, domains
-from . import snapshots, container_registry, others
+from . import snapshots, container_registry, others, further
 from . import projects  # after every kind that lives in projects
 from . import account_endpoint
 from .billing import endpoints as billing_endpoints
@@ -73,6 +73,7 @@ __all__ = [
     "databases",
     "domains",
     "droplets",
+    "further",
     "kubernetes",
     "load_balancers",
     "others",

@@ -32,7 +32,10 @@ _ENGINES = {
     "pg": ("16", "postgresql", "defaultdb"),
     "mysql": ("8", "mysql", "defaultdb"),
     "valkey": ("8", "rediss", ""),
+    "kafka": ("3.8", "kafka+ssl", ""),
+    "opensearch": ("2", "https", ""),
 }
+_OFTEN = ("pg", "mysql", "valkey")
 
 
 def _facts(rng: Random, engine: str, name: str, region: str) -> Facts:
@@ -109,7 +112,7 @@ def _select(params: Mapping[str, str]) -> Select | None:
 
 def _populate(account: SimulatedAccount, rng: Random) -> None:
     alive = 0 if not account.droplets else max(3, min(200, account.droplets // 10))
-    engines = list(_ENGINES)
+    engines = _OFTEN
     for index in range(alive + alive // 2):
         ago = account.now - account.history_start
         at = (account.history_start + ago * (0.3 + 0.6 * rng.random())).replace(microsecond=0)
@@ -129,6 +132,10 @@ def _populate(account: SimulatedAccount, rng: Random) -> None:
             account.change_life(life, grown, size="db-s-4vcpu-8gb", storage_size_mib=117760)
         if index >= alive:
             account.bury(life, life_end)
+    for engine in ("kafka", "opensearch") if alive else ():
+        at = (account.now - (account.now - account.history_start) * 0.1).replace(microsecond=0)
+        name = f"db-{engine}-fra1-{rng.randrange(10_000, 99_999)}"
+        account.add_life("database", account.new_uuid(rng), _facts(rng, engine, name, "fra1"), at)
 
 
 def _live(account: SimulatedAccount, rng: Random, hour: datetime) -> None:

@@ -44,7 +44,7 @@ def _updated(view: View, _life: Life) -> dict[str, Any]:
     return {"updated_at": iso(view.at)}
 
 
-def _plain(
+def plain(
     name: str,
     path: str,
     envelope: str,
@@ -57,6 +57,7 @@ def _plain(
     urn: str | None = None,
     says_project: bool = False,
     children: int = 1,
+    of: Callable[[Facts], bool] = lambda _facts: True,
     **options: Any,
 ) -> None:
     """Register a kind whose facts are its shape.
@@ -73,6 +74,7 @@ def _plain(
         urn: the type in `do:<type>:<id>` for kinds that live in projects.
         says_project: whether its objects name their project.
         children: how many each parent has.
+        of: which parents have any, by their facts.
         options: further fields of `Kind`.
     """
     kind = Kind(
@@ -93,7 +95,8 @@ def _plain(
     def populate(account: SimulatedAccount, rng: Random) -> None:
         parents: list[Any] = [None, None] if account.droplets else []
         if kind.parent is not None:
-            parents = [life.id for life in account.alive(kind.parent)] * children
+            having = [life.id for life in account.alive(kind.parent) if of(life.facts)]
+            parents = having * children
         for parent in parents:
             at = account.history_start + (account.now - account.history_start) * rng.random()
             if kind.parent is not None:
@@ -104,10 +107,27 @@ def _plain(
     register(replace(kind, render=render, populate=kind.populate or populate))
 
 
+def _held(name: str, field: str) -> Noise:
+    """Return what shows a parent's children of a kind inside its own object."""
+
+    def children(view: View, life: Life) -> dict[str, Any]:
+        account = view.account
+        mine = [one for one in account.alive(name) if one.facts["parent"] == life.id]
+        return {field: [account.render(one, view) for one in mine]}
+
+    return children
+
+
 _POINTS_TO = {
     "vpc_uuid": "vpc", "vpc_id": "vpc", "vpc_ids": "vpc", "certificate_id": "certificate",
     "database_id": "database", "share_id": "nfs_share", "droplet_ids": "droplet",
+    "microvm_id": "microvm", "config_id": "agent_config", "bound_session_id": "agent_session",
+    "notification_channel_id": "notification_channel", "cluster_uuid": "database",
+    "knowledge_base_uuid": "knowledge_base",
 }  # fmt: skip
+
+
+_URNS = ("target_urns", "resource_urns", "resource")
 
 
 def _point(account: SimulatedAccount, value: Any) -> None:
@@ -115,7 +135,10 @@ def _point(account: SimulatedAccount, value: Any) -> None:
     for key, inner in value.items() if isinstance(value, dict) else ():
         if key in _POINTS_TO and (ids := account.ids(_POINTS_TO[key])):
             value[key] = ids[: len(inner)] if isinstance(inner, list) else ids[0]
-        elif key == "vpc" and isinstance(inner, dict):  # of apps
+        elif key in _URNS and (ids := account.ids("droplet")):
+            urn = f"do:droplet:{ids[0]}"
+            value[key] = [urn] if isinstance(inner, list) else urn
+        elif key == "vpc" and isinstance(inner, dict) and "id" in inner:  # of apps
             inner["id"] = account.ids("vpc")[0] if account.ids("vpc") else inner["id"]
         for one in inner if isinstance(inner, list) else [inner]:
             _point(account, one)
@@ -126,7 +149,7 @@ def _facts(account: SimulatedAccount, name: str, rng: Random) -> Facts:
     _point(account, facts)
     if "name" in facts and name != "domain_record":
         facts["name"] = f"{facts['name']}-{rng.randrange(10_000):04d}"
-    if "spec" in facts:
+    if "name" in facts.get("spec", ()):
         facts["spec"]["name"] = f"{facts['spec']['name']}-{rng.randrange(10_000):04d}"
     return facts
 
@@ -145,16 +168,16 @@ def _ipv6(account: SimulatedAccount, rng: Random) -> str:
     return f"fd53:616d:6d60::{account.new_int(rng, 1, 65_535):x}"
 
 
-_plain(
+plain(
     "vpc", "/v2/vpcs", "vpcs", "vpc", "vpc:read", populate=_vpcs, links="empty",
     noise=lambda _view, life: {"urn": f"do:vpc:{life.id}"},
 )  # fmt: skip
-_plain("vpc_peering", "/v2/vpc_peerings", "vpc_peerings", "vpc_peering", "vpc_peering:read")
-_plain(
+plain("vpc_peering", "/v2/vpc_peerings", "vpc_peerings", "vpc_peering", "vpc_peering:read")
+plain(
     "nat_gateway", "/v2/vpc_nat_gateways", "vpc_nat_gateways", "vpc_nat_gateway",
     "nat_gateway:read", noise=_updated, says_project=True,
 )  # fmt: skip
-_plain(
+plain(
     "firewall", "/v2/firewalls", "firewalls", "firewall", "firewall:read",
     refs={"droplet_ids": "droplet"},
     noise=lambda view, life: {
@@ -162,25 +185,23 @@ _plain(
         if view.chance(life.id, 3) else [],
     },
 )  # fmt: skip
-_plain(
+plain(
     "reserved_ipv6", "/v2/reserved_ipv6", "reserved_ipv6s", "reserved_ipv6", "reserved_ip:read",
     identity="ip", created="reserved_at", new_id=_ipv6,
 )  # fmt: skip
-_plain(
+plain(
     "byoip_prefix", "/v2/byoip_prefixes", "byoip_prefixes", "byoip_prefix", "byoip_prefix:read",
     identity="uuid", created=None, says_project=True,
     noise=lambda view, life: {"locked": view.chance(life.id, 4)},
 )  # fmt: skip
-_plain(
+plain(
     "partner_attachment", "/v2/partner_network_connect/attachments", "partner_attachments",
     "partner_attachment", "partner_network_connect:read",
     noise=lambda _view, life: {"urn": f"do:partner_attachment:{life.id}"},
 )  # fmt: skip
-_plain("certificate", "/v2/certificates", "certificates", "certificate", "certificate:read")
-_plain(
-    "cdn_endpoint", "/v2/cdn/endpoints", "endpoints", "endpoint", "cdn:read", tight_limit=(5, 10)
-)
-_plain(
+plain("certificate", "/v2/certificates", "certificates", "certificate", "certificate:read")
+plain("cdn_endpoint", "/v2/cdn/endpoints", "endpoints", "endpoint", "cdn:read", tight_limit=(5, 10))
+plain(
     "domain_record", "/v2/domains/{parent}/records", "domain_records", "domain_record",
     "domain:read", parent="domain", children=2, created=None, new_id=_integer,
 )  # fmt: skip
@@ -215,12 +236,12 @@ def _window(view: View, life: Life) -> dict[str, Any]:
     return {"next_backup_window": {"start": iso(view.at), "end": iso(end)}}
 
 
-_plain(
+plain(
     "backup_policy", "/v2/droplets/backups/policies", "policies", "policy", "droplet:read",
     identity="droplet_id", created=None, new_id=_integer, noise=_window, list=_policies,
     ends_with="droplet", populate=_some_policies,
 )  # fmt: skip
-_plain(
+plain(
     "autoscale_pool", "/v2/droplets/autoscale", "autoscale_pools", "autoscale_pool",
     "droplet:read",
     noise=lambda view, life: {
@@ -229,43 +250,48 @@ _plain(
         "active_resources_count": 1 + view.chance(life.id, 5),
     },
 )  # fmt: skip
-_plain(
-    "micro_droplet", "/v2/microdroplets/instances", "micro_droplets", "micro_droplet",
-    "microdroplet:read", urn="microdroplet", links="empty", params=frozenset({"region", "name"}),
-)  # fmt: skip
-_plain(
+
+
+def _of_app(view: View, life: Life) -> dict[str, Any]:
+    held = _held("app_deployment", "active_deployment")(view, life)["active_deployment"]
+    return {"active_deployment": held[0]} if held else {}
+
+
+plain(
     "app", "/v2/apps", "apps", "app", "app:read", urn="app", says_project=True,
     params=frozenset({"with_projects"}),
-    noise=lambda view, _life: {
+    noise=lambda view, life: {
         "updated_at": iso(view.at),
         "last_deployment_created_at": iso(view.at),
         "cause": f"commit {view.epoch:x} pushed",
         "progress": SHAPES["app_progress"] | {"success_steps": view.epoch % 6},
+        **_of_app(view, life),
     },
 )  # fmt: skip
-_plain(
+plain(
     "function_namespace", "/v2/functions/namespaces", "namespaces", "namespace", "function:read",
     identity="namespace", paged=False, new_id=lambda a, rng: f"fn-{a.new_uuid(rng)}",
     noise=lambda view, life: {"updated_at": iso(view.at), "uuid": str(life.id)[3:]},
 )  # fmt: skip
-_plain("addon", "/v2/add-ons/saas", "resources", "resource", "addon:read", identity="uuid",
+plain("addon", "/v2/add-ons/saas", "resources", "resource", "addon:read", identity="uuid",
        paged=False, created=None)  # fmt: skip
 
 # ---- storage and data
 
-_plain(
+
+plain(
     "nfs_share", "/v2/nfs", "shares", "share", "nfs:list", paged=False,
-    params=frozenset({"region"}),
+    params=frozenset({"region"}), noise=_held("nfs_access_point", "access_points"),
 )  # fmt: skip
-_plain(
+plain(
     "nfs_snapshot", "/v2/nfs/snapshots", "snapshots", "snapshot", "nfs:list", paged=False,
     params=frozenset({"region"}),
 )  # fmt: skip
-_plain(
+plain(
     "database_replica", "/v2/databases/{parent}/replicas", "replicas", "replica", "database:read",
     parent="database", paged=False,
 )  # fmt: skip
-_plain(
+plain(
     "spaces_key", "/v2/spaces/keys", "keys", "key", "spaces_key:read", identity="access_key",
     new_id=lambda a, rng: f"DO00SIMULATED{a.new_int(rng, 1, 9_999_999):07d}",
 )  # fmt: skip
@@ -279,7 +305,7 @@ def _vector_databases(call: Call) -> Response:
     return json_response({"vector_dbs": answer["vector_dbs"], "total": answer["meta"]["total"]})
 
 
-_plain(
+plain(
     "vector_database", "/v2/vector-databases", "vector_dbs", "vector_db", "database:read",
     noise=_updated, list=_vector_databases, says_project=True,
 )  # fmt: skip
@@ -328,22 +354,22 @@ def _tagged(view: View, life: Life) -> dict[str, Any]:
     return {"resources": {**counter(every), **{name: counter(uris) for name, uris in of.items()}}}
 
 
-_plain(
+plain(
     "tag", "/v2/tags", "tags", "tag", "tag:read", identity="name", created=None, links="empty",
     new_id=lambda a, rng: f"tag-{a.new_int(rng, 1000, 999_999)}", noise=_tagged,
     populate=_some_tags,
 )  # fmt: skip
 
-_plain("uptime_check", "/v2/uptime/checks", "checks", "check", "uptime:read", created=None)
-_plain(
+plain("uptime_check", "/v2/uptime/checks", "checks", "check", "uptime:read", created=None)
+plain(
     "uptime_alert", "/v2/uptime/checks/{parent}/alerts", "alerts", "alert", "uptime:read",
     parent="uptime_check", created=None,
 )  # fmt: skip
-_plain(
+plain(
     "alert_policy", "/v2/monitoring/alerts", "policies", "policy", "monitoring:read",
     identity="uuid", created=None,
 )  # fmt: skip
-_plain(
+plain(
     "ssh_key", "/v2/account/keys", "ssh_keys", "ssh_key", "ssh_key:read", created=None,
     new_id=_integer, tight_limit=(10, 60),
 )  # fmt: skip
@@ -368,7 +394,7 @@ def _counting_pages(name: str, envelope: str) -> Callable[[Call], Response]:
 def _gen_ai(
     name: str, envelope: str, singular: str, noise: Noise, *, says_project: bool = False
 ) -> None:
-    _plain(
+    plain(
         name, f"/v2/gen-ai/{name}s" if name != "custom_model" else "/v2/gen-ai/custom_models",
         envelope, singular, "genai:read", identity="uuid", noise=noise,
         list=_counting_pages(name, envelope), says_project=says_project,
@@ -380,12 +406,12 @@ _gen_ai(
     "knowledge_base", "knowledge_bases", "knowledge_base",
     lambda view, _life: {
         "updated_at": iso(view.at),
-        "last_indexing_job": SHAPES["indexing_job"] | {"tokens": view.epoch},
+        "last_indexing_job": SHAPES["last_indexing_job"] | {"tokens": view.epoch},
     },
     says_project=True,
 )  # fmt: skip
 _gen_ai("custom_model", "models", "model", _updated)
-_plain(
+plain(
     "dedicated_inference", "/v2/dedicated-inferences", "dedicated_inferences",
     "dedicated_inference", "dedicated_inference:read", noise=_updated, links="projects",
 )  # fmt: skip

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from arcadia_cloud_pipelines.cli.main import main
+from arcadia_cloud_pipelines.cli.output import print_table
 from arcadia_cloud_pipelines.drift.ignore import add_rule
 from arcadia_cloud_pipelines.drift.specs import record_provisioned
 from arcadia_cloud_pipelines.drift.sweep import sweep
@@ -156,3 +157,11 @@ def test_every_list_takes_both_formats() -> None:
     for name, command in lists.items():
         options = {option for parameter in command.params for option in parameter.opts}
         assert {"--json", "--csv"} <= options, name
+
+
+def test_a_pipe_gets_a_line_for_each_row_and_nothing_to_fill_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(["kind", "problem"], [["droplet", ""], ["volume", "x" * 500]])
+    shown = capsys.readouterr().out.split("\n")
+    assert shown == ["kind     problem", "droplet", "volume   " + "x" * 500, ""]

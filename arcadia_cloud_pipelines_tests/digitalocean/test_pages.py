@@ -55,6 +55,72 @@ def targets(server: Server) -> list[str]:
     return [request.target for request in server.requests]
 
 
+# -- tokens in the answer, and `pagination` --------------------------------------------------------
+
+
+def test_a_list_by_tokens_is_read_to_its_end(server: Server, client: DigitalOcean) -> None:
+    server.play(
+        page((1, 2), next_page_token="a+b/c=="), page((3,), next_page_token="d"),
+        page((), next_page_token=""),
+    )  # fmt: skip
+    listing = read(client, cursor=True, params={"status": "x"})
+    assert (ids(listing), listing.complete, listing.total) == ([1, 2, 3], True, None)
+    asked = [parse_qs(urlsplit(target).query) for target in targets(server)]
+    assert asked == [
+        {"status": ["x"], "page_size": ["200"]},
+        {"status": ["x"], "page_size": ["200"], "page_token": ["a+b/c=="]},
+        {"status": ["x"], "page_size": ["200"], "page_token": ["d"]},
+    ]
+
+
+@pytest.mark.parametrize("last", [{}, {"next_page_token": None}, {"next_page_token": ""}])
+def test_the_last_page_of_tokens(
+    server: Server, client: DigitalOcean, last: dict[str, Any]
+) -> None:
+    server.play(page(tuple(range(200)), **last))
+    assert len(read(client, cursor=True).items) == 200
+    assert len(server.requests) == 1, "a full page alone does not mean that there is another"
+
+
+@pytest.mark.parametrize("token", [7, ["x"], {"x": 1}, True, "x" * 5000])
+def test_a_token_that_is_none_fails_the_listing(
+    server: Server, client: DigitalOcean, token: object
+) -> None:
+    server.play(page((1,), next_page_token=token))
+    with pytest.raises(PagingError, match="token of the next page"):
+        read(client, cursor=True)
+
+
+def test_a_token_that_comes_again_fails_the_listing(server: Server, client: DigitalOcean) -> None:
+    server.play(page((1,), next_page_token="x"), page((2,), next_page_token="x"))
+    with pytest.raises(PagingError, match="already read"):
+        read(client, cursor=True)
+
+
+def test_a_token_in_a_list_of_pages_is_not_followed(server: Server, client: DigitalOcean) -> None:
+    server.play(page((1,), next_page_token="x"))
+    assert ids(read(client)) == [1]
+
+
+def test_an_object_pagination_counts_and_leads_on(server: Server, client: DigitalOcean) -> None:
+    def one(number: int, *held: int) -> bytes:
+        pagination = {"page": number, "per_page": 2, "total": 5}
+        return answer({"things": things(*held), "pagination": pagination})
+
+    server.play(one(1, 1, 2), one(2, 3, 4), one(3, 5))
+    listing = read(client, per_page=100)
+    assert (ids(listing), listing.total, listing.complete) == ([1, 2, 3, 4, 5], 5, True)
+    asked = [parse_qs(urlsplit(target).query) for target in targets(server)]
+    assert [(q["page"], q["per_page"]) for q in asked] == [([n], ["100"]) for n in "123"]
+
+
+def test_an_empty_list_whose_last_page_is_none(server: Server, client: DigitalOcean) -> None:
+    links = {"pages": {"last": f"{API}/v2/things?page=0"}}
+    server.play(answer({"things": [], "links": links, "meta": {"total": 0}}))
+    listing = read(client)
+    assert (listing.items, listing.complete) == ([], True)
+
+
 # -- shapes ---------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
@@ -16,29 +18,70 @@ CHILDREN = [
 
 
 @pytest.fixture(autouse=True)
-def _two_registries(mirror: Mirror) -> None:
-    """Of every kind of parent there are two."""
-    mirror.account.create("registry", name="second")
-    mirror.account.create("registry_repository", id="second/web", parent="second")
+def _two_of_each(mirror: Mirror) -> None:
+    """Of every kind of parent there are two, and of each engine two clusters."""
+    account = mirror.account
+    account.create("registry", name="second")
+    account.create("registry_repository", id="second/web", parent="second")
+    for engine in ("kafka", "opensearch", "pg"):
+        database = account.create("database", engine=engine)["id"]
+        for kind in CHILDREN:
+            if kind.endpoints[0].per == "database" and parents(mirror, kind).count(database):
+                account.create(kind.name, parent=database)
+
+
+def parents(mirror: Mirror, kind: Kind) -> list[Any]:
+    """The parents that are asked for children of this kind."""
+    (endpoint,) = kind.endpoints
+    return [
+        one
+        for one in mirror.account.ids(str(endpoint.per))
+        if not any(
+            mirror.account.get(str(endpoint.per), one).get(field) in values
+            for field, values in endpoint.unless.items()
+        )
+    ]
+
+
+def stored_as(mirror: Mirror, kind: Kind, one: Any) -> str:
+    """The identity that a child of the simulator has in the mirror."""
+    first, slash, _ = kind.identity.partition("/")
+    (endpoint,) = kind.endpoints
+    if not slash or kind.name == "registry_repository":
+        return str(one)
+    assert first == endpoint.parent_field
+    return f"{mirror.account.find(kind.name, one).facts['parent']}/{one}"
 
 
 def test_these_kinds_are_children() -> None:
     assert {kind.name for kind in CHILDREN} == {
-        "domain_record", "database_replica", "uptime_alert", "registry_repository",
+        "agent_key", "app_alert", "byoip_ip", "database_firewall_rule", "database_index",
+        "database_log_sink", "database_pool", "database_replica", "database_topic",
+        "database_user", "domain_record", "function_key", "function_trigger", "inference_token",
+        "knowledge_base_source", "logical_database", "registry_repository", "uptime_alert",
+        "vpc_route", "vpc_subnet",
     }  # fmt: skip
-    assert {kind.name for kind in INSIDE} == {"node_pool"}
+    assert {kind.name for kind in INSIDE} == {"app_deployment", "nfs_access_point", "node_pool"}
 
 
 @pytest.mark.parametrize("kind", [*CHILDREN, *INSIDE], ids=lambda kind: kind.name)
 def test_a_child_names_its_parent(mirror: Mirror, kind: Kind) -> None:
     (endpoint,) = kind.endpoints
     assert mirror.sync(kind.name).complete
-    parents = {row["attrs"][endpoint.parent_field] for row in rows(mirror.warehouse).values()}
-    assert parents == {str(i) for i in mirror.account.ids(str(endpoint.per))}
+    if endpoint.parent_field == kind.identity:  # one a parent: it has the parent's identity
+        named = {*rows(mirror.warehouse)}
+    else:
+        named = {row["attrs"][endpoint.parent_field] for row in rows(mirror.warehouse).values()}
+    assert named == {str(i) for i in parents(mirror, kind)}
+    assert named
 
 
-@pytest.mark.parametrize("status", [404, 412, 500, 403])
-@pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.name)
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    # Each kind with one of them, which is not the one of its neighbour.
+    [(kind, (404, 412, 500, 403)[n % 4]) for n, kind in enumerate(CHILDREN)],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
 def test_a_parent_that_answers_with_an_error_costs_itself_alone(
     mirror: Mirror, kind: Kind, status: int
 ) -> None:
@@ -46,7 +89,7 @@ def test_a_parent_that_answers_with_an_error_costs_itself_alone(
     (endpoint,) = kind.endpoints
     mirror.sync(kind.name)
     before = rows(mirror.warehouse)
-    silent, *others = mirror.account.ids(str(endpoint.per))
+    silent, *others = parents(mirror, kind)
     mirror.account.faults.add(endpoint.path.format(parent=silent), status, times=None)
     made = mirror.account.create(kind.name, parent=others[0], **_named(kind, others[0]))
     for _ in range(4):
@@ -84,17 +127,21 @@ def test_a_parent_that_is_deleted_while_listed_takes_its_children_along(
     (endpoint,) = kind.endpoints
     mirror.sync(kind.name)
     account = mirror.account
-    gone = account.ids(str(endpoint.per))[-1]
-    kept = [i for i in account.ids(kind.name) if account.find(kind.name, i).facts["parent"] != gone]
+    gone = parents(mirror, kind)[-1]
+    kept = {
+        stored_as(mirror, kind, i)
+        for i in account.ids(kind.name)
+        if account.find(kind.name, i).facts["parent"] != gone
+    }
     lists = KIND_BY_NAME[str(endpoint.per)].endpoints[0].path
     # Right after the parents were listed: whatever is asked next.
     account.faults.add(f"{lists}/*", "hook", call=lambda: account.delete(str(endpoint.per), gone))
     for _ in range(3):
         result = mirror.sync(kind.name)
         assert (result.complete, result.available) == (True, True)
-    assert account.ids(kind.name) == kept
+    assert {stored_as(mirror, kind, i) for i in account.ids(kind.name)} == kept
     live = {i for i, row in rows(mirror.warehouse).items() if row["deleted_at"] is None}
-    assert live == {str(i) for i in kept}
+    assert live == kept
     assert result.recorded.deleted == len(rows(mirror.warehouse)) - len(kept) > 0
 
 

@@ -32,7 +32,6 @@ UNSEEN: dict[str, set[str]] = {
     "database_replica": {"size", "tags"},
     "dedicated_inference": {"spec.name"},
     "firewall": {"tags"},
-    "micro_droplet": {"tags"},
 }
 
 
@@ -100,15 +99,24 @@ class Paged:
         pass
 
     def get(self, path: str, query: Json, *, scope: str | None = None) -> Json:
-        assert scope == self._kind.scope
         path = unquote(path)
         for endpoint in self._kind.endpoints:
             if endpoint.per and path == KIND_BY_NAME[endpoint.per].endpoints[0].path:
-                parents = official(endpoint.per)[:1]
-                return {KIND_BY_NAME[endpoint.per].endpoints[0].envelope: parents}
+                assert scope == KIND_BY_NAME[endpoint.per].scope
+                parents = [
+                    item for item in official(endpoint.per)
+                    if not any(item[field] in none for field, none in endpoint.unless.items())
+                ]  # fmt: skip
+                return {KIND_BY_NAME[endpoint.per].endpoints[0].envelope: parents[:1]}
+        assert scope == self._kind.scope
         self.asked.append((path, query))
         (endpoint, *_) = self._kind.endpoints
-        page, size = query.get("page", 1), -(-len(self._items) // self._pages)
+        size = -(-len(self._items) // self._pages)
+        if endpoint.cursor:
+            begin = int(query.get("page_token", "token-0").partition("-")[2])
+            more = f"token-{begin + size}" if begin + size < len(self._items) else ""
+            return {endpoint.envelope: self._items[begin : begin + size], "next_page_token": more}
+        page = query.get("page", 1)
         held: Any = self._items[(page - 1) * size : page * size]
         if endpoint.envelope == "policies" and self._kind.name == "backup_policy":
             held = {str(item["droplet_id"]): item for item in held}
@@ -139,9 +147,19 @@ def test_every_page_is_read(kind: Kind) -> None:
     listing = list_kind(api, kind)  # type: ignore[arg-type]
     assert listing.complete, listing.reason
     identities = [identity_of(kind)(item) for item in listing.items]
-    assert len(set(identities)) == len(identities) == listing.expected == 5
-    asked = [(query.get("page"), query.get("per_page")) for _, query in api.asked]
-    assert asked == [(1, 200), (2, 200), (3, 200)] * len(kind.endpoints) if paged else [(None,) * 2]
+    assert len(set(identities)) == len(identities) == 5
+    (endpoint, *_) = kind.endpoints
+    assert listing.expected == (None if endpoint.cursor else 5)
+    most = endpoint.per_page
+    asked = [
+        tuple(query.get(name) for name in ("page", "per_page", "page_size", "page_token"))
+        for _, query in api.asked
+    ]
+    if endpoint.cursor:
+        wanted_pages: list[Any] = [(None, None, most, t) for t in (None, "token-2", "token-4")]
+    else:
+        wanted_pages = [(page, most, None, None) for page in (1, 2, 3)]
+    assert asked == (wanted_pages * len(kind.endpoints) if paged else [(None,) * 4])
     wanted = [e.params for e in kind.endpoints for _ in range(3 if paged else 1)]
     for (path, query), params in zip(api.asked, wanted, strict=True):
         assert params.items() <= query.items(), path

@@ -177,48 +177,47 @@ def test_a_push_is_no_news(mirror: Mirror) -> None:
     assert rows(mirror.warehouse)[repository]["attrs"] == {"registry_name": "simulated-images"}
 
 
-# -- MicroDroplets --------------------------------------------------------------------------------
+# -- MicroVMs -------------------------------------------------------------------------------------
 
 
-def test_micro_droplets(mirror: Mirror) -> None:
+def test_microvms_pause_without_an_event(mirror: Mirror) -> None:
     for number in range(203):
-        mirror.account.create("micro_droplet", name=f"sandbox-{number}", region="nyc1")
-    mirror.account.create("micro_droplet", id="odd", state="paused", size="md-2vcpu-1gb")
-    result = mirror.sync("micro_droplet")
-    assert (result.complete, result.rows_seen) == (True, len(mirror.account.ids("micro_droplet")))
+        mirror.account.create("microvm", name=f"sandbox-{number}", region="nyc1")
+    mirror.account.create("microvm", id="odd", size={"cpu": 2, "memory": 1024, "disk": 20})
+    result = mirror.sync("microvm")
+    assert (result.complete, result.rows_seen) == (True, len(mirror.account.ids("microvm")))
     row = rows(mirror.warehouse)["odd"]
-    assert (row["status"], row["size_slug"], row["region"]) == ("paused", "md-2vcpu-1gb", "nyc3")
-    assert row["attrs"]["auto_pause"] == {"enabled": True, "idle_timeout": "5m"}
-    mirror.account.update("micro_droplet", "odd", state="running")
-    mirror.sync("micro_droplet")
-    assert events(mirror.warehouse, "odd")[-1]["changes"] == {
-        "status": {"from": "paused", "to": "running"}
-    }
+    assert (row["status"], row["region"]) == (None, "nyc3")
+    assert row["attrs"]["auto_pause"] == {"enabled": True, "idle_timeout": "5m0s"}
+    mirror.hours = 5
+    mirror.account.update("microvm", "odd", size={"cpu": 4, "memory": 1024, "disk": 20})
+    assert mirror.sync("microvm").recorded.updated == 1
+    assert events(mirror.warehouse, "odd")[-1]["changes"].keys() == {"size"}
 
 
-def test_a_micro_droplet_is_in_its_project(mirror: Mirror) -> None:
+def test_a_microvm_is_in_its_project(mirror: Mirror) -> None:
     account = mirror.account
-    account.assign("acme", f"do:microdroplet:{account.ids('micro_droplet')[0]}")
+    account.assign("acme", f"do:microvm:{account.ids('microvm')[0]}")
     sync_projects(
         mirror.warehouse, client(mirror.server.url, mirror.server.token), project_name="acme",
         now=mirror.now,
     )  # fmt: skip
-    mirror.sync("micro_droplet")
+    mirror.sync("microvm")
     found = query(
         mirror.warehouse,
         "SELECT r.provider_id, p.name FROM cloud_resources AS r "
-        "JOIN cloud_projects AS p ON p.id = r.project_id WHERE r.kind = 'micro_droplet'",
+        "JOIN cloud_projects AS p ON p.id = r.project_id WHERE r.kind = 'microvm'",
     )
     assert {row["provider_id"]: row["name"] for row in found} == {
-        i: account.get("project", account.project_of(f"do:microdroplet:{i}", account.now))["name"]
-        for i in account.ids("micro_droplet")
+        i: account.get("project", account.project_of(f"do:microvm:{i}", account.now))["name"]
+        for i in account.ids("microvm")
     }
 
 
 def test_an_environment_is_never_stored() -> None:
     from .test_sightings import attrs, see
 
-    kind = KIND_BY_NAME["micro_droplet"]
+    kind = KIND_BY_NAME["microvm"]
     seen = see(kind, {"id": "m", "environment": {"PLAIN": "CANARY"}, "tags": ["a"]})
     assert "CANARY" not in repr(seen)
     assert (attrs(seen), seen.tags) == ({}, ("a",))

@@ -370,11 +370,12 @@ def utc(*parts: int) -> datetime:
             {"name", "tag_count", "manifest_count", "latest_manifest"},
         ),
         (
-            "micro_droplets",
-            ("1c9e5a52-7d0b-4c1f-9d0e-5a2f6b8c4d11", "sandbox-1", "nyc3", "running",
-             "md-1vcpu-512mb", (), utc(2026, 7, 16, 10)),
-            {"networking": "public", "auto_resume": True},
-            {"state", "size", "region"},
+            "microvms",
+            ("00000001-5c1d-4f0a-9b7e-3d2c1b0a9f8e", "sandbox-1", "nyc3", None, None,
+             ("env:dev",), utc(2026, 7, 16, 10)),
+            {"networking": "vpc", "auto_resume": True,
+             "size": {"cpu": 1, "memory": 512, "disk": 10}},
+            {"state", "region"},
         ),
         (
             "tags",

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
+from arcadia_cloud_pipelines.allocation.allocate import allocate
 from arcadia_cloud_pipelines.billing.account_facts import sync_account_facts
 from arcadia_cloud_pipelines.billing.balance import snapshot_balance
 from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
@@ -31,7 +32,9 @@ from ..conftest import TEMPLATE, _database
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 VIEWS = {view.name: view for view in read_views()}
-SUMS_OF_INVOICES = ("cost_entries", "cost_by_project", "cost_by_region", "cost_by_sku")
+SUMS_OF_INVOICES = (
+    "cost_entries", "cost_by_project", "cost_by_region", "cost_by_sku", "cost_by_tenant",
+)  # fmt: skip
 
 every_view = pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
 
@@ -66,6 +69,7 @@ def mirror(warehouse: Warehouse) -> None:
         sync_rates(warehouse, client)
         sync_account_facts(warehouse, client)
         sync_daily_costs(warehouse, client, now=lambda: NOW)
+        allocate(warehouse, None)
         make_forecasts(warehouse, now=lambda: NOW)
 
 

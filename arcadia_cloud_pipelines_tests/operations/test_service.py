@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,58 @@ def test_each_container_has_the_secrets_that_its_process_needs(compose: dict[str
     assert set(compose["secrets"]) == {
         secret for of in compose["services"].values() for secret in of.get("secrets", ())
     }
+
+
+@pytest.fixture
+def pods() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """By component: its pod, and the one container of it."""
+    text = (ROOT / "deploy/kubernetes/arcadia.yaml").read_text(encoding="utf-8")
+    found = {}
+    for one in yaml.safe_load_all(text):
+        if one["kind"] in ("Job", "Deployment"):
+            pod = one["spec"]["template"]["spec"]
+            (container,) = pod["containers"]
+            found[one["metadata"]["labels"]["app.kubernetes.io/component"]] = (pod, container)
+    return found
+
+
+def test_kubernetes_runs_the_same_processes_with_the_same_secrets(
+    pods: dict[str, tuple[dict[str, Any], dict[str, Any]]], compose: dict[str, Any]
+) -> None:
+    assert set(pods) == set(NAMES)
+    for name, (pod, container) in pods.items():
+        assert container["args"] == ["service", name]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert pod["automountServiceAccountToken"] is False
+        (projected,) = [v["projected"] for v in pod["volumes"] if "projected" in v]
+        keys = [item["key"] for item in projected["sources"][0]["secret"]["items"]]
+        assert sorted(keys) == sorted(compose["services"][name]["secrets"]), name
+        files = {one["name"]: one["value"] for one in container["env"]}
+        assert {v for v in files.values() if v.startswith("/run/")} == {
+            f"/run/secrets/{key}" for key in keys
+        }
+        if name != "prepare":
+            command = container["livenessProbe"]["exec"]["command"]
+            assert command == ["arcadia", "service", name, "--check"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["hadolint", "deploy/Containerfile"],
+        ["compose-lint", "deploy/compose/compose.yaml"],
+        ["kubernetes-validate", "--strict", "--kubernetes-version", "1.28",
+         "deploy/kubernetes/arcadia.yaml", "deploy/kubernetes/namespace.yaml",
+         "deploy/kubernetes/secrets.example.yaml"],
+    ],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_linters_find_nothing(command: list[str]) -> None:
+    program = str(Path(sys.executable).parent / command[0])
+    done = subprocess.run([program, *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_image_runs_as_nobody_special() -> None:

@@ -64,7 +64,7 @@ SERVICES = (
         lambda facts, _id: f"{facts['prefix']} ({facts['region']})",
     ),
     Service("cdn_endpoint", "CDN Endpoints", 2019, "1", lambda facts, _id: str(facts["origin"])),
-    Service("micro_droplet", "MicroDroplets", 2026, "2", _in_region),
+    Service("microvm", "MicroVMs", 2026, "2", _in_region),
     Service(
         "app", "App Platform", 2021, "12",
         lambda _facts, _id: "Basic (1 container)",
