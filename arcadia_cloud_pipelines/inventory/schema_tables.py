@@ -12,7 +12,7 @@ cloud_schema_events = sa.Table(
     "cloud_schema_events",
     metadata,
     sa.Column(
-        "id", sa.BigInteger, primary_key=True, autoincrement=False,
+        "id", sa.BigInteger, primary_key=True, autoincrement=True,
         server_default=sa.text("nextval('cloud_resource_events_id_seq')"),
         comment="Numbered with cloud_resource_events: what was recorded first has "
         "the lower number.",

@@ -29,6 +29,8 @@ ASSET_OF_TABLE = {
     "cloud_rates": dg.AssetKey("rate_card"),
     "cloud_resource_events": RESOURCES_ASSET,
     "cloud_resources": RESOURCES_ASSET,
+    "cloud_schema_event_rows": RESOURCES_ASSET,
+    "cloud_schema_events": RESOURCES_ASSET,
     "cloud_sync_runs": RESOURCES_ASSET,
 }
 """The asset that writes a table which views read. A table that people write has none."""

@@ -363,13 +363,13 @@ def test_a_field_that_the_api_began_to_tell_is_undone_for_a_tenant_too(api: Api)
                 "INSERT INTO cloud_schema_events (account, kind, field, occurred_at, rows, "
                 "example_type) VALUES ('a', 'droplet', 'novel', :at, 20, 'number') RETURNING id"
             ),
-            {"at": moment(4)},
+            {"at": moment(6)},
         ).scalar_one()
         connection.execute(
             sa.text("INSERT INTO cloud_schema_event_rows VALUES (:event, :one, '7')"),
             {"event": event, "one": one},
         )
-    for hours, told in ((2, {}), (4, {"novel": 7}), (6, {"novel": 7})):
+    for hours, told in ((2, {}), (5, {}), (6, {"novel": 7}), (7, {"novel": 7})):
         then = f"SELECT attrs FROM resources_as_of('{moment(hours).isoformat()}')"
         assert as_tenant(api.warehouse, "them", then) == [told]
     for table in ("cloud_schema_events", "cloud_schema_event_rows"):

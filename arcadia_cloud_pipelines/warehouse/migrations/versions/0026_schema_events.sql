@@ -46,6 +46,8 @@ BEGIN
     FOREACH kept IN ARRAY ARRAY['cloud_schema_events', 'cloud_schema_event_rows'] LOOP
         EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION cloud_refuse_change()', kept || '_append_only', kept);
         EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION cloud_refuse_change()', kept || '_no_truncate', kept);
+        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', kept, kept || '_append_only');
+        EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', kept, kept || '_no_truncate');
         EXECUTE format('CREATE POLICY everyone ON %I USING (true) WITH CHECK (true)', kept);
         EXECUTE format('COMMENT ON POLICY everyone ON %I IS %L', kept, 'For all roles but arcadia_tenant the grants decide alone.');
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', kept);
