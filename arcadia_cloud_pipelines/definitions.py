@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from .allocation import definitions as allocation
 from .billing import definitions as billing
 from .drift import definitions as drift
 from .forecast import definitions as forecast
@@ -15,6 +16,7 @@ from .operations import definitions as operations
 defs = dg.Definitions.merge(
     inventory.defs,
     billing.defs,
+    allocation.defs,
     forecast.defs,
     drift.defs,
     marts.defs,

@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NameIn = Literal["description", "group", "nothing"]
+Charge = Literal["usage", "tax", "credit", "support"]
 _KEYS = {
     "products", "products_like", "kind", "name_in", "patterns", "nameless", "also", "also_by_id",
-    "team_wide",
+    "team_wide", "charge",
 }  # fmt: skip
 
 
@@ -52,6 +53,7 @@ class Rule:
     also: tuple[str, ...] = ()
     also_by_id: tuple[str, ...] = ()
     team_wide: bool = False
+    charge: Charge = "usage"
 
 
 class Rules(dict[str, Rule]):
@@ -129,6 +131,15 @@ def _singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
 
 
+def charge_of(product: str | None, rules: Rules | None = None) -> Charge:
+    """Return the sort of money that a product on an invoice is.
+
+    Example: `VAT` is tax, `Sammy Promotional Credit` is credit, and an unknown product is usage.
+    """
+    rule = (product_rules() if rules is None else rules).find(product or "")
+    return "usage" if rule is None else rule.charge
+
+
 def _rule(entry: Any, where: str) -> Rule:
     def refuse(problem: str) -> ProductRulesError:
         return ProductRulesError(f"{where}: {problem}.")
@@ -180,13 +191,19 @@ def _rule(entry: Any, where: str) -> Rule:
         raise refuse("team_wide must be true or false")
     if kind is None and (patterns or nameless or also or team_wide or "name_in" in entry):
         raise refuse("what has no kind is no resource and has no name")
+    charge = entry.get("charge", "usage")
+    if charge not in get_args(Charge) or (charge != "usage" and kind is not None):
+        raise refuse(
+            f"charge is {charge!r} and must be one of {', '.join(get_args(Charge))}; what has a "
+            "kind is usage"
+        )
     if team_wide and (nameless or name_in == "nothing"):
         raise refuse("a team_wide line without a name is no resource, so nothing is nameless")
     if name_in == "nothing" and (patterns or nameless):
         raise refuse("name_in is 'nothing', so there is no use for patterns")
     return Rule(
         products, kind, name_in, tuple(patterns), nameless, products_like, also, also_by_id,
-        team_wide,
+        team_wide, charge,
     )  # fmt: skip
 
 

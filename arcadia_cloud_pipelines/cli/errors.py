@@ -35,6 +35,7 @@ def told_in_one_sentence() -> Iterator[None]:
 
 
 def _for_people() -> tuple[type[Exception], ...]:
+    from ..allocation.rules import AllocationRulesError
     from ..digitalocean import DigitalOceanError
     from ..drift.errors import DriftError
     from ..inventory.accounts import NothingToRetire
@@ -61,4 +62,5 @@ def _for_people() -> tuple[type[Exception], ...]:
         DriftError,
         ProjectError,
         ProjectRulesError,
+        AllocationRulesError,
     )

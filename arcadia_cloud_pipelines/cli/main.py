@@ -8,6 +8,7 @@ import click
 
 from .alarms import alarms
 from .api import api
+from .costs import costs
 from .demo import demo
 from .doctor import doctor
 from .drift import drift
@@ -51,6 +52,7 @@ for _command in (
     service,
     inventory,
     projects,
+    costs,
     drift,
     provisioned,
     alarms,

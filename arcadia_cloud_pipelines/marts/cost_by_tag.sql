@@ -15,34 +15,20 @@ tag_key = "What stands before the first colon of the tag, in lower case."
 tag_value = "What stands after it, in lower case; empty for a tag without a colon. A resource with several values of one key counts once, under all of them in order: blue, green. Null: resources without the key."
 lines = "Number of invoice lines."
 */
-WITH span AS (
-    SELECT
-        t.resource_id,
-        t.tags,
-        t.since,
-        lead(t.since, 1, 'infinity') OVER (PARTITION BY t.resource_id ORDER BY t.since, t.id) AS until
-    FROM (
-        -- What the first event says was so before it too: billing reaches further back than we do.
-        SELECT
-            e.resource_id, e.id,
-            CASE WHEN e.id = min(e.id) OVER (PARTITION BY e.resource_id) THEN '-infinity'
-                ELSE max(e.occurred_at) OVER (PARTITION BY e.resource_id ORDER BY e.id) END AS since,
-            e.changes -> 'tags' -> 'to' AS tags
-        FROM public.cloud_resource_events AS e
-        WHERE e.changes ? 'tags' AND e.event <> 'drift_detected'
-    ) AS t
-), line AS (
+WITH line AS (
     SELECT
         l.account, l.period, l.amount, span.tags
     FROM public.cloud_cost_lines AS l
     JOIN public.cloud_resources AS r ON r.id = l.resource_id
     JOIN marts.kinds AS k ON k.kind = r.kind AND k.is_taggable
-    LEFT JOIN span
+    LEFT JOIN marts.tag_spans AS span
         ON span.resource_id = l.resource_id
-        AND coalesce(l.ended_at, (l.period + interval '1 month') AT TIME ZONE 'UTC')
-            - interval '1 second' >= span.since
-        AND coalesce(l.ended_at, (l.period + interval '1 month') AT TIME ZONE 'UTC')
-            - interval '1 second' < span.until
+        AND (span.valid_from IS NULL OR span.valid_from <=
+            coalesce(l.ended_at, (l.period + interval '1 month') AT TIME ZONE 'UTC')
+                - interval '1 second')
+        AND (span.valid_to IS NULL OR span.valid_to >
+            coalesce(l.ended_at, (l.period + interval '1 month') AT TIME ZONE 'UTC')
+                - interval '1 second')
 ), total AS (
     SELECT account, period, count(*) AS lines, sum(amount) AS amount
     FROM line GROUP BY account, period

@@ -23,6 +23,8 @@ ended_at = "End of the usage billed, see cloud_cost_lines.ended_at."
 unmatched_reason = "Why the line has no resource. Null when it has one."
 hours = "Quantity as billed: hours for most, see cloud_cost_lines.hours."
 project_source = "membership: the project that the resource was in when the usage ended. invoice: the name on the invoice. Null: neither."
+tenant_id = "The tenant of the project at the time, see tenant_spans. Null for none."
+used_at = "The last moment of the usage: at it project, tenant and tags are looked up. Null for what no line explains."
 project_id = "The project of the time: cloud_projects.id. Null for none, or for a name that no project has."
 */
 SELECT
@@ -49,7 +51,8 @@ SELECT
         WHEN stay.project_id IS NOT NULL THEN 'membership'
         WHEN nullif(btrim(l.project_name), '') IS NOT NULL THEN 'invoice'
     END AS project_source,
-    p.tenant_id,
+    whose.tenant_id,
+    used.at AS used_at,
     l.amount,
     'USD' AS currency,
     m.as_of,
@@ -58,12 +61,15 @@ FROM public.cloud_cost_lines AS l
 JOIN public.cloud_invoices AS i ON i.id = l.invoice_id
 JOIN marts.billing_months AS m ON m.account = l.account AND m.period = l.period
 LEFT JOIN public.cloud_resources AS r ON r.id = l.resource_id
+CROSS JOIN LATERAL (
+    -- An end may be exclusive, so one second earlier.
+    SELECT coalesce(
+        l.ended_at, l.started_at, (l.period + interval '1 month') AT TIME ZONE 'UTC'
+    ) - interval '1 second' AS at
+) AS used
 LEFT JOIN marts.project_spans AS stay
     ON stay.resource_id = l.resource_id
-    -- The last moment of the usage. An end may be exclusive, so one second earlier.
-    AND coalesce(
-        l.ended_at, l.started_at, (l.period + interval '1 month') AT TIME ZONE 'UTC'
-    ) - interval '1 second' BETWEEN stay.valid_from
+    AND used.at BETWEEN stay.valid_from
         AND coalesce(stay.valid_to, 'infinity') - interval '1 second'
 LEFT JOIN (
     -- Names are unique in a team at one time. The newest project of a name is meant.
@@ -73,6 +79,10 @@ LEFT JOIN (
     ORDER BY p.account, lower(p.name), p.deleted_at DESC NULLS FIRST, p.id DESC
 ) AS named ON named.account = l.account AND named.name = lower(btrim(l.project_name))
 LEFT JOIN public.cloud_projects AS p ON p.id = coalesce(stay.project_id, named.project_id)
+LEFT JOIN marts.tenant_spans AS whose
+    ON whose.project_id = p.id
+    AND (whose.valid_from IS NULL OR whose.valid_from <= used.at)
+    AND (whose.valid_to IS NULL OR used.at < whose.valid_to)
 UNION ALL
 SELECT
     i.account,
@@ -83,7 +93,7 @@ SELECT
     CASE i.ingest_status
         WHEN 'ingested' THEN 'In the summary only' ELSE 'Lines not read yet'
     END,
-    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
     i.amount - coalesce(i.lines_total, 0),
     'USD',
     m.as_of,

@@ -11,20 +11,27 @@ GROUP = "marts"
 
 ASSET_OF_TABLE = {
     "cloud_account_facts": dg.AssetKey("account_facts"),
+    "cloud_allocation_months": dg.AssetKey("cost_allocations"),
     "cloud_balance_snapshots": dg.AssetKey("balance_snapshots"),
+    "cloud_budgets": dg.AssetKey("reviewed_budgets"),
     "cloud_billing_entries": dg.AssetKey("invoices"),
     "cloud_cost_lines": dg.AssetKey("cost_lines"),
     "cloud_cost_days": dg.AssetKey("daily_costs"),
     "cloud_daily_costs": dg.AssetKey("daily_costs"),
     "cloud_drift": dg.AssetKey("drift_records"),
     "cloud_drift_sweeps": dg.AssetKey("drift_records"),
+    "cloud_forecast_lines": dg.AssetKey("cost_forecasts"),
     "cloud_forecast_tests": dg.AssetKey("cost_forecasts"),
     "cloud_forecasts": dg.AssetKey("cost_forecasts"),
+    "cloud_invoice_lists": dg.AssetKey("invoices"),
     "cloud_invoices": dg.AssetKey("invoices"),
     "cloud_open_months": dg.AssetKey("open_month_lines"),
     "cloud_open_month_lines": dg.AssetKey("open_month_lines"),
+    "cloud_prepayments": dg.AssetKey("prepayments"),
     "cloud_project_memberships": dg.AssetKey("projects"),
+    "cloud_project_tenancies": dg.AssetKey("projects"),
     "cloud_projects": dg.AssetKey("projects"),
+    "cloud_provisioned_sources": dg.AssetKey("terraform_specs"),
     "cloud_provisioned": dg.AssetKey("terraform_specs"),
     "cloud_rates": dg.AssetKey("rate_card"),
     "cloud_resource_events": RESOURCES_ASSET,
@@ -32,10 +39,16 @@ ASSET_OF_TABLE = {
     "cloud_schema_event_rows": RESOURCES_ASSET,
     "cloud_schema_events": RESOURCES_ASSET,
     "cloud_sync_runs": RESOURCES_ASSET,
+    "cloud_tenant_costs": dg.AssetKey("cost_allocations"),
 }
 """The asset that writes a table which views read. A table that people write has none."""
 
-WITHOUT_ASSET = frozenset({"cloud_api_calls", "cloud_drift_decisions", "cloud_drift_ignore_rules"})
+WITHOUT_ASSET = frozenset(
+    {
+        "cloud_api_calls", "cloud_drift_decisions", "cloud_drift_ignore_rules",
+        "cloud_statement_closings",
+    }
+)  # fmt: skip
 """Tables that commands, the HTTP API or the client write, not an asset."""
 
 

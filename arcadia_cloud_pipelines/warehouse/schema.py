@@ -7,6 +7,7 @@ schema known to Alembic's comparison and to the generated documentation.
 from __future__ import annotations
 
 from ..alarms import tables as alarms
+from ..allocation import tables as allocation
 from ..billing import tables as billing
 from ..digitalocean import tables as digitalocean
 from ..drift import tables as drift
@@ -19,6 +20,7 @@ __all__ = ["TABLES", "metadata"]
 TABLES = (
     *inventory.TABLES,
     *billing.TABLES,
+    *allocation.TABLES,
     *forecast.TABLES,
     *drift.TABLES,
     *digitalocean.TABLES,

@@ -94,7 +94,9 @@ def read_view(path: Path) -> View:
 def read_views(folder: Path = FOLDER) -> tuple[View, ...]:
     """Read all views; each comes after those that it reads."""
     views = {path.stem: read_view(path) for path in sorted(folder.glob("*.sql"))}
-    sorter = TopologicalSorter({name: view.reads_views for name, view in sorted(views.items())})
+    # Sorted, or each process would have an order, and so a digest, of its own.
+    reads = {name: sorted(view.reads_views) for name, view in sorted(views.items())}
+    sorter = TopologicalSorter(reads)
     order = [*sorter.static_order()]
     unknown = [name for name in order if name not in views]
     if unknown:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,3 +132,16 @@ def test_every_table_that_is_read_has_the_asset_that_writes_it() -> None:
         name for view in views.described().values() for name in view["reads"] if "." not in name
     }
     assert read == {*ASSET_OF_TABLE, *WITHOUT_ASSET}
+
+
+def test_every_process_makes_the_same_digest() -> None:
+    """Sets have another order in each process; the digest must not."""
+    program = "from arcadia_cloud_pipelines.warehouse import views; print(views.digest())"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed}, text=True,
+            capture_output=True, check=True, timeout=60,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(digests) == 1

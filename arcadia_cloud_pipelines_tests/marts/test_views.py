@@ -9,12 +9,14 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
+from arcadia_cloud_pipelines.allocation.allocate import allocate
 from arcadia_cloud_pipelines.billing.account_facts import sync_account_facts
 from arcadia_cloud_pipelines.billing.balance import snapshot_balance
 from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
 from arcadia_cloud_pipelines.billing.insights import sync_daily_costs
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
+from arcadia_cloud_pipelines.billing.prepayment import sync_prepayment
 from arcadia_cloud_pipelines.billing.rates import sync_rates
 from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
@@ -31,7 +33,9 @@ from ..conftest import TEMPLATE, _database
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 VIEWS = {view.name: view for view in read_views()}
-SUMS_OF_INVOICES = ("cost_entries", "cost_by_project", "cost_by_region", "cost_by_sku")
+SUMS_OF_INVOICES = (
+    "cost_entries", "cost_by_project", "cost_by_region", "cost_by_sku", "cost_by_tenant",
+)  # fmt: skip
 
 every_view = pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
 
@@ -64,9 +68,23 @@ def mirror(warehouse: Warehouse) -> None:
         snapshot_balance(warehouse, client)
         refresh_open_month(warehouse, client)
         sync_rates(warehouse, client)
+        sync_prepayment(warehouse, client)
         sync_account_facts(warehouse, client)
         sync_daily_costs(warehouse, client, now=lambda: NOW)
+        allocate(warehouse, None)
         make_forecasts(warehouse, now=lambda: NOW)
+        budget_everything(warehouse)
+
+
+def budget_everything(warehouse: Warehouse) -> None:
+    """Have a budget of each scope."""
+    with warehouse.transaction() as connection:
+        for scope, value in (("account", None), ("kind", "droplet"), ("tag", "env")):
+            connection.execute(
+                sa.text("INSERT INTO cloud_budgets (name, amount, scope, scope_value)"
+                        " VALUES (:scope, 100, :scope, :value)"),
+                {"scope": scope, "value": value},
+            )  # fmt: skip
 
 
 @every_view

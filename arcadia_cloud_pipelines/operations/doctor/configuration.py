@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 from ...alarms.channels import unknown_addresses
 from ...alarms.rules import Router
+from ...allocation.rules import AllocationRulesError
+from ...allocation.rules import read_rules as read_allocation_rules
 from ...drift.terraform_files import find_files
+from ...forecast.budgets import BudgetsError, read_budgets
 from ...inventory.rules import ProjectRulesError, read_rules
 from ...settings import NOTIFY_URLS, Settings
 from .findings import Finding, neither, well, wrong
@@ -32,6 +35,21 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
             yield wrong("project rules", str(error), "mend the file; it changes nothing until then")
         else:
             yield well("project rules", f"{len(rules):,} in {settings.project_rules}")
+    if settings.budgets is not None:
+        try:
+            budgets = read_budgets(settings.budgets)
+        except BudgetsError as error:
+            yield wrong("budgets", str(error), "mend the file; it changes nothing until then")
+        else:
+            yield well("budgets", f"{len(budgets):,} in {settings.budgets}")
+    if settings.allocation_rules is not None:
+        try:
+            file = read_allocation_rules(settings.allocation_rules)
+        except AllocationRulesError as error:
+            advice = "mend the file; who pays stays as it is until then"
+            yield wrong("allocation rules", str(error), advice)
+        else:
+            yield well("allocation rules", f"{len(file.rule):,} in {settings.allocation_rules}")
     if settings.terraform_states:
         found, missing = find_files(settings.terraform_states)
         for _, problem in missing:

@@ -1,4 +1,4 @@
-"""A field that the API began to tell is one event."""
+"""Who pays: allocation and statements."""
 
 from pathlib import Path
 

@@ -1,0 +1,242 @@
+"""Gives each invoice line to those who pay, by the rules, in one transaction.
+
+A few statements for all months, whatever the number of lines and rules; what is stored already and
+stays the same is not written. So rules are applied to the past by applying them again. Statements
+of closed months are other tables and are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ..billing.products import charge_of
+from ..warehouse.copy import copy_rows
+from ..warehouse.engine import Warehouse
+from ..warehouse.statements import Statements
+from .known import check_known
+from .masks import DIMENSIONS, all_rules, default_mask, masks
+from .rules import (
+    FOLLOWS_SPEND,
+    NO_RULES,
+    UNALLOCATED,
+    Rule,
+    RuleFile,
+    from_json,
+    read_rules,
+)
+
+_SQL = Statements(__file__)
+VARIABLE = "ARCADIA_ALLOCATION_RULES"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a tenant pays for a month, before and after; no tenant means nobody, for the reason."""
+
+    account: str
+    period: date
+    tenant_id: str | None
+    reason: str | None
+    before: Decimal
+    after: Decimal
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A rule of the file that decided for no line."""
+
+    number: int
+    rule: Rule
+    shadowed: bool
+    """True when it matches lines, and earlier rules decide for all of them."""
+
+
+@dataclass(frozen=True)
+class Allocated:
+    """Result of one application."""
+
+    file: RuleFile
+    differences: tuple[Difference, ...]
+    unused: tuple[Unused, ...]
+    entries: int
+    """Invoice lines, and parts of invoices that no line explains."""
+    changed: int
+    """Rows of cloud_cost_allocations that are other ones now."""
+
+
+def allocate(warehouse: Warehouse, path: Path | None, *, dry_run: bool = False) -> Allocated:
+    """Apply rules to every month.
+
+    Args:
+        warehouse: where.
+        path: the file of rules; None for those that were applied last, and for none of a file if
+            there never were any: a variable that somebody forgot must not change who pays.
+        dry_run: only say what would change.
+
+    Raises:
+        AllocationRulesError: the rules cannot be used; nothing was changed.
+        WarehouseError: the warehouse is away or not migrated; nothing was changed.
+    """
+    file = None if path is None else read_rules(path)
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        return apply(connection, file, source=str(path or VARIABLE), dry_run=dry_run)
+
+
+def apply(
+    connection: sa.Connection, file: RuleFile | None, *, source: str, dry_run: bool = False
+) -> Allocated:
+    """Apply rules within a transaction, as `allocate` does.
+
+    Args:
+        connection: in a transaction.
+        file: the rules; None for those that were applied last.
+        source: what messages call the rules.
+        dry_run: only say what would change.
+
+    Raises:
+        AllocationRulesError: a tenant or key of tags is not known.
+    """
+    _SQL.run(connection, "lock")
+    if file is None:
+        stored = _SQL.run(connection, "rules_in_force").scalar_one_or_none()
+        file = NO_RULES if stored is None else from_json(stored)
+    else:
+        check_known(connection, file, source)
+    rules = all_rules(file)
+    _match(connection, rules)
+    _compute(connection, file, rules)
+    _SQL.run(connection, "create_fresh")
+    _SQL.run(connection, "index_fresh")
+    differences = tuple(Difference(*row) for row in _SQL.run(connection, "differences"))
+    unused = tuple(_unused(connection, file))
+    changed = 0 if dry_run else _store(connection, file)
+    entries = int(connection.execute(sa.text("SELECT count(*) FROM entry")).scalar_one())
+    for table in _TEMPORARY:
+        connection.execute(sa.text(f"DROP TABLE IF EXISTS {table}"))
+    return Allocated(file, differences, unused, entries, changed)
+
+
+# A transaction may apply rules twice.
+_TEMPORARY = (
+    "product_charge", "candidate", "mask", "entry", "rule", "rule_share", "rule_of", "part",
+    "allocation", "fresh", "changed", "sums",
+)  # fmt: skip
+
+
+def _match(connection: sa.Connection, rules: Sequence[Rule]) -> None:
+    """Find the rule of each line."""
+    products = _SQL.run(connection, "products").scalars().all()
+    _SQL.run(connection, "create_charges")
+    charges = ((product, charge_of(product)) for product in products)
+    copy_rows(connection, "product_charge", ("product", "charge"), charges)
+    _SQL.run(connection, "create_candidates")
+    values: dict[str, list[str]] = {dimension: [] for dimension in DIMENSIONS}
+    for dimension, value in _SQL.run(connection, "values"):
+        values[dimension].append(value)
+    _SQL.run(connection, "create_masks")
+    copy_rows(
+        connection,
+        "mask",
+        ("dimension", "value", "mask"),
+        (
+            (mask.dimension, mask.value, mask.mask)
+            for dimension in DIMENSIONS
+            for mask in masks(rules, dimension, values[dimension])
+        ),
+    )
+    _SQL.run(connection, "analyze")
+    defaults = {dimension: default_mask(rules, dimension) for dimension in DIMENSIONS}
+    _SQL.run(connection, "match", defaults)
+    _SQL.run(connection, "index_entries")
+
+
+def _compute(connection: sa.Connection, file: RuleFile, rules: Sequence[Rule]) -> None:
+    """Divide each line among those who pay."""
+    _SQL.run(connection, "create_rules")
+    levels = file.levels()
+    copy_rows(
+        connection, "rule", ("number", "name", "way", "step", "tenant_id", "reason", "among"),
+        (
+            (number, rule.name, _way(rule), levels.get(rule.name, 0), rule.tenant,
+             rule.unallocated, rule.among is not None)
+            for number, rule in enumerate(rules, 1)
+        ),
+    )  # fmt: skip
+    copy_rows(connection, "rule_share", ("number", "tenant_id", "weight"), _shares(rules))
+    copy_rows(connection, "rule_of", ("number", "of"), _spend_of(rules))
+    connection.execute(sa.text("ANALYZE entry, rule, rule_share, rule_of"))
+    _SQL.run(connection, "allocate_whole")
+    _SQL.run(connection, "weigh_shares")
+    _divide(connection)
+    for step in range(1, max(levels.values(), default=0) + 1):
+        _SQL.run(connection, "weigh_spend", {"step": step})
+        _divide(connection)
+    _SQL.run(connection, "weigh_followers")
+    _divide(connection)
+
+
+def _divide(connection: sa.Connection) -> None:
+    _SQL.run(connection, "divide")
+    _SQL.run(connection, "clear_parts")
+    connection.execute(sa.text("ANALYZE allocation"))
+
+
+def _way(rule: Rule) -> str:
+    if rule.name == FOLLOWS_SPEND:
+        return "follow"
+    if rule.tenant is not None:
+        return "tenant"
+    if rule.unallocated is not None or rule.name == UNALLOCATED:
+        return "unallocated"
+    return "shares" if rule.shares is not None or rule.by == "even" else str(rule.by)
+
+
+def _shares(rules: Sequence[Rule]) -> Iterator[tuple[int, str, Decimal]]:
+    """Yield weights of tenants; of a rule by spend, those that it is among."""
+    for number, rule in enumerate(rules, 1):
+        for tenant, share in (rule.shares or {}).items():
+            yield number, tenant, share
+        for tenant in rule.among or ():
+            yield number, tenant, Decimal(1)
+
+
+def _spend_of(rules: Sequence[Rule]) -> Iterator[tuple[int, int]]:
+    """Yield each rule by spend with the rules whose spend it is by."""
+    direct = {rule.name for rule in rules if rule.by != "spend"} - {FOLLOWS_SPEND, UNALLOCATED}
+    for number, rule in enumerate(rules, 1):
+        if rule.by != "spend":
+            continue
+        wanted = direct if rule.of is None else set(rule.of)
+        for other, of in enumerate(rules, 1):
+            if of.name in wanted and (rule.of is not None or of.by != "spend"):
+                yield number, other
+
+
+def _unused(connection: sa.Connection, file: RuleFile) -> Iterator[Unused]:
+    rows = _SQL.run(connection, "use_of_rules", {"rules": len(file.rule)})
+    for number, matched, decided in rows:
+        if not decided:
+            yield Unused(number, file.rule[number - 1], shadowed=matched)
+
+
+def _store(connection: sa.Connection, file: RuleFile) -> int:
+    """Write what is new or other, and return how many rows of lines that is."""
+    _SQL.run(connection, "create_changed")
+    changed = connection.execute(sa.text("SELECT count(*) FROM changed")).scalar_one()
+    _SQL.run(connection, "delete_changed")
+    _SQL.run(connection, "insert_changed")
+    _SQL.run(connection, "create_sums")
+    _SQL.run(connection, "delete_sums")
+    _SQL.run(connection, "store_sums")
+    said = {"digest": file.digest, "rules": file.as_json()}
+    _SQL.run(connection, "store_rules", said)
+    _SQL.run(connection, "delete_months")
+    _SQL.run(connection, "store_months", said)
+    return int(changed)

@@ -1,0 +1,74 @@
+"""The assets of allocation: who pays for each line."""
+
+from collections import defaultdict
+from datetime import date
+from decimal import Decimal
+
+import dagster as dg
+
+from ..dagster_support import OWNERS, RETRY, reported_errors, table, table_metadata
+from ..plots import stacked_months
+from ..settings import Purpose, load_settings
+from ..warehouse.engine import Warehouse
+from . import checks, report
+from .allocate import allocate
+from .rules import AllocationRulesError
+from .tables import cloud_cost_allocations
+
+GROUP = "billing"
+KINDS = {"postgres"}
+MONTHS_SHOWN = 12
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    metadata=table_metadata(cloud_cost_allocations),
+    pool=Purpose.CLOUD_BILLING.value,
+    retry_policy=RETRY,
+    deps=["cost_entries"],
+    check_specs=[checks.RULES_IN_USE],
+)
+def cost_allocations(
+    context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult:
+    """Give each invoice line to those who pay: a tenant by a rule, or nobody for a reason.
+
+    The rules are those of the file that `ARCADIA_ALLOCATION_RULES` names, else those applied last.
+    Without any, the tenant of the line's project at the time pays. Every run applies them to all
+    months; statements of closed months stay as they are, see `docs/allocation.md`.
+    """
+    with reported_errors(AllocationRulesError):
+        done = allocate(warehouse, load_settings().allocation_rules)
+        payers = report.newest_months(warehouse, MONTHS_SHOWN)
+    context.log.info(f"{done.changed:,} of {done.entries:,} lines are allocated differently now")
+    months: dict[date, dict[str, Decimal]] = defaultdict(dict)
+    for one in payers:
+        months[one.period][one.name] = one.amount
+    picture = stacked_months("Who pays, US dollars", months) if months else ""
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": done.entries,
+            "changed": done.changed,
+            "rules": len(done.file.rule),
+            "rules_digest": done.file.digest,
+            "differences": table(
+                ("period", "who", "before", "after"),
+                [
+                    (f"{one.period:%Y-%m}", one.tenant_id or f"(nobody: {one.reason})",
+                     one.before, one.after)
+                    for one in done.differences[-50:]
+                ],
+            ),
+            "newest_month": table(
+                ("who", "US dollars"),
+                [(one.name, one.amount) for one in payers if one.period == payers[-1].period],
+            ),
+            "months": dg.MetadataValue.md(picture),
+        },
+        check_results=[checks.rules_in_use(done.unused)],
+    )  # fmt: skip
+
+
+ASSETS: list[dg.AssetsDefinition] = [cost_allocations]
