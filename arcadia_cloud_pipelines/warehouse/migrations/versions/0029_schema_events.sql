@@ -99,6 +99,9 @@ BEGIN
         ('cloud_project_memberships', 'project_id = ANY (ARRAY(SELECT p.id FROM cloud_projects AS p WHERE p.tenant_id = (SELECT cloud_tenant()))) AND cloud_tenant_sees_project(project_id, valid_from, valid_to)'),
         -- What was meant to be is for administrators, and drift tells it.
         ('cloud_resource_events', 'event <> ''drift_detected'' AND EXISTS (SELECT FROM cloud_resources AS r WHERE r.id = resource_id) AND cloud_tenant_sees_event(resource_id, id, occurred_at, CASE event WHEN ''restored'' THEN (changes -> ''deleted_at'' ->> ''from'')::timestamptz END)'),
+        ('cloud_tenant_costs', 'tenant_id = (SELECT cloud_tenant())'),
+        ('cloud_statements', 'tenant_id = (SELECT cloud_tenant())'),
+        ('cloud_statement_lines', 'tenant_id = (SELECT cloud_tenant())'),
         -- They count the whole account's rows; what they mean for a tenant's own is told by
         -- cloud_tenant_undo, with the owner's eyes.
         ('cloud_schema_events', 'false'),
@@ -132,6 +135,9 @@ DECLARE
 BEGIN
     IF missing IS NOT NULL THEN
         RAISE WARNING 'the API will not answer tenants: %', missing;
+    END IF;
+    IF to_regrole('arcadia_reader') IS NOT NULL THEN
+        GRANT SELECT ON cloud_schema_events, cloud_schema_event_rows TO arcadia_reader;
     END IF;
 END $$;
 
