@@ -10,6 +10,7 @@ from ..warehouse import views
 GROUP = "marts"
 
 ASSET_OF_TABLE = {
+    "cloud_actions": dg.AssetKey("actions"),
     "cloud_account_facts": dg.AssetKey("account_facts"),
     "cloud_allocation_months": dg.AssetKey("cost_allocations"),
     "cloud_balance_snapshots": dg.AssetKey("balance_snapshots"),
