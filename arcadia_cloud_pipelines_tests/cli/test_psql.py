@@ -19,6 +19,12 @@ def test_passes_arguments_on(arcadia: Run, libpq_url: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "")
 
 
+def test_the_address_is_printed_for_other_programs(arcadia: Run) -> None:
+    given = "postgresql://me:p%40ss@db.example:5433/x?sslmode=require"
+    done = arcadia("psql", "--url", ARCADIA_DATABASE_URL=given)
+    assert (done.returncode, done.stdout) == (0, f"{given}\n")
+
+
 def test_ends_as_psql_ends(arcadia: Run, libpq_url: str) -> None:
     done = arcadia(
         "psql", "-v", "ON_ERROR_STOP=1", "-c", "select nonsense", ARCADIA_DATABASE_URL=libpq_url
