@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import click
 
-from ..warehouse.programs import connection_variables, find_psql, service_file
-
 
 @click.command(
     context_settings={
@@ -15,7 +13,7 @@ from ..warehouse.programs import connection_variables, find_psql, service_file
     }
 )
 @click.option("--url", "print_url", is_flag=True,
-              help="Print the warehouse's address, password included, and do nothing else.")  # fmt: skip
+              help="Print the warehouse's address, with its password.")  # fmt: skip
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def psql(ctx: click.Context, arguments: tuple[str, ...], print_url: bool) -> None:
@@ -29,6 +27,7 @@ def psql(ctx: click.Context, arguments: tuple[str, ...], print_url: bool) -> Non
 
     from ..settings import load_settings
     from ..warehouse.engine import warehouse_url
+    from ..warehouse.programs import connection_variables, find_psql, service_file
 
     # The password goes by environment: anybody can read the arguments of a process.
     url = warehouse_url(load_settings())

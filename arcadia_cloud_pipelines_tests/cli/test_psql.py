@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from arcadia_cloud_pipelines.cli.psql import connection_variables, find_psql, service_file
 from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.warehouse.programs import (
+    connection_variables,
+    find_psql,
+    service_file,
+)
 from arcadia_cloud_pipelines.warehouse.urls import sqlalchemy_url
 
 from .conftest import Run

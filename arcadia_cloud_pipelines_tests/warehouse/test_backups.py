@@ -40,7 +40,8 @@ def filled(warehouse: Warehouse) -> Warehouse:
         connection.execute(
             sa.text(
                 "INSERT INTO cloud_projects"
-                " (account, provider_id, name, first_seen_at, last_seen_at) VALUES ('a', 'p', 'it''s', now(), now())"
+                " (account, provider_id, name, first_seen_at, last_seen_at)"
+                " VALUES ('a', 'p', 'it''s', now(), now())"
             )
         )
     return warehouse
