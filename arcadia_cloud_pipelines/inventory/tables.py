@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 
 from ..warehouse.columns import TIME, account, provider, row_id
 from ..warehouse.metadata import metadata
+from .schema_tables import cloud_schema_event_rows, cloud_schema_events
 
 _STRUCK_AT = "When its newest strike fell, by the database's clock; null while it is seen."
 
@@ -369,6 +370,8 @@ TABLES = (
     cloud_tenant_logins,
     cloud_resources,
     cloud_resource_events,
+    cloud_schema_events,
+    cloud_schema_event_rows,
     cloud_project_memberships,
     cloud_sync_runs,
     cloud_loss_confirmations,

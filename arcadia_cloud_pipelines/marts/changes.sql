@@ -3,16 +3,16 @@ comment = """
 What changed? One row a field and event, newest last. Replaying the rows of a resource in the order
 of event_id gives its row of today.
 """
-grain = ["event_id", "field"]
+grain = ["event_id", "resource_id", "field"]
 example = """
 SELECT occurred_at, kind, name, event, field, was, "is" FROM marts.changes
 WHERE occurred_at > now() - interval '7 days' AND event <> 'discovered'
 ORDER BY occurred_at DESC LIMIT 50
 """
 [columns]
-event_id = "The event: cloud_resource_events.id. Events apply in this order."
+event_id = "The event: id of cloud_resource_events, or of cloud_schema_events. Events apply in this order."
 occurred_at = "Start of the listing that showed it. The change came between it and the listing before."
-event = "discovered, updated, tagged, deleted or restored."
+event = "discovered, updated, tagged, deleted or restored; schema_changed where the API began to tell a field of all resources of the kind."
 field = "The field that changed. Null for an event without fields."
 was = "The value before, as JSON. Null for none."
 is = "The value after, as JSON. Null for none."
@@ -39,7 +39,16 @@ SELECT
     'unknown' AS actor,
     e.occurred_at AS as_of,
     true AS complete
-FROM public.cloud_resource_events AS e
+FROM (
+    SELECT id, occurred_at, event, resource_id, changes
+    FROM public.cloud_resource_events
+    WHERE event <> 'drift_detected'
+    UNION ALL
+    SELECT s.id, s.occurred_at, 'schema_changed', took.resource_id,
+        jsonb_build_object(s.field, jsonb_build_object('from', NULL, 'to', took.value))
+    FROM public.cloud_schema_events AS s
+    JOIN public.cloud_schema_event_rows AS took ON took.schema_event_id = s.id
+) AS e
 JOIN public.cloud_resources AS r ON r.id = e.resource_id
 LEFT JOIN LATERAL jsonb_each(e.changes) AS change ON true
 LEFT JOIN LATERAL (
@@ -56,6 +65,7 @@ LEFT JOIN LATERAL (
         ORDER BY s.started_at DESC LIMIT 1
       ), '-infinity') - interval '1 minute')
       AND CASE
+        WHEN e.event = 'schema_changed' THEN false
         WHEN e.event = 'discovered' THEN a.type = 'create'
         WHEN e.event = 'deleted' THEN a.type = 'destroy'
         WHEN e.event = 'restored' THEN a.type IN ('create', 'restore')
@@ -78,4 +88,3 @@ LEFT JOIN LATERAL (
       END
     ORDER BY a.started_at DESC, a.action_id DESC LIMIT 1
 ) AS why ON true
-WHERE e.event <> 'drift_detected'
