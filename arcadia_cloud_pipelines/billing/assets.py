@@ -409,6 +409,7 @@ def account_facts(
     metadata=table_metadata(cloud_prepayments),
     pool=POOL,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
 )
 def prepayments(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]

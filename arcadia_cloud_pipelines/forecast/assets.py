@@ -73,6 +73,7 @@ def cost_forecasts(
     metadata=table_metadata(cloud_budgets),
     pool=Purpose.CLOUD_BILLING.value,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
 )
 def reviewed_budgets(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
