@@ -108,6 +108,7 @@ BILLING = {
     "account_facts",
     "daily_costs",
     "cost_allocations",
+    "statement_proposals",
     "cost_forecasts",
 }
 SCHEDULES = {
@@ -118,7 +119,7 @@ SCHEDULES = {
     "open_month_schedule": ("43 2 * * *", {"open_month_lines"}),
     "account_and_rates_schedule": ("53 2 * * *", {"rate_card", "account_facts"}),
     "daily_costs_schedule": ("3 9 * * *", {"daily_costs"}),
-    "allocation_schedule": ("37 4 * * *", {"cost_allocations"}),
+    "allocation_schedule": ("37 4 * * *", {"cost_allocations", "statement_proposals"}),
     "forecast_schedule": ("13 9 * * *", {"cost_forecasts"}),
 }
 CHECKS = ("complete", "fresh", "plausible")

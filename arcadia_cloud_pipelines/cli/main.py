@@ -21,6 +21,7 @@ from .psql import psql
 from .query import export, query
 from .service import service
 from .simulate import simulate
+from .statements import statements
 from .up import up
 
 
@@ -53,6 +54,7 @@ for _command in (
     inventory,
     projects,
     costs,
+    statements,
     drift,
     provisioned,
     alarms,
