@@ -206,12 +206,19 @@ def read_statement(
         return found[0], [StatementLine(*row) for row in rows]
 
 
-def propose(warehouse: Warehouse) -> Sequence[Proposal]:
-    """Store which months could be closed now, and return them.
+def find_proposals(warehouse: Warehouse) -> Sequence[Proposal]:
+    """Return which months could be closed now.
 
-    Months before the first one that was closed are left alone; while none is, only the newest whole
+    Months before the newest that is closed are left alone; while none is, only the newest whole
     month is proposed: an account may have years of invoices from before.
     """
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        return list(_proposals(connection))
+
+
+def propose(warehouse: Warehouse) -> Sequence[Proposal]:
+    """Store which months could be closed now, and return them."""
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         found = list(_proposals(connection))

@@ -39,7 +39,7 @@ def statements() -> None:
 @list_formats
 def list_(month: date | None, format_: str | None) -> None:
     """Show the statements of closed months, and which months could be closed."""
-    from ..allocation.statements import Statement, list_statements, propose
+    from ..allocation.statements import Statement, find_proposals, list_statements
 
     warehouse, _ = _open()
     found = list_statements(warehouse, month)
@@ -48,7 +48,7 @@ def list_(month: date | None, format_: str | None) -> None:
         return
     if found:
         _show(found)
-    for proposal in propose(warehouse):
+    for proposal in find_proposals(warehouse):
         echo(
             f"{proposal.period:%Y-%m} of account {proposal.account} is whole and not closed: "
             f"${proposal.amount:,f}, {proposal.tenants:,} tenants, ${proposal.unallocated:,f} "
