@@ -1,5 +1,5 @@
-"""What is made from the registry and the database: `docs/tables.md`, `marts/kinds.sql` and
-`marts/schema.json`.
+"""What is made from the registry and the database: `docs/tables.md`, `marts/kinds.sql`,
+`marts/sources.sql` and `marts/schema.json`.
 
 To make them anew: `python -m arcadia_cloud_pipelines.docs`.
 """
@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from .kinds import REGISTRY
+from .late import HOURLY, OTHER_SOURCES
 from .warehouse import views
 from .warehouse.embedded import WAREHOUSE_DATABASE, EmbeddedPostgres
 from .warehouse.engine import Warehouse
@@ -125,6 +127,49 @@ def kinds_view() -> str:
     return _KINDS_VIEW % ",\n".join(rows)
 
 
+_SOURCES_VIEW = """\
+/*
+comment = \"\"\"
+Which sources does this release read, and when is each late? One row a source. Made from the
+registry and `late.py` by `python -m arcadia_cloud_pipelines.docs`.
+\"\"\"
+grain = ["source"]
+example = "SELECT source, source_group, late_after FROM marts.sources ORDER BY source"
+[columns]
+source = "Kind of resource, project, or a source that is no kind."
+source_group = "inventory, billing or drift: the group of its asset."
+late_after = "Age from which it is late: three times its schedule's interval."
+account = "Always null: sources belong to no account."
+as_of = "Always null: this is no observation."
+complete = "Always true."
+*/
+SELECT
+    CAST(NULL AS text) AS account, s.source, s.source_group, CAST(s.late_after AS interval) AS
+    late_after, CAST(NULL AS timestamptz) AS as_of, true AS complete
+FROM (
+    SELECT k.kind, 'inventory', '%s' FROM marts.kinds AS k
+    UNION ALL
+    VALUES
+%s
+) AS s (source, source_group, late_after)
+"""
+
+SOURCES_VIEW_PATH = KINDS_VIEW_PATH.with_name("sources.sql")
+
+
+def sources_view() -> str:
+    """Return the file of the view `marts.sources` as it should be."""
+    rows = (
+        f"        ('{source.name}', '{source.group}', '{_interval(source.late_after)}')"
+        for source in OTHER_SOURCES
+    )
+    return _SOURCES_VIEW % (_interval(HOURLY), ",\n".join(rows))
+
+
+def _interval(age: timedelta) -> str:
+    return f"{int(age.total_seconds() // 3600)} hours"
+
+
 def _view_lines() -> Iterator[str]:
     yield ""
     yield "## Views of the schema marts"
@@ -166,6 +211,7 @@ def views_schema(connection: sa.Connection) -> str:
 def main() -> None:
     """Write all files; the views' columns come from a database that is made for it."""
     KINDS_VIEW_PATH.write_text(kinds_view(), encoding="utf-8")
+    SOURCES_VIEW_PATH.write_text(sources_view(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         server = EmbeddedPostgres(Path(folder))
         warehouse = Warehouse(server.url(WAREHOUSE_DATABASE), embedded=True)

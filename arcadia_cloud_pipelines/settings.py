@@ -147,6 +147,8 @@ class Settings:
     spaces: SpacesSettings = SpacesSettings()
     project_rules: Path | None = None
     """File of rules that classify projects; see `inventory/rules.py`."""
+    budgets: Path | None = None
+    """File of budgets; see `forecast/budgets.py`."""
     allocation_rules: Path | None = None
     """File of rules that say who pays; see `allocation/rules.py`."""
     strike_interval: timedelta = timedelta(minutes=STRIKE_MINUTES)
@@ -445,6 +447,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             tokens[purpose] = _check_token("DO_API_TOKEN", general, env)
     home = env.get("ARCADIA_HOME", "").strip()
     project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
+    budgets = env.get("ARCADIA_BUDGETS", "").strip()
     allocation_rules = env.get("ARCADIA_ALLOCATION_RULES", "").strip()
     alarm_rules = env.get("ARCADIA_ALARM_RULES", "").strip()
     notify, heartbeat_url, alarm_problems = _alarm_settings(env)
@@ -476,6 +479,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         spaces=_spaces(env),
         project_rules=Path(project_rules).expanduser().absolute() if project_rules else None,
+        budgets=Path(budgets).expanduser().absolute() if budgets else None,
         allocation_rules=(
             Path(allocation_rules).expanduser().absolute() if allocation_rules else None
         ),

@@ -110,6 +110,8 @@ BILLING = {
     "cost_allocations",
     "statement_proposals",
     "cost_forecasts",
+    "reviewed_budgets",
+    "prepayments",
 }
 SCHEDULES = {
     # schedule: cron, assets
@@ -117,10 +119,10 @@ SCHEDULES = {
     "inventory_schedule": ("15 * * * *", INVENTORY.keys()),
     "billing_history_schedule": ("23 2 * * *", {"invoices"}),
     "open_month_schedule": ("43 2 * * *", {"open_month_lines"}),
-    "account_and_rates_schedule": ("53 2 * * *", {"rate_card", "account_facts"}),
+    "account_and_rates_schedule": ("53 2 * * *", {"rate_card", "account_facts", "prepayments"}),
     "daily_costs_schedule": ("3 9 * * *", {"daily_costs"}),
+    "forecast_schedule": ("13 9 * * *", {"cost_forecasts", "reviewed_budgets"}),
     "allocation_schedule": ("37 4 * * *", {"cost_allocations", "statement_proposals"}),
-    "forecast_schedule": ("13 9 * * *", {"cost_forecasts"}),
 }
 CHECKS = ("complete", "fresh", "plausible")
 MORE_CHECKS = {"projects": ("classified", "nothing_overlooked")}

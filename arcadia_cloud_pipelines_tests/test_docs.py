@@ -6,7 +6,9 @@ from arcadia_cloud_pipelines.docs import (
     KINDS_VIEW_PATH,
     PATH,
     SCHEMA_PATH,
+    SOURCES_VIEW_PATH,
     kinds_view,
+    sources_view,
     tables_page,
     views_schema,
 )
@@ -21,6 +23,10 @@ def test_the_page_of_the_tables_is_current() -> None:
 
 def test_the_view_of_the_kinds_is_the_registry() -> None:
     assert KINDS_VIEW_PATH.read_text(encoding="utf-8") == kinds_view(), MEND
+
+
+def test_the_view_of_the_sources_is_what_the_release_reads() -> None:
+    assert SOURCES_VIEW_PATH.read_text(encoding="utf-8") == sources_view(), MEND
 
 
 def test_the_columns_of_the_views_are_those_of_a_migrated_database(warehouse: Warehouse) -> None:

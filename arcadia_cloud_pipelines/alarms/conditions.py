@@ -20,9 +20,9 @@ from ..warehouse.statements import Statements
 from .model import Alarm, Answer, Severity, alarm_key
 from .sources import Question, Sources
 
-SOURCES_LATE_AFTER = timedelta(hours=3)
-"""For what comes every hour beside the kinds: balance, drift."""
 PENDING_TOO_LONG = timedelta(days=2)
+PREPAID_DAYS = 3
+"""Days of prepaid usage from which people are told."""
 
 _LISTED_ELSEWHERE = {"project": PROJECTS_PURPOSE, "unknown": PROJECTS_PURPOSE}
 
@@ -41,11 +41,11 @@ def late(sources: Sources) -> Answer:
         if problem := _age_problem(now - sync.complete_at, STALE_AFTER, "listed completely"):
             bad.append(_late(sync.kind, problem, sync.account))
     with sources.warehouse.transaction() as connection:
-        for source, at in _SQL.run(connection, "newest_of_sources"):
-            if at is None:
-                continue
-            if problem := _age_problem(now - at, SOURCES_LATE_AFTER, "written"):
-                bad.append(_late(source, problem, None))
+        bad += [
+            _late(row.source, problem, None)
+            for row in _SQL.run(connection, "sources")
+            if (problem := _age_problem(now - row.as_of, row.late_after, "read"))
+        ]
     return Answer("late/", bad)
 
 
@@ -207,6 +207,80 @@ def new_drift(sources: Sources) -> Answer:
     return Answer("drift/", bad, endings=endings)
 
 
+def strained_budgets(sources: Sources) -> Answer:
+    """Find budgets of the open month that are used up, or will be."""
+    with sources.warehouse.transaction() as connection:
+        rows = _SQL.run(connection, "budgets", {"now": sources.now}).all()
+    bad, unsure = [], set()
+    for row in rows:
+        key = alarm_key("budget", row.account, row.name)
+        if row.state == "unknown":
+            unsure.add(key)
+        elif row.state != "ok":
+            over = row.state == "over"
+            bad.append(
+                Alarm(
+                    key=key,
+                    subject=f"budget {row.name}",
+                    text=f"${row.used:,.2f} of ${row.amount:,.2f} are used ({row.scope}), and "
+                    f"{row.period:%Y-%m} will come to ${row.expected:,.2f}",
+                    advice="Look at marts.budgets and marts.cost_jumps; end what is not needed, or "
+                    "change the file that ARCADIA_BUDGETS names.",
+                    severity=Severity.ERROR if over else Severity.WARNING,
+                    account=row.account,
+                )
+            )
+    return Answer(
+        "budget/", bad, unsure=frozenset(unsure), ending="It holds, or its month is over."
+    )
+
+
+def ending_prepayments(sources: Sources) -> Answer:
+    """Find accounts whose usage is stopped, or will be within days."""
+    with sources.warehouse.transaction() as connection:
+        rows = _SQL.run(connection, "prepayments").all()
+    bad, unsure = [], set()
+    for row in rows:
+        key = alarm_key("prepayment", row.account)
+        if row.blocked is None and row.days_left is None:
+            unsure.add(key)  # nothing is said, which is not the same as well
+        elif row.blocked or (row.days_left is not None and row.days_left <= PREPAID_DAYS):
+            left = "" if row.balance is None else f"${row.balance:,.2f} are left"
+            days = "" if row.days_left is None else f", for about {row.days_left} days"
+            bad.append(
+                Alarm(
+                    key=key,
+                    subject="usage is stopped" if row.blocked else "prepayment nearly used up",
+                    text=(f"{left}{days}" if left else "the gate is blocked")
+                    + (": DigitalOcean blocks usage" if row.blocked and left else ""),
+                    advice="Pay in advance in DigitalOcean's control panel (Billing).",
+                    severity=Severity.CRITICAL if row.blocked else Severity.ERROR,
+                    account=row.account,
+                )
+            )
+    return Answer("prepayment/", bad, unsure=frozenset(unsure))
+
+
+def unusual_costs(sources: Sources) -> Answer:
+    """Find days of the last week, and the last closed month, that cost unusually much."""
+    with sources.warehouse.transaction() as connection:
+        rows = _SQL.run(connection, "anomalies", {"now": sources.now}).all()
+    bad = [
+        Alarm(
+            key=alarm_key("anomaly", row.account, row.unit, str(row.period), row.scope),
+            subject=f"cost of {row.scope}",
+            text=f"{row.period:{'%Y-%m-%d' if row.unit == 'day' else '%Y-%m'}} cost "
+            f"${row.amount:,.2f}, about ${row.expected:,.2f} are usual: "
+            f"{row.because or 'many lines'}",
+            advice="Look at marts.anomalies and marts.daily_cost.",
+            severity=Severity.WARNING,
+            account=row.account,
+        )
+        for row in rows
+    ]
+    return Answer("anomaly/", bad, ending="It is some time ago, or was corrected.")
+
+
 QUESTIONS: dict[str, Question] = {
     "late": late,
     "loss_suppressed": suppressed_losses,
@@ -215,5 +289,8 @@ QUESTIONS: dict[str, Question] = {
     "invoice_missing": missing_invoices,
     "unknown_product": unknown_products,
     "drift": new_drift,
+    "budget": strained_budgets,
+    "anomaly": unusual_costs,
+    "prepayment": ending_prepayments,
 }
 """By the kind of alarm that they can raise."""

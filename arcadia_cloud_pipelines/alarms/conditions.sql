@@ -1,9 +1,13 @@
 -- The statements of conditions.py.
 
--- name: newest_of_sources
-SELECT 'balance_snapshots' AS source, max(captured_at) AS at FROM cloud_balance_snapshots
-UNION ALL
-SELECT 'drift_records', max(started_at) FROM cloud_drift_sweeps;
+-- name: sources
+-- Of the sources that are no kind. Invoices and the preview are looked for as assets: an account
+-- may have none to read.
+SELECT source, max(as_of) AS as_of, max(late_after) AS late_after
+FROM marts.freshness
+WHERE source IN ('balance', 'daily_costs', 'drift', 'forecast', 'prepayment', 'terraform_specs')
+  AND as_of IS NOT NULL
+GROUP BY source;
 
 -- name: unknown_products
 SELECT product, count(*) AS lines, sum(amount) AS amount
@@ -27,3 +31,26 @@ SELECT a.key, d.status, d.resolved_by
 FROM cloud_alarms AS a
 JOIN cloud_drift AS d ON a.key = 'drift/' || d.id
 WHERE a.kind = 'drift' AND a.closed_at IS NULL AND d.status <> 'open';
+
+-- name: budgets
+-- Of the open month alone: what a closed one came to cannot be helped.
+SELECT account, name, scope, period, amount, used, expected, state
+FROM marts.budgets
+WHERE period = CAST(date_trunc('month', CAST(:now AS timestamptz) AT TIME ZONE 'UTC') AS date)
+ORDER BY account, name;
+
+-- name: anomalies
+SELECT a.account, a.unit, a.period, a.scope, a.expected, a.amount, a.because
+FROM marts.anomalies AS a
+WHERE CASE a.unit
+    WHEN 'day' THEN a.period >= CAST(CAST(:now AS timestamptz) AT TIME ZONE 'UTC' AS date) - 7
+    ELSE EXISTS (
+        SELECT FROM marts.billing_months AS m
+        WHERE m.account = a.account AND m.period = a.period AND m.is_last_closed
+    )
+END
+ORDER BY a.excess DESC
+LIMIT 50;
+
+-- name: prepayments
+SELECT account, balance, blocked, days_left FROM marts.prepayment ORDER BY account;

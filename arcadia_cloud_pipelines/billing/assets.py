@@ -26,6 +26,7 @@ from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
 from .insights import sync_daily_costs
 from .invoices import sync_invoices
 from .open_month import refresh_open_month
+from .prepayment import sync_prepayment
 from .rates import sync_rates
 from .tables import (
     cloud_account_facts,
@@ -34,6 +35,7 @@ from .tables import (
     cloud_daily_costs,
     cloud_invoices,
     cloud_open_month_lines,
+    cloud_prepayments,
     cloud_rates,
 )
 
@@ -399,6 +401,30 @@ def account_facts(
     group_name=GROUP,
     owners=OWNERS,
     kinds=KINDS,
+    metadata=table_metadata(cloud_prepayments),
+    pool=POOL,
+    retry_policy=RETRY,
+)
+def prepayments(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.MaterializeResult:
+    """Mirror what is paid in advance, and whether usage is stopped.
+
+    Reads `GET /v2/customers/my/prepayment_status` and `…/prepayment_config` into
+    `cloud_prepayments`. Most teams have neither; nothing is written then. Needs `billing:read`.
+    """
+    with reported_errors():
+        read = sync_prepayment(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
+    if read is None:
+        return dg.MaterializeResult(metadata={"available": False})
+    said = {name: str(value) for name, value in vars(read).items() if value is not None}
+    return dg.MaterializeResult(metadata={"available": True, **said})
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
     deps=[RESOURCES_ASSET],
     metadata=table_metadata(cloud_daily_costs),
     pool=POOL,
@@ -449,5 +475,6 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     open_month_lines,
     rate_card,
     account_facts,
+    prepayments,
     daily_costs,
 ]

@@ -6,13 +6,14 @@ from decimal import Decimal
 import dagster as dg
 
 from ..dagster_support import reported_errors, table
+from ..late import LATE_AFTER
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from . import insights, report
 from .reconcile import Mismatch
 
 BALANCE_LATE_AFTER = timedelta(minutes=90)
-BALANCE_STALE_AFTER = timedelta(hours=3)
+BALANCE_STALE_AFTER = LATE_AFTER["balance"]
 PENDING_TOO_LONG = timedelta(days=2)
 MATCHED_SHARE = Decimal("0.95")
 """Share of the dollars spent on resources that should find theirs."""

@@ -237,6 +237,8 @@ def sync_invoices(
         new_entries = _store_entries(connection, entries, scope)
         discovered, changed = _store_headers(connection, headers, summaries, scope)
         _SQL.run(connection, "close_open_month", scope)
+        doubts = " ".join(doubt for doubt in (history_doubt, list_doubt) if doubt) or None
+        _SQL.run(connection, "note_list", scope | {"list_problem": doubts})
         known = _SQL.run(connection, "keys", scope).tuples().all()
     corrected, unread = find_corrections(warehouse, client, account, INVOICES, seen_at)
     with warehouse.transaction() as connection:

@@ -153,3 +153,10 @@ WITH closed AS (
 )
 DELETE FROM cloud_open_month_lines
 WHERE account = :account AND cloud_month_is_billed(account, period, :seen_at);
+
+-- name: note_list
+INSERT INTO cloud_invoice_lists AS l (account, read_at, complete, problem)
+VALUES (:account, :seen_at, CAST(:list_problem AS text) IS NULL, :list_problem)
+ON CONFLICT (account) DO UPDATE
+SET read_at = excluded.read_at, complete = excluded.complete, problem = excluded.problem
+WHERE excluded.read_at >= l.read_at;

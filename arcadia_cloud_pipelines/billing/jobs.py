@@ -28,8 +28,8 @@ open_month_job = dg.define_asset_job(
 
 facts_job = dg.define_asset_job(
     "account_and_rates",
-    selection=dg.AssetSelection.assets("rate_card", "account_facts"),
-    description="Read the catalogue's prices and the account's limits.",
+    selection=dg.AssetSelection.assets("rate_card", "account_facts", "prepayments"),
+    description="Read the catalogue's prices, the account's limits and what is paid in advance.",
 )
 
 daily_costs_job = dg.define_asset_job(

@@ -443,7 +443,45 @@ cloud_cost_days = sa.Table(
     "daily_costs.",
 )  # fmt: skip
 
+cloud_invoice_lists = sa.Table(
+    "cloud_invoice_lists",
+    metadata,
+    row_id(),
+    account(),
+    sa.Column("read_at", TIME, nullable=False, comment="When list and history were last read."),
+    sa.Column("complete", sa.Boolean, nullable=False,
+              comment="True when both were read whole."),
+    sa.Column("problem", sa.Text, comment="Why they were not; null when they were."),
+    sa.UniqueConstraint("account", name="cloud_invoice_lists_account_key"),
+    comment="When the list of invoices and the billing history were last read, one row for each "
+    "account. Written by the asset invoices.",
+)  # fmt: skip
+
+cloud_prepayments = sa.Table(
+    "cloud_prepayments",
+    metadata,
+    row_id(),
+    account(),
+    sa.Column("balance", sa.Numeric,
+              comment="US dollars that are paid and not used; null where it was not said."),
+    sa.Column("spend_limit", sa.Numeric,
+              comment="US dollars that a month may cost; null where it was not said."),
+    sa.Column("prepay_threshold", sa.Numeric,
+              comment="US dollars of balance at which more is charged; null where not said."),
+    sa.Column("blocked", sa.Boolean,
+              comment="True when usage is stopped; null where it was not said."),
+    sa.Column("eligible", sa.Boolean,
+              comment="True when the team may pay in advance; null where it was not said."),
+    sa.Column("first_read_at", TIME, nullable=False, comment="First reading that said so."),
+    sa.Column("last_read_at", TIME, nullable=False, comment="Last reading that said so."),
+    sa.Index("cloud_prepayments_account_idx", "account", "id"),
+    comment="What is paid in advance, a row for each time that it was another than before. "
+    "Accounts of which the API says nothing have none. Written by the asset prepayments.",
+)  # fmt: skip
+
 TABLES = (
+    cloud_invoice_lists,
+    cloud_prepayments,
     cloud_balance_snapshots,
     cloud_billing_entries,
     cloud_invoices,

@@ -3,10 +3,12 @@
 import dagster as dg
 
 from ..dagster_support import OWNERS, RESOURCES_ASSET, RETRY, reported_errors, table, table_metadata
+from ..digitalocean.clients import Clients
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
+from .budgets import BudgetsError, follow_budgets
 from .model import TEST_MONTHS, make_forecasts
-from .tables import cloud_forecasts
+from .tables import cloud_budgets, cloud_forecasts
 
 GROUP = "billing"
 
@@ -53,3 +55,26 @@ def cost_forecasts(
             **({"expected_usd": float(structure[0].expected)} if len(structure) == 1 else {}),
         }
     )  # fmt: skip
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"toml", "postgres"},
+    metadata=table_metadata(cloud_budgets),
+    pool=Purpose.CLOUD_BILLING.value,
+    retry_policy=RETRY,
+)
+def reviewed_budgets(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.MaterializeResult:
+    """Mirror the file that `ARCADIA_BUDGETS` names: what a month may cost, and for whom.
+
+    A file that cannot be used changes nothing and fails the run with file, budget and key.
+    """
+    with reported_errors(BudgetsError):
+        count = follow_budgets(warehouse, clients.settings.budgets)
+    return dg.MaterializeResult(metadata={"dagster/row_count": count})
+
+
+ASSETS = [cost_forecasts, reviewed_budgets]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from ..dagster_support import RESOURCES, skipping_overlap
-from .assets import cost_forecasts
+from .assets import ASSETS
 from .jobs import forecast_job
 
 forecast_schedule = skipping_overlap(
@@ -16,7 +16,7 @@ forecast_schedule = skipping_overlap(
 )
 
 defs = dg.Definitions(
-    assets=[cost_forecasts],
+    assets=ASSETS,
     jobs=[forecast_job],
     schedules=[forecast_schedule],
     resources=RESOURCES,

@@ -78,6 +78,7 @@ def make_forecasts(warehouse: Warehouse, *, now: Clock = utc_now) -> Forecasts:
         _SQL.run(connection, "lock")
         _run(connection, "create_cuts", "add_open_cuts", now=at)
         _project(connection, live=True)
+        _run(connection, "replace_lines")
         values = {"now": at, "months": TEST_MONTHS, "least_months": LEAST_MONTHS}
         stored = _SQL.run(connection, "store_forecasts", values).all()
     return Forecasts(tuple(Forecast(*row) for row in stored), len(due))

@@ -475,6 +475,8 @@ WITH counted AS (
     SELECT
         c.account, c.period, c.day, c.at,
         coalesce(u.whole, 0) + coalesce(counted.amount, 0) AS charges,
+        coalesce(counted.amount, 0) AS counted, coalesce(s.taxes, 0) AS taxes_so_far,
+        coalesce(s.credits, 0) + coalesce(s.discounts, 0) AS credits_so_far,
         coalesce(u.so_far, 0) + coalesce(s.credits, 0) + coalesce(s.discounts, 0)
             + coalesce(s.taxes, 0) AS so_far,
         coalesce(s.credits, 0) + coalesce(
@@ -494,7 +496,8 @@ WITH counted AS (
         ON m.account = c.account AND m.period = (c.period - interval '1 month')::date
 )
 SELECT
-    b.account, b.period, b.day, b.at, b.so_far, b.credits,
+    b.account, b.period, b.day, b.at, b.so_far, b.credits, b.counted, b.taxes_so_far,
+    b.credits_so_far,
     round(greatest(0, b.charges + b.credits) * b.tax_rate, 2) AS taxes,
     round(b.charges + b.credits
         + round(greatest(0, b.charges + b.credits) * b.tax_rate, 2), 2) AS expected
@@ -645,3 +648,24 @@ CROSS JOIN LATERAL (
 ) AS said
 CROSS JOIN LATERAL (SELECT nullif(said.text, '') AS note) AS doubt
 RETURNING account, period, method, low, expected, high, taxes, back_test_error, note;
+
+-- name: replace_lines
+WITH gone AS (
+    DELETE FROM cloud_forecast_lines AS l USING forecast_cuts AS c WHERE l.account = c.account
+)
+INSERT INTO cloud_forecast_lines (account, period, class, resource_id, what, so_far, expected)
+SELECT p.account, p.period, p.class, p.resource_id,
+    nullif(concat_ws(': ', nullif(split_part(p.key, E'\n', 2), ''), nullif(split_part(p.key, E'\n', 3), '')), ''),
+    round(p.so_far, 2), round(p.whole, 2)
+FROM forecast_projected AS p
+UNION ALL
+-- What is no use: what counted use will come to, credits, taxes.
+SELECT t.account, t.period, rest.class, NULL, rest.what, rest.so_far, rest.expected
+FROM forecast_totals AS t
+CROSS JOIN LATERAL (
+    VALUES
+        ('counted', 'counted use of the rest of the month', CAST(0 AS numeric), round(t.counted, 2)),
+        ('credit', 'credits and discounts', round(t.credits_so_far, 2), round(t.credits, 2)),
+        ('tax', 'taxes', round(t.taxes_so_far, 2), t.taxes)
+) AS rest (class, what, so_far, expected)
+WHERE rest.so_far <> 0 OR rest.expected <> 0;

@@ -71,4 +71,45 @@ cloud_forecast_tests = sa.Table(
     "what came. Written by the asset cost_forecasts.",
 )  # fmt: skip
 
-TABLES = (cloud_forecasts, cloud_forecast_tests)
+cloud_forecast_lines = sa.Table(
+    "cloud_forecast_lines",
+    metadata,
+    row_id(),
+    account(),
+    sa.Column("period", sa.Date, nullable=False, comment="First day of the month, UTC."),
+    sa.Column("class", sa.Text, nullable=False,
+              comment="How it goes on, see cloud_charge_class(): run, gpu, backup, counted, fee, "
+              "credit, tax."),
+    sa.Column("resource_id", sa.BigInteger,
+              sa.ForeignKey("cloud_resources.id", name="cloud_forecast_lines_resource_id_fkey"),
+              comment="The resource; null for what belongs to none."),
+    sa.Column("what", sa.Text, comment="Product and text of the line."),
+    sa.Column("so_far", sa.Numeric, nullable=False, comment="US dollars until known_until."),
+    sa.Column("expected", sa.Numeric, nullable=False, comment="US dollars of the whole month."),
+    sa.Index("cloud_forecast_lines_account_idx", "account", "period"),
+    comment="The newest forecast of the open month by structure, line by line; replaced by the "
+    "next one. Written by the asset cost_forecasts.",
+)  # fmt: skip
+
+cloud_budgets = sa.Table(
+    "cloud_budgets",
+    metadata,
+    row_id(),
+    sa.Column("name", sa.Text, nullable=False, comment="What people call it."),
+    sa.Column("amount", sa.Numeric, nullable=False, comment="US dollars a month."),
+    sa.Column("account", sa.Text, comment="The team that it is about; null for every team."),
+    sa.Column("scope", sa.Text, nullable=False,
+              comment="account (all of it), project, tenant, kind or tag."),
+    sa.Column("scope_value", sa.Text, comment="Which project (name or uuid), tenant, kind or tag "
+              "(key:value, or a key); null for account."),
+    sa.Column("since", TIME, nullable=False, server_default=sa.func.now(),
+              comment="When it was first read as it is."),
+    sa.UniqueConstraint("name", name="cloud_budgets_name_key"),
+    sa.CheckConstraint("scope IN ('account', 'project', 'tenant', 'kind', 'tag')",
+                       name="cloud_budgets_scope_check"),
+    sa.CheckConstraint("amount > 0", name="cloud_budgets_amount_check"),
+    comment="Budgets of the file that ARCADIA_BUDGETS names. Written by the asset "
+    "reviewed_budgets.",
+)  # fmt: skip
+
+TABLES = (cloud_forecasts, cloud_forecast_tests, cloud_forecast_lines, cloud_budgets)

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ..late import HOURLY
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 
-STALE_AFTER = timedelta(hours=3)
+STALE_AFTER = HOURLY
 """Age from which a kind's newest complete listing is late; there is one every hour."""
 
 _SQL = Statements(__file__)

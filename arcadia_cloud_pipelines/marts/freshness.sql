@@ -1,8 +1,9 @@
 /*
 comment = """
 How fresh and how complete is each source? One row an account and source: every kind of resource,
-project, and the sources that are no kind: balance, invoice_lines, open_month, daily_costs and
-drift, of which the newest good attempt alone is kept. What as_of and complete of all other views
+project, and the sources that are no kind: balance, invoice_list, invoice_lines, open_month,
+daily_costs, prepayment, forecast, terraform_specs and drift, of which the newest good attempt alone
+is kept. What as_of and complete of all other views
 rest on.
 """
 grain = ["account", "source"]
@@ -36,23 +37,42 @@ WITH RECURSIVE known (account) AS (
     UNION SELECT i.account FROM public.cloud_invoices AS i
 ), other AS (
     -- Sources that leave no row in cloud_sync_runs: their own tables say when they were read.
-    SELECT b.account, 'balance' AS source, 'billing' AS source_group, max(b.captured_at) AS as_of,
-        true AS complete, CAST(NULL AS text) AS error, interval '3 hours' AS late_after
+    SELECT b.account, 'balance' AS source, max(b.captured_at) AS as_of, true AS complete,
+        CAST(NULL AS text) AS error
     FROM public.cloud_balance_snapshots AS b GROUP BY b.account
     UNION ALL
-    SELECT i.account, 'invoice_lines', 'billing', max(i.ingested_at),
-        bool_and(i.ingest_status = 'ingested'), max(i.last_error), interval '40 days'
+    SELECT l.account, 'invoice_list', l.read_at, l.complete, l.problem
+    FROM public.cloud_invoice_lists AS l
+    UNION ALL
+    SELECT i.account, 'invoice_lines', max(i.ingested_at),
+        bool_and(i.ingest_status = 'ingested'), max(i.last_error)
     FROM public.cloud_invoices AS i GROUP BY i.account
     UNION ALL
-    SELECT m.account, 'open_month', 'billing', m.read_at, m.note IS NULL, m.note, interval '3 days'
+    SELECT m.account, 'open_month', m.read_at, m.note IS NULL, m.note
     FROM public.cloud_open_months AS m
     UNION ALL
-    SELECT d.account, 'daily_costs', 'billing', max(d.last_read_at), true, NULL, interval '3 days'
+    SELECT d.account, 'daily_costs', max(d.last_read_at), true, NULL
     FROM public.cloud_cost_days AS d GROUP BY d.account
     UNION ALL
+    SELECT p.account, 'prepayment', max(p.last_read_at), true, NULL
+    FROM public.cloud_prepayments AS p GROUP BY p.account
+    UNION ALL
+    SELECT f.account, 'forecast', f.made_at, f.complete, f.note
+    FROM marts.forecast AS f WHERE f.method = 'structure'
+    UNION ALL
+    -- States of Terraform belong to no account: the oldest of those that are configured counts.
+    SELECT account.account, 'terraform_specs', state.as_of, state.complete, state.problem
+    FROM (
+        SELECT min(t.read_at) AS as_of, bool_and(t.status = 'ok') AS complete,
+            string_agg(t.problem, ' ' ORDER BY t.path) AS problem
+        FROM public.cloud_provisioned_sources AS t WHERE t.configured
+        HAVING count(*) > 0
+    ) AS state
+    CROSS JOIN account
+    UNION ALL
     -- One detection run looks at every account, and says which kinds of which it left out.
-    SELECT account.account, 'drift', 'drift', run.started_at, skipped.kinds IS NULL,
-        'left out: ' || skipped.kinds, interval '3 hours'
+    SELECT account.account, 'drift', run.started_at, skipped.kinds IS NULL,
+        'left out: ' || skipped.kinds
     FROM (
         SELECT s.started_at, s.kinds_skipped FROM public.cloud_drift_sweeps AS s
         ORDER BY s.started_at DESC LIMIT 1
@@ -97,24 +117,17 @@ LEFT JOIN LATERAL (
     WHERE s.kind = source.source AND s.account = account.account AND s.complete AND s.available
     ORDER BY s.started_at DESC LIMIT 1
 ) AS whole ON true
+LEFT JOIN marts.sources AS known ON known.source = source.source
 CROSS JOIN LATERAL (
-    SELECT
-        CASE
-            WHEN source.source IN ('balance', 'invoice_list', 'invoice_lines', 'open_month')
-                THEN 'billing'
-            WHEN source.source IN ('terraform_specs', 'drift') THEN 'drift'
-            ELSE 'inventory'
-        END AS source_group,
-        CASE
-            WHEN source.source IN ('invoice_list', 'invoice_lines', 'open_month')
-                THEN interval '3 days'
-            ELSE interval '3 hours'
-        END AS late_after
+    -- A kind of another release is no source of this one.
+    SELECT coalesce(known.source_group, 'inventory') AS source_group,
+        coalesce(known.late_after, interval '3 hours') AS late_after
 ) AS grouped
 WHERE source.source IS NOT NULL
 UNION ALL
 SELECT
-    o.account, o.source, o.source_group, o.as_of, o.complete, o.as_of, true, NULL, o.error,
-    o.late_after,
-    o.as_of IS NULL OR now() - o.as_of NOT BETWEEN interval '-1 minute' AND o.late_after
+    o.account, o.source, known.source_group, o.as_of, o.complete, o.as_of, true, NULL, o.error,
+    known.late_after,
+    o.as_of IS NULL OR now() - o.as_of NOT BETWEEN interval '-1 minute' AND known.late_after
 FROM other AS o
+JOIN marts.sources AS known ON known.source = o.source

@@ -8,6 +8,7 @@ SELECT kind, count(*), sum(monthly_amount) FROM marts.resources
 GROUP BY kind ORDER BY 3 DESC NULLS LAST
 """
 [columns]
+region = "Region slug, such as fra1; of what lies in several, such as a snapshot, all of them: fra1, nyc3. Null for what has none."
 provider_id = "DigitalOcean's identity of it."
 status = "The provider's word for its state."
 size_slug = "The plan it is billed by, where it has one."
@@ -26,7 +27,13 @@ SELECT
     r.kind,
     r.provider_id,
     r.name,
-    r.region,
+    coalesce(r.region, (
+        -- Snapshots and images lie in several.
+        SELECT string_agg(place.slug, ', ' ORDER BY place.slug)
+        FROM jsonb_array_elements_text(
+            CASE jsonb_typeof(r.attrs -> 'regions') WHEN 'array' THEN r.attrs -> 'regions' END
+        ) AS place (slug)
+    )) AS region,
     r.status,
     r.size_slug,
     r.tags,

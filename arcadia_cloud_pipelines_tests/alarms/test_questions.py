@@ -128,6 +128,64 @@ def test_invoices_that_are_off_or_missing(sources: Sources) -> None:
     assert "it is HTML" in missing.bad[0].text
 
 
+def test_a_budget_that_does_not_hold_and_a_day_that_is_unusual(sources: Sources) -> None:
+    now = sources.now
+    period = now.date().replace(day=1)
+    with sources.warehouse.transaction() as connection:
+        connection.execute(
+            sa.text(
+                """
+                INSERT INTO cloud_budgets (name, amount, scope)
+                VALUES ('tight', 100, 'account'), ('wide', 900, 'account');
+                INSERT INTO cloud_forecasts (account, period, method, known_until, expected,
+                    made_at, whole)
+                VALUES ('t', :period, 'structure', :now, 120, :now, true);
+                INSERT INTO cloud_forecast_lines (account, period, class, so_far, expected)
+                VALUES ('t', :period, 'run', 40, 120);
+                INSERT INTO cloud_cost_days (account, day, row_count, amount, first_seen_at,
+                    last_read_at)
+                SELECT 't', CAST(:now AS date) - n, 1, 2, :now, :now
+                FROM generate_series(1, 40) AS n;
+                INSERT INTO cloud_daily_costs (account, day, product, description, amount,
+                    unmatched_reason)
+                SELECT 't', CAST(:now AS date) - n, 'Droplets', 'web (s-1)',
+                    CASE WHEN n IN (3, 20) THEN 60 ELSE 2 END, 'never_seen'
+                FROM generate_series(1, 40) AS n;
+                """
+            ),
+            {"period": period, "now": now},
+        )
+    answer = conditions.strained_budgets(sources)
+    assert keys(answer) == ["budget/t/tight"]
+    assert "$40.00 of $100.00 are used (account)" in answer.bad[0].text
+    assert answer.bad[0].severity is Severity.WARNING
+    unusual = conditions.unusual_costs(sources)
+    day = now.date() - timedelta(days=3)
+    assert keys(unusual) == [f"anomaly/t/day/{day}/(no project)"]
+    assert "$60.00, about $2.00 are usual: web (s-1) +58.00" in unusual.bad[0].text
+    # A week later the day is no news; a month later the budget is another one.
+    later = replace(sources, now=now + timedelta(days=40))
+    assert conditions.unusual_costs(later).bad == conditions.strained_budgets(later).bad == []
+
+
+def test_usage_that_is_stopped_or_will_be(sources: Sources) -> None:
+    rows(
+        sources.warehouse,
+        """
+        INSERT INTO cloud_prepayments (account, balance, blocked, first_read_at, last_read_at)
+        VALUES ('well', 90, false, now(), now()), ('stopped', 0.00, true, now(), now()),
+            ('empty', 0, false, now(), now()), ('silent', NULL, NULL, now(), now())
+        RETURNING 1
+        """,
+    )
+    answer = conditions.ending_prepayments(sources)
+    assert {a.key: a.severity for a in answer.bad} == {
+        "prepayment/stopped": Severity.CRITICAL, "prepayment/empty": Severity.ERROR,
+    }  # fmt: skip
+    assert answer.unsure == {"prepayment/silent"}
+    assert answer.bad[1].text == ("$0.00 are left, for about 0 days: DigitalOcean blocks usage")
+
+
 def test_each_drift_is_an_alarm_until_it_is_settled(sources: Sources) -> None:
     ids = [
         row["id"]

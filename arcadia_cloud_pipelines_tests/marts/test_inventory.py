@@ -20,7 +20,8 @@ def test_freshness_is_of_the_newest_complete_listing(account: Account, ask: Ask)
     account.listing("domain", 60 * 5)
     account.listing("vpc", -120)
     account.listing("app", 10, complete=False, available=False, error="403")
-    account.listing("invoice_list", 60 * 30)
+    account.insert("cloud_invoice_lists", account=TEAM, complete=True,
+                   read_at=account.now - timedelta(hours=30))  # fmt: skip
     rows = ask("freshness", "source", "source_group", "complete", "is_late", "error")
     assert [tuple(row.values()) for row in rows] == [
         ("app", "inventory", False, True, "403"),
@@ -49,12 +50,22 @@ def test_sources_that_are_no_kind_are_as_fresh_as_their_tables(account: Account,
                    ended_at=account.now, kinds_swept=[], specs=0, opened=0, updated=0, closed=0,
                    open_after=0, ignored=0, rules_expired=[],
                    kinds_skipped={f"{TEAM}/volume": "late", "other/droplet": "late"})  # fmt: skip
+    for path, hours, values in (
+        ("a", 1, {}), ("b", 5, {"status": "unreadable", "problem": "b is empty."}),
+        ("by hand", 90, {"configured": False}),
+    ):  # fmt: skip
+        account.insert("cloud_provisioned_sources", path=path, source=f"terraform/{path}",
+                       read_at=account.now - timedelta(hours=hours), **values)  # fmt: skip
+    account.insert("cloud_invoice_lists", account=TEAM, complete=False, problem="page 2 failed",
+                   read_at=account.now - timedelta(days=4))  # fmt: skip
     rows = ask("freshness", "source", "source_group", "complete", "is_late", "error")
     assert [tuple(row.values()) for row in rows] == [
         ("balance", "billing", True, False, None),
         ("drift", "drift", False, False, "left out: volume"),
         ("invoice_lines", "billing", False, True, "no header"),
+        ("invoice_list", "billing", False, True, "page 2 failed"),
         ("open_month", "billing", True, True, None),
+        ("terraform_specs", "drift", False, True, "b is empty."),
     ]
 
 

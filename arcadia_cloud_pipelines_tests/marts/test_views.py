@@ -16,6 +16,7 @@ from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
 from arcadia_cloud_pipelines.billing.insights import sync_daily_costs
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
+from arcadia_cloud_pipelines.billing.prepayment import sync_prepayment
 from arcadia_cloud_pipelines.billing.rates import sync_rates
 from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
@@ -67,10 +68,23 @@ def mirror(warehouse: Warehouse) -> None:
         snapshot_balance(warehouse, client)
         refresh_open_month(warehouse, client)
         sync_rates(warehouse, client)
+        sync_prepayment(warehouse, client)
         sync_account_facts(warehouse, client)
         sync_daily_costs(warehouse, client, now=lambda: NOW)
         allocate(warehouse, None)
         make_forecasts(warehouse, now=lambda: NOW)
+        budget_everything(warehouse)
+
+
+def budget_everything(warehouse: Warehouse) -> None:
+    """Have a budget of each scope."""
+    with warehouse.transaction() as connection:
+        for scope, value in (("account", None), ("kind", "droplet"), ("tag", "env")):
+            connection.execute(
+                sa.text("INSERT INTO cloud_budgets (name, amount, scope, scope_value)"
+                        " VALUES (:scope, 100, :scope, :value)"),
+                {"scope": scope, "value": value},
+            )  # fmt: skip
 
 
 @every_view

@@ -9,6 +9,7 @@ from ...alarms.rules import Router
 from ...allocation.rules import AllocationRulesError
 from ...allocation.rules import read_rules as read_allocation_rules
 from ...drift.terraform_files import find_files
+from ...forecast.budgets import BudgetsError, read_budgets
 from ...inventory.rules import ProjectRulesError, read_rules
 from ...settings import NOTIFY_URLS, Settings
 from .findings import Finding, neither, well, wrong
@@ -34,6 +35,13 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
             yield wrong("project rules", str(error), "mend the file; it changes nothing until then")
         else:
             yield well("project rules", f"{len(rules):,} in {settings.project_rules}")
+    if settings.budgets is not None:
+        try:
+            budgets = read_budgets(settings.budgets)
+        except BudgetsError as error:
+            yield wrong("budgets", str(error), "mend the file; it changes nothing until then")
+        else:
+            yield well("budgets", f"{len(budgets):,} in {settings.budgets}")
     if settings.allocation_rules is not None:
         try:
             file = read_allocation_rules(settings.allocation_rules)

@@ -208,6 +208,10 @@ class Billing:
 
     def __init__(self, account: SimulatedAccount) -> None:
         self._account = account
+        self.prepayment: dict[str, Any] | None = {
+            "balance": "250.00", "blocked": False, "eligible": True, "spend_limit": "5000.00",
+        }  # fmt: skip
+        """Its status; None for a team that does not pay in advance."""
         self.days = Days(account)
         self._months: dict[datetime, Invoice | None] = {}
         self._payments: dict[datetime, list[Entry]] = {}

@@ -33,6 +33,19 @@ def _balance(call: Call) -> Response:
     return json_response(call.account.billing.balance())
 
 
+def _prepayment(call: Call) -> Response:
+    status = call.account.billing.prepayment
+    if status is None:
+        raise not_found()
+    return json_response({"status": status})
+
+
+def _prepayment_config(call: Call) -> Response:
+    if call.account.billing.prepayment is None:
+        raise not_found()
+    return json_response({"config": {"prepay_threshold": "50.00"}})
+
+
 def _history(call: Call) -> Response:
     return page_of(call, "billing_history", call.account.billing.history(), Entry.as_json)
 
@@ -124,6 +137,8 @@ def _register(path: str, handle: Callable[[Call], Response], paged: bool = False
 
 
 _register(f"{_MY}/balance", _balance)
+_register(f"{_MY}/prepayment_status", _prepayment)
+_register(f"{_MY}/prepayment_config", _prepayment_config)
 _register(f"{_MY}/billing_history", _history, paged=True)
 _register(f"{_MY}/invoices", _invoices, paged=True)
 _register(_ONE, _items, paged=True)

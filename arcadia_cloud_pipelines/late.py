@@ -1,0 +1,42 @@
+"""When a source is late: the one place that says so, for checks, alarms, the doctor and the marts.
+
+A source is late at three times the interval of its schedule. Kinds of resources are listed every
+hour, by `inventory_schedule`; the others stand here by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+HOURLY = timedelta(hours=3)
+"""For what is read every hour: all kinds of resources among it."""
+DAILY = timedelta(days=3)
+
+
+@dataclass(frozen=True)
+class OtherSource:
+    """A source that is no kind of resource."""
+
+    name: str
+    group: str
+    """Group of its asset, by subject: inventory, billing, drift."""
+    late_after: timedelta
+
+
+OTHER_SOURCES = (
+    OtherSource("project", "inventory", HOURLY),
+    OtherSource("unknown", "inventory", HOURLY),
+    OtherSource("balance", "billing", HOURLY),
+    OtherSource("invoice_list", "billing", DAILY),
+    # There is one invoice a month, some days after its end.
+    OtherSource("invoice_lines", "billing", timedelta(days=40)),
+    OtherSource("open_month", "billing", DAILY),
+    OtherSource("daily_costs", "billing", DAILY),
+    OtherSource("prepayment", "billing", DAILY),
+    OtherSource("forecast", "billing", DAILY),
+    OtherSource("terraform_specs", "drift", HOURLY),
+    OtherSource("drift", "drift", HOURLY),
+)
+
+LATE_AFTER = {source.name: source.late_after for source in OTHER_SOURCES}

@@ -1,0 +1,15 @@
+"""What is paid in advance, and when the list of invoices was read."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0028"
+down_revision = "0027"
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    op.get_bind().exec_driver_sql(
+        Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace("%", "%%")
+    )
