@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format audit demo up clean
+.PHONY: help setup test lint format audit focus demo up clean
 
 # The stamp lies in the environment: with it goes the memory that it was made.
 SETUP := .venv/.setup
@@ -39,6 +39,9 @@ format: setup ## Put the code into shape
 
 audit: setup ## Ask osv.dev for known vulnerabilities of the locked packages
 	@.venv/bin/python tools/audit.py
+
+focus: setup ## Ask the FinOps Foundation's validator about FILE, a CSV of FOCUS 1.2
+	@.venv/bin/python tools/focus_validator.py "$(FILE)"
 
 demo: setup ## Everything once, against the simulator
 	@.venv/bin/arcadia demo

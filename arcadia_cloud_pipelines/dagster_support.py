@@ -14,6 +14,9 @@ from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
+from dagster._core.errors import DagsterUserCodeProcessError
+from dagster._core.execution.context.compute import current_execution_context
+from dagster_shared.error import SerializableErrorInfo
 
 from . import foreign_text
 from .digitalocean import DigitalOceanError
@@ -34,7 +37,8 @@ RETRY = dg.RetryPolicy(
 
 
 def _clients(context: dg.InitResourceContext) -> Iterator[Clients]:
-    clients = Clients(load_settings(), context.resources.warehouse)
+    with reported_errors():
+        clients = Clients(load_settings(), context.resources.warehouse)
     try:
         yield clients
     finally:
@@ -42,7 +46,8 @@ def _clients(context: dg.InitResourceContext) -> Iterator[Clients]:
 
 
 def _warehouse(_context: dg.InitResourceContext) -> Warehouse:
-    return open_warehouse(load_settings())
+    with reported_errors():
+        return open_warehouse(load_settings())
 
 
 # Plain objects with a safe repr: the fields of a ConfigurableResource show in events and logs.
@@ -56,9 +61,45 @@ RESOURCES: Mapping[str, dg.ResourceDefinition] = {
 }
 
 
+class _InOneSentence(DagsterUserCodeProcessError):
+    """An error of which Dagster keeps the words alone.
+
+    A stack trace would hide them, and says nothing that an operator can mend. Dagster takes what an
+    error of another process says as it is; this passes for one.
+    """
+
+    def __init__(self, sentence: str = "") -> None:
+        told = SerializableErrorInfo(f"{sentence}\n", stack=[], cls_name="Failure")
+        super().__init__(  # type: ignore[no-untyped-call]
+            sentence, user_code_process_error_infos=[told]
+        )
+
+
+class PlainFailure(dg.Failure, _InOneSentence):
+    """Fails a step for good, with one sentence and no stack trace."""
+
+    def __init__(self, sentence: str, metadata: Mapping[str, Any] | None = None) -> None:
+        """Build it.
+
+        Args:
+            sentence: names what is wrong, with which thing, and what to do.
+            metadata: shown beside it.
+        """
+        dg.Failure.__init__(self, sentence, metadata, allow_retries=False)
+
+
+class _Again(dg.RetryRequested, _InOneSentence):
+    """Has the step repeated, and says why in one sentence."""
+
+    def __init__(self, sentence: str, policy: dg.RetryPolicy, attempt: int) -> None:
+        seconds = policy.calculate_delay(attempt)
+        dg.RetryRequested.__init__(self, policy.max_retries, seconds)
+        _InOneSentence.__init__(self, sentence)
+
+
 @contextmanager
 def reported_errors(*permanent: type[Exception]) -> Iterator[None]:
-    """Turn our own errors into Dagster failures that people read; transient ones are retried.
+    """Turn our own errors into Dagster failures of one sentence; transient ones are retried.
 
     Args:
         permanent: further errors of the subject that no retry will mend.
@@ -66,13 +107,26 @@ def reported_errors(*permanent: type[Exception]) -> Iterator[None]:
     try:
         yield
     except DigitalOceanError as error:
-        raise dg.Failure(foreign_text.lines(error), allow_retries=error.transient) from error
+        # What is wrong with the whole account was asked for the whole run: no step asks again.
+        raise _reported(error, error.transient and not error.account_wide) from None
     except WarehouseUnreachable as error:
-        raise dg.Failure(foreign_text.lines(error), allow_retries=True) from error
+        raise _reported(error, True) from None
     except Exception as error:
         if not isinstance(error, (WarehouseError, SettingsError, *permanent)):
             raise
-        raise dg.Failure(foreign_text.lines(error), allow_retries=False) from error
+        raise _reported(error, False) from None
+
+
+def _reported(error: Exception, may_pass: bool) -> Exception:
+    sentence = foreign_text.lines(error)
+    step = current_execution_context.get()
+    if step is None:  # outside of a step: in a test, or while resources are made
+        return dg.Failure(sentence, allow_retries=True) if may_pass else PlainFailure(sentence)
+    policy = step.op_execution_context.get_step_execution_context().op_retry_policy
+    if may_pass and policy is not None and step.retry_number < policy.max_retries:
+        return _Again(sentence, policy, step.retry_number + 1)
+    # The last attempt. Dagster's own words for that, "Exceeded max_retries of 1", hide the cause.
+    return PlainFailure(sentence)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataValue:

@@ -95,17 +95,18 @@ is_taggable = "True when people can put tags on it."
 is_billed_alone = "True when each one of it has an invoice line of its own every month."
 part_of = "The kind of the whole that it is a part of. Null for wholes."
 part_path = "Where in attrs the identity of the whole stands."
+urn_type = "Its type in DigitalOcean's URNs, such as do:dbaas:…; our own word where it has none."
 account = "Always null: kinds belong to no account."
 as_of = "Always null: this is no observation."
 complete = "Always true."
 */
 SELECT
     CAST(NULL AS text) AS account, k.kind, k.asset, k.is_taggable, k.is_billed_alone, k.part_of,
-    k.part_path, CAST(NULL AS timestamptz) AS as_of, true AS complete
+    k.part_path, k.urn_type, CAST(NULL AS timestamptz) AS as_of, true AS complete
 FROM (
     VALUES
 %s
-) AS k (kind, asset, is_taggable, is_billed_alone, part_of, part_path)
+) AS k (kind, asset, is_taggable, is_billed_alone, part_of, part_path, urn_type)
 """
 
 KINDS_VIEW_PATH = Path(__file__).parent / "marts" / "kinds.sql"
@@ -121,7 +122,7 @@ def kinds_view() -> str:
         f"        ({literal(kind.name)}, {literal(kind.asset)}, {str(kind.taggable).lower()}, "
         f"{str(kind.billed_alone).lower()}, "
         + ", ".join(literal(part) for part in kind.part_of or (None, None))
-        + ")"
+        + f", {literal((*kind.urn_types, kind.name)[0])})"
         for kind in REGISTRY
     )
     return _KINDS_VIEW % ",\n".join(rows)

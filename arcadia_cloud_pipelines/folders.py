@@ -7,7 +7,7 @@ import pwd
 import stat
 from pathlib import Path
 
-OURS = ("postgres", "dagster", "logs", "up.", "simulator.", "demo", ".")
+OURS = ("postgres", "dagster", "logs", "up.", "simulator.", "api-secret", "demo", ".")
 """How the names in a folder of local state begin."""
 
 

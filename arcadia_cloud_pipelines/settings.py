@@ -296,7 +296,7 @@ def _check_api_url(url: str) -> str:
         raise SettingsError("DO_API_URL is the address without /v2")
     if parts.query or parts.fragment or not _PATH.fullmatch(path):
         raise SettingsError("DO_API_URL is an address alone, without a query (?) or a fragment (#)")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise SettingsError(
             f"DO_API_URL would send the token in clear text to {parts.hostname}: use https:// "
             "(http:// is for localhost, 127.0.0.1 and [::1])"
@@ -304,7 +304,7 @@ def _check_api_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Return whether a host is this machine, whatever a resolver makes of odd spellings."""
     if host == "localhost":
         return True

@@ -43,3 +43,8 @@ def ago(age: timedelta) -> str:
     if minutes < 120:
         return f"{minutes} minutes"
     return f"{minutes // 60} hours" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+def rfc3339(time: datetime) -> str:
+    """Return an aware time as text in UTC, such as `2026-10-01T00:00:00Z`."""
+    return time.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"

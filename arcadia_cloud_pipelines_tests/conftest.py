@@ -62,12 +62,32 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCADIA_STRIKE_MINUTES", "0")
 
 
+SERVER = "PYTEST_POSTGRES_SOCKETS"
+"""Folder with the socket of another server, which lets postgres in, to test on; any version."""
+
+
+class OtherServer:
+    """A server that somebody else started."""
+
+    def __init__(self, sockets: str) -> None:
+        self._sockets = sockets
+
+    def url(self, database: str) -> sa.URL:
+        return sa.URL.create(
+            "postgresql+psycopg2", "postgres", database=database, query={"host": self._sockets}
+        )
+
+
+Server = EmbeddedPostgres | OtherServer
+
+
 @pytest.fixture(scope="session")
-def postgres() -> EmbeddedPostgres:
+def postgres() -> Server:
     """The server that all tests of a run share, with a migrated template database."""
     home = Path(os.environ[HOME])
     with fasteners.InterProcessLock(str(home / "template.lock")):
-        server = EmbeddedPostgres(home)
+        sockets = os.environ.get(SERVER)
+        server = OtherServer(sockets) if sockets else EmbeddedPostgres(home)
         with _admin(server) as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,))
             if cursor.fetchone() is None:
@@ -85,7 +105,7 @@ def postgres() -> EmbeddedPostgres:
 class _admin:  # noqa: N801
     """A cursor for statements that no transaction may hold."""
 
-    def __init__(self, server: EmbeddedPostgres) -> None:
+    def __init__(self, server: Server) -> None:
         url = server.url("postgres")
         self._connection = psycopg2.connect(
             user=url.username, dbname="postgres", host=url.query["host"]
@@ -100,13 +120,13 @@ class _admin:  # noqa: N801
 
 
 @pytest.fixture
-def empty_database(postgres: EmbeddedPostgres, worker_id: str) -> Iterator[sa.URL]:
+def empty_database(postgres: Server, worker_id: str) -> Iterator[sa.URL]:
     """A database of its own without a schema, dropped after the test."""
     yield from _database(postgres, worker_id, "template1")
 
 
 @pytest.fixture
-def warehouse_url(postgres: EmbeddedPostgres, worker_id: str) -> Iterator[sa.URL]:
+def warehouse_url(postgres: Server, worker_id: str) -> Iterator[sa.URL]:
     """A migrated database of its own, dropped after the test."""
     yield from _database(postgres, worker_id, TEMPLATE)
 
@@ -119,7 +139,7 @@ def warehouse(warehouse_url: sa.URL) -> Iterator[Warehouse]:
     opened.engine.dispose()
 
 
-def _database(server: EmbeddedPostgres, worker_id: str, template: str) -> Iterator[sa.URL]:
+def _database(server: Server, worker_id: str, template: str) -> Iterator[sa.URL]:
     name = f"test_{worker_id}_{next(_numbers)}"
     with _admin(server) as cursor:
         cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")

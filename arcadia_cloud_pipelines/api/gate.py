@@ -41,6 +41,10 @@ _DOCS_POLICY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
     "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 )
+_POLICIES = {
+    "/": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "/docs": _DOCS_POLICY,
+}
 
 
 class Gate:
@@ -138,7 +142,7 @@ def _mark(message: Message, request_id: str, path: str) -> None:
     headers["X-Request-ID"] = request_id
     for name, value in _SECURITY.items():
         headers[name] = value
-    headers["Content-Security-Policy"] = _DOCS_POLICY if path == "/docs" else _POLICY
+    headers["Content-Security-Policy"] = _POLICIES.get(path, _POLICY)
     if "cache-control" not in headers:
         headers["Cache-Control"] = "no-store"
 

@@ -11,6 +11,7 @@ from ..dagster_support import (
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
+    PlainFailure,
     reported_errors,
     table,
     table_metadata,
@@ -239,12 +240,11 @@ def cost_lines(
     failed = [result for result in done if result.error is not None]
     metadata = _ingest_metadata(warehouse, good, failed, rematched)
     if failed:
-        raise dg.Failure(
+        raise PlainFailure(
             f"{len(failed):,} of {len(done):,} invoices could not be ingested and kept the lines "
             "they had; they are asked for again twice, a day apart. "
             + " ".join(foreign_text.line(result.error) for result in failed[:5]),
             metadata=metadata,
-            allow_retries=False,
         )
     return dg.MaterializeResult(metadata=metadata)
 

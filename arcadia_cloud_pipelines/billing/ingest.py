@@ -261,7 +261,14 @@ def _fetch(client: DigitalOcean, waiting: Iterator[Invoice]) -> _Batch:
         except (Unauthorized, Forbidden, RateLimited, Unreachable) as error:
             batch.outage = error
             break
-        except (InvoiceFileError, DigitalOceanError) as error:
+        except DigitalOceanError as error:
+            cause = client.cause(error)
+            if cause.account_wide:
+                batch.outage = cause
+                break
+            batch.failed.append((invoice, error))
+            continue
+        except InvoiceFileError as error:
             batch.failed.append((invoice, error))
             continue
         batch.invoices.append(invoice)

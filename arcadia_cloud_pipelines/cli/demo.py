@@ -10,12 +10,10 @@ from .. import foreign_text
 from .output import make_table
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from rich.console import Console
 
     from ..operations.demo import DemoResult, Reporter
-    from ..operations.summary import Change
+    from ..operations.summary import Summary
 
 
 @click.command()
@@ -46,41 +44,48 @@ def _reporter(console: Console) -> Reporter:
 
     from ..operations.demo import Reporter, Round, Step
     from ..operations.home import Home
-    from ..operations.startup import Prepared
 
     class Printer(Reporter):
-        def prepared(self, home: Home, prepared: Prepared, url: str) -> None:
-            where = home.path / "postgres"
-            console.print(f"PostgreSQL   {where}, schema {prepared.after}", markup=False)
-            console.print(f"simulator    {url}", markup=False)
+        """Progress on one line: the list of all assets, with rows and seconds, is in the log."""
 
-        def begins(self, number: int, lived: timedelta | None) -> None:
-            if lived is None:
-                console.print("\n[bold]Materialising every asset[/bold]")
-            elif number == 2:
-                console.print("\n[bold]The account lives on, and again[/bold]")
+        def __init__(self) -> None:
+            self._status = console.status("", spinner="line")
+            self._number = 0
+            self._done = 0
+
+        def prepared(self, home: Home, url: str) -> None:
+            where = home.path / "postgres"
+            console.print(f"PostgreSQL {where}, simulator {url}", markup=False)
+
+        def begins(self, number: int) -> None:
+            self._number, self._done = number, 0
+            self._status.start()
 
         def finished(self, number: int, step: Step) -> None:
-            if number > 1 and step.error is None:
-                return
-            mark = "[green]✓[/green]" if step.error is None else "[red]✗[/red]"
-            rows = "" if step.rows is None else f"{step.rows:>6,} rows"
-            console.print(f"  {mark} {step.name:<24}{rows:<13}{step.seconds:>6.2f} s")
+            self._done += 1
+            name = escape(step.name)
+            self._status.update(f"{_WHAT[number]}: {self._done} assets, {name} is in")
             if step.error is not None:
+                console.print(f"  [red]✗[/red] {name}")
                 for line in foreign_text.lines(step.error).split("\n"):
                     console.print(f"      {line}", markup=False)
+            elif number == 1 and not console.is_terminal:
+                console.print(f"✓ {name} ", end="", markup=False)
 
         def ended(self, result: Round) -> None:
-            if result.number == 1 or not result.ok:
+            self._status.stop()
+            if self._number == 1 and not console.is_terminal:
+                console.print()
+            if not result.ok:
                 return
             totals: dict[str, int] = {}
             for step in result.steps:
                 for word, count in step.changes.items():
                     totals[word] = totals.get(word, 0) + count
-            changes = ", ".join(f"{count} {word}" for word, count in totals.items())
+            changes = ", ".join(f"{count:,} {word}" for word, count in totals.items())
             console.print(
-                f"  [green]✓[/green] {len(result.steps)} assets again in {result.seconds:.1f} s: "
-                f"{changes or 'no change'}"
+                f"[green]✓[/green] {_WHAT[result.number]}: {len(result.steps)} assets in "
+                f"{result.seconds:.0f} s: {changes or 'no change'}"
             )
 
         def told(self, text: str) -> None:
@@ -92,23 +97,32 @@ def _reporter(console: Console) -> Reporter:
     return Printer()
 
 
+_WHAT = {
+    1: "first reading",
+    2: "three days later",
+    3: "six hours later",
+    4: "six hours later",
+}
+
+
 def _show(console: Console, result: DemoResult) -> None:
-    from ..billing.report import shares
+    from ..operations.answers import answers
+    from ..operations.deployment import UI_PORT
     from ..operations.summary import summarize
 
+    for answer in answers(result.warehouse, result.account):
+        console.print(f"\n[bold]{answer.question}[/bold]")
+        console.print(f"  {answer.text}", markup=False)
+        for detail in answer.details:
+            console.print(f"    {detail}", markup=False)
+        if answer.mart:
+            console.print(f"  [dim]arcadia query {answer.mart}[/dim]")
     summary = summarize(result.warehouse, result.account)
-
     resources = make_table(
         ("kind", "live", "deleted"),
         [(kind, f"{live:,}", f"{gone:,}" if gone else "") for kind, live, gone in summary.kinds],
         right=("live", "deleted"),
         title="Resources",
-    )
-    projects = make_table(
-        ("name", "environment", "resources"),
-        [(name, environment or "", f"{n:,}") for name, environment, n in summary.projects],
-        right=("resources",),
-        title="Projects",
     )
     events = make_table(
         ("event", "count"),
@@ -116,47 +130,38 @@ def _show(console: Console, result: DemoResult) -> None:
         right=("count",),
         title="Events",
     )
-    changes = make_table(
-        ("what", "name", "change"),
-        [(change.kind, change.name, _told(change)) for change in summary.changes],
-        title="Latest changes",
-    )
-    for made in (resources, projects, events, changes):
+    for made in (resources, events):
         if made.row_count:
             console.print()
             console.print(made)
     console.print()
-    if summary.billing is not None:
-        billing = summary.billing
-        lines = make_table(
-            ("matched by, or why not", "lines", "US dollars"),
-            [(m.method, f"{m.lines:,}", f"{m.amount:,.2f}") for m in shares(result.warehouse)],
-            right=("lines", "US dollars"),
-            title="Cost lines",
-        )
-        console.print(lines)
-        console.print()
+    for line in _facts(summary):
+        console.print(line, markup=False)
+    console.print(
+        f"Everything was read {len(result.rounds)} times, in {result.seconds:.0f} s; the log is "
+        f"{result.home.logs / 'demo.log'}",
+        markup=False,
+    )
+    console.print(
+        "\n[bold]Next[/bold]\n"
+        f"  make up                    then open http://127.0.0.1:{UI_PORT}: these runs are there\n"
+        "  DO_API_TOKEN=… make up     your own account instead of the simulator"
+    )
+
+
+def _facts(summary: Summary) -> list[str]:
+    """Return what is counted, one line each."""
+    projects = ", ".join(
+        f"{foreign_text.line(name)} ({resources:,})" for name, _, resources in summary.projects
+    )
+    lines = [f"Projects: {projects}"] if projects else []
+    if (billing := summary.billing) is not None:
         share = billing.matched / billing.matchable if billing.matchable else 0
-        console.print(
+        lines.append(
             f"Invoices: {billing.ingested} of {billing.invoices} ingested, "
             f"${billing.billed:,.2f} billed in {billing.lines:,} lines; "
             f"${billing.matched:,.2f} matched to resources ({share:.1%} of what bills one)"
         )
     if summary.open_drift is not None:
-        console.print(f"Open drift: {summary.open_drift:,}")
-    materialised = sum(len(one.steps) for one in result.rounds)
-    console.print(
-        f"{materialised} materialisations in {len(result.rounds)} runs, {result.seconds:.0f} s."
-    )
-    console.print(
-        "\n[bold]Next[/bold]\n"
-        "  make up                    the whole deployment; these runs are in its UI\n"
-        "  .venv/bin/arcadia psql     look at the tables (cloud_resources, …)\n"
-        "  DO_API_TOKEN=… make up     your own account instead of the simulator"
-    )
-
-
-def _told(change: Change) -> str:
-    """An event with the fields that it changed; that of a deletion says itself."""
-    fields = [field for field in change.fields if field != "deleted_at"]
-    return f"{change.event}: {', '.join(fields)}" if fields else change.event
+        lines.append(f"Open drift: {summary.open_drift:,}")
+    return lines

@@ -18,6 +18,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     import json
 
     from ..operations.doctor import State, examine
+    from ..operations.doctor.freshness import NOTHING_YET
     from ..settings import load_settings
 
     findings = []
@@ -34,5 +35,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     else:
         echo()
-        echo(f"{len(wrong)} problem(s)." if wrong else "All is well.")
+        empty = any(finding.text == NOTHING_YET for finding in findings)
+        well = "Nothing is wrong, but nothing was listed yet." if empty else "All is well."
+        echo(f"{len(wrong)} problem(s)." if wrong else well)
     ctx.exit(1 if wrong else 0)

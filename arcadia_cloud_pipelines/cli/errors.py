@@ -44,7 +44,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     from ..inventory.confirm import NothingToConfirm
     from ..inventory.rules import ProjectRulesError
     from ..inventory.void import NothingToVoid
-    from ..marts.reading import UnknownMart
+    from ..marts.reading import MartError
     from ..operations.errors import OperationsError
     from ..settings import SettingsError
     from ..warehouse.embedded import EmbeddedPostgresError
@@ -56,7 +56,7 @@ def _for_people() -> tuple[type[Exception], ...]:
         EmbeddedPostgresError,
         DigitalOceanError,
         OperationsError,
-        UnknownMart,
+        MartError,
         NothingToConfirm,
         NothingToVoid,
         NothingToRetire,

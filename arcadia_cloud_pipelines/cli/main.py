@@ -13,12 +13,13 @@ from .demo import demo
 from .doctor import doctor
 from .drift import drift
 from .errors import told_in_one_sentence
+from .export import export
 from .inventory import inventory
 from .migrate import migrate
 from .projects import projects
 from .provisioned import provisioned
 from .psql import psql
-from .query import export, query
+from .query import query
 from .service import service
 from .simulate import simulate
 from .statements import statements

@@ -1,4 +1,4 @@
-"""`arcadia query` and `arcadia export`: the views of the schema `marts`."""
+"""`arcadia query`: the views of the schema `marts`."""
 
 from __future__ import annotations
 
@@ -43,32 +43,13 @@ def query(name: str | None, format_: str, limit: int | None, output: Path | None
         raise click.UsageError("Parquet is no text: name a file with --output.")
     if format_ == "table" and limit is None:
         limit = SHOWN
-    with reading.read(_warehouse(), view, limit) as rows:
+    with reading.read(open_marts(), view, limit) as rows:
         if format_ == "table":
             _table(rows, limit)
         elif output is None:
             reading.WRITERS[format_](rows, sys.stdout)
         else:
             echo(f"{reading.write_file(rows, format_, output):,} rows in {output}")
-
-
-@click.command("export")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--format", "format_", type=click.Choice(("parquet", "csv", "json")),
-              default="parquet")  # fmt: skip
-def export(folder: Path, format_: str) -> None:
-    """Write every mart into FOLDER, a file each.
-
-    A file is there whole or as it was before: it is written beside its place and then moved.
-    """
-    from ..marts import reading
-
-    folder.mkdir(parents=True, exist_ok=True)
-    warehouse = _warehouse()
-    for name in reading.names():
-        path = folder / f"{name}.{format_}"
-        with reading.read(warehouse, reading.find(name)) as rows:
-            echo(f"{reading.write_file(rows, format_, path):>12,} rows in {path}")
 
 
 def _list() -> None:
@@ -78,7 +59,8 @@ def _list() -> None:
     print_table(("mart", "answers"), [(v.name, v.comment.split("?")[0] + "?") for v in views])
 
 
-def _warehouse() -> Warehouse:
+def open_marts() -> Warehouse:
+    """Return the warehouse of the settings."""
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 

@@ -5,7 +5,7 @@ and any import of Dagster.
 """
 
 from .budget import LIMITS, SYSTEM_CLOCK, Budget, Clock, Limit, budget_for
-from .client import Account, DigitalOcean
+from .client import DigitalOcean
 from .errors import (
     BadAnswer,
     DigitalOceanError,
@@ -21,6 +21,7 @@ from .errors import (
 )
 from .fan_out import fan_out
 from .pages import Listing, OnPage, identity_of, no_identity, read_listing
+from .whose import Account
 
 __all__ = [
     "LIMITS",

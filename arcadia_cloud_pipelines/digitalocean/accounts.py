@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from ..settings import Secret
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .client import Account, DigitalOcean
+from .client import DigitalOcean
 from .errors import Forbidden
+from .whose import Account
 
 _SQL = Statements(__file__)
 

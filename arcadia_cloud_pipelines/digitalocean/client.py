@@ -13,14 +13,13 @@ import random
 import re
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 from urllib.parse import SplitResult, quote, urlencode, urljoin, urlsplit
 
 import orjson
@@ -53,6 +52,7 @@ from .errors import (
     clean,
 )
 from .json_text import NotJson, read_json
+from .whose import Account, Accounts, Whose
 
 _log = logging.getLogger(__name__)
 
@@ -69,33 +69,13 @@ _CHUNK: Final = 64 * 1024
 QUIET: Final = 90.0
 """Seconds of waiting without an answer after which a listing is given up."""
 
+_DECIDES: Final = 45.0
+"""Seconds after which the account, which decides on a whole run, is not asked again; instead of a
+number of attempts, so that a short break of the network ends none."""
+_DECIDES_TIMEOUT: Final = 10.0
+
 _FIRST_BACKOFF, _LAST_BACKOFF = 1.0, 30.0  # as godo, DigitalOcean's own client, has them
 _PATH: Final = re.compile(r"/v2/[A-Za-z0-9._~%!$&'()*+,;=:@/-]+")
-
-
-@dataclass(frozen=True)
-class Account:
-    """Whose infrastructure a token sees.
-
-    Attributes:
-        uuid: the team's, or the person's where there is no team.
-        name: the team's. None for a personal account, whose name is a person's, and where the
-            token may not see it.
-        source: `team` or `person` of `/v2/account`, else `project`: the owner of the default one.
-        person: uuid of the person behind a team's token.
-    """
-
-    uuid: str
-    name: str | None
-    source: str = field(default="team", compare=False)
-    person: str | None = field(default=None, repr=False, compare=False)
-
-
-class Accounts(Protocol):
-    """Remembers whose a token is."""
-
-    def confirm(self, account: Account) -> None:
-        """Remember it; raise `Forbidden` where there was a better answer before."""
 
 
 def _quotes_no_headers(record: logging.LogRecord) -> bool:
@@ -148,15 +128,6 @@ class Patience:
         return self._waited > self.seconds
 
 
-class _Whose:
-    """Whose a token is: asked once, for all connections that use it."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.account: Account | None = None
-        self.known: Accounts | None = None
-
-
 @dataclass(frozen=True)
 class _Call:
     method: str
@@ -166,6 +137,8 @@ class _Call:
     accept: str
     body: bytes | None = None
     scope: str | None = None
+    decides: bool = False
+    """Whether a whole run hangs on it: it is answered, or given up, within a minute."""
 
     @property
     def unsure(self) -> str:
@@ -268,7 +241,7 @@ class DigitalOcean:
         self._clock = clock
         self._jitter = jitter
         self._largest_body = largest_body
-        self._whose = _Whose()
+        self._whose = Whose()
         self._patience = Patience(QUIET)
         self.calls = 0
         """HTTP requests sent, retries and redirects included."""
@@ -333,7 +306,12 @@ class DigitalOcean:
         return self._base
 
     def get(
-        self, path: str, params: Mapping[str, Any] | None = None, *, scope: str | None = None
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        scope: str | None = None,
+        decides: bool = False,
     ) -> dict[str, Any]:
         """The JSON object at a path.
 
@@ -344,12 +322,14 @@ class DigitalOcean:
             path: from `/v2/`, names in it percent-encoded, without a query.
             params: the query; None values are left out, booleans become `true` and `false`.
             scope: the token scope this needs, such as `billing:read`, for the message of a 403.
+            decides: whether a whole run hangs on it: then it is tried for less than a minute.
 
         Raises:
             DigitalOceanError: one of the types in `errors`.
             ValueError: the path is not one.
         """
-        return self._run(self._call("GET", path, params, scope=scope), self._object)
+        call = self._call("GET", path, params, scope=scope)
+        return self._run(replace(call, decides=decides), self._object)
 
     def get_bytes(
         self,
@@ -409,25 +389,27 @@ class DigitalOcean:
         """
         # Whoever asks this begins a piece of work: what hung before says nothing of it.
         self._patience.renew()
-        with self._whose.lock:
-            if self._whose.account is None:
-                account = self._ask_account()
-                if self._whose.known is not None:
-                    self._whose.known.confirm(account)
-                self._whose.account = account
-            return self._whose.account
+        return self._whose.account(self._ask_account)
 
     def know(self, accounts: Callable[[Secret], Accounts]) -> None:
         """Have `account` ask what was known of the token before. Only the first call counts."""
-        with self._whose.lock:
-            if self._whose.known is None:
-                self._whose.known = accounts(self._token)
-                self._whose.account = None
+        self._whose.know(lambda: accounts(self._token))
+
+    def remember_outages(self) -> None:
+        """Have a failure of `account` be remembered: for clients that live as long as one run."""
+        self._whose.remember_outages()
+
+    def cause(self, error: DigitalOceanError) -> DigitalOceanError:
+        """Return what keeps everything from being answered, or `error` where it is alone.
+
+        Asks for the account again, where outages are remembered.
+        """
+        return self._whose.cause(error, self._ask_account)
 
     def _ask_account(self) -> Account:
         refusal: DigitalOceanError | None = None
         try:
-            account = self.get("/v2/account", scope="account:read").get("account")
+            account = self.get("/v2/account", scope="account:read", decides=True).get("account")
         except (Forbidden, NotFound) as error:
             refusal = error
         else:
@@ -437,7 +419,8 @@ class DigitalOcean:
             if uuid := _text(account, "uuid"):
                 return Account(uuid, None, source="person")
         try:
-            project = self.get("/v2/projects/default", scope="project:read").get("project")
+            default = self.get("/v2/projects/default", scope="project:read", decides=True)
+            project = default.get("project")
         except (Forbidden, NotFound) as error:
             refusal = refusal or error
         else:
@@ -484,14 +467,14 @@ class DigitalOcean:
     def _run(self, call: _Call, decode: Callable[[_Call, _Answer], T | _Failure]) -> T:
         retrying = Retrying(
             sleep=self._clock.sleep,
-            stop=stop_after_attempt(self._attempts),
+            stop=self._is_enough(call, self._clock.monotonic()),
             wait=self._wait,
             retry=retry_if_result(
                 lambda done: (
                     isinstance(done, _Failure)
                     and done.again
                     and not self._closed
-                    and not self._patience.is_over()
+                    and (call.decides or not self._patience.is_over())
                     and (call.method == "GET" or done.refused)
                 )
             ),
@@ -502,6 +485,18 @@ class DigitalOcean:
         if isinstance(done, _Failure):
             raise done.error
         return done.value
+
+    def _is_enough(self, call: _Call, began: float) -> Callable[[RetryCallState], bool]:
+        """Return what decides that a call is not tried again."""
+        stop = stop_after_attempt(self._most_attempts(call))
+        if not call.decides:
+            return stop
+        return lambda state: (
+            stop(state) or (self._clock.monotonic() - began + state.upcoming_sleep > _DECIDES)
+        )
+
+    def _most_attempts(self, call: _Call) -> int:
+        return 2 * self._attempts - 1 if call.decides else self._attempts
 
     def _wait(self, state: RetryCallState) -> float:
         """Full jitter, so that parallel runs do not come back together; or as the answer asked."""
@@ -519,7 +514,7 @@ class DigitalOcean:
             call.endpoint,
             urlsplit(self._base).netloc,
             state.attempt_number,
-            self._attempts,
+            self._most_attempts(call),
             f"{type(error).__name__} {(error.status if error else None) or ''}".strip(),
             state.next_action.sleep if state.next_action else 0.0,
         )
@@ -541,7 +536,9 @@ class DigitalOcean:
         return value if isinstance(value, _Failure) else _Success(value)
 
     def _send(self, call: _Call, url: str) -> _Answer | _Failure:
-        if self._patience.is_over():
+        if (outage := self._whose.outage()) is not None:
+            return _Failure(outage)
+        if self._patience.is_over() and not call.decides:
             problem = f"was not sent: for {self._patience.seconds:.0f} s nothing was answered"
             return _Failure(Unreachable(call.endpoint, problem))
         try:
@@ -568,12 +565,12 @@ class DigitalOcean:
                 url,
                 data=call.body,
                 headers=headers,
-                timeout=self._timeout,
+                timeout=self._patient(call),
                 allow_redirects=False,
                 stream=True,
             ) as response:
                 self._budget.note(response.status_code, response.headers)
-                body = self._read(response)
+                body = self._read(response, call)
                 status, received = response.status_code, response.headers
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             problem = network_problem(error)
@@ -588,11 +585,15 @@ class DigitalOcean:
         self._patience.spend(self._clock.monotonic() - started)
         return _Failure(Unreachable(call.endpoint, problem + call.unsure), again=True)
 
-    def _read(self, response: requests.Response) -> bytes | _Unread:
+    def _patient(self, call: _Call) -> tuple[float, float]:
+        connect, read = self._timeout
+        return connect, min(read, _DECIDES_TIMEOUT) if call.decides else read
+
+    def _read(self, response: requests.Response, call: _Call) -> bytes | _Unread:
         """The whole body, or why it cannot be had. Of an error only as much as is looked at."""
         failed = response.status_code >= 300
         most = _LARGEST_ERROR if failed else self._largest_body
-        longest = _LONGEST_ERROR if failed else _LONGEST_BODY
+        longest = _LONGEST_ERROR if failed else _DECIDES if call.decides else _LONGEST_BODY
         parts: list[bytes] = []
         size = 0
         start = self._clock.monotonic()

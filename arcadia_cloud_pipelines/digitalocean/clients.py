@@ -1,15 +1,18 @@
-"""The clients of one process: one for each token and thread, shared by all purposes that use it."""
+"""The clients of one run: one for each token and thread, shared by all purposes that use it."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
-from ..settings import Purpose, Secret, Settings
+from ..settings import Purpose, Secret, Settings, SettingsError
 from ..warehouse.engine import Warehouse
 from .accounts import know_accounts
 from .budget import Budget
 from .calls import SharedCalls
 from .client import DigitalOcean
+from .errors import DigitalOceanError
+from .whose import Account
 
 
 class Clients:
@@ -53,6 +56,7 @@ class Clients:
         if self._warehouse is not None:
             budget = Budget(shared=SharedCalls(self._warehouse, token))
         client = DigitalOcean(self._settings.api_url, token, budget=budget)
+        client.remember_outages()
         if self._warehouse is not None:
             know_accounts(client, self._warehouse)
         return client
@@ -63,3 +67,24 @@ class Clients:
             for of_token in self._clients.values():
                 for client in of_token.values():
                     client.close()
+
+
+def ask_each_token(
+    clients: Clients, purposes: Iterable[Purpose]
+) -> dict[Purpose, Account | DigitalOceanError | SettingsError]:
+    """Return the account that each purpose's token sees, or why that is not known.
+
+    Raises:
+        DigitalOceanError: no token was answered; the error is the first one's.
+        SettingsError: there is no token.
+    """
+    answers: dict[Purpose, Account | DigitalOceanError | SettingsError] = {}
+    for purpose in purposes:
+        try:
+            answers[purpose] = clients.for_purpose(purpose).account()
+        except (DigitalOceanError, SettingsError) as error:
+            answers[purpose] = error
+    errors = [answer for answer in answers.values() if isinstance(answer, Exception)]
+    if errors and len(errors) == len(answers):
+        raise errors[0]
+    return answers

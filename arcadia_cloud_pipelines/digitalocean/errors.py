@@ -51,9 +51,12 @@ class DigitalOceanError(Exception):
         transient: whether the same call may well succeed later without anyone doing anything. After
             a POST, look first whether it was acted on.
         retry_at: when it may (UTC), where the answer said so.
+        account_wide: whether every other call with this token would fail in the same way, as
+            nothing could be learnt of the account itself.
     """
 
     transient: bool = False
+    account_wide: bool = False
     advice: str = "look at the status and DigitalOcean's message"
 
     def __init__(

@@ -1,10 +1,11 @@
 """One asset for each entry of the registry, and one for the projects."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
+import sqlalchemy as sa
 
 from .. import foreign_text
 from ..dagster_support import (
@@ -17,12 +18,14 @@ from ..dagster_support import (
     timestamp,
     view_asset,
 )
-from ..digitalocean.clients import Clients
+from ..digitalocean import Account, DigitalOceanError
+from ..digitalocean.clients import Clients, ask_each_token
 from ..kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
+from ..settings import SettingsError
 from ..warehouse.engine import Warehouse
 from . import checks
 from .buckets import sync_buckets
-from .classify import follow_rules, list_projects
+from .classify import Followed, follow_rules, list_projects
 from .freshness import STALE_AFTER
 from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
@@ -31,6 +34,9 @@ from .sync_runs import SyncResult
 from .tables import cloud_projects, cloud_resources
 
 GROUP = "inventory"
+ACCOUNT = "account"
+
+T = TypeVar("T")
 
 
 def _listings(context: dg.InitResourceContext) -> Iterator[Listings]:
@@ -51,6 +57,17 @@ LISTINGS = {
 
 FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER, warn_window=checks.LATE_AFTER)
 
+
+_PROJECTS = """Projects, and which resource is in which.
+
+Mirrors `GET /v2/projects` into `cloud_projects` and each project's resources into
+`cloud_project_memberships` and `cloud_resources.project_id`; makes sure that the project
+`DO_PROJECT_NAME` exists. What a project holds and no kind claims becomes a resource of kind
+`unknown`. Needs the token scope `project:read`.
+
+Then the rules of `ARCADIA_PROJECT_RULES`, where that is set, say whose the projects are and
+what they are for, except where a person did.
+"""
 
 Sync = Callable[[dg.AssetExecutionContext, Warehouse, Listings, Kind], SyncResult]
 """Lists and records one kind."""
@@ -95,38 +112,24 @@ def build_asset(kind: Kind, sync: Sync = _from_api, priority: int = 0) -> dg.Ass
         priority: among the steps of a run that could begin; the higher goes first.
     """
 
-    @dg.asset(
-        name=kind.asset,
-        group_name=GROUP,
-        description=(
-            f"{kind.description}\n\nMirrors "
-            + ", ".join(f"`GET {endpoint.path}`" for endpoint in kind.endpoints)
-            + f" into the rows of kind `{kind.name}` in `cloud_resources`; every change becomes a "
-            f"row in `cloud_resource_events`. Needs the scope `{kind.scope}`."
-            + "".join(
-                f" With `{KIND_BY_NAME[more.kind].scope}` the listing of `{more.kind}` adds "
-                f"`{more.field}`."
-                for more in kind.supplements
-            )
-        ),
-        owners=OWNERS,
-        kinds={"digitalocean", "postgres"},
+    @_synced(
+        kind.asset,
+        description=_description(kind),
+        table=cloud_resources,
         tags={"kind": kind.name},
-        metadata=table_metadata(cloud_resources),
         pool=kind.purpose.value,
         op_tags={"dagster/priority": str(priority)},
-        retry_policy=RETRY,
-        freshness_policy=FRESHNESS,
         check_specs=checks.sync_check_specs(kind.asset),
     )
     def kind_asset(
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         listings: dg.ResourceParam[Listings],
-    ) -> dg.MaterializeResult:
-        with reported_errors():
-            result = sync(context, warehouse, listings, kind)
-        return dg.MaterializeResult(
+    ) -> Iterator[dg.MaterializeResult]:
+        result = _unless_told(context, listings, lambda: sync(context, warehouse, listings, kind))
+        if result is None:
+            return
+        yield dg.MaterializeResult(
             metadata=_sync_metadata(result)
             | {
                 "preview": table(
@@ -141,6 +144,62 @@ def build_asset(kind: Kind, sync: Sync = _from_api, priority: int = 0) -> dg.Ass
         )
 
     return kind_asset
+
+
+def _description(kind: Kind) -> str:
+    paths = ", ".join(f"`GET {path}`" for path in dict.fromkeys(e.path for e in kind.endpoints))
+    return (
+        f"{kind.description}\n\nMirrors {paths} into the rows of kind `{kind.name}` in "
+        "`cloud_resources`; every change becomes a row in `cloud_resource_events`. Needs the scope "
+        f"`{kind.scope}`."
+        + "".join(
+            f" With `{KIND_BY_NAME[more.kind].scope}` the listing of `{more.kind}` adds "
+            f"`{more.field}`."
+            for more in kind.supplements
+        )
+    )
+
+
+def _synced(
+    name: str,
+    *,
+    description: str,
+    table: sa.Table,
+    tags: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Callable[[Callable[..., Iterator[dg.MaterializeResult]]], dg.AssetsDefinition]:
+    """Return what makes an asset that mirrors a listing of the API into a table.
+
+    Not `dg.asset`: one that is skipped, as the whole account is out of reach, yields nothing.
+
+    Args:
+        name: of the asset and its step.
+        description: for people.
+        table: that it writes.
+        tags: of the asset.
+        options: of the step.
+    """
+    spec = dg.AssetSpec(
+        name, deps=[ACCOUNT], description=description, group_name=GROUP, owners=OWNERS,
+        kinds={"digitalocean", "postgres"}, tags=tags or {}, metadata=table_metadata(table),
+        freshness_policy=FRESHNESS,
+    )  # fmt: skip
+    return dg.multi_asset(name=name, specs=[spec], can_subset=True, retry_policy=RETRY, **options)
+
+
+def _unless_told(
+    context: dg.AssetExecutionContext, listings: Listings, work: Callable[[], T]
+) -> T | None:
+    """Return what `work` returns, or None where another step failed for what keeps it from that."""
+    with reported_errors():
+        try:
+            return work()
+        except (DigitalOceanError, SettingsError) as error:
+            if listings.is_news(error):
+                raise
+            told = foreign_text.line(error)
+            context.log.warning(f"Skipped; another step of this run failed for it: {told}")
+    return None
 
 
 def _kinds_of_run(context: dg.AssetExecutionContext) -> list[Kind]:
@@ -168,13 +227,49 @@ def _sync_metadata(result: SyncResult) -> dict[str, Any]:
 
 
 @dg.asset(
+    name=ACCOUNT,
     group_name=GROUP,
     owners=OWNERS,
-    kinds={"digitalocean", "postgres"},
-    metadata=table_metadata(cloud_projects),
+    kinds={"digitalocean"},
     pool=PURPOSE.value,
-    retry_policy=RETRY,
     freshness_policy=FRESHNESS,
+)
+def account_asset(
+    context: dg.AssetExecutionContext,
+    warehouse: dg.ResourceParam[Warehouse],
+    clients: dg.ResourceParam[Clients],
+) -> dg.MaterializeResult:
+    """The account that the tokens see.
+
+    Asked before anything else, `GET /v2/account`: where nothing is answered (no route, a revoked
+    token, a proxy), this one step fails within a minute, and the kinds are skipped. Where several
+    tokens are set, one that is answered is enough.
+    """
+    purposes = dict.fromkeys([PURPOSE, *(kind.purpose for kind in _kinds_of_run(context))])
+    with reported_errors():
+        warehouse.check_migrated()
+        answers = ask_each_token(clients, purposes)
+    for purpose, answer in answers.items():
+        if isinstance(answer, Exception):
+            context.log.warning(foreign_text.line(f"{purpose.value}: {answer}"))
+    return dg.MaterializeResult(
+        metadata={
+            "accounts": table(
+                ("token of", "account"),
+                [
+                    (purpose.value, answer.uuid if isinstance(answer, Account) else answer)
+                    for purpose, answer in answers.items()
+                ],
+            )
+        }
+    )
+
+
+@_synced(
+    "projects",
+    description=_PROJECTS,
+    table=cloud_projects,
+    pool=PURPOSE.value,
     check_specs=[*checks.sync_check_specs("projects"), checks.CLASSIFIED],
 )
 def projects(
@@ -182,18 +277,10 @@ def projects(
     warehouse: dg.ResourceParam[Warehouse],
     clients: dg.ResourceParam[Clients],
     listings: dg.ResourceParam[Listings],
-) -> dg.MaterializeResult:
-    """Projects, and which resource is in which.
+) -> Iterator[dg.MaterializeResult]:
+    """Mirror the projects, then have the rules classify them."""
 
-    Mirrors `GET /v2/projects` into `cloud_projects` and each project's resources into
-    `cloud_project_memberships` and `cloud_resources.project_id`; makes sure that the project
-    `DO_PROJECT_NAME` exists. What a project holds and no kind claims becomes a resource of kind
-    `unknown`. Needs the token scope `project:read`.
-
-    Then the rules of `ARCADIA_PROJECT_RULES`, where that is set, say whose the projects are and
-    what they are for, except where a person did.
-    """
-    with reported_errors():
+    def sync() -> tuple[ProjectsResult, Followed, dg.AssetCheckResult]:
         # Their turn comes later; the API can be asked meanwhile.
         listings.begin(_kinds_of_run(context), _recorder(context, warehouse))
         result = sync_projects(
@@ -203,10 +290,16 @@ def projects(
             run_id=context.run.run_id,
             progress=context.log.info,
         )
-        followed = follow_rules(warehouse, clients.settings.project_rules)
-        classified = checks.classified_result(
-            list_projects(warehouse), followed, by_rules=clients.settings.project_rules is not None
-        )
+        rules = clients.settings.project_rules
+        followed = follow_rules(warehouse, rules)
+        listed = list_projects(warehouse)
+        by_rules = rules is not None
+        return result, followed, checks.classified_result(listed, followed, by_rules=by_rules)
+
+    done = _unless_told(context, listings, sync)
+    if done is None:
+        return
+    result, followed, classified = done
     for change in followed.changes:
         context.log.info(
             foreign_text.line(
@@ -216,7 +309,7 @@ def projects(
         )
     if result.bootstrap is not None and result.bootstrap.warning is not None:
         context.log.warning(foreign_text.line(result.bootstrap.warning))
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata=_sync_metadata(result.sync)
         | _projects_metadata(result)
         | {"classified_by_rules": len(followed.changes)},
@@ -258,4 +351,4 @@ _RESOURCES = view_asset(
     ),
 )
 
-ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [*_SYNCED, _RESOURCES]
+ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [account_asset, *_SYNCED, _RESOURCES]

@@ -204,6 +204,9 @@ def _children_of(
     except (Unauthorized, RateLimited):
         raise
     except DigitalOceanError as error:
+        cause = client.cause(error)
+        if cause.account_wide:
+            raise cause from None
         return error
     for item in listing.items:
         item.setdefault(endpoint.parent_field, parent)

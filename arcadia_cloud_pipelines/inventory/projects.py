@@ -185,13 +185,16 @@ def sync_projects(
                 client, "/v2/projects", envelope="projects", identity=_project_id, scope=SCOPE
             )
         except (Forbidden, NotFound) as error:
+            if client.cause(error).account_wide:
+                raise
             return ProjectsResult(failed(error, available=False), None, 0, 0, ledger.Recorded())
         bootstrap, created = ensure_project(client, project_name, listing.items)
         projects = [*listing.items, *([created] if created else [])]
         found = _read_members(client, projects, progress)
     except DigitalOceanError as error:
-        failed(error, available=True)
-        raise
+        cause = client.cause(error)
+        failed(cause, available=True)
+        raise cause from None
 
     guard = guard or ledger.Guard()
     scope = {
@@ -285,6 +288,9 @@ def _list_members(client: DigitalOcean, project: str) -> Listing | DigitalOceanE
     except (Unauthorized, RateLimited):
         raise
     except DigitalOceanError as error:
+        cause = client.cause(error)
+        if cause.account_wide:
+            raise cause from None
         return error
 
 

@@ -74,7 +74,8 @@ def fetch_kind(
         account = client.account().uuid
         listing = lister(client, kind, progress)
     except DigitalOceanError as error:
-        return NotFetched(kind, account, started_at, now(), client.calls - calls_before, error)
+        calls = client.calls - calls_before
+        return NotFetched(kind, account, started_at, now(), calls, client.cause(error))
     listing = _without_long_identities(kind, listing)
     seen = sightings(kind, listing.items)
     # Its objects are the most of what is held until it is recorded.
@@ -131,7 +132,7 @@ def record_fetched(
 
     if isinstance(fetched, NotFetched):
         # Whoever may not learn whose account it is has learnt nothing of the kind.
-        known = fetched.account is not None
+        known = fetched.account is not None and not fetched.error.account_wide
         refused = known and isinstance(fetched.error, (Forbidden, NotFound))
         result = failed(fetched.error, fetched.ended_at, available=not refused)
         if refused:

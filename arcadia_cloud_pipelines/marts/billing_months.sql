@@ -12,6 +12,7 @@ lines_total = "US dollars of the lines that are read."
 lines = "Invoice lines that are read."
 not_read = "Invoices whose lines are not read yet, or could not be."
 is_last_closed = "True for the newest complete month of the account: what 'last closed month' means in all views."
+is_billed = "True when the month has ended and its last invoice has arrived: one dated after its end, or at most 12 hours before it. An invoice within the month does not end it."
 is_over = "True when the month has ended, by the database's clock in UTC."
 */
 SELECT
@@ -30,11 +31,20 @@ FROM (
         sum(coalesce(i.line_count, 0)) AS lines,
         count(*) FILTER (WHERE i.ingest_status <> 'ingested') AS not_read,
         bool_and(over.is_over) AS is_over,
+        -- As cloud_month_is_billed has it. A view must not call it: who may read the view alone may
+        -- not read what a function reads.
+        bool_or(
+            i.issued_at >= over.ends_at
+            OR over.is_over
+                AND coalesce(i.issued_at, i.first_seen_at) >= over.ends_at - interval '12 hours'
+        ) AS is_billed,
         coalesce(min(f.as_of), min(i.first_seen_at)) AS as_of,
         bool_and(over.is_over AND i.ingest_status = 'ingested') AS complete
     FROM public.cloud_invoices AS i
     CROSS JOIN LATERAL (
-        SELECT i.period + interval '1 month' <= now() AT TIME ZONE 'UTC' AS is_over
+        SELECT
+            i.period + interval '1 month' <= now() AT TIME ZONE 'UTC' AS is_over,
+            (i.period + interval '1 month') AT TIME ZONE 'UTC' AS ends_at
     ) AS over
     LEFT JOIN marts.freshness AS f ON f.account = i.account AND f.source = 'invoice_list'
     GROUP BY i.account, i.period

@@ -20,6 +20,9 @@ size_slug = "The resource's plan of today. Null without a resource."
 category = "iaas, paas or what else the invoice says."
 started_at = "Begin of the usage billed."
 ended_at = "End of the usage billed, see cloud_cost_lines.ended_at."
+match_method = "How the resource was found: resource_id, name or group. Null without a resource."
+resource_key = "The resource's id, where the invoice carries it, whether or not we know the resource."
+group_description = "Name of the cluster that grouped usage belongs to."
 unmatched_reason = "Why the line has no resource. Null when it has one."
 hours = "Quantity as billed: hours for most, see cloud_cost_lines.hours."
 project_source = "membership: the project that the resource was in when the usage ended. invoice: the name on the invoice. Null: neither."
@@ -55,6 +58,9 @@ SELECT
     used.at AS used_at,
     l.amount,
     'USD' AS currency,
+    l.match_method,
+    l.resource_key,
+    l.group_description,
     m.as_of,
     m.complete
 FROM public.cloud_cost_lines AS l
@@ -96,6 +102,7 @@ SELECT
     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
     i.amount - coalesce(i.lines_total, 0),
     'USD',
+    NULL, NULL, NULL,
     m.as_of,
     m.complete
 FROM public.cloud_invoices AS i

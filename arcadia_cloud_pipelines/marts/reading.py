@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -31,7 +31,11 @@ BATCH = 10_000
 DECIMAL = (38, 12)
 
 
-class UnknownMart(Exception):
+class MartError(Exception):
+    """A view cannot be read or written as was asked for; the text says why."""
+
+
+class UnknownMart(MartError):
     """No view has that name; the text names near ones."""
 
 
@@ -70,20 +74,41 @@ def find(name: str) -> views.View:
 
 
 @contextmanager
-def read(warehouse: Warehouse, view: views.View, limit: int | None = None) -> Iterator[Rows]:
-    """Read a view in a transaction that can write nothing."""
+def snapshot(warehouse: Warehouse) -> Iterator[sa.Connection]:
+    """Open a transaction that can write nothing and sees one state of all tables."""
     warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        yield connection
+
+
+@contextmanager
+def read(warehouse: Warehouse, view: views.View, limit: int | None = None) -> Iterator[Rows]:
+    """Read a view in a snapshot of its own."""
+    with snapshot(warehouse) as connection:
+        yield read_rows(connection, view, limit=limit)
+
+
+def read_rows(
+    connection: sa.Connection,
+    view: views.View,
+    *,
+    where: Mapping[str, Any] | None = None,
+    order: Sequence[str] = (),
+    limit: int | None = None,
+) -> Rows:
+    """Read a view: the rows whose columns have the values of `where`, in the order of `order`."""
     table = sa.table(view.name, schema=views.SCHEMA)
     statement = sa.select(sa.text("*")).select_from(table).limit(limit)
+    for name, value in (where or {}).items():
+        statement = statement.where(sa.column(name) == value)
+    statement = statement.order_by(*(sa.column(name).nulls_last() for name in order))
+    streaming = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
+    result = streaming.execute(statement)
+    columns = list(result.keys())
     described = views.described()[view.name]["columns"]
-    with warehouse.transaction() as connection:
-        connection.execute(sa.text("SET TRANSACTION READ ONLY"))
-        result = connection.execution_options(stream_results=True, max_row_buffer=BATCH).execute(
-            statement
-        )
-        columns = list(result.keys())
-        types = [described[column] for column in columns]
-        yield Rows(columns, types, (list(batch) for batch in result.partitions(BATCH)))
+    types = [described[column] for column in columns]
+    return Rows(columns, types, (list(batch) for batch in result.partitions(BATCH)))
 
 
 def as_text(value: Any) -> str:
@@ -94,6 +119,8 @@ def as_text(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Decimal):
+        return format(value, "f")
     if isinstance(value, list | dict):
         return orjson.dumps(value, default=str).decode()
     return str(value)

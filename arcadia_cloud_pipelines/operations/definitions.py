@@ -1,4 +1,4 @@
-"""Operations' Dagster definitions: housekeeping, and the sensor of alarms."""
+"""Operations' Dagster definitions: housekeeping, and the sensors of alarms and of a first start."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,10 +6,16 @@ from pathlib import Path
 import dagster as dg
 import sqlalchemy as sa
 
-from ..dagster_support import reported_errors
+from ..billing.jobs import balance_job, daily_costs_job, facts_job, history_job, open_month_job
+from ..dagster_support import IN_FLIGHT, newest_run_speaks_against, reported_errors
+from ..drift.jobs import sweep_job, terraform_job
+from ..forecast.jobs import forecast_job
+from ..inventory.assets import ACCOUNT
+from ..inventory.definitions import inventory_job
 from ..settings import load_settings
 from ..times import utc_now
 from ..warehouse.engine import dagster_url
+from .first_refresh import AFTER, LOOKED_AT, MOST_ATTEMPTS, Past, due, is_done
 from .retention import KEEP_EVENTS, KEEP_OUTPUT, KEEP_RUNS, forget
 from .watch import look_once, watched_lately
 
@@ -64,6 +70,60 @@ def alarm_sensor() -> dg.SkipReason:
     return dg.SkipReason(f"Looked; told {told or 'nobody'}.")
 
 
+def past_runs(instance: dg.DagsterInstance) -> dict[str, Past]:
+    """Return what Dagster knows of each job of a first refresh."""
+    return {name: _past(instance, name) for name in LOOKED_AT}
+
+
+def _past(instance: dg.DagsterInstance, name: str) -> Past:
+    runs = instance.get_runs(dg.RunsFilter(job_name=name), limit=MOST_ATTEMPTS)
+    succeeded = dg.RunsFilter(job_name=name, statuses=[dg.DagsterRunStatus.SUCCESS])
+    return Past(
+        runs=len(runs),
+        succeeded=bool(instance.get_runs(succeeded, limit=1)),
+        reason_to_wait=newest_run_speaks_against(instance, name),
+        under_way=any(run.status in IN_FLIGHT for run in runs),
+    )
+
+
+@dg.sensor(
+    name="first_refresh_sensor",
+    jobs=[
+        inventory_job,
+        balance_job,
+        history_job,
+        facts_job,
+        open_month_job,
+        daily_costs_job,
+        terraform_job,
+        sweep_job,
+        forecast_job,
+    ],
+    minimum_interval_seconds=20,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts at once what never ran to an end here: the first refresh of the "
+    f"inventory, balance, invoices and all that follows, each at most {MOST_ATTEMPTS} times.",
+)
+def first_refresh_sensor(
+    context: dg.SensorEvaluationContext,
+) -> dg.SensorResult | dg.SkipReason:
+    """Is there a job that never ran to an end, and nothing that it waits for?"""
+    # Nothing is looked up once all is done, until a release adds a job.
+    jobs = " ".join(sorted(AFTER))
+    if context.cursor == jobs:
+        return dg.SkipReason("Every job ran before: the schedules go on.")
+    past = past_runs(context.instance)
+    if is_done(past):
+        context.update_cursor(jobs)
+        return dg.SkipReason("Every job ran before: the schedules go on.")
+    answers = context.instance.get_latest_materialization_event(dg.AssetKey(ACCOUNT)) is not None
+    if wanted := due(past, account_answers=answers):
+        return dg.SensorResult(run_requests=[dg.RunRequest(job_name=name) for name in wanted])
+    return dg.SkipReason("The first refresh is under way, or failed a moment ago.")
+
+
 defs = dg.Definitions(
-    jobs=[housekeeping_job], schedules=[housekeeping_schedule], sensors=[alarm_sensor]
+    jobs=[housekeeping_job],
+    schedules=[housekeeping_schedule],
+    sensors=[alarm_sensor, first_refresh_sensor],
 )

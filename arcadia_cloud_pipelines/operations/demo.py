@@ -19,6 +19,12 @@ from pathlib import Path
 
 import dagster as dg
 import sqlalchemy as sa
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.remote_origin import (
+    GrpcServerCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 
 from ..drift.accept import accept
 from ..drift.inbox import DriftRecord, list_drift
@@ -28,9 +34,12 @@ from ..simulator import SimulatedAccount, serve
 from ..warehouse.engine import Warehouse, open_warehouse
 from .home import Home
 from .payers_story import PayersStory
+from .processes import LOCATION
 from .simulated import open_account, save_account
-from .startup import Prepared, open_instance, prepare
+from .startup import open_instance, prepare
 from .status import accounts
+
+_log = logging.getLogger(__name__)
 
 ROUNDS = (timedelta(days=3), timedelta(hours=6), timedelta(hours=6))
 """How far the simulated account lives on between materialisations. What disappears in the first
@@ -88,11 +97,11 @@ class DemoResult:
 class Reporter:
     """Hears what happens; the command shows it."""
 
-    def prepared(self, home: Home, prepared: Prepared, url: str) -> None:
+    def prepared(self, home: Home, url: str) -> None:
         """Database and simulator are there."""
 
-    def begins(self, number: int, lived: timedelta | None) -> None:
-        """A round begins, after the account has lived on for a while."""
+    def begins(self, number: int) -> None:
+        """A round begins."""
 
     def finished(self, number: int, step: Step) -> None:
         """An asset finished."""
@@ -168,8 +177,8 @@ def _run(home: Home, reporter: Reporter, started: float) -> DemoResult:
         home.prepare()
         settings = load_settings()
         with _log_to_file(home.logs / "demo.log") as log:
-            prepared = prepare(settings, home, reporter.note)
-            reporter.prepared(home, prepared, server.url)
+            prepare(settings, home, reporter.note)
+            reporter.prepared(home, server.url)
             with open_instance(home) as instance:
                 rounds = _rounds(instance, home, account, reporter, log)
         warehouse = open_warehouse(settings)
@@ -193,7 +202,7 @@ def _rounds(
         if lived is not None:
             account.advance_to(account.now + lived)
             save_account(home, account)
-        reporter.begins(number, lived)
+        reporter.begins(number)
         result = materialize_everything(instance, number, partial(reporter.finished, number), log)
         reporter.ended(result)
         rounds.append(result)
@@ -259,7 +268,7 @@ class _DriftStory:
 
     def _look_again(self) -> None:
         if not self._open():
-            self._reporter.told("drift gone: the next sweep finds it as it should be")
+            self._reporter.told("that drift is gone: the next sweep finds it as planned")
 
     def _open(self) -> list[DriftRecord]:
         return [r for r in list_drift(self._warehouse) if (r.resource_id, r.name) == self._droplet]
@@ -301,11 +310,24 @@ def materialize_everything(
         run_config={"loggers": {"console": {}}},
         raise_on_error=False,
         tags={"arcadia/demo": str(number)},
+        # Named, or the UI shows a run without a target.
+        asset_selection=sorted(job.asset_layer.executable_asset_keys),
     )
+    _give_origin(instance, run.run_id)
     result.seconds = time.monotonic() - started
     if not run.success and result.ok:
         result.error = f"the run {run.run_id} failed; see the log"
     return result
+
+
+def _give_origin(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Have a run belong to the code location of `arcadia up`, whose pages show only its own."""
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return
+    location = GrpcServerCodeLocationOrigin(host="localhost", location_name=LOCATION)
+    repository = RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME)
+    instance.run_storage.replace_job_origin(run, RemoteJobOrigin(repository, run.job_name))
 
 
 class _Events(logging.Handler):
@@ -354,6 +376,9 @@ class _Events(logging.Handler):
             if isinstance(value := metadata.get(word), int) and value > 0
         }
         step = Step(name, seconds, rows if isinstance(rows, int) else None, changes, error)
+        mark = "✓" if error is None else "✗"
+        counted = "" if step.rows is None else f"{step.rows:,} rows "
+        _log.info("%s %s %sin %.2f s", mark, name, counted, seconds)
         self._result.steps.append(step)
         self._finished(step)
 

@@ -20,6 +20,7 @@ from .child_environment import for_child
 from .errors import OperationsError
 from .home import Home, check_space
 from .liveness import Heartbeats
+from .local_tokens import make_secret
 from .processes import LOCATION, CodeServer
 from .service_manager import notify
 from .supervisor import Child, Supervisor, check_port, end_leftovers, free_port
@@ -110,7 +111,7 @@ def _run(
                 supervisor.start(stop, started=note)
             if not stop.is_set():
                 say(f"Dagster UI: {url}")
-                say(f"HTTP API:   http://{settings.api_host}:{settings.api_port}/docs")
+                say(f"HTTP API:   http://{settings.api_host}:{settings.api_port}/")
                 say(f"logs: {home.logs}; Ctrl-C stops everything")
                 notify("READY=1")
             supervisor.run(stop, changed=note, each=lambda: notify("WATCHDOG=1"))
@@ -164,12 +165,18 @@ def _start_services(
     kind = "embedded PostgreSQL" if settings.database_url is None else "PostgreSQL"
     done = "" if prepared.before == prepared.after else f", migrated from {prepared.before}"
     say(f"warehouse: {kind} {prepared.place}, schema {prepared.after}{done}")
+    if prepared.first:
+        say(
+            "first start: inventory, balance and invoices are read at once, then their lines, the "
+            "open month and drift; the UI shows the runs (Runs)"
+        )
     simulator_port = None if settings.tokens else free_port()
     environ = environment(settings, home, simulator_port)
     if simulator_port is None:
         say(f"account: DigitalOcean at {settings.api_url}")
     else:
         say("account: no DO_API_TOKEN is set, so this is the simulator, not DigitalOcean")
+    api_secret = None if simulator_port is None else make_secret(settings, home)
     supervisor.add(
         services(
             home,
@@ -177,6 +184,7 @@ def _start_services(
             code_socket=code_socket,
             simulator_port=simulator_port,
             api=(settings.api_host, settings.api_port),
+            api_secret=api_secret,
             ui_hosts=settings.ui_hosts,
             environ=environ,
             heartbeats=Heartbeats(settings),
@@ -226,6 +234,7 @@ def services(
     ui_hosts: Sequence[str] = (),
     simulator_port: int | None = None,
     api: tuple[str, int] | None = None,
+    api_secret: Path | None = None,
     environ: Mapping[str, str] | None = None,
     heartbeats: Callable[[], bool | None] | None = None,
 ) -> list[Child]:
@@ -238,6 +247,7 @@ def services(
         ui_hosts: names under which the UI may be asked for, beside those of loopback.
         simulator_port: of the simulator; None for a real account.
         api: address and port of the HTTP API.
+        api_secret: file of the secret that a demo's tokens are signed with.
         environ: variables of the deployment; each process gets the secrets that it needs.
         heartbeats: whether the daemon has beaten since it was last asked.
     """
@@ -246,7 +256,7 @@ def services(
     workspace = code.workspace(home)
     first = [processes.simulator(simulator_port, environ)] if simulator_port is not None else []
     if api is not None:
-        first.append(processes.api(*api, environ))
+        first.append(processes.api(*api, environ, secret=api_secret))
     return [
         *first,
         processes.code_server(code, environ),

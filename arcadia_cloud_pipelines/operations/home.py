@@ -4,6 +4,7 @@
 <home>/dagster/         DAGSTER_HOME: dagster.yaml, workspace.yaml, output of runs
 <home>/logs/            one file per process, rotated
 <home>/simulator.json   which simulated account this is, and its time
+<home>/api-secret       signs tokens for the API of a demo; never there for a real account
 <home>/up.lock, up.json whether `arcadia up` works here, and with which processes
 """
 
@@ -86,6 +87,11 @@ class Home:
     def simulator(self) -> Path:
         """See `simulated`."""
         return self.path / "simulator.json"
+
+    @property
+    def api_secret(self) -> Path:
+        """See `local_tokens`."""
+        return self.path / "api-secret"
 
     def make(self) -> None:
         """Make the folder itself, for this user alone.

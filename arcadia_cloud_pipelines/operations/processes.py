@@ -56,12 +56,15 @@ def simulator(port: int, environ: Environ) -> Child:
     )
 
 
-def api(host: str, port: int, environ: Environ) -> Child:
-    """Return the HTTP API."""
+def api(host: str, port: int, environ: Environ, secret: Path | None = None) -> Child:
+    """Return the HTTP API; `secret` is the file of what a demo's tokens are signed with."""
+    mine = for_child("api", environ)
+    if secret is not None:
+        mine |= {"ARCADIA_JWT_SECRET_FILE": str(secret)}
     return Child(
         "api",
         _python(f"{LOCATION}.cli.main", "api", "--host", host, "--port", port),
-        environ=for_child("api", environ),
+        environ=mine,
         ready=listens(port, host),
         alive=answers_http(port, "/api/health", host),
         memory_limit=_GIBIBYTE,

@@ -33,6 +33,8 @@ class Prepared:
     """The schema before and after."""
     orphaned: list[str]
     """Runs that nothing was working on any more."""
+    first: bool
+    """True where the inventory was never refreshed: the first refresh begins by itself."""
 
 
 def open_instance(home: Home) -> dg.DagsterInstance:
@@ -66,9 +68,11 @@ def prepare(settings: Settings, home: Home, say: Callable[[str], None]) -> Prepa
         instance.upgrade()
         set_pools(instance)
         orphaned = fail_orphaned_runs(instance)
+        refreshed = dg.RunsFilter(job_name="inventory_sync")
+        first = not instance.get_runs(refreshed, limit=1)
     if orphaned:
         say(f"{len(orphaned)} run(s) of before the last stop were marked as failed")
-    return Prepared(warehouse.place, before, after, orphaned)
+    return Prepared(warehouse.place, before, after, orphaned, first)
 
 
 def set_pools(instance: dg.DagsterInstance) -> None:

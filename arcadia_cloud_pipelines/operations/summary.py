@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
 from ..warehouse.engine import Warehouse
-
-
-@dataclass(frozen=True)
-class Change:
-    """One event."""
-
-    occurred_at: datetime
-    kind: str
-    name: str
-    event: str
-    fields: list[str]
 
 
 @dataclass(frozen=True)
@@ -43,7 +31,6 @@ class Summary:
     kinds: list[tuple[str, int, int]]
     """Kind, live, deleted."""
     events: list[tuple[str, int]]
-    changes: list[Change]
     projects: list[tuple[str, str | None, int]]
     """Name, environment, live resources."""
     billing: Billing | None
@@ -63,15 +50,6 @@ _EVENTS = sa.text(
     SELECT e.event, count(*) FROM cloud_resource_events e
     JOIN cloud_resources r ON r.id = e.resource_id
     WHERE r.account = :account GROUP BY e.event ORDER BY 2 DESC, e.event
-    """
-)
-_CHANGES = sa.text(
-    """
-    SELECT e.occurred_at, r.kind, coalesce(r.name, r.provider_id) AS name, e.event,
-           ARRAY(SELECT jsonb_object_keys(e.changes)) AS fields
-    FROM cloud_resource_events e JOIN cloud_resources r ON r.id = e.resource_id
-    WHERE r.account = :account AND e.event <> 'discovered'
-    ORDER BY e.occurred_at DESC, e.id DESC LIMIT :changes
     """
 )
 _PROJECTS = sa.text(
@@ -107,15 +85,14 @@ _DRIFT = sa.text(
 )
 
 
-def summarize(warehouse: Warehouse, account: str, changes: int = 8) -> Summary:
+def summarize(warehouse: Warehouse, account: str) -> Summary:
     """Count what there is of one account.
 
     Args:
         warehouse: migrated.
         account: whose.
-        changes: how many of the latest changes, discoveries left out.
     """
-    scope: dict[str, Any] = {"account": account, "changes": changes}
+    scope: dict[str, Any] = {"account": account}
     with warehouse.transaction() as connection:
 
         def rows(query: sa.TextClause) -> list[Any]:
@@ -130,7 +107,6 @@ def summarize(warehouse: Warehouse, account: str, changes: int = 8) -> Summary:
         return Summary(
             kinds=rows(_KINDS),
             events=rows(_EVENTS),
-            changes=[Change(*row) for row in rows(_CHANGES)],
             projects=rows(_PROJECTS),
             billing=billing,
             open_drift=rows(_DRIFT)[0][0] if _exists(connection, "cloud_drift") else None,

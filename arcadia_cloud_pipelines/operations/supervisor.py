@@ -41,6 +41,7 @@ GRACE = 8.0
 """Seconds that a process has between TERM and KILL."""
 _FIRST_DELAY, _LAST_DELAY = 1.0, 15.0
 _ASK_SECONDS = 3.0
+_LEAST_START = 30.0  # seconds that a restart may take, also where the first start was quick
 _STEADY = 300.0  # seconds after which a child's earlier deaths are forgotten
 _LOG_BYTES, _LOG_FILES = 10_000_000, 3
 _LOUD = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|^Traceback ")
@@ -61,7 +62,7 @@ class Child:
     ready: Callable[[], bool] | None = None
     """Whether it does its work by now; None for what is ready when it runs."""
     ready_within: float = 120
-    """Seconds."""
+    """Seconds that its first start may take. Later ones may take twice what the first took."""
     alive: Callable[[], bool | None] | None = None
     """A question that it must answer, asked every few seconds; None: it cannot be asked now."""
     silence_limit: float = 25
@@ -86,9 +87,11 @@ class _Running:
         logs: Path,
         say: Say,
         clock: Callable[[], float],
+        start_within: float,
     ) -> None:
         now = clock()
         self.child = child
+        self._start_within = start_within
         self.started = now
         self.last_lines: deque[str] = deque(maxlen=15)
         self._say = say
@@ -109,7 +112,7 @@ class _Running:
         self._reader = threading.Thread(target=self._read, name=f"log of {child.name}", daemon=True)
         self._reader.start()
         self.answered = now
-        self.has_answered = False
+        self.first_answer: float | None = None
         self._clock = clock
         if child.alive is not None:
             name = f"pulse of {child.name}"
@@ -121,15 +124,20 @@ class _Running:
             with suppress(Exception):
                 answer = alive()
             if answer is not False:
-                self.answered = self._clock()
-                self.has_answered |= answer is True
+                self.note_answer(works=answer is True)
             time.sleep(_ASK_SECONDS)
+
+    def note_answer(self, *, works: bool = True) -> None:
+        """Note a sign of life, and whether it ends the time that a start may take."""
+        self.answered = self._clock()
+        if works and self.first_answer is None:
+            self.first_answer = self.answered
 
     def silent_for(self, now: float) -> float:
         """Seconds for which it owes an answer beyond the time that a start may take."""
         if self.child.alive is None:
             return 0.0
-        grace = 0.0 if self.has_answered else self.child.ready_within
+        grace = 0.0 if self.first_answer is not None else self._start_within
         return now - self.answered - grace
 
     def _read(self) -> None:
@@ -203,6 +211,8 @@ class Supervisor:
         self._deaths: dict[str, int] = {}
         self._due: dict[str, float] = {}
         self._launches = 0
+        self._usual: dict[str, float] = {}
+        """Seconds that the longest start of each took until it answered."""
 
     def add(self, children: Iterable[Child]) -> None:
         """Have further children, which the next `start` starts."""
@@ -250,6 +260,8 @@ class Supervisor:
                         f"{self._tail(running)}"
                     )
                 stop.wait(0.1)
+            if child.ready is not None and not stop.is_set():
+                running.note_answer()
 
     def _tail(self, running: _Running) -> str:
         log = self._logs / f"{running.child.name}.log"
@@ -257,10 +269,25 @@ class Supervisor:
         return f"see {log}. It said last: {' | '.join(lines) or 'nothing'}"
 
     def _launch(self, child: Child) -> _Running:
-        running = _Running(child, self._environ, self._logs, self._say, self._clock)
+        running = _Running(
+            child, self._environ, self._logs, self._say, self._clock, self._start_within(child)
+        )
         self._running[child.name] = running
         self._launches += 1
         return running
+
+    def _start_within(self, child: Child) -> float:
+        """Return how long a start may take: less once it is known how long one takes here.
+
+        A service that freezes right after a restart would else be waited for as for a first start.
+        """
+        before = self._running.get(child.name)
+        if before is not None and before.first_answer is not None:
+            took = before.first_answer - before.started
+            self._usual[child.name] = max(took, self._usual.get(child.name, 0.0))
+        if child.name not in self._usual:
+            return child.ready_within
+        return min(child.ready_within, max(_LEAST_START, 2 * self._usual[child.name]))
 
     def run(
         self,

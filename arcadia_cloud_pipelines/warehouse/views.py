@@ -216,7 +216,7 @@ def _create(connection: sa.Connection, view: View) -> None:
     for column in _columns(connection, view.name):
         text = view.comment_of(column)
         if text is not None:
-            _comment(connection, f"COLUMN {name}.{column}", text)
+            _comment(connection, f'COLUMN {name}."{column}"', text)
 
 
 def _put_back(connection: sa.Connection, name: str, query: str) -> None:

@@ -108,13 +108,34 @@ def test_limits_within_bounds_are_good(api: Api, limit: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api", "/api/v1", "/api/v1/inventory/", "/api/v1/nothing", "/api/v2/inventory"]
+    "path",
+    [
+        "/index.html",
+        "/api",
+        "/api/v1",
+        "/api/v1/inventory/",
+        "/api/v1/nothing",
+        "/api/v2/inventory",
+    ],
 )
 def test_no_such_route_is_a_problem(api: Api, path: str) -> None:
     answer = api.get(path)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == 404
+
+
+def test_the_front_page_says_what_is_there_and_how_to_get_a_token(api: Api) -> None:
+    answer = api.client.get("/", headers={"Host": "<script>alert(1)</script>"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    for part in ("/docs", "/openapi.json", "/api/health", "arcadia api token", "Guardian"):
+        assert part in answer.text
+    assert "<script>" not in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert "/" not in api.client.get("/openapi.json").json()["paths"]
 
 
 def test_another_method_is_a_problem_that_names_the_right_one(api: Api) -> None:

@@ -11,6 +11,14 @@ import pytest
 
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 
+QUESTIONS = (
+    "What did the last month cost, and for whom?",
+    "What will this month cost?",
+    "What is paid for without need?",
+    "What is not as it was planned, and what does that cost?",
+    "What belongs to nobody?",
+)
+
 
 def demo(home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -49,7 +57,13 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_shows_what_came_of_it(first: tuple[Path, str]) -> None:
     home, text = first
-    assert "✓ droplets" in text
+    log = (home / "logs" / "demo.log").read_text()
+    assert "✓ droplets" in log, "the long list"
+    assert len(text.splitlines()) < 110, text
+    # The answers come before the counts.
+    places = [text.index(question) for question in QUESTIONS]
+    assert places == sorted(places)
+    assert places[-1] < text.index("\nResources")
     resources = counts(text, "Resources")
     assert resources["droplet"] >= 10
     assert resources["unknown"] == 1
@@ -59,7 +73,8 @@ def test_shows_what_came_of_it(first: tuple[Path, str]) -> None:
     assert {"updated", "deleted"} <= events.keys()
     assert "skyai-internal" in text
     assert "make up" in text
-    assert "RUN_SUCCESS" in (home / "logs" / "demo.log").read_text()
+    assert text.rstrip().splitlines()[-2].endswith("http://127.0.0.1:3000: these runs are there")
+    assert "RUN_SUCCESS" in log
     assert "RUN_SUCCESS" not in text
 
 

@@ -313,3 +313,38 @@ def test_the_last_is_stopped_after_the_others_and_nobody_is_told_of_their_end(
     )
     assert base > user
     assert bench.said == []
+
+
+def test_one_that_freezes_right_after_a_restart_is_not_waited_for_as_for_a_first_start(
+    bench: Bench,
+) -> None:
+    """How long a start takes is known by then."""
+    answers: list[bool | None] = [False]
+    supervisor = bench.supervise(bench.forever(prelude=STUBBORN, alive=lambda: answers[0]))
+    supervisor.start()
+    first = pid(supervisor)
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    supervisor.look_after()
+    bench.clock.now += 2
+    assert supervisor.look_after() is True
+    second = pid(supervisor)
+    os.kill(second, signal.SIGSTOP)
+    bench.clock.now += 55
+    assert supervisor.look_after() is False
+    bench.clock.now += 1
+    assert supervisor.look_after() is True
+    assert gone(second)
+
+
+def test_a_restart_has_twice_the_time_that_the_first_start_took(bench: Bench) -> None:
+    child = bench.forever(alive=lambda: False)
+    supervisor = bench.supervise(child)
+    supervisor.start()
+    running = supervisor._running["one"]
+    running.first_answer = running.started + 40
+    assert supervisor._start_within(child) == 80
+    running.first_answer = running.started + 1
+    assert supervisor._start_within(child) == 80, "the slowest counts"
+    running.first_answer = running.started + 100
+    assert supervisor._start_within(child) == child.ready_within

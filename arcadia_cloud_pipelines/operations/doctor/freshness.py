@@ -13,6 +13,8 @@ from ...warehouse.engine import Warehouse
 from ..home import Home
 from .findings import Finding, neither, well, wrong
 
+NOTHING_YET = "nothing was listed yet, so the tables are empty (`make up` fills them)"
+
 _AHEAD = timedelta(minutes=1)
 
 
@@ -22,7 +24,7 @@ def check_freshness(
     """Tell how old each kind's newest complete sync is; nothing if there never was one."""
     syncs = kind_syncs(warehouse)
     if not syncs:
-        yield neither("freshness", "nothing was synced yet")
+        yield neither("freshness", NOTHING_YET)
         return
     unavailable = [sync.kind for sync in syncs if _is_unavailable(sync, settings)]
     stale = [

@@ -1,0 +1,213 @@
+"""The questions that people ask first, answered from the schema `marts`.
+
+Sentences only: what to do about each stands in the marts' own columns and in docs/tables.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from .. import foreign_text
+from ..warehouse.engine import Warehouse
+
+NAMED = 3
+"""Projects, reasons and drifts that an answer names; the others it counts."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question, with what is known."""
+
+    question: str
+    text: str
+    details: tuple[str, ...] = ()
+    mart: str = ""
+    """The view to ask for more, as `arcadia query` takes it."""
+
+
+_LAST_MONTH = sa.text(
+    """
+    SELECT period, amount FROM marts.billing_months
+    WHERE account = :account AND is_last_closed
+    """
+)
+_BY_PROJECT = sa.text(
+    """
+    SELECT coalesce(project_name, 'no project') AS name, sum(amount) AS amount
+    FROM marts.cost_by_project WHERE account = :account AND period = :period
+    GROUP BY 1 ORDER BY 2 DESC, 1
+    """
+)
+_THIS_MONTH = sa.text(
+    """
+    SELECT m.period, m.amount_so_far, m.last_month_so_far, m.as_of, f.low, f.expected, f.high
+    FROM marts.month_to_date AS m
+    LEFT JOIN marts.forecast AS f
+        ON f.account = m.account AND f.period = m.period AND f.method = 'structure'
+    WHERE m.account = :account
+    """
+)
+_WASTE = sa.text(
+    """
+    SELECT reason, count(*) AS resources, coalesce(sum(monthly_amount), 0) AS amount
+    FROM marts.savings WHERE account = :account GROUP BY reason ORDER BY 3 DESC, 1
+    """
+)
+_DRIFT = sa.text(
+    """
+    SELECT drift_id, kind, name, field, desired #>> '{}' AS desired, actual #>> '{}' AS actual,
+           monthly_delta
+    FROM marts.open_drift WHERE account = :account
+    ORDER BY abs(monthly_delta) DESC NULLS LAST, drift_id
+    """
+)
+_NOBODYS = sa.text(
+    """
+    SELECT reason, count(*) AS resources, coalesce(sum(monthly_amount), 0) AS amount
+    FROM marts.resources_without_tenant WHERE account = :account
+    GROUP BY reason ORDER BY 3 DESC, 1
+    """
+)
+
+
+def answers(warehouse: Warehouse, account: str) -> list[Answer]:
+    """Answer the first questions about one account.
+
+    Args:
+        warehouse: migrated.
+        account: whose.
+    """
+    with warehouse.transaction() as connection:
+        return [
+            _last_month(connection, account),
+            _this_month(connection, account),
+            _waste(connection, account),
+            _drift(connection, account),
+            _nobodys(connection, account),
+        ]
+
+
+def _rows(connection: sa.Connection, query: sa.TextClause, **values: Any) -> list[Any]:
+    return list(connection.execute(query, values).all())
+
+
+def _last_month(connection: sa.Connection, account: str) -> Answer:
+    question = "What did the last month cost, and for whom?"
+    months = _rows(connection, _LAST_MONTH, account=account)
+    if not months:
+        return Answer(question, "No month is billed and read yet.", mart="billing_months")
+    (month,) = months
+    projects = _rows(connection, _BY_PROJECT, account=account, period=month.period)
+    details = [f"{_dollars(row.amount)} {_name(row.name)}" for row in projects[:NAMED]]
+    if rest := projects[NAMED:]:
+        others = f"{len(rest):,} other project{'s' if len(rest) > 1 else ''}"
+        details.append(f"{_dollars(sum(row.amount for row in rest))} {others}")
+    text = f"{month.period:%B %Y}: {_dollars(month.amount)}."
+    return Answer(question, text, tuple(details), "cost_by_project")
+
+
+def _this_month(connection: sa.Connection, account: str) -> Answer:
+    question = "What will this month cost?"
+    months = _rows(connection, _THIS_MONTH, account=account)
+    if not months:
+        return Answer(question, "No balance was read yet.", mart="month_to_date")
+    (month,) = months
+    so_far = f"{_dollars(month.amount_so_far)} until {month.as_of:%-d %B, %H:%M} UTC"
+    if month.last_month_so_far is not None:
+        so_far += f"; the month before had {_dollars(month.last_month_so_far)} by then"
+    if month.expected is None:
+        return Answer(question, f"No forecast yet; {so_far}.", mart="month_to_date")
+    between = (
+        f", between {_dollars(month.low)} and {_dollars(month.high)} in four of five months"
+        if month.low is not None and month.high is not None
+        else ""
+    )
+    text = f"{month.period:%B %Y}: about {_dollars(month.expected)}{between}."
+    return Answer(question, text, (f"{so_far}",), "forecast")
+
+
+def _waste(connection: sa.Connection, account: str) -> Answer:
+    question = "What is paid for without need?"
+    reasons = _rows(connection, _WASTE, account=account)
+    if not reasons:
+        return Answer(question, "Nothing that is known of.", mart="savings")
+    resources = sum(row.resources for row in reasons)
+    total = _dollars(sum(row.amount for row in reasons))
+    return Answer(
+        question,
+        f"{_count(resources, 'resource')} for {total} a month.",
+        tuple(
+            f"{_dollars(row.amount)} {row.resources:,} × {row.reason.replace('_', ' ')}"
+            for row in reasons
+        ),
+        "savings",
+    )
+
+
+def _drift(connection: sa.Connection, account: str) -> Answer:
+    question = "What is not as it was planned, and what does that cost?"
+    drifts = _rows(connection, _DRIFT, account=account)
+    if not drifts:
+        return Answer(question, "Nothing: all that has a plan is as planned.", mart="open_drift")
+    cost = sum((row.monthly_delta for row in drifts if row.monthly_delta is not None), Decimal(0))
+    known = [row for row in drifts if row.monthly_delta is not None]
+    costs = f", {_signed(cost)} a month where it is a question of the plan's price" if known else ""
+    details = [_drifted(row) for row in drifts[:NAMED]]
+    if rest := len(drifts) - NAMED:
+        details += [f"and {rest:,} more"] if rest > 0 else []
+    return Answer(question, f"{_count(len(drifts), 'field')}{costs}.", tuple(details), "open_drift")
+
+
+def _drifted(row: Any) -> str:
+    who = f"{row.kind} {_name(row.name)}"
+    if row.field == "deleted_at":
+        return f"{who} is gone"
+    delta = f" ({_signed(row.monthly_delta)} a month)" if row.monthly_delta is not None else ""
+    return (
+        f"{who}: {_name(row.field)} is {_name(row.actual or 'not set')}, planned "
+        f"{_name(row.desired or 'not set')}{delta}"
+    )
+
+
+def _nobodys(connection: sa.Connection, account: str) -> Answer:
+    question = "What belongs to nobody?"
+    reasons = _rows(connection, _NOBODYS, account=account)
+    if not reasons:
+        return Answer(question, "Nothing: every resource has a tenant.", mart="")
+    words = {
+        "no_project": "in no project",
+        "project_without_tenant": "in projects without a tenant",
+    }
+    resources = sum(row.resources for row in reasons)
+    total = _dollars(sum(row.amount for row in reasons))
+    return Answer(
+        question,
+        f"{_count(resources, 'resource')} for {total} a month.",
+        tuple(
+            f"{_dollars(row.amount)} {row.resources:,} {words.get(row.reason, row.reason)}"
+            for row in reasons
+        ),
+        "resources_without_tenant",
+    )
+
+
+def _dollars(amount: Decimal | int) -> str:
+    return f"-${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"
+
+
+def _signed(amount: Decimal) -> str:
+    return _dollars(amount) if amount < 0 else f"+{_dollars(amount)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _name(text: object) -> str:
+    """Return foreign text, shortened: the whole value stands in the mart."""
+    shown = foreign_text.line(str(text))
+    return shown if len(shown) <= 60 else f"{shown[:59]}…"
