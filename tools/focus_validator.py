@@ -16,6 +16,16 @@ from bootstrap import TOOLS, get_uv
 VALIDATOR = "focus-validator==2.2.1"
 RULES = "1.2.0.1"
 
+# It reads a file of its own by a path from the working folder, and writes its log there.
+PROGRAM = """
+import os, pathlib, tempfile, focus_validator
+from focus_validator.main import main
+with tempfile.TemporaryDirectory() as folder:
+    os.chdir(folder)
+    os.symlink(pathlib.Path(focus_validator.__file__).parent, "focus_validator")
+    main()
+"""
+
 
 def main() -> int:
     """Run it, and return its status."""
@@ -24,11 +34,11 @@ def main() -> int:
         return 2
     return subprocess.run(
         [
-            str(get_uv(TOOLS)), "tool", "run", "--python", "3.12", "--no-python-downloads",
+            str(get_uv(TOOLS)), "run", "--no-project", "--quiet", "--python", "3.12",
+            "--no-python-downloads", "--with", VALIDATOR,
             # Its NumPy is older than what the newest pyarrow wants.
-            "--with", "pyarrow<20", "--from", VALIDATOR,
-            "focus-validator", "--data-file", str(Path(sys.argv[1]).resolve()),
-            "--validate-version", RULES, "--show-violations",
+            "--with", "pyarrow<20", "python", "-c", PROGRAM, "--data-file",
+            str(Path(sys.argv[1]).resolve()), "--validate-version", RULES, "--show-violations",
         ],
         check=False,
     ).returncode  # fmt: skip

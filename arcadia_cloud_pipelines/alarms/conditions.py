@@ -182,6 +182,30 @@ def unknown_products(sources: Sources) -> Answer:
     return Answer("unknown_product/", bad)
 
 
+API_CHANGE_OPEN = timedelta(days=7)
+"""How long a new field of the API is shown; it is told once, when it is seen."""
+
+
+def api_changes(sources: Sources) -> Answer:
+    """Find fields that the API began to tell of all resources of a kind at once."""
+    with sources.warehouse.transaction() as connection:
+        rows = _SQL.run(connection, "api_changes", {"since": sources.now - API_CHANGE_OPEN}).all()
+    bad = [
+        Alarm(
+            key=alarm_key("api_change", str(row.id)),
+            subject=f"{row.kind}: new field {row.field}",
+            text=f"the API began to tell {row.field} ({row.example_type}) of {row.rows:,} "
+            f"resources at once, first seen {row.occurred_at:%Y-%m-%d %H:%M} UTC. No resource has "
+            "an event for it",
+            advice="Nothing need be done. If it flips by itself or may hold a secret, report it.",
+            severity=Severity.WARNING,
+            account=row.account,
+        )
+        for row in rows
+    ]
+    return Answer("api_change/", bad, ending="It is known by now.")
+
+
 def new_drift(sources: Sources) -> Answer:
     """Find resources that differ from their spec."""
     with sources.warehouse.transaction() as connection:
@@ -288,6 +312,7 @@ QUESTIONS: dict[str, Question] = {
     "invoice_off": unreconciled_invoices,
     "invoice_missing": missing_invoices,
     "unknown_product": unknown_products,
+    "api_change": api_changes,
     "drift": new_drift,
     "budget": strained_budgets,
     "anomaly": unusual_costs,

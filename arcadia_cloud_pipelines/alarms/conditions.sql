@@ -32,6 +32,12 @@ FROM cloud_alarms AS a
 JOIN cloud_drift AS d ON a.key = 'drift/' || d.id
 WHERE a.kind = 'drift' AND a.closed_at IS NULL AND d.status <> 'open';
 
+-- name: api_changes
+SELECT id, account, kind, field, occurred_at, rows, example_type
+FROM cloud_schema_events
+WHERE occurred_at > :since
+ORDER BY id;
+
 -- name: budgets
 -- Of the open month alone: what a closed one came to cannot be helped.
 SELECT account, name, scope, period, amount, used, expected, state

@@ -21,9 +21,10 @@ from ..dagster_support import (
 from ..digitalocean import Account, DigitalOceanError
 from ..digitalocean.clients import Clients, ask_each_token
 from ..kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
-from ..settings import SettingsError
+from ..settings import Purpose, SettingsError
 from ..warehouse.engine import Warehouse
 from . import checks
+from .actions import sync_actions
 from .buckets import sync_buckets
 from .classify import Followed, follow_rules, list_projects
 from .freshness import STALE_AFTER
@@ -31,7 +32,7 @@ from .listings import Listings
 from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
 from .sync import Fetched, NotFetched, record_fetched
 from .sync_runs import SyncResult
-from .tables import cloud_projects, cloud_resources
+from .tables import cloud_actions, cloud_projects, cloud_resources
 
 GROUP = "inventory"
 ACCOUNT = "account"
@@ -351,4 +352,26 @@ _RESOURCES = view_asset(
     ),
 )
 
-ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [account_asset, *_SYNCED, _RESOURCES]
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"digitalocean", "postgres"},
+    metadata=table_metadata(cloud_actions),
+    pool=Purpose.CLOUD_SYNC_SLOW.value,
+    retry_policy=RETRY,
+)
+def actions(
+    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
+) -> dg.MaterializeResult:
+    """Mirror what is new in the account's log of actions, which says what caused a change.
+
+    Reads `GET /v2/actions` into `cloud_actions`. Who acted is not in it. Needs `actions:read`; a
+    token without it is told, and nothing else fails for it.
+    """
+    with reported_errors():
+        read = sync_actions(warehouse, clients.for_purpose(Purpose.CLOUD_SYNC_SLOW))
+    return dg.MaterializeResult(metadata=dict(vars(read)))
+
+
+ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [account_asset, *_SYNCED, _RESOURCES, actions]

@@ -34,7 +34,8 @@ def sync_check_specs(asset: str) -> Sequence[dg.AssetCheckSpec]:
             "plausible",
             asset=asset,
             description="No more than half of the live rows missing at once, and no field gone "
-            "empty everywhere at once, as happens when a token loses a scope.",
+            "empty everywhere at once, as happens when a token loses a scope. Tells, too, which "
+            "fields the API began to give for all rows at once.",
         ),
     ]
 
@@ -80,6 +81,11 @@ def sync_check_results(
             f"{recorded.foreign:,} listed here are live rows of another account and were left "
             "alone; they are taken over when that account's listings miss them."
         )
+    news = [
+        f"The API began to tell `{markdown(field)}`: {rows:,} rows have it. One row in "
+        "cloud_schema_events, no event of a resource."
+        for field, rows in recorded.appeared.items()
+    ]
     return [
         dg.AssetCheckResult(
             check_name="complete",
@@ -94,8 +100,12 @@ def sync_check_results(
             asset_key=asset,
             passed=not problems,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=" ".join(problems) or "Nothing implausible.",
-            metadata={"missing": recorded.missing, "withheld": dict(recorded.withheld)},
+            description=" ".join([*problems, *news]) or "Nothing implausible.",
+            metadata={
+                "missing": recorded.missing,
+                "withheld": dict(recorded.withheld),
+                "appeared": dict(recorded.appeared),
+            },
         ),
     ]
 

@@ -6,7 +6,8 @@ to the database; whole rows follow for those alone that are new or differ.
 
 The rules are those of the data contract: new → `discovered`; a meaningful field changed →
 `updated`; only tags → `tagged`; seen again after deletion → `restored`; missing from a complete
-listing → a strike, and the third in a row → `deleted`.
+listing → a strike, and the third in a row → `deleted`. A field that appears on all rows at once is
+a change of the API: one row in `cloud_schema_events`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ IMPLAUSIBLE_SHARE = 0.5
 """A listing that lacks more than this share of the live rows strikes nothing…"""
 IMPLAUSIBLE_FROM = 10
 """…where there are at least this many of them."""
+APPEARED_FROM = 10
+"""A field that no row had and at least this many have now is one event of the API, not one each…"""
+APPEARED_SHARE = 0.9
+"""…where at least this share of what was listed has it. Fewer changes are read one by one."""
 BLANKED_FROM = 3
 """A field that at least this many rows had and none has any more is withheld, not recorded."""
 
@@ -40,6 +45,7 @@ class Guard:
     share: float = IMPLAUSIBLE_SHARE
     at_least: int = IMPLAUSIBLE_FROM
     blanked_from: int = BLANKED_FROM
+    appeared_from: int = APPEARED_FROM
     between: timedelta = field(default_factory=strike_interval)
     """Least time between two strikes of one resource: ARCADIA_STRIKE_MINUTES."""
 
@@ -98,6 +104,9 @@ class Recorded:
     implausible: bool = False
     withheld: dict[str, int] = field(default_factory=dict)
     """Fields that went empty everywhere at once, with the number of rows that had them."""
+    appeared: dict[str, int] = field(default_factory=dict)
+    """Fields that the API began to tell of all rows at once, with the number of rows that have
+    them: one row each in `cloud_schema_events`, and no event of a resource."""
     foreign: int = 0
     """Sightings whose row is another account's and was left alone."""
     outside: int = 0
@@ -177,6 +186,7 @@ def record(
         # Most likely it is another account's, and so is what is new in it.
         _SQL.run(connection, "leave_out_new")
 
+    appeared = _record_appeared(connection, scope, guard)
     discovered: int = _SQL.run(connection, "discover", scope).scalar_one()
     updated, restored = _SQL.run(connection, "update", scope).one()
     _SQL.run(connection, "leave_own_project", scope)
@@ -199,9 +209,22 @@ def record(
         live=live + discovered + restored - deleted,
         implausible=implausible,
         withheld=withheld,
+        appeared=appeared,
         foreign=foreign,
         outside=outside,
     )
+
+
+def _record_appeared(
+    connection: sa.Connection, scope: Mapping[str, object], guard: Guard
+) -> dict[str, int]:
+    """Record the fields that the API began to tell; the rows take them without an event each."""
+    limits: dict[str, object] = {"appeared_from": guard.appeared_from, "share": APPEARED_SHARE}
+    _SQL.run(connection, "appeared", {**scope, **limits})
+    appeared = dict(_SQL.run(connection, "record_appeared", scope).tuples().all())
+    if appeared:
+        _SQL.run(connection, "appeared_changes", {"fields": [*appeared]})
+    return appeared
 
 
 def loss_confirmed(connection: sa.Connection, scope: Mapping[str, object]) -> bool:

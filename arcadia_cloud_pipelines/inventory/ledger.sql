@@ -181,6 +181,56 @@ WHERE r.id = d.resource_id;
 -- name: withhold_changes
 UPDATE changed SET changes = changes - CAST(:withheld AS text[]);
 
+-- name: appeared
+-- Fields of `attrs` that no live row had and that at least :appeared_from rows, and this :share of
+-- those that were listed, have now: the API began to tell them. A field with a column of its own is
+-- people's: tags that everything got at once are a change of each.
+CREATE TEMP TABLE appeared ON COMMIT DROP AS
+WITH gained AS MATERIALIZED (
+    SELECT change.key, count(*) AS rows, min(jsonb_typeof(change.value -> 'to')) AS example_type
+    FROM changed
+    CROSS JOIN LATERAL jsonb_each(changed.changes) AS change
+    WHERE NOT changed.was_deleted AND change.value -> 'from' = 'null'
+      AND change.key <> ALL (ARRAY[
+        'account', 'name', 'region', 'status', 'size_slug', 'tags', 'project_id', 'created_at',
+        'deleted_at'
+      ])
+    GROUP BY change.key
+    HAVING count(*) >= :appeared_from
+)
+SELECT g.key, g.rows, g.example_type
+FROM gained AS g
+WHERE g.rows >= :share * (
+    SELECT count(*) FROM compared AS c JOIN cloud_resources AS r ON r.id = c.resource_id
+    WHERE r.deleted_at IS NULL AND NOT c.is_foreign
+  )
+  AND NOT EXISTS (
+    SELECT FROM cloud_resources AS r
+    WHERE r.provider = :provider AND r.account = :account AND r.kind = :kind
+      AND r.deleted_at IS NULL AND r.attrs ? g.key
+  );
+
+-- name: record_appeared
+-- One event for all rows, each with the value that it took, so that the past can be told. Gives the
+-- fields and how many rows have each.
+WITH told AS (
+    INSERT INTO cloud_schema_events (
+        provider, account, kind, field, occurred_at, rows, example_type, run_id
+    )
+    SELECT :provider, :account, :kind, key, :seen_at, rows, example_type, :run_id
+    FROM appeared ORDER BY key
+    RETURNING id, field, rows
+), took AS (
+    INSERT INTO cloud_schema_event_rows (schema_event_id, resource_id, value)
+    SELECT t.id, c.resource_id, c.changes -> t.field -> 'to'
+    FROM told AS t
+    JOIN changed AS c ON c.changes ? t.field AND NOT c.was_deleted
+)
+SELECT field, rows FROM told ORDER BY field;
+
+-- name: appeared_changes
+UPDATE changed SET changes = changes - CAST(:fields AS text[]) WHERE NOT was_deleted;
+
 -- name: leave_out_new
 DELETE FROM described WHERE resource_id IS NULL;
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB
 
 from ..warehouse.columns import TIME, account, provider, row_id
 from ..warehouse.metadata import metadata
+from .schema_tables import cloud_schema_event_rows, cloud_schema_events
 
 _STRUCK_AT = "When its newest strike fell, by the database's clock; null while it is seen."
 
@@ -339,12 +340,38 @@ cloud_account_retirements = sa.Table(
     comment="People's word that an account is over: arcadia inventory retire-account.",
 )  # fmt: skip
 
+cloud_actions = sa.Table(
+    "cloud_actions",
+    metadata,
+    row_id(),
+    account(),
+    sa.Column("action_id", sa.BigInteger, nullable=False, comment="DigitalOcean's number of it."),
+    sa.Column("type", sa.Text, nullable=False,
+              comment="What was done: create, resize, power_off, destroy and what else there is."),
+    sa.Column("status", sa.Text, nullable=False, comment="completed, in-progress or errored."),
+    sa.Column("kind", sa.Text, nullable=False, comment="Kind of the resource it was done to."),
+    sa.Column("provider_id", sa.Text,
+              comment="DigitalOcean's identity of the resource; null where the log does not say."),
+    sa.Column("region", sa.Text, comment="Region slug; null where the log does not say."),
+    sa.Column("started_at", TIME, nullable=False, comment="When it began."),
+    sa.Column("completed_at", TIME, comment="When it ended; null while it goes on."),
+    sa.Column("first_seen_at", TIME, nullable=False, comment="When we first read it."),
+    sa.UniqueConstraint("account", "action_id", name="cloud_actions_key"),
+    sa.Index("cloud_actions_resource_idx", "account", "kind", "provider_id", "started_at"),
+    sa.Index("cloud_actions_time_idx", "account", "started_at"),
+    comment="The account's log of actions, from 90 days before the first reading on. It does not "
+    "say who acted. Written by the asset actions.",
+)  # fmt: skip
+
 TABLES = (
+    cloud_actions,
     cloud_projects,
     cloud_project_tenancies,
     cloud_tenant_logins,
     cloud_resources,
     cloud_resource_events,
+    cloud_schema_events,
+    cloud_schema_event_rows,
     cloud_project_memberships,
     cloud_sync_runs,
     cloud_loss_confirmations,

@@ -10,6 +10,7 @@ from ..warehouse import views
 GROUP = "marts"
 
 ASSET_OF_TABLE = {
+    "cloud_actions": dg.AssetKey("actions"),
     "cloud_account_facts": dg.AssetKey("account_facts"),
     "cloud_allocation_months": dg.AssetKey("cost_allocations"),
     "cloud_balance_snapshots": dg.AssetKey("balance_snapshots"),
@@ -36,6 +37,8 @@ ASSET_OF_TABLE = {
     "cloud_rates": dg.AssetKey("rate_card"),
     "cloud_resource_events": RESOURCES_ASSET,
     "cloud_resources": RESOURCES_ASSET,
+    "cloud_schema_event_rows": RESOURCES_ASSET,
+    "cloud_schema_events": RESOURCES_ASSET,
     "cloud_sync_runs": RESOURCES_ASSET,
     "cloud_tenant_costs": dg.AssetKey("cost_allocations"),
 }

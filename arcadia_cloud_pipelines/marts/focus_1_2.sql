@@ -29,14 +29,17 @@ SELECT
     c.charge_frequency AS "ChargeFrequency",
     c.ends_at AS "ChargePeriodEnd",
     c.starts_at AS "ChargePeriodStart",
-    CASE WHEN c.charge_category = 'Usage' THEN coalesce(c.hours, 1) END AS "ConsumedQuantity",
+    -- With decimals, for programs that tell a column's type by its values.
+    CASE WHEN c.charge_category = 'Usage' THEN round(coalesce(c.hours, 1), 2) END
+        AS "ConsumedQuantity",
     CASE WHEN c.charge_category = 'Usage' THEN coalesce(c.hours_unit, 'Units') END AS "ConsumedUnit",
     c.amount AS "ContractedCost",
     c.amount AS "EffectiveCost",
     c.invoice_uuid AS "InvoiceId",
     'DigitalOcean' AS "InvoiceIssuerName",
     c.amount AS "ListCost",
-    CASE WHEN c.charge_category <> 'Tax' THEN coalesce(c.hours, 1) END AS "PricingQuantity",
+    CASE WHEN c.charge_category <> 'Tax' THEN round(coalesce(c.hours, 1), 2) END
+        AS "PricingQuantity",
     CASE WHEN c.charge_category <> 'Tax' THEN coalesce(c.hours_unit, 'Units') END AS "PricingUnit",
     'DigitalOcean' AS "ProviderName",
     'DigitalOcean' AS "PublisherName",

@@ -16,7 +16,7 @@ from . import droplets  # must come first: the others attach to droplets
 from . import volumes, databases, kubernetes, load_balancers, reserved_ips, domains
 from . import snapshots, container_registry, others, further
 from . import projects  # after every kind that lives in projects
-from . import account_endpoint
+from . import account_endpoint, actions
 from .billing import endpoints as billing_endpoints
 from .account import (
     BUCKET_URN,
@@ -68,6 +68,7 @@ __all__ = [
     "Version",
     "View",
     "account_endpoint",
+    "actions",
     "billing_endpoints",
     "container_registry",
     "databases",

@@ -316,6 +316,8 @@ class SimulatedAccount:
             if resource_id is None:
                 resource_id = spec.new_id(self, rng)
             facts = {**spec.template(self, rng), **overrides}
+            if spec.within_parent and "/" not in str(resource_id):
+                resource_id = f"{facts.get('parent')}/{resource_id}"
             self._check_fields(spec, resource_id, facts, overrides)
             self.add_life(kind, resource_id, facts, self.now)
             return self.get(kind, resource_id)

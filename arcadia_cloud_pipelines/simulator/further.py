@@ -62,7 +62,7 @@ plain(
 )  # fmt: skip
 plain(
     "app_deployment", "/v2/apps/{parent}/deployments", "deployments", "deployment", "app:read",
-    parent="app",
+    parent="app", identity="app_id", as_parent=True,
 )  # fmt: skip
 
 # ---- networks
@@ -102,14 +102,21 @@ def _database(
 _SQL = ("pg", "mysql", "mongodb")
 _database(
     "database_pool", "pools", "pools", ("pg",), identity="name", created=None,
-    new_id=_named("pool"),
+    new_id=_named("pool"), within_parent=True,
 )  # fmt: skip
 _database(
     "database_user", "users", "users", (*_SQL, "kafka", "opensearch"), identity="name",
-    created=None, new_id=_named("user"),
+    created=None, new_id=_named("user"), within_parent=True,
 )  # fmt: skip
 _database(
-    "logical_database", "dbs", "dbs", _SQL, identity="name", created=None, new_id=_named("db")
+    "logical_database",
+    "dbs",
+    "dbs",
+    _SQL,
+    identity="name",
+    created=None,
+    new_id=_named("db"),
+    within_parent=True,
 )
 _database(
     "database_firewall_rule", "firewall", "rules", (*_SQL, "valkey", "kafka", "opensearch"),
@@ -121,7 +128,7 @@ _database(
 )  # fmt: skip
 _database(
     "database_topic", "topics", "topics", ("kafka",), identity="name", created=None,
-    new_id=_named("topic"),
+    new_id=_named("topic"), within_parent=True,
 )  # fmt: skip
 _database(
     "database_log_sink", "logsink", "sinks", ("pg", "mysql", "valkey", "kafka", "opensearch"),
@@ -129,7 +136,7 @@ _database(
 )  # fmt: skip
 _database(
     "database_index", "indexes", "indexes", ("opensearch",), identity="index_name",
-    created="created_time", new_id=_named("index"),
+    created="created_time", new_id=_named("index"), within_parent=True,
     noise=lambda view, life: {
         "size": view.epoch, "health": "yellow" if view.chance(life.id, 5) else "green",
     },
@@ -151,7 +158,7 @@ def _of_namespace(_view: View, life: Life) -> dict[str, Any]:
 plain(
     "function_trigger", "/v2/functions/namespaces/{parent}/triggers", "triggers", "trigger",
     "function:read", parent="function_namespace", paged=False, identity="name",
-    new_id=_named("trigger"),
+    new_id=_named("trigger"), within_parent=True,
     noise=lambda view, life: {
         **_of_namespace(view, life), **_updated(view, life),
         "scheduled_runs": {"last_run_at": iso(view.at), "next_run_at": iso(view.at)},
@@ -160,7 +167,7 @@ plain(
 plain(
     "function_key", "/v2/functions/namespaces/{parent}/keys", "access_keys", "access_key",
     "function:read", parent="function_namespace", paged=False, identity="name",
-    new_id=_named("key"), noise=_updated,
+    new_id=_named("key"), within_parent=True, noise=_updated,
 )  # fmt: skip
 
 # ---- hosted agents: pages by token

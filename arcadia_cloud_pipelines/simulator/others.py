@@ -58,6 +58,7 @@ def plain(
     says_project: bool = False,
     children: int = 1,
     of: Callable[[Facts], bool] = lambda _facts: True,
+    as_parent: bool = False,
     **options: Any,
 ) -> None:
     """Register a kind whose facts are its shape.
@@ -75,6 +76,7 @@ def plain(
         says_project: whether its objects name their project.
         children: how many each parent has.
         of: which parents have any, by their facts.
+        as_parent: whether there is one a parent, with the parent's identity.
         options: further fields of `Kind`.
     """
     kind = Kind(
@@ -84,7 +86,8 @@ def plain(
     )  # fmt: skip
 
     def render(view: View, life: Life, _facts: Facts) -> dict[str, Any]:
-        found = {kind.identity: life.id, **noise(view, life)}
+        own = str(life.id).rpartition("/")[2] if kind.within_parent else life.id
+        found = {kind.identity: own, **noise(view, life)}
         if created is not None:
             found[created] = iso(life.created_at)
         if says_project:
@@ -102,7 +105,9 @@ def plain(
             if kind.parent is not None:
                 at = max(at, account.lives[kind.parent][parent].versions[-1].valid_from)
             facts = _facts(account, name, rng) | ({} if parent is None else {"parent": parent})
-            account.add_life(name, new_id(account, rng), facts, at.replace(microsecond=0))
+            one = parent if as_parent else new_id(account, rng)
+            one = f"{parent}/{one}" if kind.within_parent else one
+            account.add_life(name, one, facts, at.replace(microsecond=0))
 
     register(replace(kind, render=render, populate=kind.populate or populate))
 
@@ -254,7 +259,8 @@ plain(
 
 def _of_app(view: View, life: Life) -> dict[str, Any]:
     held = _held("app_deployment", "active_deployment")(view, life)["active_deployment"]
-    return {"active_deployment": held[0]} if held else {}
+    # Whose it is stands outside of it.
+    return {"active_deployment": held[0] | {"id": held[0].pop("app_id")}} if held else {}
 
 
 plain(

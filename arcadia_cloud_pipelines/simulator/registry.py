@@ -62,6 +62,8 @@ class Kind:
     parent: str | None = None
     """The kind whose ids stand for `{parent}` in the path: one list for each; the fact `parent`
     says whose a resource is."""
+    within_parent: bool = False
+    """Whether `identity` tells it apart within its parent alone: its id here is `parent/own`."""
     ends_with: str | None = None
     """The kind that the fact `parent` points to, where there is one list of all."""
     urn: str | None = None

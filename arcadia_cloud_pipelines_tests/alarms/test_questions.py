@@ -489,3 +489,23 @@ def test_a_dagster_database_that_is_away_says_nothing(sources: Sources) -> None:
     away = replace(sources, dagster=sa.create_engine("postgresql+psycopg2://u@127.0.0.1:1/x"))
     looked = take_look(away, QUESTIONS)
     assert looked.unanswered.keys() == orchestration.QUESTIONS.keys()
+
+
+def test_a_field_that_the_api_began_to_tell_is_told_once(sources: Sources) -> None:
+    rows(
+        sources.warehouse,
+        """
+        INSERT INTO cloud_schema_events (account, kind, field, occurred_at, rows, example_type)
+        VALUES ('team', 'droplet', 'subnet_uuid', now(), 1000, 'string'),
+            ('team', 'volume', 'old', now() - interval '8 days', 20, 'object') RETURNING 1
+        """,
+    )
+    (alarm,) = conditions.api_changes(sources).bad
+    assert "subnet_uuid (string) of 1,000 resources" in alarm.text
+    assert (alarm.account, alarm.severity) == ("team", Severity.WARNING)
+    for _ in range(2):
+        take_look(sources, {"api_change": conditions.api_changes})
+    opened = [one for one in open_alarms(sources.warehouse) if one.kind == "api_change"]
+    assert [one.subject for one in opened] == ["droplet: new field subnet_uuid"]
+    later = replace(sources, now=sources.now + timedelta(days=8))
+    assert conditions.api_changes(later).bad == [], "it is known by then"

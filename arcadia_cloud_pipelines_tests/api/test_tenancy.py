@@ -349,3 +349,28 @@ def test_what_drifted_tells_a_tenant_nothing(api: Api) -> None:
     assert api.get(f"{INVENTORY}/{one}", "us").json()["data"]["events"] == []
     assert as_tenant(api.warehouse, "us", "SELECT id FROM cloud_resource_events") == []
     assert len(events(api, one, "admin")) == 1
+
+
+def test_a_field_that_the_api_began_to_tell_is_undone_for_a_tenant_too(api: Api) -> None:
+    _, one = handed_over(api)
+    with api.warehouse.transaction() as connection:
+        connection.execute(
+            sa.text("UPDATE cloud_resources SET attrs = '{\"novel\": 7}' WHERE id = :id"),
+            {"id": one},
+        )
+        event = connection.execute(
+            sa.text(
+                "INSERT INTO cloud_schema_events (account, kind, field, occurred_at, rows, "
+                "example_type) VALUES ('a', 'droplet', 'novel', :at, 20, 'number') RETURNING id"
+            ),
+            {"at": moment(6)},
+        ).scalar_one()
+        connection.execute(
+            sa.text("INSERT INTO cloud_schema_event_rows VALUES (:event, :one, '7')"),
+            {"event": event, "one": one},
+        )
+    for hours, told in ((2, {}), (5, {}), (6, {"novel": 7}), (7, {"novel": 7})):
+        then = f"SELECT attrs FROM resources_as_of('{moment(hours).isoformat()}')"
+        assert as_tenant(api.warehouse, "them", then) == [told]
+    for table in ("cloud_schema_events", "cloud_schema_event_rows"):
+        assert as_tenant(api.warehouse, "them", f"SELECT count(*) FROM {table}") == [0]
