@@ -154,11 +154,11 @@ def main() -> None:
         begun = time.perf_counter()
         tested = make_forecasts(warehouse).months_tested
         took = time.perf_counter() - begun
-        print(f"forecast, and the test of {tested} months: {took:.1f} s")
+        print(f"forecast, and the test of {tested} months: {took:.1f} s", flush=True)
         with warehouse.engine.connect() as connection:
             connection.exec_driver_sql(f"SET statement_timeout = '{LONGEST}'")
-            print(f"floor: {_shown(seconds(connection, FLOOR))} s")
-            print("| view | its example | one month |\n| --- | --- | --- |")
+            print(f"floor: {_shown(seconds(connection, FLOOR))} s", flush=True)
+            print("| view | its example | one month |\n| --- | --- | --- |", flush=True)
             for row in measured(connection, options.only):
                 print(f"| {' | '.join(row)} |", flush=True)
         warehouse.engine.dispose()

@@ -47,11 +47,13 @@ def _for_people() -> tuple[type[Exception], ...]:
     from ..marts.reading import MartError
     from ..operations.errors import OperationsError
     from ..settings import SettingsError
+    from ..warehouse.backups import BackupError
     from ..warehouse.embedded import EmbeddedPostgresError
     from ..warehouse.engine import WarehouseError
 
     return (
         SettingsError,
+        BackupError,
         WarehouseError,
         EmbeddedPostgresError,
         DigitalOceanError,

@@ -8,6 +8,7 @@ import click
 
 from .alarms import alarms
 from .api import api
+from .backup import backup, restore
 from .costs import costs
 from .demo import demo
 from .doctor import doctor
@@ -48,6 +49,8 @@ for _command in (
     migrate,
     doctor,
     psql,
+    backup,
+    restore,
     query,
     export,
     simulate,

@@ -112,11 +112,11 @@ def _project(connection: sa.Connection, *, live: bool) -> None:
     _run(connection, "create_source", "create_lines", "add_billed_source")
     if live:
         _run(connection, "add_open_source")
-    _run(connection, "analyze_source", "time_backups")
+    _run(connection, "analyze_source", "join_by_hash", "time_backups")
     _run(connection, "add_open_lines" if live else "add_past_lines")
     _run(
         connection, "mark_cuts", "analyze_lines", "create_months", "create_before",
-        "create_projected", "shorten_gpu", "add_unseen",
+        "analyze_before", "create_projected", "shorten_gpu", "add_unseen", "join_as_ever",
     )  # fmt: skip
     if live:
         _run(connection, "end_deleted", "add_new", "add_resized")

@@ -238,6 +238,14 @@ LEFT JOIN host AS h
 WHERE CASE WHEN l.class = 'backup' THEN coalesce(h.runs_on, false) ELSE l.runs_on END
 GROUP BY l.account, l.period, l.class, l.ident, l.product, l.description;
 
+-- name: analyze_before
+ANALYZE forecast_before;
+
+-- name: join_by_hash
+-- All of these sets are read whole. The planner takes several equal columns for a few rows and would
+-- compare each with each, which is minutes for a month of thousands of lines.
+SET LOCAL enable_nestloop = off;
+
 -- name: create_projected
 -- Each thing of the month at its end. A month is 672 hours at most: a resource that was resized
 -- has used some of them under its other size.
@@ -364,6 +372,9 @@ LEFT JOIN forecast_projected AS seen
         = (c.account, c.period, c.day, b.class, b.key)
 WHERE b.class IN ('run', 'gpu', 'backup', 'fee') AND seen.key IS NULL
   AND (NOT c.has_lines OR (b.class = 'backup' AND host.ident IS NOT NULL));
+
+-- name: join_as_ever
+SET LOCAL enable_nestloop = on;
 
 -- name: end_deleted
 -- What ran when the month before ended, and is deleted by now.

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from arcadia_cloud_pipelines.cli.psql import connection_variables, find_psql, service_file
 from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.warehouse.programs import (
+    connection_variables,
+    find_psql,
+    service_file,
+)
 from arcadia_cloud_pipelines.warehouse.urls import sqlalchemy_url
 
 from .conftest import Run
@@ -17,6 +21,12 @@ from .conftest import Run
 def test_passes_arguments_on(arcadia: Run, libpq_url: str) -> None:
     done = arcadia("psql", "-At", "-c", "select 6 * 7", ARCADIA_DATABASE_URL=libpq_url)
     assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "")
+
+
+def test_the_address_is_printed_for_other_programs(arcadia: Run) -> None:
+    given = "postgresql://me:p%40ss@db.example:5433/x?sslmode=require"
+    done = arcadia("psql", "--url", ARCADIA_DATABASE_URL=given)
+    assert (done.returncode, done.stdout) == (0, f"{given}\n")
 
 
 def test_ends_as_psql_ends(arcadia: Run, libpq_url: str) -> None:
