@@ -21,11 +21,22 @@ from dagster_shared.error import SerializableErrorInfo
 from . import foreign_text
 from .digitalocean import DigitalOceanError
 from .digitalocean.clients import Clients
-from .settings import SettingsError, load_settings
+from .settings import SettingsError, asset_owners, load_settings
 from .times import utc_now
 from .warehouse.engine import Warehouse, WarehouseError, WarehouseUnreachable, open_warehouse
 
-OWNERS = ["team:platform"]
+OWNERS = asset_owners()
+"""Of every asset: ARCADIA_OWNERS."""
+
+DAILY = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
+)
+"""Freshness of what a schedule materialises once a day."""
+
+HOURLY = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=3), warn_window=timedelta(minutes=90)
+)
+"""Freshness of what a schedule materialises once an hour."""
 
 RESOURCES_ASSET = dg.AssetKey("resources")
 """The table `cloud_resources` as a whole: what everybody who reads it depends on."""

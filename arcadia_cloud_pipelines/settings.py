@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 API_URL = "https://api.digitalocean.com"
 PROJECT_NAME = "skyai-internal"
 JWT_ISSUER = "arcadia"
+_OWNER = re.compile(r"team:[A-Za-z0-9_.-]+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 API_HOST = "127.0.0.1"
 API_PORT = 4005
 METRICS_TOKEN_LETTERS = 32
@@ -336,6 +337,27 @@ def strike_interval(environ: Mapping[str, str] | None = None) -> timedelta:
     return timedelta(minutes=int(text))
 
 
+def asset_owners(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Return who owns the assets, as Dagster writes them: ARCADIA_OWNERS, blanks or commas between.
+
+    Read while the definitions load, which no wrong word may prevent: one is left out here, and
+    `load_settings` names it. Example: `team:data kim@example.com`.
+    """
+    env = os.environ if environ is None else environ
+    words = re.split(r"[\s,]+", env.get("ARCADIA_OWNERS", "").strip())
+    return [word for word in words if _OWNER.fullmatch(word)] or ["team:platform"]
+
+
+def _check_owners(environ: Mapping[str, str]) -> None:
+    words = re.split(r"[\s,]+", environ.get("ARCADIA_OWNERS", "").strip())
+    for word in words:
+        if word and not _OWNER.fullmatch(word):
+            raise SettingsError(
+                f"ARCADIA_OWNERS: {word[:60]!r} is neither a team, such as team:data, nor a mail "
+                "address"
+            )
+
+
 def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
     names = ("SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY")
     keys = [
@@ -436,6 +458,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             error where its secret is needed.
     """
     env = os.environ if environ is None else environ
+    _check_owners(env)
     general = _read_secret(env, "DO_API_TOKEN")
     tokens = {}
     for purpose in Purpose:

@@ -300,3 +300,13 @@ def test_the_sensor_runs_by_default() -> None:
     sensor = defs.resolve_sensor_def("invoice_ingest_sensor")
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
     assert sensor.job_name == "invoice_ingest"
+
+
+def test_every_asset_that_a_schedule_fills_says_when_it_is_late() -> None:
+    scheduled = {
+        key
+        for schedule in defs.schedules or ()
+        for key in defs.resolve_job_def(schedule.job_name).asset_layer.executable_asset_keys
+    }
+    late = {spec.key for spec in defs.resolve_all_asset_specs() if spec.freshness_policy is None}
+    assert not scheduled & late

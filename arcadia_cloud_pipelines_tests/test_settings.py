@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from arcadia_cloud_pipelines.settings import Purpose, Secret, SettingsError, load_settings
+from arcadia_cloud_pipelines.settings import (
+    Purpose,
+    Secret,
+    SettingsError,
+    asset_owners,
+    load_settings,
+)
 
 TOKEN = "dop_v1_0f3c9a7e51b2d84466"
 
@@ -277,3 +283,23 @@ def test_the_process_environment_is_read_when_asked(monkeypatch: pytest.MonkeyPa
     settings = load_settings()
     assert settings.project_name == "ours"
     assert settings.home == Path("/tmp/arcadia-home").resolve()
+
+
+@pytest.mark.parametrize(
+    ("text", "owners"),
+    [
+        ("", ["team:platform"]),
+        ("team:data", ["team:data"]),
+        (" team:data, kim@example.com ", ["team:data", "kim@example.com"]),
+        ("team:data nobody", ["team:data"]),
+        ("<script>", ["team:platform"]),
+    ],
+)
+def test_owners_of_the_assets_never_stop_the_definitions(text: str, owners: list[str]) -> None:
+    assert asset_owners({"ARCADIA_OWNERS": text}) == owners
+
+
+@pytest.mark.parametrize("word", ["nobody", "team:", "@example.com", "kim@", "team:a/b"])
+def test_a_wrong_owner_is_named(word: str) -> None:
+    with pytest.raises(SettingsError, match="ARCADIA_OWNERS"):
+        load_settings({"ARCADIA_OWNERS": f"team:data {word}"})

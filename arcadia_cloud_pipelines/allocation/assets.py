@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_support import OWNERS, RETRY, reported_errors, table, table_metadata
+from ..dagster_support import DAILY, OWNERS, RETRY, reported_errors, table, table_metadata
 from ..plots import stacked_months
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
@@ -28,6 +28,7 @@ MONTHS_SHOWN = 12
     metadata=table_metadata(cloud_cost_allocations),
     pool=Purpose.CLOUD_BILLING.value,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
     deps=["cost_entries"],
     check_specs=[checks.RULES_IN_USE],
 )

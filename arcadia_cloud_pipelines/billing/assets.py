@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .. import foreign_text
 from ..dagster_support import (
+    DAILY,
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
@@ -111,6 +112,7 @@ def balance_snapshots(
     metadata=table_metadata(cloud_invoices),
     pool=POOL,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
 )
 def invoices(
     context: dg.AssetExecutionContext,
@@ -323,6 +325,7 @@ def _ingest_metadata(
     metadata=table_metadata(cloud_open_month_lines),
     pool=POOL,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
 )
 def open_month_lines(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
@@ -354,6 +357,7 @@ def open_month_lines(
     metadata=table_metadata(cloud_rates),
     pool=POOL,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
 )
 def rate_card(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
@@ -381,6 +385,7 @@ def rate_card(
     metadata=table_metadata(cloud_account_facts),
     pool=POOL,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
 )
 def account_facts(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
@@ -404,6 +409,7 @@ def account_facts(
     metadata=table_metadata(cloud_prepayments),
     pool=POOL,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
 )
 def prepayments(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
@@ -429,6 +435,7 @@ def prepayments(
     metadata=table_metadata(cloud_daily_costs),
     pool=POOL,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
 )
 def daily_costs(
     context: dg.AssetExecutionContext,

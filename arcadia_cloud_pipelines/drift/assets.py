@@ -7,6 +7,7 @@ from pydantic import Field
 
 from .. import foreign_text
 from ..dagster_support import (
+    HOURLY,
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
@@ -46,6 +47,7 @@ class TerraformConfig(dg.Config):
     deps=[RESOURCES_ASSET],
     metadata=table_metadata(cloud_provisioned),
     pool=POOL,
+    freshness_policy=HOURLY,
 )
 def terraform_specs(
     context: dg.AssetExecutionContext,
@@ -100,6 +102,7 @@ def terraform_specs(
     metadata=table_metadata(cloud_drift),
     pool=POOL,
     retry_policy=RETRY,
+    freshness_policy=HOURLY,
 )
 def drift_records(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]

@@ -2,7 +2,15 @@
 
 import dagster as dg
 
-from ..dagster_support import OWNERS, RESOURCES_ASSET, RETRY, reported_errors, table, table_metadata
+from ..dagster_support import (
+    DAILY,
+    OWNERS,
+    RESOURCES_ASSET,
+    RETRY,
+    reported_errors,
+    table,
+    table_metadata,
+)
 from ..digitalocean.clients import Clients
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
@@ -21,6 +29,7 @@ GROUP = "billing"
     metadata=table_metadata(cloud_forecasts),
     pool=Purpose.CLOUD_BILLING.value,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
 )
 def cost_forecasts(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
@@ -64,6 +73,7 @@ def cost_forecasts(
     metadata=table_metadata(cloud_budgets),
     pool=Purpose.CLOUD_BILLING.value,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
 )
 def reviewed_budgets(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]

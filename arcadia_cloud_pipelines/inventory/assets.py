@@ -117,6 +117,7 @@ def build_asset(kind: Kind, sync: Sync = _from_api, priority: int = 0) -> dg.Ass
         kind.asset,
         description=_description(kind),
         table=cloud_resources,
+        read_with=f"SELECT * FROM marts.resources WHERE kind = '{kind.name}'",  # noqa: S608 - shown
         tags={"kind": kind.name},
         pool=kind.purpose.value,
         op_tags={"dagster/priority": str(priority)},
@@ -131,16 +132,7 @@ def build_asset(kind: Kind, sync: Sync = _from_api, priority: int = 0) -> dg.Ass
         if result is None:
             return
         yield dg.MaterializeResult(
-            metadata=_sync_metadata(result)
-            | {
-                "preview": table(
-                    ("id", "name", "region", "status", "size", "tags"),
-                    (
-                        (s.provider_id, s.name, s.region, s.status, s.size_slug, " ".join(s.tags))
-                        for s in result.sample
-                    ),
-                )
-            },
+            metadata=_sync_metadata(result) | _preview(result),
             check_results=checks.sync_check_results(kind.asset, result, kind.scope),
         )
 
@@ -166,6 +158,7 @@ def _synced(
     *,
     description: str,
     table: sa.Table,
+    read_with: str,
     tags: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Callable[[Callable[..., Iterator[dg.MaterializeResult]]], dg.AssetsDefinition]:
@@ -177,15 +170,29 @@ def _synced(
         name: of the asset and its step.
         description: for people.
         table: that it writes.
+        read_with: a query that shows what it wrote.
         tags: of the asset.
         options: of the step.
     """
     spec = dg.AssetSpec(
         name, deps=[ACCOUNT], description=description, group_name=GROUP, owners=OWNERS,
-        kinds={"digitalocean", "postgres"}, tags=tags or {}, metadata=table_metadata(table),
+        kinds={"digitalocean", "postgres"}, tags=tags or {},
+        metadata=table_metadata(table) | {"read_with": read_with},
         freshness_policy=FRESHNESS,
     )  # fmt: skip
     return dg.multi_asset(name=name, specs=[spec], can_subset=True, retry_policy=RETRY, **options)
+
+
+def _preview(result: SyncResult) -> dict[str, Any]:
+    """Return the first objects of a listing as a table, or nothing where there are none."""
+    if not result.sample:
+        return {}
+    columns = ("id", "name", "region", "status", "size", "tags")
+    rows = (
+        (one.provider_id, one.name, one.region, one.status, one.size_slug, " ".join(one.tags))
+        for one in result.sample
+    )
+    return {"preview": table(columns, rows)}
 
 
 def _unless_told(
@@ -210,20 +217,24 @@ def _kinds_of_run(context: dg.AssetExecutionContext) -> list[Kind]:
 
 
 def _sync_metadata(result: SyncResult) -> dict[str, Any]:
+    """Return what an asset's page shows of a sync; counts of nothing are left out."""
     recorded = result.recorded
-    return {
-        "dagster/row_count": recorded.live,
+    counts = {
         "discovered": recorded.discovered,
         "updated": recorded.updated,
         "restored": recorded.restored,
         "struck": recorded.struck,
         "deleted": recorded.deleted,
-        "api_calls": result.api_calls,
+    }
+    return {
+        "dagster/row_count": recorded.live,
+        **{name: count for name, count in counts.items() if count},
+        **({"problem": foreign_text.line(result.error)} if result.error else {}),
         "rows_seen": result.rows_seen or 0,
         "complete": result.complete,
+        "api_calls": result.api_calls,
         "seconds": round((result.ended_at - result.started_at).total_seconds(), 3),
         "listed_at": timestamp(result.started_at),
-        **({"problem": foreign_text.line(result.error)} if result.error else {}),
     }
 
 
@@ -270,6 +281,7 @@ def account_asset(
     "projects",
     description=_PROJECTS,
     table=cloud_projects,
+    read_with="SELECT * FROM cloud_projects WHERE deleted_at IS NULL",
     pool=PURPOSE.value,
     check_specs=[*checks.sync_check_specs("projects"), checks.CLASSIFIED],
 )

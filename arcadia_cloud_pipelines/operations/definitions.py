@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import sqlalchemy as sa
 
+from ..allocation.jobs import allocation_job
 from ..billing.jobs import balance_job, daily_costs_job, facts_job, history_job, open_month_job
 from ..dagster_support import IN_FLIGHT, newest_run_speaks_against, reported_errors
 from ..drift.jobs import sweep_job, terraform_job
@@ -97,6 +98,7 @@ def _past(instance: dg.DagsterInstance, name: str) -> Past:
         daily_costs_job,
         terraform_job,
         sweep_job,
+        allocation_job,
         forecast_job,
     ],
     minimum_interval_seconds=20,

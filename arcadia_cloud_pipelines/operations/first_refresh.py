@@ -25,6 +25,7 @@ AFTER: Mapping[str, tuple[str, ...]] = {
     "daily_costs_read": (FIRST,),
     "terraform_import": (FIRST,),
     "drift_sweep": (FIRST, "terraform_import"),
+    "cost_allocation": ("invoice_ingest",),
     "cost_forecast": ("invoice_ingest", "open_month", "daily_costs_read", "account_and_rates"),
 }
 """Jobs by name, each with those that have to be over before it: it reads what they wrote.

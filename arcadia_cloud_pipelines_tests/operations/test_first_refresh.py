@@ -62,7 +62,9 @@ def test_what_reads_the_others_waits_until_they_are_over() -> None:
     begun |= dict.fromkeys((*AT_ONCE, "open_month", "drift_sweep", "daily_costs_read"), OVER)
     assert due(begun) == []
     begun["invoice_ingest"] = OVER
-    assert due(begun) == ["cost_forecast"], "once the lines are in, for which a sensor asks"
+    assert due(begun) == ["cost_allocation", "cost_forecast"], (
+        "once the lines are in, for which a sensor asks"
+    )
 
 
 def test_one_that_failed_is_tried_again_a_few_times_and_stops_nothing_else() -> None:
