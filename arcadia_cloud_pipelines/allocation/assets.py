@@ -80,6 +80,7 @@ def cost_allocations(
     metadata=table_metadata(cloud_statement_proposals),
     pool=Purpose.CLOUD_BILLING.value,
     retry_policy=RETRY,
+    freshness_policy=DAILY,
     deps=["cost_by_tenant", "invoice_reconciliation"],
 )
 def statement_proposals(
