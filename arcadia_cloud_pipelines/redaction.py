@@ -146,7 +146,10 @@ def _looks(text: str) -> bool:
         return True
     if ("/" in text) and _URL.search(text) is not None:
         return True
-    if len(text) < _SHORTEST and not any(sign in text for sign in _SHORT_SIGNS):
+    # Each of the short signs has one of these two letters.
+    if len(text) < _SHORTEST and (
+        ("_" not in text and " " not in text) or not any(sign in text for sign in _SHORT_SIGNS)
+    ):
         return False
     return (
         _SHAPES.search(text) is not None

@@ -24,12 +24,13 @@ _NAMES = (
 _NAME = "|".join(sorted((*_NAMES, *(n[:3] for n in _NAMES), "sept"), key=len, reverse=True))
 _YEAR = r"(?P<year>20[0-9]{2})"
 _DATED = (
-    # May 2026 · Sept. 2026 · May 1, 2026 · May-2026 · MAY'2026
+    # May 2026 · May2026 · Sept. 2026 · May 1, 2026 · May-2026 · MAY'2026
     re.compile(
-        rf"\b(?P<name>{_NAME})\b[.,']*[\s,'/-]*(?:[0-9]{{1,2}}(?:st|nd|rd|th)?\b[\s,]+)?{_YEAR}\b"
+        rf"\b(?P<name>{_NAME})(?:\b|(?=20))[.,']*[\s,'/-]*"
+        rf"(?:[0-9]{{1,2}}(?:st|nd|rd|th)?\b[\s,]+)?{_YEAR}\b"
     ),
-    # 2026-05 · 2026/05 · 2026-05-01 · 2026.05
-    re.compile(rf"(?<![0-9]){_YEAR}[-/.](?P<number>0[1-9]|1[0-2])(?![0-9])"),
+    # 2026-05 · 2026/05 · 2026-05-01 · 2026.05 · 2026 05
+    re.compile(rf"(?<![0-9]){_YEAR}[-/. ](?P<number>0[1-9]|1[0-2])(?![0-9])"),
     # 05/2026 · 5/2026
     re.compile(rf"(?<![0-9/.-])(?P<number>0?[1-9]|1[0-2])[/-]{_YEAR}(?![0-9])"),
     # 2026 May

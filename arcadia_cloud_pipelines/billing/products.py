@@ -329,6 +329,7 @@ def _take_apart(texts: pd.Series[str], rule: Rule) -> tuple[Any, Any, Any]:
         kinds[hit] = pattern.kind
         names[hit] = pc.struct_field(found, "name").to_numpy(zero_copy_only=False)[hit]
         if "(?P<region>" in pattern.pattern:
-            regions[hit] = pc.struct_field(found, "region").to_numpy(zero_copy_only=False)[hit]
+            found_regions = pc.utf8_lower(pc.struct_field(found, "region"))
+            regions[hit] = found_regions.to_numpy(zero_copy_only=False)[hit]
         pending &= ~hit
     return kinds, names, regions

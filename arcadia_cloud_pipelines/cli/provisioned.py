@@ -62,7 +62,11 @@ def record(
         unset=unset,
     )
     for left_out in recorded.left_out:
-        echo(f"{left_out} holds a credential and was left out.", fg="yellow", err=True)
+        echo(
+            f"{left_out} was left out: it holds a credential, or the inventory does not hold it.",
+            fg="yellow",
+            err=True,
+        )
     echo(
         f"{kind} {resource}: spec version {recorded.spec_version}"
         + ("" if recorded.changed else ", nothing changed")

@@ -49,7 +49,8 @@ cloud_token_accounts = sa.Table(
     metadata,
     _token(),
     sa.Column("account", sa.Text, nullable=False,
-              comment="The account, as cloud_resources.account has it."),
+              comment="The account, as cloud_resources.account has it: 40 hex digits without "
+              "dashes."),
     sa.Column(
         "source", sa.Text, nullable=False,
         comment="What said so: team and person are of GET /v2/account, project is the owner of the "

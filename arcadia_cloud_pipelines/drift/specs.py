@@ -7,7 +7,7 @@ One row of `cloud_provisioned` for each resource, every version of it in
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from typing import Any, Literal
 import orjson
 import sqlalchemy as sa
 
+from ..inventory.sightings import held_part as mirrored_part
 from ..inventory.sightings import holds as mirror_holds
 from ..kinds import KIND_BY_NAME, KIND_OF_URN_TYPE
 from ..redaction import holds_secret, names_secret, without_mails
@@ -74,7 +75,8 @@ class RecordedSpec:
     spec_version: int
     changed: bool
     left_out: tuple[str, ...] = ()
-    """Fields that were not stored because they hold credentials."""
+    """Fields that were not stored, because they hold credentials or nothing that the inventory
+    could be compared with."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ def record_provisioned(
     """Record what a resource was meant to be.
 
     Recording the same again changes nothing and writes nothing. Fields that hold credentials, by
-    name or by value, are left out and named in the answer.
+    name or by value, are left out and named in the answer; so is what lies inside a field and is
+    not held by the inventory.
 
     Args:
         warehouse: where.
@@ -146,12 +149,15 @@ def record_provisioned(
         resource_id = find_resource(connection, resource)
         kind = _SQL.run(connection, "kind", {"resource_id": resource_id}).scalar_one()
         _refuse_unheld(kind, kept)
+        kept, unheld = _held_spec(kind, kept)
         row = {"resource_id": resource_id, "spec": kept, "unset": sorted(unset)}
         changed = write_specs(
             connection, [row], mode=mode, source=source, actor=actor, reason=reason, at=now()
         )
         stored = _SQL.run(connection, "read", {"resource_id": resource_id}).one()
-    return RecordedSpec(resource_id, stored.spec, stored.spec_version, bool(changed), left_out)
+    return RecordedSpec(
+        resource_id, stored.spec, stored.spec_version, bool(changed), (*left_out, *unheld)
+    )
 
 
 def write_specs(
@@ -197,6 +203,36 @@ def holds(kind: str, field: str) -> bool:
     """Tell whether the inventory holds a field of a kind: what it does not is never compared."""
     known = KIND_BY_NAME.get(kind)
     return known is None or mirror_holds(known, field)
+
+
+def held_part(kind: str, field: str, value: Any) -> Any:
+    """Return what of a desired value the inventory can hold; see `sightings.held_part`."""
+    known = KIND_BY_NAME.get(kind)
+    return value if known is None else mirrored_part(known, field, value)
+
+
+def _held_spec(kind: str, spec: Spec) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what of a spec the inventory can hold, and the paths of the rest."""
+    held = {field: held_part(kind, field, value) for field, value in spec.items()}
+    known = KIND_BY_NAME.get(kind)
+    if known is not None and known.adjust is not None:
+        held = known.adjust(held)
+    left_out = set(_paths(spec)) - set(_paths(held))
+    # Of an object that stands for one of its keys, as a region does, that key is not lost.
+    texts = {f"{field}.{key}" for field, value in spec.items() if isinstance(value, Mapping)
+             for key in value if held.get(field) == value[key]}  # fmt: skip
+    return held, tuple(sorted(left_out - texts))
+
+
+def _paths(value: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted path of every key, through lists."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield f"{prefix}{key}"
+            yield from _paths(inner, f"{prefix}{key}.")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _paths(inner, prefix)
 
 
 def _refuse_unheld(kind: str, spec: Spec) -> None:

@@ -26,7 +26,7 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .compare import ANYTHING, GONE, About, canonical, present, same
 from .ignore import IgnoreRule, first_match, read_rules
-from .specs import holds, json_text, lock
+from .specs import held_part, holds, json_text, lock
 from .tables import cloud_drift_sweeps
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -120,6 +120,7 @@ def reason_to_skip(
 def decide(pair: Pair, rules: Iterable[IgnoreRule]) -> tuple[Change | None, IgnoreRule | None]:
     """Decide what to do about one pair; name the rule that kept it out, if one did."""
     whose = About(pair.kind, pair.terraform)
+    pair = pair._replace(desired=held_part(pair.kind, pair.field, pair.desired))
     mismatch = pair.differs and pair.held and not same(pair.field, pair.desired, pair.actual, whose)
     rule = first_match(rules, pair.kind, pair.name, pair.field) if mismatch else None
     about = (pair.drift_id, pair.resource_id, pair.field)

@@ -97,7 +97,8 @@ cloud_budgets = sa.Table(
     row_id(),
     sa.Column("name", sa.Text, nullable=False, comment="What people call it."),
     sa.Column("amount", sa.Numeric, nullable=False, comment="US dollars a month."),
-    sa.Column("account", sa.Text, comment="The team that it is about; null for every team."),
+    sa.Column("account", sa.Text,
+              comment="The team that it is about: 40 hex digits; null for every team."),
     sa.Column("scope", sa.Text, nullable=False,
               comment="account (all of it), project, tenant, kind or tag."),
     sa.Column("scope_value", sa.Text, comment="Which project (name or uuid), tenant, kind or tag "

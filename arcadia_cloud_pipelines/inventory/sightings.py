@@ -272,11 +272,14 @@ def holds(kind: Kind, path: str) -> bool:
         kind: its entry in the registry.
         path: a field as `cloud_live_value` reads it; dotted where it lies inside another.
     """
-    if path.split(".")[0] in _COLUMNS | _LIVE_NAMES:
+    if path in _COLUMNS:
         return True
+    steps = path.split(".")
+    if steps[0] in _LIVE_NAMES:
+        # Nothing is read inside of them.
+        return len(steps) == 1
     node: Any = _plan(kind)
     anywhere = _anywhere(kind)
-    steps = path.split(".")
     for depth, step in enumerate(steps):
         node = node.get(step) if isinstance(node, dict) else None
         if node is _DROP or step in anywhere or names_secret(step):
@@ -285,6 +288,50 @@ def holds(kind: Kind, path: str) -> bool:
         if kept is not None and len(steps) > 1 and steps[1] not in kept:
             return False
     return True
+
+
+def held_part(kind: Kind, path: str, value: Any) -> Any:
+    """Return what of a field's value the mirror can hold: the rest could only be false drift.
+
+    So an answer of the API can be desired as it is: of `{"slug": "fra1", "name": "Frankfurt"}`, a
+    droplet's region, that is `"fra1"`; of its networks it is all but the gateways.
+
+    Args:
+        kind: its entry in the registry.
+        path: a field that `holds` is true of.
+        value: as JSON has it.
+    """
+    column = "size.slug" if path == "size" else _column_paths(kind).get(path)
+    if column is not None:
+        first, _, inside = column.partition(".")
+        return _walk(inside)(value) if inside and first == path and type(value) is dict else value
+    node: Any = _plan(kind)
+    steps = path.split(".")
+    for step in steps:
+        node = node.get(step) if isinstance(node, dict) else None
+    kept = kind.keep.get(path)
+    if kept is not None and type(value) is dict:
+        value = {key: inner for key, inner in value.items() if key in kept}
+    return _pruned(_without(value, _anywhere(kind)), node if isinstance(node, dict) else {})
+
+
+def _pruned(value: Any, plan: _Plan) -> Any:
+    if type(value) is list:
+        return [_pruned(item, plan) for item in value]
+    if type(value) is not dict or not plan:
+        return value
+    return {
+        key: _pruned(inner, rule if isinstance(rule := plan.get(key), dict) else {})
+        for key, inner in value.items()
+        if plan.get(key) is not _DROP
+    }
+
+
+def _column_paths(kind: Kind) -> dict[str, str | None]:
+    return {
+        "name": kind.title, "region": kind.region, "status": kind.status,
+        "size_slug": kind.size_slug, "tags": kind.tags, "created_at": kind.created_at,
+    }  # fmt: skip
 
 
 _LIVE_NAMES = frozenset({"size", "vpc", "project", "project_id"})

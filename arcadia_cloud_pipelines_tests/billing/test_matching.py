@@ -264,8 +264,15 @@ def test_a_cluster_made_again_does_not_get_the_old_ones_lines() -> None:
     assert one(old, new, known)[:2] == (6, "resource_id")
 
 
-def test_snapshots_of_a_name_are_told_by_their_region() -> None:
-    line = Line("Droplet Snapshots", "nightly (fra1) 12.40GB Droplet Snapshot")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nightly (fra1) 12.40GB Droplet Snapshot", "nightly (FRA1) 12.40GB Droplet Snapshot",
+        "nightly (fra1) 1,204.40 GiB Droplet Snapshot", "nightly (fra1) 1.2TB", "nightly (fra1)",
+    ],
+)  # fmt: skip
+def test_snapshots_of_a_name_are_told_by_their_region(text: str) -> None:
+    line = Line("Droplet Snapshots", text)
     here = Resource(5, kind="droplet_snapshot", name="nightly", region="fra1")
     there = Resource(6, kind="droplet_snapshot", name="nightly", region="nyc3")
     both = Resource(7, kind="droplet_snapshot", name="nightly", region="nyc3 fra1")
@@ -283,6 +290,7 @@ BUCKET = Resource(5, kind="spaces_bucket", name="assets-prod", provider_id="asse
         ("assets-prod", (5, "name", None, 1)),
         ("assets-prod (nyc3) Outbound Transfer", (5, "name", None, 1)),
         ("Spaces Bandwidth - ASSETS-PROD", (5, "name", None, 1)),
+        ("assets-prod (NYC3) Storage", (5, "name", None, 1)),
         ("assets-prod.nyc3.digitaloceanspaces.com", (5, "name", None, 1)),
         ("Storage: assets-prod.nyc3.cdn.digitaloceanspaces.com", (5, "name", None, 1)),
         ("gone-bucket (nyc3) Outbound Transfer", (None, None, "never_seen", 0)),

@@ -23,6 +23,8 @@ MAY = date(2026, 5, 1)
         "Invoice for 2026-05", "Invoice 05/2026", "Usage 2026/05", "Invoice for May",
         "Invoice for May 1 - May 31, 2026", "Invoice for May (123456789) 2026-05-01 to 2026-05-31",
         "Invoice 418071234 for  May\t2026, due June 2026", "Invoice for 2026 May",
+        "Invoice for May2026", "Invoice 2026 05", "Invoice #12345678 (May 2026)",
+        "Invoice for May '26", "Invoice from May 2026 - corrected in June 2026",
     ],
 )  # fmt: skip
 def test_the_text_says_the_month_whatever_the_date(text: str, day: str) -> None:

@@ -19,7 +19,6 @@ from arcadia_cloud_pipelines.kinds import KINDS
 
 GROUPS = tomllib.loads((Path(__file__).parent / "not_mirrored.toml").read_text())["group"]
 EXCLUDED = [path for group in GROUPS for path in group["lists"]]
-# MicroDroplets never went public under this path.
 _REQUEST = re.compile(r"^def build_\w+_request\(.*?(?=^(?:def|class) )", re.DOTALL | re.MULTILINE)
 _PATH = re.compile(r'_url = \(?\s*((?:"[^"]*"\s*)+)')
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import requests
 
+from arcadia_cloud_pipelines.billing.products import Rule, product_rules
+from arcadia_cloud_pipelines.kinds import KINDS as INVENTORY
 from arcadia_cloud_pipelines.simulator import (
     PERSON_PREFIX,
     START_OF_137_INVOICES,
@@ -25,6 +27,7 @@ from arcadia_cloud_pipelines.simulator import (
 )
 from arcadia_cloud_pipelines.simulator.billing import NINE, UNKNOWN_PRODUCT, BigLines, write_csv
 from arcadia_cloud_pipelines.simulator.billing.services import SERVICES
+from arcadia_cloud_pipelines.simulator.registry import KINDS as SIMULATED
 
 from .conftest import Client
 
@@ -78,31 +81,37 @@ def as_csv_row(item: dict[str, Any], columns: list[str]) -> dict[str, str]:
     return {column: row[column] for column in columns}
 
 
-# ---- all 137 invoices
+# ---- all invoices: of 137 months, and of the first halves of three dear ones
+
+ALL = 137 + 3
+CREDIT_PRODUCTS = ("Credits", "Discounts", "Welcome Bonus")
 
 
 def test_every_invoice_adds_up_and_is_the_same_everywhere(long: Client) -> None:
     headers = long.all(INVOICES, "invoices", per_page=50)
-    assert len(headers) == 137
+    assert len(headers) == ALL
     entries = {e["invoice_uuid"]: e for e in long.all(f"{MY}/billing_history", "billing_history",
                per_page=200) if e.get("invoice_uuid")}  # fmt: skip
-    assert len(entries) == 137
+    assert len(entries) == ALL
+    unlisted = {}
     for header in headers:
         path = f"{INVOICES}/{header['invoice_uuid']}"
         summary = long.get(f"{path}/summary").json()
         rows = rows_of(long.get(f"{path}/csv").content)
         items = long.all(path, "invoice_items", per_page=200)
         amount = Decimal(header["amount"])
-        assert sum(money(row["USD"]) for row in rows) == amount
+        # The lines and the credits that only the summary has are the amount.
+        credited = sum(money(r["USD"]) for r in rows if r["product"] in CREDIT_PRODUCTS)
+        only_there = Decimal(summary["credits_and_adjustments"]["amount"]) - credited
+        assert sum(money(row["USD"]) for row in rows) + only_there == amount
+        unlisted |= {header["invoice_period"]: only_there} if only_there else {}
         charges = summary["product_charges"]
         blocks = [charges, *(summary[b] for b in ("overages", "taxes", "credits_and_adjustments"))]
         assert sum(Decimal(block["amount"]) for block in blocks) == amount
         assert sum(Decimal(i["amount"]) for i in charges["items"]) == Decimal(charges["amount"])
         counts = Counter(row["product"] for row in rows)
         assert {i["name"]: int(i["count"]) for i in charges["items"]} == {
-            p: n
-            for p, n in counts.items()
-            if p not in ("Bandwidth", "Taxes", "Credits", "Discounts", "Welcome Bonus")
+            p: n for p, n in counts.items() if p not in ("Bandwidth", "Taxes", *CREDIT_PRODUCTS)
         }
         assert Decimal(summary["amount"]) == amount
         assert Decimal(entries[header["invoice_uuid"]]["amount"]) == amount
@@ -117,7 +126,11 @@ def test_every_invoice_adds_up_and_is_the_same_everywhere(long: Client) -> None:
             assert category in (None, "iaas", "paas")
     periods = [h["invoice_period"] for h in headers]
     assert periods == sorted(periods, reverse=True)
-    assert len({h["invoice_id"] for h in headers} | {h["invoice_uuid"] for h in headers}) == 274
+    # The newest is of a month that is not over.
+    assert periods[:5] == ["2026-11", "2026-10", "2026-10", "2026-09", "2026-09"]
+    assert unlisted == {"2026-04": Decimal("-4.00"), "2026-10": Decimal("-4.00")}
+    ids = {h["invoice_id"] for h in headers} | {h["invoice_uuid"] for h in headers}
+    assert len(ids) == 2 * ALL
     assert long.server.account.violations == []
 
 
@@ -160,18 +173,22 @@ def test_each_line_names_what_it_pays_for(long: Client) -> None:
 
 def test_workers_are_billed_with_their_cluster_only(long: Client) -> None:
     account = long.server.account
-    lines = list(account.billing.find("2026-10").lines)
+    # Both invoices of the month.
+    both = [i for i in account.billing.invoices() if i.period == "2026-10"]
+    lines = [line for invoice in both for line in invoice.lines]
     workers = {d.id for d in account.lives["droplet"].values() if "k8s" in d.facts["tags"]}
     assert workers
     assert not workers & {line.life_id for line in lines if line.kind == "droplet"}
     mine = [line for line in lines if line.product == "Kubernetes Clusters"]
     assert {line.group for line in mine} == {"prod-cluster-01"}
-    assert [line.description for line in mine] == [
-        "3 nodes - 2 GB / 1 vCPU / 50 GB SSD",
-        "2 nodes - 8 GB / 2 vCPU / 25 GB SSD",
-        "High Availability Control Plane",
-    ]
-    assert [line.amount for line in mine] == [3 * 12, 2 * 63, 40]
+    cost: Counter[str] = Counter()
+    for line in mine:
+        cost[line.description] += line.amount  # type: ignore[assignment]
+    assert cost == {
+        "3 nodes - 2 GB / 1 vCPU / 50 GB SSD": 3 * 12,
+        "2 nodes - 8 GB / 2 vCPU / 25 GB SSD": 2 * 63,
+        "High Availability Control Plane": 40,
+    }
 
 
 def test_every_quirk_occurs(long: Client) -> None:
@@ -214,6 +231,55 @@ def test_every_quirk_occurs(long: Client) -> None:
     renamed = [x for _, x in lines if x.product == "Droplets" and x.life_id in latest
                and not x.description.startswith(f"{latest[x.life_id]} (")]  # fmt: skip
     assert renamed, "an old name on an old invoice"
+
+
+def test_every_kind_that_has_a_price_is_billed(long: Client) -> None:
+    """So that nothing of the product is tried on invoices that never have it."""
+    billed = {line.kind for i in long.server.account.billing.invoices() for line in i.lines}
+    priced = {kind.name for kind in INVENTORY if kind.billed_alone}
+    priced |= {kind for rule in product_rules().values() for kind in _kinds(rule)}
+    assert priced & SIMULATED.keys() <= billed
+    # Buckets live behind another protocol; their lines are among those of the team.
+    assert priced - SIMULATED.keys() == {"spaces_bucket"}
+    assert billed - {None} <= priced
+
+
+def _kinds(rule: Rule) -> set[str]:
+    named = {pattern.kind for pattern in rule.patterns}
+    return {kind for kind in (rule.kind, *rule.also, *named) if kind is not None}
+
+
+def test_every_rule_of_the_products_has_its_lines(long: Client) -> None:
+    rules = product_rules()
+    lines = [line for i in long.server.account.billing.invoices() for line in i.lines]
+    used = {rules.find(line.product) for line in lines}
+    unused = {rule.products[0] for rule in rules.values()} - {r.products[0] for r in used if r}
+    assert unused == set()
+    assert {line.product for line in lines if rules.find(line.product) is None} == {
+        UNKNOWN_PRODUCT, "Welcome Bonus",
+    }  # fmt: skip
+
+
+def test_what_makes_matching_hard_is_on_the_invoices_of_every_recent_year(long: Client) -> None:
+    account = long.server.account
+    for year in (2025, 2026):
+        lines = [
+            line for i in account.billing.invoices() if i.start.year == year for line in i.lines
+        ]
+        ids = [(line.resource_id, line.resource_uuid) for line in lines if line.kind is not None]
+        assert sum(a is not None and b is not None for a, b in ids) > 20, "both ids"
+        assert sum(a is b is None for a, b in ids) > 20, "no id"
+        negative = {line.product for line in lines if line.amount < 0}
+        assert {"Discounts", "Credits", "Welcome Bonus"} <= negative
+        texts = [line.description for line in lines]
+        assert any("Inference Cloud Trial" in text for text in texts)
+        assert any(re.fullmatch(r"[a-z-]+ \([a-z]{3}[0-9]\) \d+GiB", t) for t in texts), "a bucket"
+        names: dict[str, set[Any]] = {}
+        for line in lines:
+            if line.product == "Droplets":
+                name = line.description.rpartition(" (")[0]
+                names.setdefault(name, set()).add(line.life_id)
+        assert any(len(lives) > 1 for lives in names.values()), "namesakes"
 
 
 def test_eras(long: Client) -> None:
@@ -277,10 +343,10 @@ def test_paging(long: Client) -> None:
     seen = []
     for page in (1, 2, 3):
         answer = long.get(INVOICES, page=page, per_page=60).json()
-        assert answer["meta"] == {"total": 137}
+        assert answer["meta"] == {"total": ALL}
         assert answer["invoice_preview"]["invoice_period"] == "2026-11"
         seen += answer["invoices"]
-    assert len({row["invoice_uuid"] for row in seen}) == 137
+    assert len({row["invoice_uuid"] for row in seen}) == ALL
     uuid = seen[0]["invoice_uuid"]
     some = long.get(f"{INVOICES}/{uuid}").json()
     assert len(some["invoice_items"]) == 20 < some["meta"]["total"]
@@ -288,7 +354,7 @@ def test_paging(long: Client) -> None:
     every = long.all(f"{INVOICES}/{uuid}", "invoice_items", per_page=7)
     assert every == long.all(f"{INVOICES}/{uuid}", "invoice_items", per_page=200)
     history = long.all(f"{MY}/billing_history", "billing_history", per_page=30)
-    assert len(history) > 274
+    assert len(history) > 2 * ALL
     assert [e["date"] for e in history] == sorted(e["date"] for e in history)
 
 
@@ -352,7 +418,9 @@ def test_the_preview_across_the_end_of_a_month(client: Client) -> None:
         return newest, preview["invoice_period"], preview["updated_at"]
 
     account.advance_to(datetime(2026, 11, 30, 23, 59, tzinfo=UTC))
-    assert look() == ("2026-10", "2026-11", "2026-11-30T06:31:50Z")
+    # The newest invoice is of the same month: it was made within it, and the month goes on.
+    assert look() == ("2026-11", "2026-11", "2026-11-30T06:31:50Z")
+    (within,) = [i for i in account.billing.invoices() if i.period == "2026-11"]
     before = client.get(f"{INVOICES}/preview/csv").content
     old_uuid = client.get(INVOICES).json()["invoice_preview"]["invoice_uuid"]
     account.create("droplet", name="late")
@@ -365,7 +433,8 @@ def test_the_preview_across_the_end_of_a_month(client: Client) -> None:
     account.advance_to(datetime(2026, 12, 1, 6, 31, 50, tzinfo=UTC))
     assert look() == ("2026-11", "2026-12", "2026-12-01T06:31:50Z")
     final = account.billing.find("2026-11")
-    assert final.uuid != old_uuid
+    assert final.uuid not in (old_uuid, within.uuid)
+    assert within in account.billing.invoices()
     assert client.get(f"{INVOICES}/{old_uuid}").status_code == 404
     assert any("late (" in line.description for line in final.lines)
     first = client.get(f"{INVOICES}/preview/csv").content
@@ -512,6 +581,43 @@ def test_the_parts_of_a_resized_database_and_an_idle_address() -> None:
     expected = (Decimal(30) * 100 / 672).quantize(Decimal("0.01"))
     expected += (Decimal(60) * 572 / 672).quantize(Decimal("0.01"))
     assert sum(amount for _, amount in parts) == expected
+
+
+# ---- an invoice within the month
+
+
+def test_two_invoices_of_a_month_are_the_month() -> None:
+    """However the account changes between them: resized, renamed, deleted and new resources."""
+    whole, split = SimulatedAccount(), SimulatedAccount()
+    whole.billing.threshold = None
+    for account in (whole, split):
+        account.advance_to(datetime(2026, 12, 10, tzinfo=UTC))
+        account.update("droplet", account.ids("droplet")[0], size_slug="s-4vcpu-8gb")
+        account.advance_to(datetime(2026, 12, 20, tzinfo=UTC))
+        account.update("droplet", account.ids("droplet")[1], name="renamed")
+        account.delete("droplet", account.ids("droplet")[2])
+        account.create("droplet", name="new")
+        account.advance_to(datetime(2027, 1, 2, tzinfo=UTC))
+    (one,) = [i for i in whole.billing.invoices() if i.period == "2026-12"]
+    rest, within = (i for i in split.billing.invoices() if i.period == "2026-12")
+    assert within.made_at == datetime(2026, 12, 15, tzinfo=UTC)
+    assert rest.amount + within.amount == one.amount
+    cost: Counter[tuple[str, object]] = Counter()
+    for sign, invoice in ((1, one), (-1, rest), (-1, within)):
+        for line in invoice.lines:
+            cost[line.product, line.life_id] += sign * line.amount  # type: ignore[assignment]
+    assert not any(cost.values())
+    assert all(line.amount >= 0 for line in rest.lines if line.kind is not None)
+    assert all(line.end <= within.made_at for line in within.lines if line.end and line.kind)
+    paid = {e.invoice.uuid: e.date for e in split.billing.history() if e.invoice is not None}
+    assert paid[within.uuid].day == 15
+
+
+def test_a_month_below_the_threshold_has_one_invoice(account: SimulatedAccount) -> None:
+    account.billing.threshold = Decimal(1_000_000)
+    periods = [invoice.period for invoice in account.billing.invoices()]
+    assert len(periods) == len(set(periods))
+    assert periods[0] == "2026-10"
 
 
 # ---- history and balance
@@ -681,7 +787,7 @@ def test_control() -> None:
         assert account.billing.find("2026-08").csv(None) == b"nonsense"
         assert post("amend", uuid="2031-01", by="1").status_code == 400
         state = client.get("/_simulator/billing").json()
-        assert len(state["invoices"]) == 152
+        assert len(state["invoices"]) == 152 + 3
         assert state["balance"] == account.billing.balance()
 
 

@@ -37,6 +37,53 @@ def test_every_table_and_column_has_a_comment(warehouse: Warehouse) -> None:
     assert bare == []
 
 
+MEANINGS = {
+    "cloud_cost_lines.kind": ("matched resource", "product"),
+    "cloud_cost_lines.hours": ("node-hours", "not always hours"),
+    "cloud_cost_lines.ended_at": ("droplets the first instant after", "volumes", "last second in"),
+    "cloud_resources.region": ("snapshots and images", "spells it"),
+    "cloud_resources.tags": ("firewalls and alert policies", "targets"),
+    "cloud_project_memberships.valid_from": ("when we learnt it", "assigned_at"),
+    "cloud_project_memberships.assigned_at": ("Join costs on", "coalesce(assigned_at, valid_from)"),
+    "cloud_project_memberships.valid_to": ("complete listing", "only the object says it"),
+    "cloud_drift.successor_id": ("after it was last seen", "exactly one"),
+    "cloud_drift.status": ("open", "accepted", "stale", "reverted"),
+    "cloud_orphans": ("One row for each reason", "sum no cost"),
+    "cloud_invoices.credits_and_adjustments": ("negative", "positive", "sign that fits"),
+}
+"""Words without which a comment would lead whoever sums or joins by it to a wrong number."""
+
+
+@pytest.mark.parametrize("name", MEANINGS)
+def test_comments_say_what_a_wrong_number_would_come_from(warehouse: Warehouse, name: str) -> None:
+    table, _, column = name.partition(".")
+    with warehouse.transaction() as connection:
+        said = connection.scalar(
+            sa.text(
+                "SELECT CASE WHEN :column = '' THEN obj_description(CAST(:table AS regclass)) "
+                "ELSE (SELECT col_description(attrelid, attnum) FROM pg_attribute "
+                "WHERE attrelid = CAST(:table AS regclass) AND attname = :column) END"
+            ),
+            {"table": table, "column": column},
+        )
+    assert [words for words in MEANINGS[name] if words not in said] == []
+
+
+def test_an_account_is_told_as_it_is_written(warehouse: Warehouse) -> None:
+    """40 hex digits, not the dashes of a uuid: whoever joins by the wrong form finds nothing."""
+    with warehouse.transaction() as connection:
+        vague = connection.execute(
+            sa.text("""
+                SELECT c.relname, col_description(c.oid, a.attnum)
+                FROM pg_class AS c
+                JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'account'
+                WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v')
+                  AND col_description(c.oid, a.attnum) NOT LIKE '%40 hex digits%'
+            """)
+        ).all()
+    assert vague == []
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -2,8 +2,9 @@
 
 from .basics import UNKNOWN_PRODUCT, Line
 from .big import BigLines
-from .books import PERSON_PREFIX, Billing, Entry, Invoice, UnknownInvoiceError
+from .books import Billing, UnknownInvoiceError
 from .csv_files import EIGHT, NINE, SEVEN, Dialect, dialect_of, write_csv
+from .invoice import PERSON_PREFIX, Entry, Invoice
 
 __all__ = [
     "EIGHT",

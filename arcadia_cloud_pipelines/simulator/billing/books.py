@@ -3,195 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..lives import iso
-from .basics import CREDITS, OVERAGES, TAXES, Line, next_month, to_cents
+from .basics import ZERO, Line, next_month, to_cents
 from .big import BigLines
-from .csv_files import Dialect, dialect_of, write_csv
+from .csv_files import Dialect
 from .days import Days
+from .interim import rest_of
+from .invoice import Entry, Invoice
 from .lines import Month
 
 if TYPE_CHECKING:
     from ..account import SimulatedAccount
 
-PERSON_PREFIX = "SIMULATED-PERSON-"
-"""In every personal datum of a summary: where this text turns up, something leaked."""
-
 PREVIEW_TIME = timedelta(hours=6, minutes=31, seconds=50)
 """When the preview is made again, each day. It knows the use up to the hour."""
 _BALANCE_TIME = timedelta(minutes=1, seconds=12)
-_ZERO = Decimal("0.00")
 _HOUR = timedelta(hours=1)
 
 
 class UnknownInvoiceError(KeyError):
     """No such invoice (or not yet)."""
-
-
-class Entry(NamedTuple):
-    """A row of the billing history."""
-
-    type: str
-    description: str
-    amount: Decimal
-    date: datetime
-    invoice: Invoice | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """As the API has it. What belongs to no invoice lacks the ids, or has null there."""
-        row: dict[str, Any] = {
-            "description": self.description,
-            "amount": f"{self.amount:.2f}",
-            "invoice_id": self.invoice.id if self.invoice is not None else None,
-            "invoice_uuid": self.invoice.uuid if self.invoice is not None else None,
-            "date": iso(self.date),
-            "type": self.type,
-        }
-        if self.invoice is None and self.date.day % 2 == 0:
-            del row["invoice_id"], row["invoice_uuid"]
-        return row
-
-
-@dataclass
-class Invoice:
-    """The invoice of a month, or the preview of one."""
-
-    uuid: str
-    id: str
-    start: datetime
-    lines: Sequence[Line]
-    updated_at: datetime | None = None
-    """Of a preview: when it was made."""
-    skew: Decimal = _ZERO
-    """By how much its amount differs from the sum of its lines."""
-    amended: Decimal = _ZERO
-    """The part of its amount that came later, as an entry of its own in the history."""
-    blocks: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
-    """Product -> amount and number of lines."""
-    replaced: bytes | None = None
-    _csv: tuple[Dialect, bytes] | None = None
-
-    def __post_init__(self) -> None:
-        self.add_up()
-
-    def add_up(self) -> None:
-        """Take notice of changed lines."""
-        self._csv = None
-        blocks: dict[str, tuple[Decimal, int]] = {}
-        own = self.lines.own() if isinstance(self.lines, BigLines) else self.lines
-        for line in own:
-            amount, count = blocks.get(line.product, (_ZERO, 0))
-            blocks[line.product] = (amount + line.amount, count + 1)
-        if isinstance(self.lines, BigLines):
-            rest = self.lines.total() - sum((line.amount for line in own), _ZERO)
-            amount, count = blocks.get("Droplets", (_ZERO, 0))
-            blocks["Droplets"] = (amount + rest, count + len(self.lines) - len(own))
-        self.blocks = blocks
-
-    @property
-    def period(self) -> str:
-        """`YYYY-MM`."""
-        return f"{self.start:%Y-%m}"
-
-    @property
-    def amount(self) -> Decimal:
-        """Sum what is to be paid."""
-        return sum((amount for amount, _ in self.blocks.values()), _ZERO) + self.skew
-
-    def csv(self, forced: Dialect | None) -> bytes:
-        """Its CSV, made once."""
-        if self.replaced is not None:
-            return self.replaced
-        dialect = forced or dialect_of(self.period)
-        if self._csv is None or self._csv[0] != dialect:
-            if isinstance(self.lines, BigLines):
-                content = self.lines.csv(dialect)
-            else:
-                content = write_csv(self.lines, dialect)
-            self._csv = (dialect, content)
-        return self._csv[1]
-
-    def header(self) -> dict[str, Any]:
-        """Its row in the list."""
-        row = {
-            "invoice_uuid": self.uuid,
-            "invoice_id": self.id,
-            "amount": f"{self.amount:.2f}",
-            "invoice_period": self.period,
-        }
-        if self.updated_at is not None:
-            row["updated_at"] = iso(self.updated_at)
-        return row
-
-    def summary(self) -> dict[str, Any]:
-        """Its summary, personal data among it."""
-
-        def block(name: str, products: frozenset[str]) -> dict[str, str]:
-            parts = [amount for product, (amount, _) in self.blocks.items() if product in products]
-            return {"name": name, "amount": f"{sum(parts, _ZERO):.2f}"}
-
-        elsewhere = OVERAGES | CREDITS | {TAXES}
-        used = {p: both for p, both in self.blocks.items() if p not in elsewhere}
-        return {
-            "invoice_uuid": self.uuid,
-            "invoice_id": self.id,
-            "billing_period": self.period,
-            "amount": f"{self.amount:.2f}",
-            "user_name": f"{PERSON_PREFIX}Ada Example",
-            "user_billing_address": {
-                "address_line1": f"{PERSON_PREFIX}101 Shark Row",
-                "city": f"{PERSON_PREFIX}Atlantis",
-                "region": f"{PERSON_PREFIX}OC",
-                "postal_code": f"{PERSON_PREFIX}12345",
-                "country_iso2_code": "US",
-                "created_at": "2019-09-03T16:34:46.000+00:00",
-                "updated_at": "2019-09-03T16:34:46.000+00:00",
-            },
-            "user_company": f"{PERSON_PREFIX}Example Ltd",
-            "user_email": f"{PERSON_PREFIX}ada@example.com",
-            "product_charges": {
-                "name": "Product usage charges",
-                "amount": f"{sum((amount for amount, _ in used.values()), _ZERO):.2f}",
-                "items": [
-                    {"amount": f"{amount:.2f}", "name": product, "count": str(count)}
-                    for product, (amount, count) in used.items()
-                ],
-            },
-            "overages": block("Overages", OVERAGES),
-            "taxes": block("Taxes", frozenset({TAXES})),
-            "credits_and_adjustments": block("Credits & adjustments", CREDITS),
-        }
-
-    def item(self, line: Line) -> dict[str, Any]:
-        """One line as a JSON item, in the spelling of its time."""
-        year = self.start.year
-        # Later years show empty strings where earlier ones leave the key out.
-        texts = {
-            "product": line.product,
-            "resource_id": line.resource_id,
-            "resource_uuid": line.resource_uuid,
-            "group_description": line.group or None,
-            "description": line.description,
-            "amount": f"{line.amount:.2f}",
-            "duration": "" if line.hours is None else str(line.hours),
-            "duration_unit": "" if line.hours is None else "Hours",
-            "start_time": None if line.start is None else iso(line.start),
-            "end_time": None if line.end is None else iso(line.end),
-            "project_name": line.project or None,
-        }
-        if year >= 2023:
-            texts["category"] = line.category
-        if year >= 2022:
-            return {k: v if v is not None else "" for k, v in texts.items()}
-        return {k: v for k, v in texts.items() if v is not None}
-
-    def file_name(self, account_number: int, extension: str) -> str:
-        """Name its files."""
-        return f"DigitalOcean Invoice {self.start:%Y %b} ({account_number}-{self.id}).{extension}"
 
 
 class Billing:
@@ -205,6 +40,9 @@ class Billing:
     """How every CSV is written; None: each as its time had it."""
     preview_keeps_uuid: bool = False
     """Whether the preview has the uuid that the invoice gets; not documented."""
+    threshold: Decimal | None = Decimal(1000)
+    """A month whose use reaches it by its middle has an invoice for the first half, since September
+    2026. The API shows both under the same period. None: no such invoices."""
 
     def __init__(self, account: SimulatedAccount) -> None:
         self._account = account
@@ -214,7 +52,10 @@ class Billing:
         """Its status; None for a team that does not pay in advance."""
         self.days = Days(account)
         self._months: dict[datetime, Invoice | None] = {}
-        self._payments: dict[datetime, list[Entry]] = {}
+        self._interim: dict[datetime, Invoice | None] = {}
+        self._billed: dict[datetime, list[Line]] = {}
+        """The lines of invoices within their month as they were made."""
+        self._payments: dict[str, list[Entry]] = {}
         self._recorded: list[Entry] = []
         self._preview: tuple[Any, Invoice | None] | None = None
         self._usage: tuple[datetime, Decimal] | None = None
@@ -225,21 +66,50 @@ class Billing:
     # ---- reading
 
     def invoices(self) -> list[Invoice]:
-        """The invoices of closed months, newest first. Months without use have none."""
+        """All invoices, newest first: of closed months, and of first halves of dear ones.
+
+        Months without use have none.
+        """
         with self._account.lock:
             start = _month_of(self._account.history_start)
-            found = []
-            while (end := next_month(start)) <= self._account.now:
-                if start not in self._months:
-                    lines = Month(self._account, start, end).lines()
-                    uuid = self._uuid("invoice", start)
-                    self._months[start] = (
-                        Invoice(uuid, self._id(start), start, lines) if lines else None
-                    )
-                if (invoice := self._months[start]) is not None:
-                    found.append(invoice)
+            found: list[Invoice | None] = []
+            while start <= self._account.now:
+                found.append(self._first_half(start))
+                end = next_month(start)
+                if end <= self._account.now:
+                    if start not in self._months:
+                        lines = self._rest(start, end)
+                        invoice = Invoice(
+                            self._uuid("invoice", start), self._id(start), start, lines
+                        )
+                        invoice.credit = _credit_of(start)
+                        self._months[start] = invoice if lines else None
+                    found.append(self._months[start])
                 start = end
-            return found[::-1]
+            return [invoice for invoice in reversed(found) if invoice is not None]
+
+    def _first_half(self, start: datetime) -> Invoice | None:
+        """Return the invoice that a month got in its middle, when the threshold was reached."""
+        made_at = start.replace(day=_MIDDLE)
+        if self.threshold is None or start < _INTERIM_SINCE or made_at > self._account.now:
+            return None
+        if start not in self._interim:
+            lines = Month(self._account, start, made_at).lines()
+            invoice = Invoice(
+                self._uuid("interim", start), self._id(start, 1), start, lines, made_at=made_at
+            )
+            reached = invoice.amount >= self.threshold
+            self._interim[start] = invoice if reached else None
+            self._billed[start] = lines if reached else []
+        return self._interim[start]
+
+    def _rest(self, start: datetime, until: datetime) -> list[Line]:
+        """Return the lines of a month's use up to `until` that no invoice within it has."""
+        lines = Month(self._account, start, until).lines()
+        billed = self._first_half(start)
+        if billed is None or billed.made_at is None or until < billed.made_at:
+            return lines
+        return rest_of(lines, self._billed[start], billed.made_at)
 
     def preview(self) -> Invoice | None:
         """The invoice of the running month as of the last time it was made; None without use."""
@@ -252,7 +122,7 @@ class Billing:
             if self._preview is None or self._preview[0] != key:
                 start = _month_of(made)
                 until = made.replace(minute=0, second=0)
-                lines = Month(self._account, start, until).lines()
+                lines = self._rest(start, until)
                 uuid = self._uuid("invoice" if self.preview_keeps_uuid else "preview", start)
                 invoice = Invoice(uuid, self._id(start), start, lines, made) if lines else None
                 self._preview = (key, invoice)
@@ -294,10 +164,10 @@ class Billing:
                 hour -= _HOUR
             made = hour + _BALANCE_TIME
             if self._usage is None or self._usage[0] != hour:
-                lines = Month(self._account, _month_of(hour), hour).lines()
-                self._usage = (hour, sum((line.amount for line in lines), _ZERO))
+                lines = self._rest(_month_of(hour), hour)
+                self._usage = (hour, sum((line.amount for line in lines), ZERO))
             usage = self._usage[1]
-            owed = sum((e.amount for e in self.history() if e.date <= made), _ZERO)
+            owed = sum((e.amount for e in self.history() if e.date <= made), ZERO)
             return {
                 "month_to_date_balance": f"{owed + usage:.2f}",
                 "account_balance": f"{owed:.2f}",
@@ -339,7 +209,7 @@ class Billing:
         with self._account.lock:
             invoice = self.find(uuid)
             invoice.skew += to_cents(Decimal(by))
-            self._payments.pop(invoice.start, None)
+            self._payments.pop(invoice.uuid, None)
             return invoice
 
     def replace_csv(self, uuid: str, content: bytes | None) -> None:
@@ -368,7 +238,7 @@ class Billing:
             own = invoice.lines.own() if isinstance(invoice.lines, BigLines) else invoice.lines
             invoice.lines = BigLines(self._account, invoice.start, own, lines, known)
             invoice.add_up()
-            self._payments.pop(invoice.start, None)
+            self._payments.pop(invoice.uuid, None)
             invoice.csv(self.dialect)
             return invoice
 
@@ -391,17 +261,18 @@ class Billing:
     def _uuid(self, what: str, start: datetime) -> str:
         return self._account.new_uuid(self._account.rng(what, start.date()))
 
-    def _id(self, start: datetime) -> str:
-        return str(self._first_id + (start.year * 12 + start.month) * 7919)
+    def _id(self, start: datetime, number: int = 0) -> str:
+        return str(self._first_id + (start.year * 12 + start.month) * 7919 + number)
 
     def _entries(self, invoice: Invoice) -> list[Entry]:
         """The invoice's own entry and what followed it."""
-        known = self._payments.get(invoice.start)
+        known = self._payments.get(invoice.uuid)
         if known is not None:
             return known
-        rng = self._account.rng("payments", invoice.start.date())
+        made_at = invoice.made_at or next_month(invoice.start)
+        rng = self._account.rng("payments", invoice.made_at or invoice.start.date())
         amount = invoice.amount - invoice.amended
-        at = next_month(invoice.start) + timedelta(seconds=rng.randrange(3600))
+        at = made_at + timedelta(seconds=rng.randrange(3600))
         paid_at = at + timedelta(hours=rng.randrange(20, 70), seconds=rng.randrange(3600))
         entries = [
             Entry("Invoice", f"Invoice for {invoice.start:%B %Y}", amount, at, invoice),
@@ -409,7 +280,7 @@ class Billing:
         card = f"Payment (MC {invoice.start:%Y})"
         if amount > 0:
             if rng.random() < 0.1:
-                entries.append(Entry("AttemptFailed", f"{card} failed", _ZERO, paid_at - _HOUR))
+                entries.append(Entry("AttemptFailed", f"{card} failed", ZERO, paid_at - _HOUR))
             half = to_cents(amount / 2)
             if invoice.start.month % 6 == 3 and half * 2 == amount:
                 # Two equal payments within one second: only their number tells them apart.
@@ -422,8 +293,18 @@ class Billing:
         if rng.random() < 0.08 and amount > 3:
             later = paid_at + timedelta(days=9, seconds=5)
             entries.append(Entry("Refund", "Refund of a payment", Decimal("3.00"), later))
-        self._payments[invoice.start] = entries
+        self._payments[invoice.uuid] = entries
         return entries
+
+
+_MIDDLE = 15
+_INTERIM_SINCE = datetime(2026, 9, 1, tzinfo=UTC)
+_CREDITED_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _credit_of(start: datetime) -> Decimal:
+    """Return the credit that only the summary of a month's invoice has."""
+    return Decimal("-4.00") if start >= _CREDITED_SINCE and start.month % 6 == 4 else ZERO
 
 
 def _month_of(at: datetime) -> datetime:

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from ..api import Call, json_response, not_found, page_of, unprocessable
 from ..registry import Route, register_route
-from .books import PERSON_PREFIX, Entry, Invoice, UnknownInvoiceError
+from .books import UnknownInvoiceError
+from .invoice import PERSON_PREFIX, Entry, Invoice
 
 _PAGING = frozenset({"page", "per_page"})
 _MY = "/v2/customers/my"

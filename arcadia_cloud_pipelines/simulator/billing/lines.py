@@ -24,7 +24,7 @@ from .basics import (
     to_cents,
 )
 from .ids import with_ids
-from .services import service_lines, team_lines
+from .services import in_words_of_time, service_lines, team_lines
 
 if TYPE_CHECKING:
     from ..account import SimulatedAccount
@@ -64,7 +64,7 @@ class Month:
         ]
         if not used:
             return []
-        used = [with_ids(line) for line in used]
+        used = [in_words_of_time(with_ids(line), self.start.year) for line in used]
         used += self._team_wide()
         charges = sum((line.amount for line in used), ZERO)
         credits = list(self._credits(charges))

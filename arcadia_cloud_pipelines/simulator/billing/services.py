@@ -57,6 +57,11 @@ SERVICES = (
         "nfs_snapshot", "NFS Snapshots", 2025, "2.50",
         lambda f, _id: f"{f['name']} ({f['region']}) {f['size_gib']}GiB NFS Snapshot",
     ),
+    Service(
+        "reserved_ipv6", "Reserved IPv6", 2026, "0.50",
+        lambda _facts, address: f"Unused Reserved IPv6 - {address}",
+        has_id=False,
+    ),
     Service("nat_gateway", "VPC NAT Gateways", 2025, "20", _in_region),
     Service("partner_attachment", "Partner Network Connect", 2025, "25", _in_region),
     Service(
@@ -124,7 +129,20 @@ _TEAM = (
     ("Support Plan", "Developer Support", 2024, "24.00"),
     ("Serverless Inference", "llama3.3-70b-instruct, 4,100 thousand input tokens", 2025, "2.67"),
     ("Spaces Subscription", "simulated-assets (nyc3) 310GiB", 2025, "1.20"),
+    ("Minimum Spend", "Difference to the minimum of the plan", 2026, "0.35"),
 )
+
+_EARLIER_NAMES = {
+    ("volume_snapshot", 2021): "Snapshots",
+    ("image", 2022): "Custom Images",
+    ("database_replica", 2024): "Database Replicas",
+}
+"""Products that had another name for a year, by kind and year."""
+
+
+def in_words_of_time(line: Line, year: int) -> Line:
+    """Return a line with the name that its product had in a year."""
+    return line._replace(product=_EARLIER_NAMES.get((line.kind or "", year), line.product))
 
 
 def team_lines(start: datetime) -> Iterator[tuple[str, str, Decimal]]:
