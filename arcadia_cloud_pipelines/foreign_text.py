@@ -10,6 +10,7 @@ Dagster, bound parameters in SQL, JSON for programs.
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 
@@ -98,6 +99,14 @@ def csv_cell(text: str) -> str:
     if _STARTS_FORMULA.match(text) and not _NUMBER.fullmatch(text):
         return f"'{shown}"
     return shown
+
+
+def markup(text: object) -> str:
+    """Return the text for HTML or SVG, within an element or a quoted attribute.
+
+    Example: `<script>` becomes `&lt;script&gt;`.
+    """
+    return html.escape(line(text), quote=True)
 
 
 def plot(text: object) -> str:

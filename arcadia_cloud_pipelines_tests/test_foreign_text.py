@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import unicodedata
 
@@ -160,3 +161,10 @@ def test_a_plot_shows_the_text(text: str) -> None:
     shown, is_math = legend.get_texts()[0]._preprocess_math(drawn.get_label())
     assert (shown.strip(), is_math) == (text, False)
     canvas.draw()
+
+
+@given(text=texts)
+def test_markup_shows_the_text_and_begins_no_element(text: str) -> None:
+    shown = foreign_text.markup(text)
+    assert not set(shown) & set("<>\"'\n")
+    assert html.unescape(shown) == foreign_text.line(text)

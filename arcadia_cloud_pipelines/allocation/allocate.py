@@ -20,7 +20,7 @@ from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .known import check_known
-from .masks import DIMENSIONS, all_rules, default_mask, masks
+from .masks import DIMENSIONS, all_rules, default_mask, is_asked, masks
 from .rules import (
     FOLLOWS_SPEND,
     NO_RULES,
@@ -137,9 +137,11 @@ def _match(connection: sa.Connection, rules: Sequence[Rule]) -> None:
     charges = ((product, charge_of(product)) for product in products)
     copy_rows(connection, "product_charge", ("product", "charge"), charges)
     _SQL.run(connection, "create_candidates")
-    values: dict[str, list[str]] = {dimension: [] for dimension in DIMENSIONS}
-    for dimension, value in _SQL.run(connection, "values"):
-        values[dimension].append(value)
+    values = {
+        dimension: _values(connection, dimension)
+        for dimension in DIMENSIONS
+        if is_asked(rules, dimension)
+    }
     _SQL.run(connection, "create_masks")
     copy_rows(
         connection,
@@ -147,14 +149,20 @@ def _match(connection: sa.Connection, rules: Sequence[Rule]) -> None:
         ("dimension", "value", "mask"),
         (
             (mask.dimension, mask.value, mask.mask)
-            for dimension in DIMENSIONS
-            for mask in masks(rules, dimension, values[dimension])
+            for dimension, its in values.items()
+            for mask in masks(rules, dimension, its)
         ),
     )
     _SQL.run(connection, "analyze")
     defaults = {dimension: default_mask(rules, dimension) for dimension in DIMENSIONS}
     _SQL.run(connection, "match", defaults)
     _SQL.run(connection, "index_entries")
+
+
+def _values(connection: sa.Connection, dimension: str) -> Sequence[str]:
+    column: sa.ColumnClause[str] = sa.column(dimension)
+    query = sa.select(column).distinct().select_from(sa.table("candidate", column))
+    return connection.execute(query.where(column.is_not(None))).scalars().all()
 
 
 def _compute(connection: sa.Connection, file: RuleFile, rules: Sequence[Rule]) -> None:

@@ -50,22 +50,6 @@ LEFT JOIN marts.tag_spans AS span
     AND (span.valid_from IS NULL OR span.valid_from <= e.used_at)
     AND (span.valid_to IS NULL OR e.used_at < span.valid_to);
 
--- name: values
-SELECT dimension, value FROM (
-    SELECT DISTINCT 'account', account FROM candidate
-    UNION ALL SELECT DISTINCT 'month', month FROM candidate
-    UNION ALL SELECT DISTINCT 'project', project FROM candidate
-    UNION ALL SELECT DISTINCT 'tag', tag FROM candidate
-    UNION ALL SELECT DISTINCT 'kind', kind FROM candidate
-    UNION ALL SELECT DISTINCT 'resource_name', resource_name FROM candidate
-    UNION ALL SELECT DISTINCT 'region', region FROM candidate
-    UNION ALL SELECT DISTINCT 'product', product FROM candidate
-    UNION ALL SELECT DISTINCT 'resource', resource FROM candidate
-    UNION ALL SELECT DISTINCT 'charge', charge FROM candidate
-    UNION ALL SELECT DISTINCT 'owned', owned FROM candidate
-) AS found (dimension, value)
-WHERE value IS NOT NULL;
-
 -- name: create_masks
 CREATE TEMP TABLE mask (
     dimension text, value text, mask varbit NOT NULL, PRIMARY KEY (dimension, value)

@@ -1,4 +1,4 @@
-"""The assets of allocation: who pays for each line."""
+"""The assets of allocation: who pays for each line, and which months can be closed."""
 
 from collections import defaultdict
 from datetime import date
@@ -13,7 +13,8 @@ from ..warehouse.engine import Warehouse
 from . import checks, report
 from .allocate import allocate
 from .rules import AllocationRulesError
-from .tables import cloud_cost_allocations
+from .statements import propose
+from .tables import cloud_cost_allocations, cloud_statement_proposals
 
 GROUP = "billing"
 KINDS = {"postgres"}
@@ -72,4 +73,39 @@ def cost_allocations(
     )  # fmt: skip
 
 
-ASSETS: list[dg.AssetsDefinition] = [cost_allocations]
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds=KINDS,
+    metadata=table_metadata(cloud_statement_proposals),
+    pool=Purpose.CLOUD_BILLING.value,
+    retry_policy=RETRY,
+    freshness_policy=DAILY,
+    deps=["cost_by_tenant", "invoice_reconciliation"],
+)
+def statement_proposals(
+    context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult:
+    """Propose to close the months that are whole: over, billed, read, and each invoice adds up.
+
+    Nothing is closed by itself: `arcadia statements close 2026-10` does, for good.
+    """
+    with reported_errors():
+        found = propose(warehouse)
+    for one in found:
+        context.log.info(f"`arcadia statements close {one.period:%Y-%m}` may be run")
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(found),
+            "proposals": table(
+                ("account", "period", "US dollars", "nobody's", "tenants"),
+                [
+                    (one.account, f"{one.period:%Y-%m}", one.amount, one.unallocated, one.tenants)
+                    for one in found
+                ],
+            ),
+        }
+    )
+
+
+ASSETS: list[dg.AssetsDefinition] = [cost_allocations, statement_proposals]

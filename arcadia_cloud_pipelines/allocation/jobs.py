@@ -4,6 +4,6 @@ import dagster as dg
 
 allocation_job = dg.define_asset_job(
     "cost_allocation",
-    selection=dg.AssetSelection.assets("cost_allocations"),
-    description="Say who pays for each invoice line, in all months.",
+    selection=dg.AssetSelection.assets("cost_allocations", "statement_proposals"),
+    description="Say who pays for each invoice line, and which months can be closed.",
 )

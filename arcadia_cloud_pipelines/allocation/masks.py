@@ -47,6 +47,11 @@ def all_rules(file: RuleFile) -> tuple[Rule, ...]:
     return (*file.rule, *OWN_RULES)
 
 
+def is_asked(rules: Sequence[Rule], dimension: str) -> bool:
+    """Return whether any rule tells values of a dimension apart."""
+    return dimension in _SPECIAL or any(getattr(rule, dimension) is not None for rule in rules)
+
+
 def default_mask(rules: Sequence[Rule], dimension: str) -> str:
     """Return the mask of a value that no rule asks for, and of no value."""
     return _bits(_asked(rules, dimension, None))
@@ -61,8 +66,6 @@ def masks(rules: Sequence[Rule], dimension: str, values: Iterable[str]) -> Itera
         values: all that lines have of it, as `allocate.sql` spells them.
     """
     default = default_mask(rules, dimension)
-    if "0" not in default and dimension not in _SPECIAL:
-        return
     for value in values:
         mask = _bits(_asked(rules, dimension, value))
         if mask != default:

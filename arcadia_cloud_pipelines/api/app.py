@@ -11,7 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
-from . import billing, drift, front_page, health, inventory, metrics, problems, syncs
+from . import billing, drift, front_page, health, inventory, metrics, problems, statements, syncs
 from .auth import Verifier
 from .config import ApiConfig
 from .database import Database
@@ -62,7 +62,7 @@ def create_app(warehouse: Warehouse, config: ApiConfig, clock: Clock = utc_now) 
     app.state.clock = clock
     problems.install(app)
     app.add_middleware(Gate, config=config)
-    for module in (front_page, health, metrics, inventory, billing, drift, syncs):
+    for module in (front_page, health, metrics, inventory, billing, drift, statements, syncs):
         app.include_router(module.router)
     app.openapi = partial(document, app)  # type: ignore[method-assign]
     return app

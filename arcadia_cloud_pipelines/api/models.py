@@ -16,6 +16,8 @@ Money = Annotated[
 ]
 Number = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["672"])]
 
+Charge = Literal["usage", "credit", "tax", "support", "summary", "not_read"]
+
 
 class Shape(BaseModel):
     """These members, all of them, and no others."""
@@ -151,6 +153,59 @@ class CostLines(ListOf[CostLine]):
     """A page of cost lines, with `totals` when asked for."""
 
     totals: Totals | None = None
+
+
+class Cost(Shape):
+    """What a tenant pays for a month, by project, kind and rule."""
+
+    id: int
+    account: str
+    period: date
+    tenant_id: str | None = Field(description="Null: nobody pays, for the reason in `reason`.")
+    reason: str | None
+    rule: str
+    charge: Charge
+    project_id: int | None
+    kind: str | None
+    lines: int
+    amount: Money
+
+
+class Statement(Shape):
+    """What a tenant pays for a closed month."""
+
+    id: int
+    account: str
+    period: date
+    tenant_id: str | None = Field(description="Null: what nobody pays.")
+    closed_at: datetime
+    rules_digest: str
+    is_whole: bool = Field(description="False: closed by force, before all invoices were in.")
+    line_count: int
+    amount: Money
+    corrections: Money
+    total: Money
+
+
+class StatementLine(Shape):
+    """A line of a statement."""
+
+    position: int
+    period: date
+    is_correction: bool
+    corrects_statement_id: int | None
+    invoice_uuid: str
+    rule: str
+    reason: str | None
+    charge: Charge
+    product: str | None
+    kind: str | None
+    name: str | None
+    description: str | None
+    project_name: str | None
+    region: str | None
+    hours: Number | None
+    amount: Money
 
 
 class Drift(Shape):

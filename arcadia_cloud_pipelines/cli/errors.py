@@ -36,6 +36,7 @@ def told_in_one_sentence() -> Iterator[None]:
 
 def _for_people() -> tuple[type[Exception], ...]:
     from ..allocation.rules import AllocationRulesError
+    from ..allocation.statements import StatementError
     from ..digitalocean import DigitalOceanError
     from ..drift.errors import DriftError
     from ..inventory.accounts import NothingToRetire
@@ -65,4 +66,5 @@ def _for_people() -> tuple[type[Exception], ...]:
         ProjectError,
         ProjectRulesError,
         AllocationRulesError,
+        StatementError,
     )

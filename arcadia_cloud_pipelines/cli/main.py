@@ -23,6 +23,7 @@ from .psql import psql
 from .query import query
 from .service import service
 from .simulate import simulate
+from .statements import statements
 from .up import up
 
 
@@ -57,6 +58,7 @@ for _command in (
     inventory,
     projects,
     costs,
+    statements,
     drift,
     provisioned,
     alarms,

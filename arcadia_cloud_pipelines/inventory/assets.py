@@ -366,12 +366,14 @@ _RESOURCES = view_asset(
 
 
 @dg.asset(
+    deps=[ACCOUNT],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"digitalocean", "postgres"},
     metadata=table_metadata(cloud_actions),
     pool=Purpose.CLOUD_SYNC_SLOW.value,
     retry_policy=RETRY,
+    freshness_policy=FRESHNESS,
 )
 def actions(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]

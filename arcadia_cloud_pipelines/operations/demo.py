@@ -33,6 +33,7 @@ from ..settings import Settings, load_settings
 from ..simulator import SimulatedAccount, serve
 from ..warehouse.engine import Warehouse, open_warehouse
 from .home import Home
+from .payers_story import PayersStory
 from .processes import LOCATION
 from .simulated import open_account, save_account
 from .startup import open_instance, prepare
@@ -192,7 +193,11 @@ def _rounds(
     log: logging.Handler,
 ) -> list[Round]:
     rounds: list[Round] = []
-    story = _DriftStory(open_warehouse(load_settings()), account.team_uuid, reporter)
+    warehouse = open_warehouse(load_settings())
+    stories = (
+        _DriftStory(warehouse, account.team_uuid, reporter),
+        PayersStory(warehouse, account.team_uuid, reporter.told),
+    )
     for number, lived in enumerate((None, *ROUNDS), 1):
         if lived is not None:
             account.advance_to(account.now + lived)
@@ -203,7 +208,8 @@ def _rounds(
         rounds.append(result)
         if not result.ok:
             break
-        story.after(number)
+        for story in stories:
+            story.after(number)
     save_account(home, account)
     return rounds
 

@@ -27,6 +27,10 @@ CONTRACT = {
     ("GET", "/api/v1/billing/balance"): (401, 403, 403, 404),
     ("GET", "/api/v1/billing/invoices"): ADMIN,
     ("GET", "/api/v1/billing/cost-lines"): ADMIN,
+    ("GET", "/api/v1/billing/costs"): SCOPED,
+    ("GET", "/api/v1/billing/statements"): SCOPED,
+    ("GET", "/api/v1/billing/statements/{statement_id}"): (401, 403, 404, 404),
+    ("GET", "/api/v1/billing/statements/{statement_id}/lines"): (401, 403, 404, 404),
     ("GET", "/api/v1/drift"): ADMIN,
     ("POST", "/api/v1/drift/{drift_id}/accept"): (401, 403, 403, 404),
     ("GET", "/api/v1/sync"): ADMIN,
@@ -43,6 +47,7 @@ def test_every_route_is_in_the_table(api: Api) -> None:
 def test_each_role_gets_what_the_contract_says(api: Api, method: str, path: str) -> None:
     for role, status in zip(ROLES, CONTRACT[method, path], strict=True):
         address = path.replace("{resource_id}", "7").replace("{drift_id}", "7")
+        address = address.replace("{statement_id}", "7")
         answer = api.client.request(method, address, headers=api.headers(role))
         assert answer.status_code == status, (role, answer.text)
         kind = "application/json" if status == 200 else "application/problem+json"

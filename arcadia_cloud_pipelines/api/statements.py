@@ -1,0 +1,160 @@
+"""`/api/v1/billing/statements` and `/costs`: what tenants pay. Each tenant sees its own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from ..allocation.tables import cloud_statement_lines, cloud_statements, cloud_tenant_costs
+from .access import AnyCaller, database
+from .database import Database
+from .documents import problems, with_csv
+from .kind_filter import check_kind
+from .listings import Listing, answer_list, json_answer, record
+from .models import Cost, ListOf, One, Statement, StatementLine
+from .parameters import Day, Flag, Id, KindName, PageQuery, Text
+from .parameters import Query as NoQuery
+from .problems import Problem
+
+router = APIRouter(prefix="/api/v1/billing", tags=["billing"])
+
+
+class PayerQuery(PageQuery):
+    """Of whom, and of which month."""
+
+    period: Day | None = Field(default=None, description="First day of the month billed.")
+    tenant_id: Text | None = None
+    unallocated: Flag | None = Field(
+        default=None, description="Only what nobody pays (true), or what tenants pay (false)."
+    )
+
+
+class CostQuery(PayerQuery):
+    """Which costs."""
+
+    project_id: Id | None = None
+    kind: KindName | None = None
+
+
+def _conditions(table: sa.FromClause, query: PayerQuery) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    if query.period is not None:
+        conditions.append(table.c.period == query.period)
+    if query.tenant_id is not None:
+        conditions.append(table.c.tenant_id == query.tenant_id)
+    if query.unallocated is not None:
+        conditions.append(table.c.tenant_id.is_(None) == sa.literal(query.unallocated))
+    return conditions
+
+
+@router.get(
+    "/costs",
+    summary="What tenants pay, by month, project, kind and rule",
+    response_model=ListOf[Cost],
+    responses=with_csv(problems(401, 403, 422)),
+)
+async def list_costs(
+    request: Request,
+    caller: AnyCaller,
+    opened: Annotated[Database, Depends(database)],
+    query: Annotated[CostQuery, Query()],
+) -> Response:
+    """List the newest allocation; of closed months `/statements` is what counts."""
+    cost = cloud_tenant_costs.c
+    wanted = sa.select(*(cost[name] for name in Cost.model_fields)).where(
+        *_conditions(cloud_tenant_costs, query)
+    )
+    if query.project_id is not None:
+        wanted = wanted.where(cost.project_id == query.project_id)
+    if query.kind is not None:
+        wanted = wanted.where(cost.kind == query.kind)
+
+    def select(connection: sa.Connection) -> sa.Select[Any]:
+        check_kind(connection, query.kind, cost.kind)
+        return wanted
+
+    return await answer_list(request, opened, caller, Listing("costs", select, (cost.id,)), query)
+
+
+@router.get(
+    "/statements",
+    summary="Statements of closed months, oldest first",
+    response_model=ListOf[Statement],
+    responses=with_csv(problems(401, 403, 422)),
+)
+async def list_statements(
+    request: Request,
+    caller: AnyCaller,
+    opened: Annotated[Database, Depends(database)],
+    query: Annotated[PayerQuery, Query()],
+) -> Response:
+    """List what never changes: corrections are on the next statement."""
+    wanted = _STATEMENTS.where(*_conditions(cloud_statements, query))
+    listing = Listing("statements", lambda _: wanted, (cloud_statements.c.id,))
+    return await answer_list(request, opened, caller, listing, query)
+
+
+_STATEMENTS = sa.select(*(cloud_statements.c[name] for name in Statement.model_fields))
+_LINES = sa.select(*(cloud_statement_lines.c[name] for name in StatementLine.model_fields))
+
+
+def _one(statement_id: int) -> sa.Select[Any]:
+    return _STATEMENTS.where(cloud_statements.c.id == statement_id)
+
+
+def _not_found() -> Problem:
+    return Problem(404, "There is no such statement, or it is not yours.")
+
+
+@router.get(
+    "/statements/{statement_id}",
+    summary="One statement",
+    response_model=One[Statement],
+    responses=problems(401, 403, 404, 422),
+)
+async def show_statement(
+    request: Request,
+    caller: AnyCaller,
+    opened: Annotated[Database, Depends(database)],
+    statement_id: Annotated[Id, Path()],
+    query: Annotated[NoQuery, Query()],  # noqa: ARG001
+) -> Response:
+    """Show what it comes to; its lines are a list of their own."""
+
+    def read(connection: sa.Connection) -> dict[str, Any]:
+        row = connection.execute(_one(statement_id)).mappings().one_or_none()
+        if row is None:
+            raise _not_found()
+        return record(row)
+
+    return json_answer(request, {"data": await opened.read(caller, read)})
+
+
+@router.get(
+    "/statements/{statement_id}/lines",
+    summary="The lines of one statement, in its order",
+    response_model=ListOf[StatementLine],
+    responses=with_csv(problems(401, 403, 404, 422)),
+)
+async def list_statement_lines(
+    request: Request,
+    caller: AnyCaller,
+    opened: Annotated[Database, Depends(database)],
+    statement_id: Annotated[Id, Path()],
+    query: Annotated[PageQuery, Query()],
+) -> Response:
+    """List what is paid for, corrections last."""
+    line = cloud_statement_lines.c
+    wanted = _LINES.where(line.statement_id == statement_id)
+
+    def select(connection: sa.Connection) -> sa.Select[Any]:
+        if connection.execute(_one(statement_id)).first() is None:
+            raise _not_found()
+        return wanted
+
+    listing = Listing(f"statement-{statement_id}-lines", select, (line.position,), ("position",))
+    return await answer_list(request, opened, caller, listing, query)
