@@ -202,6 +202,10 @@ cloud_resource_events = sa.Table(
         "cloud_resource_events_moves_idx", "resource_id", "id",
         postgresql_where=sa.text("changes ? 'project_id'"),
     ),
+    sa.Index(
+        "cloud_resource_events_tags_idx", "resource_id", "id",
+        postgresql_where=sa.text("changes ? 'tags' AND event <> 'drift_detected'"),
+    ),
     comment="What happened to each resource. Append-only: the database refuses anything else.",
 )  # fmt: skip
 
@@ -246,6 +250,10 @@ cloud_project_memberships = sa.Table(
     ),
     sa.CheckConstraint(
         "listed_by IN ('project', 'object')", name="cloud_project_memberships_listed_by_check"
+    ),
+    sa.Index(
+        "cloud_project_memberships_resource_idx", "provider", "kind", "provider_id", "valid_from",
+        postgresql_include=["valid_to"],
     ),
     sa.Index(
         "cloud_project_memberships_open_key", "provider", "kind", "provider_id", unique=True,

@@ -2,7 +2,7 @@
 comment = """
 Which day or month is unusual, for whom? One row an account, day or month, and project that cost much
 more than it uses to: at least $5 a day or $20 a month more, half as much again as expected, and far
-out of its usual ups and downs. The last 60 days and all complete months are looked at.
+out of its usual ups and downs. The last 60 days and the last 12 complete months are looked at.
 """
 grain = ["account", "unit", "period", "project_id", "scope"]
 example = """
@@ -29,50 +29,61 @@ WITH day AS (
 ), read_days AS (
     SELECT account, day, dense_rank() OVER (PARTITION BY account ORDER BY day) AS nth
     FROM (SELECT DISTINCT account, day FROM day) AS d
-), unusual_day AS (
-    SELECT d.*, usual.expected
+), past AS (
+    -- As one join: to look at the days before each day anew would take their number squared.
+    SELECT
+        d.account, d.day, d.project_id, d.amount, d.as_of, d.complete,
+        CAST(percentile_disc(0.5) WITHIN GROUP (ORDER BY coalesce(b.amount, 0)) AS numeric) AS middle,
+        CAST(percentile_disc(0.9) WITHIN GROUP (ORDER BY coalesce(b.amount, 0)) AS numeric) AS high
     FROM day AS d
     JOIN read_days AS r ON r.account = d.account AND r.day = d.day AND r.nth > 14
-    CROSS JOIN LATERAL (
-        SELECT
-            CAST(percentile_disc(0.5) WITHIN GROUP (ORDER BY coalesce(b.amount, 0)) AS numeric) AS middle,
-            CAST(percentile_disc(0.9) WITHIN GROUP (ORDER BY coalesce(b.amount, 0)) AS numeric) AS high
-        FROM read_days AS past
-        LEFT JOIN day AS b
-            ON b.account = past.account AND b.day = past.day
-            AND b.project_id IS NOT DISTINCT FROM d.project_id
-        WHERE past.account = d.account AND past.day BETWEEN d.day - 28 AND d.day - 1
-    ) AS b
+    LEFT JOIN read_days AS past
+        ON past.account = d.account AND past.day BETWEEN d.day - 28 AND d.day - 1
+    LEFT JOIN day AS b
+        ON b.account = past.account AND b.day = past.day
+        AND coalesce(b.project_id, 0) = coalesce(d.project_id, 0)
+    WHERE d.day >= (now() AT TIME ZONE 'UTC')::date - 60 AND d.amount >= 5
+    GROUP BY d.account, d.day, d.project_id, d.amount, d.as_of, d.complete
+), unusual_day AS (
+    SELECT d.*, usual.expected
+    FROM past AS d
     LEFT JOIN day AS first
         -- Fees come on the first of each month.
         ON extract(day FROM d.day) = 1 AND first.account = d.account
         AND first.day = (d.day - interval '1 month')::date
-        AND first.project_id IS NOT DISTINCT FROM d.project_id
+        AND coalesce(first.project_id, 0) = coalesce(d.project_id, 0)
     CROSS JOIN LATERAL (
-        SELECT greatest(b.middle, first.amount, 0) AS expected,
-            greatest(b.high, first.amount, 0) AS high
+        SELECT greatest(d.middle, first.amount, 0) AS expected,
+            greatest(d.high, first.amount, 0) AS high
     ) AS usual
-    WHERE d.day >= (now() AT TIME ZONE 'UTC')::date - 60
-      AND d.amount - usual.expected >= 5
+    WHERE d.amount - usual.expected >= 5
       AND d.amount >= 1.5 * usual.expected
       AND d.amount - usual.high >= (usual.high - usual.expected)
+), whole_month AS (
+    SELECT
+        account, period, as_of, row_number() OVER (PARTITION BY account ORDER BY period) AS nth,
+        row_number() OVER (PARTITION BY account ORDER BY period DESC) AS nth_last
+    FROM marts.billing_months WHERE complete
 ), entry AS (
     SELECT
         e.account, e.period, e.project_id, coalesce(e.project_name, '(no project)') AS scope,
         coalesce(e.name, e.description, e.product, 'unknown') AS what, sum(e.amount) AS amount
     FROM marts.cost_entries AS e
     WHERE e.entry = 'line' AND cloud_charge_class(e.product, e.description) NOT IN ('tax', 'credit')
+      -- Twelve months, the six before them that say what is usual, and one to explain the first.
+      AND e.period >= (
+        SELECT CAST(min(w.period) - interval '1 month' AS date) FROM whole_month AS w
+        WHERE w.nth_last <= 18
+      )
     GROUP BY e.account, e.period, e.project_id, scope, what
 ), month AS (
     SELECT account, period, project_id, scope, sum(amount) AS amount FROM entry
     GROUP BY account, period, project_id, scope
-), whole_month AS (
-    SELECT account, period, as_of, row_number() OVER (PARTITION BY account ORDER BY period) AS nth
-    FROM marts.billing_months WHERE complete
 ), unusual_month AS (
     SELECT m.*, w.as_of, b.middle AS expected
     FROM month AS m
-    JOIN whole_month AS w ON w.account = m.account AND w.period = m.period AND w.nth > 3
+    JOIN whole_month AS w ON w.account = m.account AND w.period = m.period
+        AND w.nth > 3 AND w.nth_last <= 12
     CROSS JOIN LATERAL (
         SELECT
             CAST(percentile_disc(0.5) WITHIN GROUP (ORDER BY coalesce(b.amount, 0)) AS numeric) AS middle,

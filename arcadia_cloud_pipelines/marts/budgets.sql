@@ -20,12 +20,14 @@ share = "used as a share of amount."
 state = "over: used is above amount. at_risk: expected is. ok. unknown: nothing is known of the month."
 complete = "Of the open month true when its forecast rests on whole data; of a closed month true."
 */
-WITH month AS (
+WITH last AS (
+    SELECT m.account, m.period, m.as_of, m.complete
+    FROM marts.billing_months AS m WHERE m.is_last_closed
+), month AS (
     SELECT f.account, f.period, f.as_of, f.complete, true AS is_open
     FROM marts.forecast AS f WHERE f.method = 'structure'
     UNION ALL
-    SELECT m.account, m.period, m.as_of, m.complete, false
-    FROM marts.billing_months AS m WHERE m.is_last_closed
+    SELECT m.account, m.period, m.as_of, m.complete, false FROM last AS m
 ), asked AS (
     SELECT
         b.name, b.scope, lower(b.scope_value) AS value, b.scope_value, b.amount, month.*
@@ -41,15 +43,16 @@ WITH month AS (
     UNION ALL
     SELECT e.account, e.period, e.kind, e.project_id, e.tenant_id, NULL, sum(e.amount), sum(e.amount)
     FROM marts.cost_entries AS e
-    JOIN marts.billing_months AS m
-        ON m.account = e.account AND m.period = e.period AND m.is_last_closed
+    JOIN last AS m ON m.account = e.account AND m.period = e.period
+    -- As an array, so that the lines of these months alone are looked at.
+    WHERE e.period = ANY (ARRAY(SELECT last.period FROM last))
     GROUP BY e.account, e.period, e.kind, e.project_id, e.tenant_id
 ), tagged AS (
     SELECT t.account, t.period, t.tag_key, t.tag_value, t.amount
     FROM marts.cost_by_tag AS t
-    JOIN marts.billing_months AS m
-        ON m.account = t.account AND m.period = t.period AND m.is_last_closed
-    WHERE EXISTS (SELECT FROM public.cloud_budgets AS b WHERE b.scope = 'tag')
+    JOIN last AS m ON m.account = t.account AND m.period = t.period
+    WHERE t.period = ANY (ARRAY(SELECT last.period FROM last))
+      AND EXISTS (SELECT FROM public.cloud_budgets AS b WHERE b.scope = 'tag')
 ), known AS (
     SELECT a.account, a.name, a.period, sum(part.used) AS used, sum(part.expected) AS expected
     FROM asked AS a

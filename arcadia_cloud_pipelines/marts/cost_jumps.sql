@@ -16,31 +16,26 @@ jump = "now minus before."
 because = "The three lines or resources that moved most, with their difference."
 complete = "True when both months are complete."
 */
-WITH cost AS (
+WITH moved AS (
     SELECT
-        e.account, e.period, e.project_id, e.project_name, e.kind,
-        coalesce(e.name, e.description, e.product, 'unknown') AS what,
-        sum(e.amount) AS amount
-    FROM marts.cost_entries AS e
-    GROUP BY e.account, e.period, e.project_id, e.project_name, e.kind, what
-), moved AS (
-    SELECT
-        side.account, side.period, side.project_id, side.project_name, side.kind, side.what,
+        month.account, month.period, side.project_id, side.project_name, side.kind, side.what,
         sum(side.before) AS before, sum(side.now) AS now
-    FROM (
-        SELECT c.account, c.period, c.project_id, c.project_name, c.kind, c.what,
-            0 AS before, c.amount AS now
-        FROM cost AS c
-        UNION ALL
-        -- What a month cost is what the next one is compared with, if there is a next one.
-        SELECT c.account, next.period, c.project_id, c.project_name, c.kind, c.what, c.amount, 0
-        FROM cost AS c
-        JOIN marts.billing_months AS next
-            ON next.account = c.account
-            AND next.period = CAST(c.period + interval '1 month' AS date)
+    FROM marts.billing_months AS month
+    CROSS JOIN LATERAL (
+        -- Month by month, so that one month's jumps look at two months' lines.
+        SELECT
+            e.project_id, e.project_name, e.kind,
+            coalesce(e.name, e.description, e.product, 'unknown') AS what,
+            coalesce(sum(e.amount) FILTER (WHERE e.period < month.period), 0) AS before,
+            coalesce(sum(e.amount) FILTER (WHERE e.period = month.period), 0) AS now
+        FROM marts.cost_entries AS e
+        WHERE e.account = month.account AND e.period = ANY (
+            ARRAY[month.period, CAST(month.period - interval '1 month' AS date)]
+        )
+        GROUP BY e.project_id, e.project_name, e.kind, what
     ) AS side
     GROUP BY
-        side.account, side.period, side.project_id, side.project_name, side.kind, side.what
+        month.account, month.period, side.project_id, side.project_name, side.kind, side.what
 ), ranked AS (
     SELECT
         moved.*,
@@ -51,25 +46,27 @@ WITH cost AS (
     FROM moved
 )
 SELECT
-    r.account,
-    r.period,
-    r.project_id,
-    r.project_name,
-    r.kind,
-    sum(r.before) AS before,
-    sum(r.now) AS now,
-    sum(r.now - r.before) AS jump,
-    string_agg(
-        r.what || ' ' || to_char(r.now - r.before, 'FMSG999,999,990.00'), '; ' ORDER BY r.rank
-    ) FILTER (WHERE r.rank <= 3 AND r.now <> r.before) AS because,
+    jump.*,
     'USD' AS currency,
     m.as_of,
     m.complete AND coalesce(earlier.complete, false) AS complete
-FROM ranked AS r
-JOIN marts.billing_months AS m ON m.account = r.account AND m.period = r.period
+FROM (
+    SELECT
+        r.account,
+        r.period,
+        r.project_id,
+        r.project_name,
+        r.kind,
+        sum(r.before) AS before,
+        sum(r.now) AS now,
+        sum(r.now - r.before) AS jump,
+        string_agg(
+            r.what || ' ' || to_char(r.now - r.before, 'FMSG999,999,990.00'), '; ' ORDER BY r.rank
+        ) FILTER (WHERE r.rank <= 3 AND r.now <> r.before) AS because
+    FROM ranked AS r
+    GROUP BY r.account, r.period, r.project_id, r.project_name, r.kind
+) AS jump
+JOIN marts.billing_months AS m ON m.account = jump.account AND m.period = jump.period
 LEFT JOIN marts.billing_months AS earlier
-    ON earlier.account = r.account
-    AND earlier.period = CAST(r.period - interval '1 month' AS date)
-GROUP BY
-    r.account, r.period, r.project_id, r.project_name, r.kind, m.as_of, m.complete,
-    earlier.complete
+    ON earlier.account = jump.account
+    AND earlier.period = CAST(jump.period - interval '1 month' AS date)

@@ -43,11 +43,12 @@ FROM (
     FROM public.cloud_cost_days AS c
     GROUP BY c.account, CAST(date_trunc('month', CAST(c.day AS timestamp)) AS date)
 ) AS d
-LEFT JOIN (
-    SELECT m.account, m.period, sum(l.amount) AS amount
-    FROM marts.billing_months AS m
-    JOIN public.cloud_cost_lines AS l ON l.account = m.account AND l.period = m.period
-    WHERE m.complete AND l.amount >= 0
+LEFT JOIN marts.billing_months AS m
+    ON m.account = d.account AND m.period = d.period AND m.complete
+LEFT JOIN LATERAL (
+    -- Of the months that have days alone: there are many more lines.
+    SELECT sum(l.amount) AS amount
+    FROM public.cloud_cost_lines AS l
+    WHERE l.account = m.account AND l.period = m.period AND l.amount >= 0
       AND coalesce(l.product, '') !~* '^(tax|taxes|vat|gst|sales tax)$'
-    GROUP BY m.account, m.period
-) AS billed ON billed.account = d.account AND billed.period = d.period
+) AS billed ON true

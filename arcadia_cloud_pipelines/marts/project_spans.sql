@@ -14,43 +14,40 @@ valid_to = "End of the stay, exclusive. Null while it lasts."
 as_of = "The first listing that showed the stay."
 complete = "Always true: a stay that was seen is a fact."
 */
+-- Without a window or DISTINCT, so that who asks for few resources has few looked up, by the index on
+-- memberships, and who asks for all has one join.
 SELECT
-    stay.account,
-    stay.resource_id,
-    stay.project_id,
-    stay.valid_from,
-    least(
-        stay.valid_to,
-        lead(stay.valid_from) OVER (
-            PARTITION BY stay.resource_id ORDER BY stay.valid_from, stay.id
-        )
-    ) AS valid_to,
-    stay.seen_at AS as_of,
+    r.account,
+    r.id AS resource_id,
+    m.project_id,
+    -- The date of assignment reaches back before the first listing. Only the first stay may use it: a
+    -- later one began when the earlier one was seen to end.
+    CASE
+        WHEN coalesce(m.assigned_at < m.valid_from, false) AND NOT EXISTS (
+            SELECT FROM public.cloud_project_memberships AS earlier
+            WHERE earlier.provider = m.provider AND earlier.kind = m.kind
+              AND earlier.provider_id = m.provider_id AND earlier.valid_from < m.valid_from
+        ) THEN m.assigned_at
+        ELSE m.valid_from
+    END AS valid_from,
+    least(m.valid_to, (
+        -- After a clock that went backwards, stays would overlap.
+        SELECT later.valid_from FROM public.cloud_project_memberships AS later
+        WHERE later.provider = m.provider AND later.kind = m.kind
+          AND later.provider_id = m.provider_id AND later.valid_from > m.valid_from
+          AND (later.valid_to IS NULL OR later.valid_to > later.valid_from)
+        ORDER BY later.valid_from LIMIT 1
+    )) AS valid_to,
+    m.valid_from AS as_of,
     true AS complete
-FROM (
-    SELECT DISTINCT ON (r.id, begun.at)
-        m.id,
-        r.account,
-        r.id AS resource_id,
-        m.project_id,
-        begun.at AS valid_from,
-        m.valid_to,
-        m.valid_from AS seen_at
-    FROM public.cloud_project_memberships AS m
-    JOIN public.cloud_resources AS r
-        ON r.provider = m.provider AND r.kind = m.kind AND r.provider_id = m.provider_id
-    CROSS JOIN LATERAL (
-        -- The date of assignment reaches back before the first listing. Only the first stay may use
-        -- it: a later one began when the earlier one was seen to end.
-        SELECT CASE
-            WHEN EXISTS (
-                SELECT FROM public.cloud_project_memberships AS earlier
-                WHERE earlier.provider = m.provider AND earlier.kind = m.kind
-                  AND earlier.provider_id = m.provider_id AND earlier.valid_from < m.valid_from
-            ) THEN m.valid_from
-            ELSE least(m.assigned_at, m.valid_from)
-        END AS at
-    ) AS begun
-    WHERE m.valid_to IS NULL OR m.valid_to > m.valid_from
-    ORDER BY r.id, begun.at, m.id DESC
-) AS stay
+FROM public.cloud_project_memberships AS m
+JOIN public.cloud_resources AS r
+    ON r.provider = m.provider AND r.kind = m.kind AND r.provider_id = m.provider_id
+WHERE (m.valid_to IS NULL OR m.valid_to > m.valid_from)
+  -- Of several stays that began at one instant the newest row counts.
+  AND NOT EXISTS (
+    SELECT FROM public.cloud_project_memberships AS same
+    WHERE same.provider = m.provider AND same.kind = m.kind AND same.provider_id = m.provider_id
+      AND same.valid_from = m.valid_from AND same.id > m.id
+      AND (same.valid_to IS NULL OR same.valid_to > same.valid_from)
+  )

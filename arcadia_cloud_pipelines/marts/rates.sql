@@ -26,13 +26,22 @@ WITH billed AS (
         line.account, line.size_slug, line.period, line.hourly, m.as_of, m.complete
     FROM (
         SELECT
-            l.account, l.period,
-            substring(l.description FROM '\(([a-z0-9][a-z0-9._-]*)\)\s*$') AS size_slug,
-            round(l.amount / least(l.hours, 672), 5) AS hourly,
-            count(*) AS lines
-        FROM public.cloud_cost_lines AS l
-        WHERE l.kind = 'droplet' AND l.hours >= 100 AND l.amount > 0
-        GROUP BY l.account, l.period, size_slug, hourly
+            part.account, part.period,
+            substring(part.ending FROM '^([a-z0-9][a-z0-9._-]*)\)\s*$') AS size_slug,
+            round(part.amount / least(part.hours, 672), 5) AS hourly,
+            sum(part.lines) AS lines
+        FROM (
+            -- By what lines have in common first: there are few kinds of them, and many lines.
+            SELECT
+                l.account, l.period, l.amount, l.hours,
+                CASE WHEN l.description LIKE '%(%' THEN split_part(l.description, '(', -1) END
+                    AS ending,
+                count(*) AS lines
+            FROM public.cloud_cost_lines AS l
+            WHERE l.kind = 'droplet' AND l.hours >= 100 AND l.amount > 0
+            GROUP BY l.account, l.period, l.amount, l.hours, ending
+        ) AS part
+        GROUP BY part.account, part.period, size_slug, hourly
     ) AS line
     JOIN marts.billing_months AS m ON m.account = line.account AND m.period = line.period
     WHERE line.size_slug IS NOT NULL
@@ -53,10 +62,11 @@ WITH billed AS (
 ), invoiced AS (
     SELECT
         r.account, r.size_slug, r.hourly,
-        min(r.period) AT TIME ZONE 'UTC' AS valid_from,
-        lead(min(r.period)) OVER (
+        -- As a timestamp first: a date would begin at midnight of the session's time zone.
+        CAST(min(r.period) AS timestamp) AT TIME ZONE 'UTC' AS valid_from,
+        CAST(lead(min(r.period)) OVER (
             PARTITION BY r.account, r.size_slug ORDER BY min(r.period)
-        ) AT TIME ZONE 'UTC' AS valid_to,
+        ) AS timestamp) AT TIME ZONE 'UTC' AS valid_to,
         (max(r.period) + interval '1 month') AT TIME ZONE 'UTC' AS seen_until,
         min(r.as_of) AS as_of,
         bool_and(r.complete) AS complete

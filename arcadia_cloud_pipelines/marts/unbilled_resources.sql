@@ -23,5 +23,5 @@ LEFT JOIN marts.rates AS rate
     ON rate.account = r.account AND rate.kind = r.kind AND rate.size_slug = r.size_slug
     AND rate.is_current
 WHERE m.is_last_closed
-  AND coalesce(r.created_at, stored.first_seen_at) < m.period AT TIME ZONE 'UTC'
+  AND coalesce(r.created_at, stored.first_seen_at) < CAST(m.period AS timestamp) AT TIME ZONE 'UTC'
   AND r.monthly_amount IS NULL
