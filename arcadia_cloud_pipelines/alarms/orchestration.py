@@ -62,6 +62,30 @@ def failed_runs(sources: Sources) -> Answer:
     return Answer("run_failed/", bad, well=frozenset(well))
 
 
+def interrupted_runs(sources: Sources) -> Answer:
+    """Find runs of the last minutes whose process was ended by something else.
+
+    Dagster repeats them, mostly before anybody looks; why the process ended is still to be found.
+    """
+    bad: dict[str, Alarm] = {}
+    with _asking(sources) as connection:
+        since = (sources.now - RETRY_COMES).timestamp()
+        for run in _SQL.run(connection, "failures_since", {"since": since}).all():
+            name = _selection(run.run_body) if run.job.startswith("__") else f"job {run.job}"
+            key = alarm_key("run_interrupted", name)
+            if key in bad or not _is_repeated(run, sources.now):
+                continue
+            bad[key] = Alarm(
+                key=key,
+                subject=f"{name} interrupted",
+                text=f"run {run.run_id}: {_reason(connection, run.run_id)} Dagster repeats it once",
+                advice="Look why its process ended: memory (`dmesg`), a restart, somebody's kill. "
+                "If the repeat fails, that is told by itself.",
+                severity=Severity.WARNING,
+            )
+    return Answer("run_interrupted/", list(bad.values()), ending="It was repeated.")
+
+
 def failed_by_hand(sources: Sources) -> Answer:
     """Find assets that somebody materialised by hand in the last day, and that failed."""
     newest: dict[str, Any] = {}
@@ -353,6 +377,7 @@ def newest_success(sources: Sources, job: str) -> datetime | None:
 
 QUESTIONS: dict[str, Question] = {
     "run_failed": failed_runs,
+    "run_interrupted": interrupted_runs,
     "hand_run_failed": failed_by_hand,
     "run_stuck": stuck_runs,
     "check_failed": failed_checks,

@@ -27,6 +27,13 @@ CROSS JOIN LATERAL (
 ) AS r
 WHERE j.name IS NOT NULL AND NOT starts_with(j.name, '__');
 
+-- name: failures_since
+SELECT pipeline_name AS job, run_id, end_time, run_body
+FROM runs
+WHERE status = 'FAILURE' AND end_time > :since
+ORDER BY id DESC
+LIMIT 200;
+
 -- name: ad_hoc_runs
 -- What people materialised by hand, which has no job of its own: a day of it.
 SELECT pipeline_name AS job, run_id, status, end_time, run_body, false AS newer_under_way

@@ -277,10 +277,35 @@ def test_a_run_whose_worker_died_is_waited_for_while_dagster_repeats_it(
     )
     instance.report_run_failed(dead, "nothing is working on this run any more")
     assert orchestration.failed_runs(sources) == Answer("run_failed/", [], well=frozenset())
+    # Somebody is told all the same, for the process was ended by something.
+    [interrupted] = orchestration.interrupted_runs(sources).bad
+    assert interrupted.key == "run_interrupted/job things"
+    assert interrupted.severity is Severity.WARNING
+    assert "nothing is working on this run any more" in interrupted.text
     later = replace(sources, now=sources.now + timedelta(minutes=20))
+    assert orchestration.interrupted_runs(later).bad == []
     [failed] = orchestration.failed_runs(later).bad
     assert failed.key == "run_failed/things"
     assert "nothing is working" in failed.text
+
+
+def test_a_run_that_was_interrupted_is_told_once_also_when_its_repeat_went_well(
+    instance: dg.DagsterInstance, sources: Sources
+) -> None:
+    """A look a minute may find both, the failure and the good repeat."""
+    dead = instance.add_run(
+        dg.DagsterRun(job_name="things", run_id="r-1", status=dg.DagsterRunStatus.STARTED)
+    )
+    instance.report_run_failed(dead, "nothing is working on this run any more")
+    run(instance)
+    questions = {"run_interrupted": orchestration.interrupted_runs}
+    for _ in range(2):
+        take_look(sources, questions)
+    told = rows(sources.warehouse, "SELECT key, announced_at IS NOT NULL AS told FROM cloud_alarms")
+    assert told == [{"key": "run_interrupted/job things", "told": True}]
+    # What an asset raises is no interruption.
+    run(instance, thing="bad")
+    assert keys(orchestration.interrupted_runs(sources)) == ["run_interrupted/job things"]
 
 
 def test_what_is_materialised_by_hand_has_a_day_to_be_repeated(
