@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .output import echo
+
 
 @click.group(invoke_without_command=True)
 @click.option("--host", help="Address to listen on; ARCADIA_API_HOST or 127.0.0.1 by default.")
@@ -43,4 +45,4 @@ def token(tenant: str | None, minutes: int) -> None:
     settings = load_settings()
     lifetime = timedelta(minutes=minutes)
     signed = sign(settings, Home(settings.home), tenant=tenant, lifetime=lifetime, now=utc_now())
-    click.echo(signed)
+    echo(signed)

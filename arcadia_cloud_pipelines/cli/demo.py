@@ -97,6 +97,9 @@ def _reporter(console: Console) -> Reporter:
     return Printer()
 
 
+MANY = 3
+"""Live resources of a kind that has a line of its own in the summary."""
+
 _WHAT = {
     1: "first reading",
     2: "three days later",
@@ -106,6 +109,7 @@ _WHAT = {
 
 
 def _show(console: Console, result: DemoResult) -> None:
+    from ..kinds.registry import UNKNOWN
     from ..operations.answers import answers
     from ..operations.deployment import UI_PORT
     from ..operations.summary import summarize
@@ -118,9 +122,15 @@ def _show(console: Console, result: DemoResult) -> None:
         if answer.mart:
             console.print(f"  [dim]arcadia query {answer.mart}[/dim]")
     summary = summarize(result.warehouse, result.account)
+    kinds = [(kind, f"{live:,}", f"{gone:,}" if gone else "") for kind, live, gone in summary.kinds]
+    many = [
+        row
+        for row, (kind, live, _) in zip(kinds, summary.kinds, strict=True)
+        if live >= MANY or kind == UNKNOWN
+    ]
     resources = make_table(
         ("kind", "live", "deleted"),
-        [(kind, f"{live:,}", f"{gone:,}" if gone else "") for kind, live, gone in summary.kinds],
+        many,
         right=("live", "deleted"),
         title="Resources",
     )
@@ -134,6 +144,9 @@ def _show(console: Console, result: DemoResult) -> None:
         if made.row_count:
             console.print()
             console.print(made)
+        if made is resources and len(kinds) > len(many):
+            rest = len(kinds) - len(many)
+            console.print(f"and {rest} more kinds: arcadia inventory status", markup=False)
     console.print()
     for line in _facts(summary):
         console.print(line, markup=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .output import echo
+
 
 @click.command(
     context_settings={
@@ -32,7 +34,7 @@ def psql(ctx: click.Context, arguments: tuple[str, ...], print_url: bool) -> Non
     # The password goes by environment: anybody can read the arguments of a process.
     url = warehouse_url(load_settings())
     if print_url:
-        click.echo(url.set(drivername="postgresql").render_as_string(hide_password=False))
+        echo(url.set(drivername="postgresql").render_as_string(hide_password=False))
         return
     environ = {**os.environ, **connection_variables(url)}
     program = find_psql()

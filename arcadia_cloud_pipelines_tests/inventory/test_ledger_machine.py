@@ -137,6 +137,10 @@ class Api:
     def account(self) -> Any:
         return SimpleNamespace(uuid=self._account, name=None)
 
+    def cause(self, error: Exception) -> Exception:
+        """The account answers, whatever else does not."""
+        return error
+
     def twin(self) -> Api:
         return Api(self._account, self._lists, self._short)
 

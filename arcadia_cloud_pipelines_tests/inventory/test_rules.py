@@ -132,7 +132,7 @@ def test_no_rules_are_said_in_so_many_words() -> None:
 def test_the_example_of_the_documentation_is_one() -> None:
     page = (checkout() / "docs" / "operations.md").read_text(encoding="utf-8")
     examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    (example,) = (text for text in examples if "tenant" in text)
+    (example,) = (text for text in examples if "tenant_id" in text)
     known = {"account": "somebody", "provider_id": UUIDS[0]}
     assert said(example, name="acme-web", environment="Production", **known) == (
         "acme", "customer production",
