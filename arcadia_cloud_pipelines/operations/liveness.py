@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sa
 from dagster import DagsterExecutionInterruptedError
@@ -40,18 +41,12 @@ class Heartbeats:
     def __call__(self) -> bool | None:
         """Return whether there is a new beat; None when the database cannot be asked."""
         try:
-            url = running_dagster_url(self._settings)
-            if url is None:
-                return None
-            engine = sa.create_engine(
-                url, poolclass=sa.NullPool, connect_args={"connect_timeout": 5}
-            )
-            with engine.connect() as connection:
-                newest = connection.execute(
-                    sa.text("SELECT max(timestamp) FROM daemon_heartbeats")
-                ).scalar()
+            found = _newest_beat(self._settings)
         except sa.exc.SQLAlchemyError:
             return None
+        if found is None:
+            return None
+        newest = found.at
         beaten, self._newest = newest != self._newest and newest is not None, newest
         return beaten
 
@@ -61,15 +56,28 @@ def beaten_lately(settings: Settings) -> bool:
 
     Asked once, by a process that has no memory of the last time: the database's clock decides.
     """
+    found = _newest_beat(settings)
+    return found is not None and found.age is not None and abs(found.age) < BEATS
+
+
+def _newest_beat(settings: Settings) -> sa.Row[Any] | None:
+    """Return the newest beat (`at`, and `age` in seconds by the database's clock).
+
+    Returns:
+        Both null where no part ever beat; None when the embedded server does not run.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database cannot be asked.
+    """
     url = running_dagster_url(settings)
     if url is None:
-        return False
+        return None
     engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"connect_timeout": 5})
     with engine.connect() as connection:
-        age = connection.execute(
+        return connection.execute(
             sa.text(
-                "SELECT extract(epoch FROM now() AT TIME ZONE 'UTC' - max(timestamp)) "
+                "SELECT max(timestamp) AS at, "
+                "extract(epoch FROM now() AT TIME ZONE 'UTC' - max(timestamp)) AS age "
                 "FROM daemon_heartbeats"
             )
-        ).scalar()
-    return age is not None and abs(age) < BEATS
+        ).one()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import yaml
 from click.testing import CliRunner
 
@@ -19,8 +20,10 @@ from arcadia_cloud_pipelines.operations import service
 from arcadia_cloud_pipelines.operations.child_environment import for_child
 from arcadia_cloud_pipelines.operations.errors import OperationsError
 from arcadia_cloud_pipelines.operations.home import Home
+from arcadia_cloud_pipelines.operations.liveness import Heartbeats, beaten_lately
 from arcadia_cloud_pipelines.operations.ports import free_port
 from arcadia_cloud_pipelines.operations.processes import CodeServer
+from arcadia_cloud_pipelines.operations.startup import open_instance
 from arcadia_cloud_pipelines.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -177,3 +180,38 @@ def test_the_image_runs_as_nobody_special() -> None:
     assert re.search(r"^USER 10001:10001$", last, re.M)
     # What builds stays in the first stage.
     assert "RUN" not in last
+
+
+def test_the_daemon_works_while_its_parts_beat(
+    tmp_path: Path, empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+    monkeypatch.setenv("ARCADIA_HOME", str(tmp_path / "h"))
+    settings = load_settings()
+    home = Home(settings.home)
+    home.prepare()
+    with open_instance(home):
+        pass
+    engine = sa.create_engine(empty_database, poolclass=sa.NullPool)
+
+    def beat(age: str) -> None:
+        with engine.begin() as connection:
+            connection.execute(sa.text("DELETE FROM daemon_heartbeats"))
+            connection.execute(
+                sa.text(
+                    "INSERT INTO daemon_heartbeats (daemon_type, daemon_id, timestamp) "
+                    "VALUES ('SCHEDULER', 'x', now() AT TIME ZONE 'UTC' - CAST(:age AS interval))"
+                ),
+                {"age": age},
+            )
+
+    heartbeats = Heartbeats(settings)
+    assert (heartbeats(), beaten_lately(settings)) == (False, False)
+    beat("1 second")
+    assert (heartbeats(), beaten_lately(settings)) == (True, True)
+    assert heartbeats() is False, "no further beat"
+    beat("10 minutes")
+    assert (heartbeats(), beaten_lately(settings)) == (True, False)
+    away = load_settings({"DAGSTER_POSTGRES_URL": "postgresql://u@127.0.0.1:1/d"})
+    assert Heartbeats(away)() is None
