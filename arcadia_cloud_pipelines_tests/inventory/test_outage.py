@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 import pytest
 
+from arcadia_cloud_pipelines.billing.assets import ASSETS as BILLING
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, DigitalOceanError
 from arcadia_cloud_pipelines.inventory import checks
 from arcadia_cloud_pipelines.inventory.assets import ACCOUNT, ASSETS, LISTINGS
@@ -71,7 +72,7 @@ def run(
     instance: dg.DagsterInstance, warehouse: Warehouse, clients: TestClients, *assets: str
 ) -> dg.ExecuteInProcessResult:
     bound = dg.Definitions(
-        assets=ASSETS, asset_checks=[checks.fresh], executor=dg.in_process_executor,
+        assets=[*ASSETS, *BILLING], asset_checks=[checks.fresh], executor=dg.in_process_executor,
         resources={"clients": clients, "warehouse": warehouse, **LISTINGS},
     )  # fmt: skip
     return bound.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -154,6 +155,31 @@ def test_an_outage_in_the_middle_fails_one_step_too(
     assert all(row["stale_strike_count"] == 0 for row in rows(warehouse).values())
     server.account.faults.clear()
     assert run(instance, warehouse, RunClients(server.url, server.token)).success
+
+
+@pytest.mark.parametrize("outage", OUTAGES.values(), ids=OUTAGES)
+def test_what_is_no_kind_is_skipped_for_an_outage_as_well(
+    instance: dg.DagsterInstance, warehouse: Warehouse, server: RunningSimulator, outage: Outage
+) -> None:
+    """A first refresh reads bills and actions in the same run."""
+    others = (
+        "actions", "balance_snapshots", "invoices", "open_month_lines", "rate_card",
+        "account_facts", "prepayments", "daily_costs", "cost_lines",
+    )  # fmt: skip
+    server.account.faults.add("/v2/*", outage.fault, None, after=1, **outage.options)
+    result = run(
+        instance, warehouse, RunClients(server.url, server.token), ACCOUNT, "droplets", *others
+    )
+    found = failures(result)
+    assert len(found) == 1, found
+    (error,) = found.values()
+    if "used up until" in error.message:
+        outage = outage._replace(says="the token's rate limit is used up", advice="wait and run it")
+    assert_one_sentence(error, outage)
+    assert materialized(result) == {ACCOUNT}
+    server.account.faults.clear()
+    result = run(instance, warehouse, RunClients(server.url, server.token), *others)
+    assert materialized(result) >= set(others)
 
 
 def test_after_an_outage_in_the_middle_nothing_is_asked_any_more(
