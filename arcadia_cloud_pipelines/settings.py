@@ -460,7 +460,7 @@ def _heartbeat(environ: Mapping[str, str]) -> Secret | None:
 _PLACES = re.compile(
     r"""\s*(
         # With a user and a password: whole, so that its parts are not taken for paths and shown.
-        https?://[^/:@]*:(?![0-9]{1,5}(?:[/:]|$)).*?@[^:]*
+        (?:https?|s3)://[^/:@]*:(?![0-9]{1,5}(?:[/:]|$)).*?@[^:]*
         | (?:https?|s3)://[^/:]*(?::[0-9]{1,5}(?![^/:]))?[^:]*
         | command:[^:]*
         | [^:]*
