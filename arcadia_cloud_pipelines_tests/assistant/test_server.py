@@ -154,14 +154,14 @@ MORE_THAN_READING = [
     "SELECT * FROM query_to_xml('select 1', true, true, '') AS x",
     "SELECT * FROM resources WHERE EXISTS (SELECT pg_advisory_lock(1))",
     "WITH x AS MATERIALIZED (SELECT pg_advisory_lock(172136864)) SELECT 1 AS one FROM x",
-    "SELECT 1 AS one ORDER BY pg_sleep(1)",
+    "SELECT 1 AS one WHERE pg_sleep(1) IS NULL",
     "SELECT CASE WHEN pg_notify('a', 'b') IS NULL THEN 1 END AS a",
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
     "SELECT pg_read_file('/etc/passwd')",
     "SELECT lo_import('/etc/passwd')",
     "SELECT nextval('cloud_resources_id_seq')",
-    "SELECT ts_stat('select 1')",
-    "SELECT cloud_bind_tenant_login('a', 'b')",
+    "SELECT s.word FROM ts_stat('select 1') AS s",
+    "SELECT 1 AS one WHERE cloud_bind_tenant_login('a', 'b') IS NULL",
     "SELECT cloud_secure_tenants()",
 ]
 FORBIDDEN = [
@@ -193,7 +193,7 @@ FORBIDDEN = [
 
 @pytest.mark.parametrize("statement", [*MORE_THAN_READING, *FORBIDDEN])
 def test_nothing_but_reading_is_possible(filled: Warehouse, statement: str) -> None:
-    why = "^Not for readers" if statement in MORE_THAN_READING else ""
+    why = "^Not for readers" if statement in MORE_THAN_READING else None
     with pytest.raises(asking.Refused, match=why):
         asking.query(filled, statement)
     with filled.transaction() as connection:
