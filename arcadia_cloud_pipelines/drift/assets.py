@@ -78,8 +78,7 @@ def terraform_specs(
         )
     for problem in result.problems:
         context.log.warning(problem.text)
-    if where.is_empty:
-        context.log.info(f"No Terraform state is configured: set {STATES} or {VARIABLE}.")
+    nothing = f"No Terraform state is configured: set {STATES} or {VARIABLE}."
     unknown: dict[str, int] = {}
     for state in result.files:
         for name, count in state.unknown_types.items():
@@ -90,7 +89,7 @@ def terraform_specs(
             changed=result.changed,
             withdrawn=result.withdrawn,
             problems=len(result.problems),
-            note=None if paths else "No state is configured: set ARCADIA_TERRAFORM_STATES.",
+            note=nothing if where.is_empty else None,
             files=table(
                 ("file", "serial", "resources", "other providers"),
                 [(s.path, s.serial, len(s.specs), s.other_providers) for s in result.files],
