@@ -21,10 +21,10 @@ from dagster._core.execution.context.compute import current_execution_context
 from dagster_shared.error import SerializableErrorInfo
 
 from . import foreign_text
-from .digitalocean import DigitalOceanError
+from .digitalocean import DigitalOcean, DigitalOceanError
 from .digitalocean.clients import Clients
 from .digitalocean.errors import WHOLE_ACCOUNT
-from .settings import SettingsError, asset_owners, load_settings
+from .settings import Purpose, SettingsError, asset_owners, load_settings
 from .times import utc_now
 from .warehouse.engine import Warehouse, WarehouseError, WarehouseUnreachable, open_warehouse
 
@@ -191,6 +191,19 @@ def unless_told(work: Callable[[], T]) -> T | None:
                 raise
             step.log.warning(f"Skipped; another step of this run failed for it: {told}")
     return None
+
+
+def unless_out(clients: Clients, purpose: Purpose, read: Callable[[DigitalOcean], T]) -> T | None:
+    """Return what `read` returns with the client of a purpose, or None as `unless_told` does."""
+
+    def asked() -> T:
+        client = clients.for_purpose(purpose)
+        try:
+            return read(client)
+        except DigitalOceanError as error:
+            raise client.cause(error) from None
+
+    return unless_told(asked)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataValue:

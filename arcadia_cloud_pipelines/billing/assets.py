@@ -20,8 +20,9 @@ from ..dagster_support import (
     reported_errors,
     table,
     table_metadata,
-    unless_told,
+    unless_out,
 )
+from ..digitalocean import DigitalOcean
 from ..digitalocean.clients import Clients
 from ..plots import line_plot, stacked_months
 from ..settings import Purpose
@@ -47,7 +48,8 @@ from .tables import (
 )
 
 GROUP = "billing"
-POOL = Purpose.CLOUD_BILLING.value
+PURPOSE = Purpose.CLOUD_BILLING
+POOL = PURPOSE.value
 KINDS = {"digitalocean", "postgres"}
 
 MONTHS_SHOWN = 36
@@ -94,12 +96,11 @@ def balance_snapshots(
     `billing:read`.
     """
 
-    def read() -> tuple[Balance, list[tuple[datetime, Decimal]]]:
-        client = clients.for_purpose(Purpose.CLOUD_BILLING)
+    def read(client: DigitalOcean) -> tuple[Balance, list[tuple[datetime, Decimal]]]:
         balance = snapshot_balance(warehouse, client)
         return balance, accrual_of_month(warehouse, client.account().uuid, balance.generated_at)
 
-    done = unless_told(read)
+    done = unless_out(clients, PURPOSE, read)
     if done is None:
         return
     balance, accrual = done
@@ -142,10 +143,10 @@ def invoices(
     refunds too. An invoice whose amount changed after its lines were read is pending again. Of the
     summaries only amounts are kept: the rest is personal data. Needs `billing:read`.
     """
-    result = unless_told(
-        lambda: sync_invoices(
-            warehouse, clients.for_purpose(Purpose.CLOUD_BILLING), progress=context.log.info
-        )
+    result = unless_out(
+        clients,
+        PURPOSE,
+        lambda client: sync_invoices(warehouse, client, progress=context.log.info),
     )
     if result is None:
         return
@@ -245,14 +246,13 @@ def cost_lines(
                 )
             )
 
-    def ingest() -> int:
-        client = clients.for_purpose(Purpose.CLOUD_BILLING)
+    def ingest(client: DigitalOcean) -> int:
         uuids = config.invoice_uuids
         ingest_invoices(warehouse, client, uuids, progress=context.log.info, on_done=ingested)
         return rematch(warehouse)
 
     with reported_errors(InvoiceNotKnown):
-        rematched = unless_told(ingest)
+        rematched = unless_out(clients, PURPOSE, ingest)
     if rematched is None:
         return
     good = [result for result in done if result.error is None]
@@ -336,9 +336,7 @@ def open_month_lines(
     and what it says in total, as of when, into `cloud_open_months`: replaced whole at each read,
     gone when the month is over and its invoice has arrived, never part of `cloud_cost_lines`.
     """
-    month = unless_told(
-        lambda: refresh_open_month(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
-    )
+    month = unless_out(clients, PURPOSE, lambda client: refresh_open_month(warehouse, client))
     if month is None:
         return
     yield dg.MaterializeResult(
@@ -372,7 +370,7 @@ def rate_card(
 
     Mirrors the prices of `GET /v2/sizes` into `cloud_rates`. Needs the token scope `sizes:read`.
     """
-    card = unless_told(lambda: sync_rates(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING)))
+    card = unless_out(clients, PURPOSE, lambda client: sync_rates(warehouse, client))
     if card is None:
         return
     yield dg.MaterializeResult(
@@ -404,9 +402,7 @@ def account_facts(
     Mirrors `GET /v2/account` into `cloud_account_facts`; names and mail addresses are dropped.
     Needs the token scope `account:read`.
     """
-    read = unless_told(
-        lambda: sync_account_facts(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
-    )
+    read = unless_out(clients, PURPOSE, lambda client: sync_account_facts(warehouse, client))
     if read is not None:
         yield dg.MaterializeResult(
             metadata=metadata(dict(sorted(read.facts.items())), changed=read.changed)
@@ -433,13 +429,13 @@ def prepayments(
     `cloud_prepayments`. Most teams have neither; nothing is written then. Needs `billing:read`.
     """
 
-    def read() -> dict[str, Any]:
-        found = sync_prepayment(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
+    def read(client: DigitalOcean) -> dict[str, Any]:
+        found = sync_prepayment(warehouse, client)
         if found is None:
             return {"available": False}
         return {name: str(value) for name, value in vars(found).items() if value is not None}
 
-    said = unless_told(read)
+    said = unless_out(clients, PURPOSE, read)
     if said is not None:
         yield dg.MaterializeResult(metadata=metadata(said))
 
@@ -467,9 +463,7 @@ def daily_costs(
     in `cloud_cost_days`. Needs the token scope `billing:read`; an account without insights is
     told, and nothing else fails for it.
     """
-    read = unless_told(
-        lambda: sync_daily_costs(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
-    )
+    read = unless_out(clients, PURPOSE, lambda client: sync_daily_costs(warehouse, client))
     if read is None:
         return
     for problem in read.problems:

@@ -16,6 +16,7 @@ from ..dagster_support import (
     reported_errors,
     table,
     table_metadata,
+    unless_out,
     unless_told,
     view_asset,
 )
@@ -362,9 +363,8 @@ def actions(
     Reads `GET /v2/actions` into `cloud_actions`. Who acted is not in it. Needs `actions:read`; a
     token without it is told, and nothing else fails for it.
     """
-    read = unless_told(
-        lambda: sync_actions(warehouse, clients.for_purpose(Purpose.CLOUD_SYNC_SLOW))
-    )
+    slow = Purpose.CLOUD_SYNC_SLOW
+    read = unless_out(clients, slow, lambda client: sync_actions(warehouse, client))
     if read is not None:
         said = vars(read) | {"available": None if read.available else False}
         yield dg.MaterializeResult(metadata=metadata(said))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -11,6 +11,12 @@ from ..dagster_support import AFTER_A_FAILURE, FIRST_REFRESH, run_under_way
 from ..digitalocean.errors import WHOLE_ACCOUNT
 from ..times import utc_now
 from .first_refresh import MOST_ATTEMPTS, Past
+
+BEGAN = utc_now()
+"""When this process began. What failed before is no reason to wait: people mend the token that a
+run named, and start anew."""
+
+AFTER_AN_OUTAGE = timedelta(minutes=10)
 
 ASSETS = "arcadia/assets"
 """Tag of a first refresh: the set of assets that the release had."""
@@ -35,13 +41,15 @@ def past(instance: dg.DagsterInstance, assets: str, answered_at: float | None) -
         assets: names the set of all assets; runs of a release with others do not count.
         answered_at: when a run last learned whose the account is.
     """
-    now = utc_now().timestamp()
+    now = utc_now()
     failed: set[str] = set()
     outages = attempts = 0
-    outage_at: float | None = None
+    outage_at: datetime | None = None
     ended_badly = dg.RunsFilter(job_name=FIRST_REFRESH, statuses=list(_BAD), tags={ASSETS: assets})
     for record in instance.get_run_records(ended_badly, limit=3 * MOST_ATTEMPTS):
-        ended = record.end_time or 0.0
+        ended = datetime.fromtimestamp(record.end_time or 0.0, UTC)
+        if ended < BEGAN:
+            continue
         run = record.dagster_run
         steps = _failed_steps(instance, run.run_id)
         if any(steps.values()):
@@ -49,22 +57,18 @@ def past(instance: dg.DagsterInstance, assets: str, answered_at: float | None) -
             outage_at = outage_at or ended
             continue
         attempts += 1
-        if _is_new(ended, now):
+        if now - ended < AFTER_A_FAILURE:
             # One that was ended from outside says nothing of its assets: it waits as a whole.
             failed |= steps.keys() or {k.to_user_string() for k in run.asset_selection or ()}
-    outage = outage_at is not None and (answered_at is None or answered_at < outage_at)
+    outage = outage_at is not None and (answered_at is None or answered_at < outage_at.timestamp())
     return Past(
         under_way=run_under_way(instance, FIRST_REFRESH),
         failed=frozenset(failed),
         outage=outage,
-        outage_is_new=outage_at is not None and _is_new(outage_at, now),
+        outage_is_new=outage_at is not None and now - outage_at < AFTER_AN_OUTAGE,
         attempts=attempts,
         outages=outages,
     )
-
-
-def _is_new(ended: float, now: float) -> bool:
-    return timedelta(seconds=now - ended) < AFTER_A_FAILURE
 
 
 def _failed_steps(instance: dg.DagsterInstance, run_id: str) -> dict[str, bool]:

@@ -175,6 +175,20 @@ def test_after_an_outage_it_goes_on_as_soon_as_any_run_was_answered(
     assert asked(instance)[0] == keys()
 
 
+def test_an_outage_is_waited_for_some_minutes_and_not_beyond_a_new_start(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt(instance, ACCOUNT, outage=True)
+    assert asked(instance)[0] == set()
+    with monkeypatch.context() as patched:
+        later = datetime.now(UTC) + first_runs.AFTER_AN_OUTAGE
+        patched.setattr(first_runs, "utc_now", lambda: later)
+        assert asked(instance)[0] == keys()
+    # Somebody sets the token that the run asked for, and starts again.
+    monkeypatch.setattr(first_runs, "BEGAN", datetime.now(UTC))
+    assert asked(instance)[0] == keys()
+
+
 def test_an_outage_in_the_middle_is_waited_for_as_well(instance: dg.DagsterInstance) -> None:
     attempt(instance, "volumes", outage=True)
     assert first_runs.filled(instance, [dg.AssetKey(ACCOUNT)]), "it answered at first"
