@@ -8,9 +8,11 @@ Source of every entry: DigitalOcean's API reference and OpenAPI specification (2
 
 from .kind import Endpoint, Json, Kind, Supplement
 from .registry import KIND_BY_NAME, KIND_OF_URN_TYPE, KINDS, REGISTRY, UNKNOWN
+from .severity import GONE, severity_of
 from .storage import SPACES_BUCKET
 
 __all__ = [
+    "GONE",
     "KINDS",
     "KIND_BY_NAME",
     "KIND_OF_URN_TYPE",
@@ -21,4 +23,5 @@ __all__ = [
     "Json",
     "Kind",
     "Supplement",
+    "severity_of",
 ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..settings import Purpose
+from ..severity import Severity
 
 Json = dict[str, Any]
 
@@ -103,6 +104,12 @@ class Kind:
     another form is not of this kind."""
     billed_alone: bool = False
     """Whether each one of it has a line on the invoice of every month it lives through."""
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    """How bad it is when one of these fields is not as desired, where that is not as for every
+    kind (`kinds/severity.py`)."""
+    opens: Mapping[str, Callable[[Any, Any], bool]] = field(default_factory=dict)
+    """For a field that says who may come in: whether the actual value (second) lets in more than
+    the desired one (first). That is critical, less is an error. Must bear values of any shape."""
     urn_types: tuple[str, ...] = ()
     """Types that this kind has in `do:<type>:<id>` of the projects API."""
     purpose: Purpose = Purpose.CLOUD_SYNC_FAST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Purpose
+from ..severity import Severity
 from .kind import Endpoint, Kind
 
 KUBERNETES_CLUSTER = Kind(
@@ -15,6 +16,8 @@ KUBERNETES_CLUSTER = Kind(
     noise=("status.message", "updated_at", "node_pools.nodes"),
     urn_types=("kubernetes",),
     purpose=Purpose.CLOUD_SYNC_FULL,
+    # Who may reach its API.
+    severities={"control_plane_firewall": Severity.CRITICAL},
 )
 
 NODE_POOL = Kind(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Purpose
+from ..severity import Severity
 from .kind import Endpoint, Kind
 
 UPTIME_CHECK = Kind(
@@ -16,6 +17,7 @@ UPTIME_CHECK = Kind(
     tags=None,
     created_at=None,
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )
 
 UPTIME_ALERT = Kind(
@@ -37,6 +39,7 @@ UPTIME_ALERT = Kind(
     created_at=None,
     secret=("notifications",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )  # fmt: skip
 
 ALERT_POLICY = Kind(
@@ -54,6 +57,7 @@ ALERT_POLICY = Kind(
     created_at=None,
     secret=("alerts",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )
 
 ALERT_RULE = Kind(
@@ -68,6 +72,7 @@ ALERT_RULE = Kind(
     tags=None,
     noise=("updated_at",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )
 
 NOTIFICATION_CHANNEL = Kind(
@@ -83,6 +88,7 @@ NOTIFICATION_CHANNEL = Kind(
     noise=("usage", "updated_at"),
     secret=("email", "slack", "webhook"),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )
 
 LOG_DESTINATION = Kind(
@@ -98,4 +104,5 @@ LOG_DESTINATION = Kind(
     created_at=None,
     secret=("config.credentials",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )

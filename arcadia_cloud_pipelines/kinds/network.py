@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ..settings import Purpose
+from ..severity import Severity
+from .firewall_rules import lets_more_in
 from .kind import Endpoint, Json, Kind
 
 
@@ -25,6 +27,8 @@ LOAD_BALANCER = Kind(
     # `tag` and `tags` of a balancer name its targets; it has none of its own.
     tags=None,
     noise=("region",),
+    # Who may come in.
+    severities={"firewall": Severity.CRITICAL},
     adjust=_without_tagged_droplets,
     urn_types=("loadbalancer",),
     purpose=Purpose.CLOUD_SYNC_FULL,
@@ -133,6 +137,9 @@ FIREWALL = Kind(
     # How far the rules got to the droplets: moves whenever a droplet comes or goes.
     status=None,
     noise=("status", "pending_changes"),
+    # A machine that it protects no more stands open.
+    severities=dict.fromkeys(("tags", "droplet_ids"), Severity.CRITICAL),
+    opens={"inbound_rules": lets_more_in},
     urn_types=("firewall",),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )

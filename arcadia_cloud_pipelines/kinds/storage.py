@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Purpose
+from ..severity import Severity
 from .kind import Endpoint, Kind
 
 VOLUME = Kind(
@@ -67,6 +68,8 @@ SPACES_KEY = Kind(
     tags=None,
     secret=("secret_key",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    # What its holder may read and write.
+    severities={"grants": Severity.CRITICAL},
 )
 
 SPACES_BUCKET = Kind(
