@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..settings import Purpose
 from ..severity import Severity
-from .kind import Endpoint, Kind
+from .kind import Edge, Endpoint, Kind
 
 KUBERNETES_CLUSTER = Kind(
     name="kubernetes_cluster",
@@ -36,6 +36,7 @@ NODE_POOL = Kind(
     size_slug="size",
     created_at=None,
     noise=("nodes",),
+    edges=(Edge("pool_of", "kubernetes_cluster", "$.cluster_id"),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )  # fmt: skip
 
@@ -75,5 +76,6 @@ REGISTRY_REPOSITORY = Kind(
     created_at=None,
     # All that a push moves.
     noise=("tag_count", "manifest_count", "latest_manifest"),
+    edges=(Edge("in_registry", "registry", "$.registry_name"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..settings import Purpose
 from ..severity import Severity
-from .kind import Endpoint, Kind
+from .kind import Edge, Endpoint, Kind
 
 UPTIME_CHECK = Kind(
     name="uptime_check",
@@ -38,6 +38,7 @@ UPTIME_ALERT = Kind(
     tags=None,
     created_at=None,
     secret=("notifications",),
+    edges=(Edge("alert_of", "uptime_check", "$.check_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
     severities={"deleted_at": Severity.ERROR},
 )  # fmt: skip
@@ -71,6 +72,14 @@ ALERT_RULE = Kind(
     region=None,
     tags=None,
     noise=("updated_at",),
+    edges=(
+        Edge(
+            "notifies",
+            "notification_channel",
+            "$.spec.notification_channels[*].notification_channel_id",
+        ),
+        Edge.by_urn("watches", "$.spec.query.resource_urns[*]"),
+    ),
     purpose=Purpose.CLOUD_SYNC_SLOW,
     severities={"deleted_at": Severity.ERROR},
 )
@@ -103,6 +112,7 @@ LOG_DESTINATION = Kind(
     tags=None,
     created_at=None,
     secret=("config.credentials",),
+    edges=(Edge("stored_in", "database", "$.config.cluster_uuid"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
     severities={"deleted_at": Severity.ERROR},
 )

@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from . import views
+from . import edge_rules, views
 
 if TYPE_CHECKING:
     from .engine import Warehouse
@@ -72,7 +72,7 @@ def server_problem(connection: sa.Connection) -> str | None:
 
 
 def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
-    """Bring the warehouse to the newest schema and views in one transaction.
+    """Bring the warehouse to the newest schema, views and rules in one transaction.
 
     Does nothing on a current one. Two that start at once take turns, and the second finds the
     work done.
@@ -112,4 +112,5 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
                 raise WarehouseError(str(error)) from None
             command.upgrade(alembic_config(connection), "head")
             views.install(connection, kept)
+        edge_rules.install(connection)
     return before, head_revision()
