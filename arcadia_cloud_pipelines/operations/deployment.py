@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..environment_file import VARIABLE as ENVIRONMENT_FILE
 from ..settings import Settings
+from ..settings import environment as variables
 from ..warehouse.embedded import supervised
 from ..warehouse.embedded_server import ServerFolder
 from . import processes
@@ -200,7 +202,9 @@ def environment(settings: Settings, home: Home, simulator_port: int | None) -> d
             simulated one: the two would be mixed.
     """
     environ = {
-        **os.environ,
+        **variables(),
+        # Each finds what it needs in its environment, and reads no secret that it does not need.
+        ENVIRONMENT_FILE: "",
         "ARCADIA_HOME": str(home.path),
         "DAGSTER_HOME": str(home.dagster),
         "PYTHONUNBUFFERED": "1",
