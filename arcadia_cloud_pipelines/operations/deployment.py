@@ -91,8 +91,16 @@ def _run(
     for problem in settings.unreadable_api_secrets():
         say(f"{problem}; the HTTP API refuses every call that needs it")
     check_secrets(settings.without_unreadable().jwt_secrets)
-    check_port(port, "the Dagster UI")
-    check_port(settings.api_port, "the HTTP API (ARCADIA_API_PORT)", settings.api_host)
+    if port == settings.api_port:
+        raise OperationsError(
+            f"The Dagster UI and the HTTP API are both to listen on port {port}: choose another "
+            "with `arcadia up --port`, or set ARCADIA_API_PORT to another."
+        )
+    check_port(port, "The Dagster UI", other="choose another with `arcadia up --port`")
+    check_port(
+        settings.api_port, "The HTTP API", settings.api_host,
+        other="set ARCADIA_API_PORT or ARCADIA_API_HOST to another",
+    )  # fmt: skip
     home.prepare()
     check_space(home.path)
     url = f"http://{_HOST}:{port}"
