@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -48,6 +48,13 @@ _ADDRESS = re.compile(
 # Userinfo, backslashes and escapes are read differently by different programs: none gets in.
 _HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _PATH = re.compile(r"[\w./~-]*", re.ASCII)
+
+SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|_KEY(_|$)|DATABASE_URL|POSTGRES_URL|NOTIFY_URLS"
+    r"|HEARTBEAT_URL"
+    r"|^SPACES_ACCESS"
+)
+"""Names of variables that are secret, so that no process is given them that does not need them."""
 
 
 class Purpose(StrEnum):
@@ -141,7 +148,9 @@ class Settings:
     heartbeat_url: Secret | None = None
     """Address that is asked for after each good refresh: a dead man's switch."""
     terraform_states: tuple[str, ...] = ()
-    """Paths of Terraform state files, or patterns."""
+    """Paths of Terraform state files, patterns, and `s3://…`, `https://…` or `command:…`."""
+    state_sources: Path | None = None
+    """File of Terraform states that live elsewhere; see `drift/state_sources.py`."""
     spaces: SpacesSettings = SpacesSettings()
     project_rules: Path | None = None
     """File of rules that classify projects; see `inventory/rules.py`."""
@@ -429,6 +438,45 @@ def _heartbeat(environ: Mapping[str, str]) -> Secret | None:
     return url
 
 
+_PLACES = re.compile(
+    r"""\s*(
+        # With a user and a password: whole, so that its parts are not taken for paths and shown.
+        (?:https?|s3)://[^/:@]*:(?![0-9]{1,5}(?:[/:]|$)).*?@[^:]*
+        | (?:https?|s3)://[^/:]*(?::[0-9]{1,5}(?![^/:]))?[^:]*
+        | command:[^:]*
+        | [^:]*
+    )(?::|$)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def _places(text: str) -> tuple[str, ...]:
+    """Split a list of paths and addresses: `a.tfstate:s3://b/k:https://h:8443/x`."""
+    return tuple(place for found in _PLACES.findall(text) if (place := found.strip()))
+
+
+def named_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret:
+    """Return the secret of a variable that a reviewed file names, or of its `_FILE`.
+
+    Raises:
+        SettingsError: it is not set, or its file cannot be read.
+    """
+    secret = _read_secret(os.environ if environ is None else environ, name)
+    if secret is None:
+        raise SettingsError(f"{name} is not set: set it, or {name}_FILE to the path of a file")
+    if isinstance(secret, UnreadableSecret):
+        secret.reveal()
+    return secret
+
+
+def named_variables(
+    names: Iterable[str], environ: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the variables of these names that are set, for a program of somebody else's."""
+    env = os.environ if environ is None else environ
+    return {name: env[name] for name in names if name in env}
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment.
 
@@ -455,6 +503,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     budgets = env.get("ARCADIA_BUDGETS", "").strip()
     allocation_rules = env.get("ARCADIA_ALLOCATION_RULES", "").strip()
     alarm_rules = env.get("ARCADIA_ALARM_RULES", "").strip()
+    state_sources = env.get("ARCADIA_STATE_SOURCES", "").strip()
     notify, heartbeat_url, alarm_problems = _alarm_settings(env)
     jwt_secrets = (_read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
@@ -478,11 +527,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         alarm_problems=alarm_problems,
         alarm_rules=Path(alarm_rules).expanduser().absolute() if alarm_rules else None,
         heartbeat_url=heartbeat_url,
-        terraform_states=tuple(
-            path.strip()
-            for path in env.get("ARCADIA_TERRAFORM_STATES", "").split(os.pathsep)
-            if path.strip()
-        ),
+        terraform_states=_places(env.get("ARCADIA_TERRAFORM_STATES", "")),
+        state_sources=Path(state_sources).expanduser().absolute() if state_sources else None,
         spaces=_spaces(env),
         project_rules=Path(project_rules).expanduser().absolute() if project_rules else None,
         budgets=Path(budgets).expanduser().absolute() if budgets else None,

@@ -17,6 +17,7 @@ from .errors import told_in_one_sentence
 from .export import export
 from .init import init
 from .inventory import inventory
+from .mcp import mcp
 from .migrate import migrate
 from .projects import projects
 from .provisioned import provisioned
@@ -55,6 +56,7 @@ for _command in (
     restore,
     query,
     export,
+    mcp,
     simulate,
     service,
     inventory,
