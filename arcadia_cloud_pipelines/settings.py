@@ -461,7 +461,7 @@ def named_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret:
     Raises:
         SettingsError: it is not set, or its file cannot be read.
     """
-    secret = _read_secret(os.environ if environ is None else environ, name)
+    secret = _read_secret(environment() if environ is None else environ, name)
     if secret is None:
         raise SettingsError(f"{name} is not set: set it, or {name}_FILE to the path of a file")
     if isinstance(secret, UnreadableSecret):
@@ -473,7 +473,7 @@ def named_variables(
     names: Iterable[str], environ: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Return the variables of these names that are set, for a program of somebody else's."""
-    env = os.environ if environ is None else environ
+    env = environment() if environ is None else environ
     return {name: env[name] for name in names if name in env}
 
 
