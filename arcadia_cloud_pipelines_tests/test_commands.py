@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -63,8 +64,8 @@ def parse(arguments: list[str]) -> None:
     except click.MissingParameter:
         raise
     except click.BadParameter as error:
-        # The file of an example is not here.
-        assert "does not exist" in str(error.message), error.format_message()
+        if "does not exist" not in str(error.message):  # the file of an example is not here
+            raise
 
 
 def check_ours(found: list[str]) -> None:
@@ -101,10 +102,8 @@ def test_commands_named_in_a_sentence_exist(page: Path) -> None:
                     command = command.commands.get(word)
             assert command is not None, text
         else:
-            try:
+            with suppress(click.MissingParameter):  # named, not printed to be typed
                 check_ours(found)
-            except click.MissingParameter:
-                pass  # named, not printed to be typed
 
 
 def test_every_command_is_named_in_the_readme() -> None:

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 
 from ..digitalocean.errors import WHOLE_ACCOUNT
 from ..settings import Purpose
+from ..severity import Severity
 from ..times import ago
 from ..warehouse.statements import Statements
-from .model import Alarm, Answer, Severity, alarm_key
+from .model import Alarm, Answer, alarm_key
 from .sources import Question, Sources
 
 RETRY_COMES = timedelta(minutes=15)
