@@ -29,7 +29,7 @@ from arcadia_cloud_pipelines.digitalocean import (
     Unauthorized,
     Unreachable,
 )
-from arcadia_cloud_pipelines.digitalocean.client import network_problem
+from arcadia_cloud_pipelines.digitalocean.transport import network_problem
 from arcadia_cloud_pipelines.settings import Secret
 
 from .conftest import CLOSE, RESET, TOKEN, FakeClock, Hold, Server, Step, answer, html, raw
