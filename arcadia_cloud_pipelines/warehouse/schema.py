@@ -13,6 +13,7 @@ from ..digitalocean import tables as digitalocean
 from ..drift import tables as drift
 from ..forecast import tables as forecast
 from ..inventory import tables as inventory
+from ..tagging import tables as tagging
 from .edge_rules import cloud_edge_rules
 from .metadata import metadata
 
@@ -24,6 +25,7 @@ TABLES = (
     *billing.TABLES,
     *allocation.TABLES,
     *forecast.TABLES,
+    *tagging.TABLES,
     *drift.TABLES,
     *digitalocean.TABLES,
     *alarms.TABLES,

@@ -1,11 +1,11 @@
-"""A severity for each record of drift."""
+"""The pointers between kinds as rows, and droplets of autoscale pools."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0033"
-down_revision = "0032"
+revision = "0035"
+down_revision = "0034"
 
 
 def upgrade() -> None:

@@ -1,11 +1,11 @@
-"""The pointers between kinds as rows, and droplets of autoscale pools."""
+"""The tag policy."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0034"
-down_revision = "0033"
+revision = "0033"
+down_revision = "0032"
 
 
 def upgrade() -> None:
