@@ -25,6 +25,7 @@ ASSET_OF_TABLE = {
     "cloud_forecast_tests": dg.AssetKey("cost_forecasts"),
     "cloud_forecasts": dg.AssetKey("cost_forecasts"),
     "cloud_invoice_lists": dg.AssetKey("invoices"),
+    "cloud_invoice_revisions": dg.AssetKey("cost_lines"),
     "cloud_invoices": dg.AssetKey("invoices"),
     "cloud_open_months": dg.AssetKey("open_month_lines"),
     "cloud_open_month_lines": dg.AssetKey("open_month_lines"),
