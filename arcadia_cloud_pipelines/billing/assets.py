@@ -18,6 +18,7 @@ from ..dagster_support import (
     table_metadata,
 )
 from ..digitalocean.clients import Clients
+from ..late import HOURLY_SOON
 from ..plots import line_plot, stacked_months
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
@@ -72,7 +73,7 @@ invoice_files = dg.AssetSpec(
     pool=POOL,
     retry_policy=RETRY,
     freshness_policy=dg.FreshnessPolicy.time_window(
-        fail_window=checks.BALANCE_STALE_AFTER, warn_window=checks.BALANCE_LATE_AFTER
+        fail_window=checks.BALANCE_STALE_AFTER, warn_window=HOURLY_SOON
     ),
 )
 def balance_snapshots(

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from ..late import CLOCK_TOLERANCE, DRIFT_JUDGES
 from ..times import Clock
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
@@ -29,10 +30,7 @@ from .ignore import IgnoreRule, first_match, read_rules
 from .specs import held_part, holds, json_text, lock
 from .tables import cloud_drift_sweeps
 
-CLOCK_TOLERANCE = timedelta(minutes=1)
-"""How far ahead of now a listing may be dated: clocks of two machines are never the same."""
-
-STALE_AFTER = timedelta(hours=2)
+STALE_AFTER = DRIFT_JUDGES
 """How old the newest listing of a kind may be."""
 
 
