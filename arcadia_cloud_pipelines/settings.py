@@ -318,7 +318,7 @@ def embedded_port(environ: Mapping[str, str] | None = None) -> int | None:
     Raises:
         SettingsError: it is not a port.
     """
-    env = os.environ if environ is None else environ
+    env = environment() if environ is None else environ
     text = env.get(EMBEDDED_PORT, "").strip()
     return _check_port(EMBEDDED_PORT, text) if text else None
 
