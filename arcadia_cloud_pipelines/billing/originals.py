@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from pyarrow.csv import ConvertOptions, ParseOptions, read_csv, write_csv
 
 from ..warehouse.statements import Statements
-from .invoice_csv import COLUMNS
+from .line_columns import COLUMNS
 
 KEYS = ("resource_key", "second_key")
 """Columns of an original that no file of DigitalOcean has."""

@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from .ingest import LINE_COLUMNS, SQL, Inventory, load_inventory, match_lines
-from .invoice_csv import InvoiceFileError, parse_invoice_csv
+from .invoice_csv import parse_invoice_csv
+from .invoice_csv_errors import InvoiceFileError
 from .items import attach_resource_keys
 from .matching import RULES_VERSION
 from .originals import KEYS, lines_digest, original_of, read_keys, statements
