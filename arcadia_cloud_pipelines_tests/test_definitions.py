@@ -121,7 +121,7 @@ SCHEDULES = {
     "billing_history_schedule": ("23 2 * * *", {"invoices"}),
     "open_month_schedule": ("43 2 * * *", {"open_month_lines"}),
     "account_and_rates_schedule": ("53 2 * * *", {"rate_card", "account_facts", "prepayments"}),
-    "kept_months_schedule": ("33 * * * *", {"kept_months"}),
+    "kept_months_schedule": ("28 * * * *", {"kept_months"}),
     "daily_costs_schedule": ("3 9 * * *", {"daily_costs"}),
     "forecast_schedule": ("13 9 * * *", {"cost_forecasts", "reviewed_budgets"}),
     "allocation_schedule": ("37 4 * * *", {"cost_allocations", "statement_proposals"}),

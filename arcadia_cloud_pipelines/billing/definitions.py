@@ -55,7 +55,7 @@ daily_costs_schedule = skipping_overlap(
 
 kept_months_schedule = skipping_overlap(
     name="kept_months_schedule",
-    cron="33 * * * *",
+    cron="28 * * * *",
     job=kept_months_job,
     description="Hourly, after the inventory: the sums of months that changed.",
 )
