@@ -8,10 +8,12 @@ from ...alarms.channels import unknown_addresses
 from ...alarms.rules import Router
 from ...allocation.rules import AllocationRulesError
 from ...allocation.rules import read_rules as read_allocation_rules
+from ...drift.state_sources import STATES, VARIABLE, configured_sources, unset
 from ...drift.terraform_files import find_files
 from ...forecast.budgets import BudgetsError, read_budgets
 from ...inventory.rules import ProjectRulesError, read_rules
 from ...settings import NOTIFY_URLS, Settings
+from ...tagging.policy import TagPolicyError, read_policy
 from .findings import Finding, neither, well, wrong
 
 
@@ -42,6 +44,13 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
             yield wrong("budgets", str(error), "mend the file; it changes nothing until then")
         else:
             yield well("budgets", f"{len(budgets):,} in {settings.budgets}")
+    if settings.tag_policy is not None:
+        try:
+            policy = read_policy(settings.tag_policy)
+        except TagPolicyError as error:
+            yield wrong("tag policy", str(error), "mend the file; it changes nothing until then")
+        else:
+            yield well("tag policy", f"{len(policy.tag):,} in {settings.tag_policy}")
     if settings.allocation_rules is not None:
         try:
             file = read_allocation_rules(settings.allocation_rules)
@@ -50,9 +59,15 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
             yield wrong("allocation rules", str(error), advice)
         else:
             yield well("allocation rules", f"{len(file.rule):,} in {settings.allocation_rules}")
-    if settings.terraform_states:
-        found, missing = find_files(settings.terraform_states)
+    where = configured_sources(settings)
+    if not where.is_empty:
+        found, missing = find_files(where.paths)
         for _, problem in missing:
-            yield wrong("Terraform states", problem, "mend ARCADIA_TERRAFORM_STATES")
-        if not missing:
-            yield well("Terraform states", f"{len(found):,} files")
+            yield wrong("Terraform states", problem, f"mend {STATES}")
+        unusable = [problem for _, problem in where.problems]
+        unusable += [text for source in where.sources if (text := unset(source)) is not None]
+        for reason in unusable:
+            yield wrong("Terraform states", reason, f"mend {STATES} or {VARIABLE}")
+        if not missing and not unusable:
+            elsewhere = f", {len(where.sources):,} elsewhere" if where.sources else ""
+            yield well("Terraform states", f"{len(found):,} files{elsewhere}")
