@@ -1,0 +1,15 @@
+"""The pointers between kinds as rows, and droplets of autoscale pools."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0035"
+down_revision = "0034"
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    op.get_bind().exec_driver_sql(
+        Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").replace("%", "%%")
+    )
