@@ -160,6 +160,8 @@ class Settings:
     """File of rules that classify projects; see `inventory/rules.py`."""
     budgets: Path | None = None
     """File of budgets; see `forecast/budgets.py`."""
+    tag_policy: Path | None = None
+    """File of the tags that resources must have; see `tagging/policy.py`."""
     allocation_rules: Path | None = None
     """File of rules that say who pays; see `allocation/rules.py`."""
     strike_interval: timedelta = timedelta(minutes=STRIKE_MINUTES)
@@ -520,6 +522,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     home = env.get("ARCADIA_HOME", "").strip()
     project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
     budgets = env.get("ARCADIA_BUDGETS", "").strip()
+    tag_policy = env.get("ARCADIA_TAG_POLICY", "").strip()
     allocation_rules = env.get("ARCADIA_ALLOCATION_RULES", "").strip()
     alarm_rules = env.get("ARCADIA_ALARM_RULES", "").strip()
     state_sources = env.get("ARCADIA_STATE_SOURCES", "").strip()
@@ -550,6 +553,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         spaces=_spaces(env),
         project_rules=Path(project_rules).expanduser().absolute() if project_rules else None,
         budgets=Path(budgets).expanduser().absolute() if budgets else None,
+        tag_policy=Path(tag_policy).expanduser().absolute() if tag_policy else None,
         allocation_rules=(
             Path(allocation_rules).expanduser().absolute() if allocation_rules else None
         ),

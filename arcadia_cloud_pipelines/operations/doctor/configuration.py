@@ -13,6 +13,7 @@ from ...drift.terraform_files import find_files
 from ...forecast.budgets import BudgetsError, read_budgets
 from ...inventory.rules import ProjectRulesError, read_rules
 from ...settings import NOTIFY_URLS, Settings
+from ...tagging.policy import TagPolicyError, read_policy
 from .findings import Finding, neither, well, wrong
 
 
@@ -43,6 +44,13 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
             yield wrong("budgets", str(error), "mend the file; it changes nothing until then")
         else:
             yield well("budgets", f"{len(budgets):,} in {settings.budgets}")
+    if settings.tag_policy is not None:
+        try:
+            policy = read_policy(settings.tag_policy)
+        except TagPolicyError as error:
+            yield wrong("tag policy", str(error), "mend the file; it changes nothing until then")
+        else:
+            yield well("tag policy", f"{len(policy.tag):,} in {settings.tag_policy}")
     if settings.allocation_rules is not None:
         try:
             file = read_allocation_rules(settings.allocation_rules)
