@@ -14,6 +14,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from .drift.terraform_types import CLAIMS, TYPES, UNMAPPED
 from .kinds import REGISTRY
 from .late import HOURLY, OTHER_SOURCES
 from .warehouse import views
@@ -27,6 +28,34 @@ PATH = Path(__file__).parent.parent / "docs" / "tables.md"
 
 def _cell(text: object) -> str:
     return " ".join(str(text or "").split()).replace("|", "\\|")
+
+
+def _terraform_lines() -> Iterator[str]:
+    yield ""
+    yield "### What Terraform says of each kind"
+    yield ""
+    yield "Types of the DigitalOcean provider, and the fields that are compared. Membership in a"
+    yield "project is read from `digitalocean_project` and `digitalocean_project_resources`,"
+    yield "further node pools from `digitalocean_kubernetes_node_pool`."
+    yield ""
+    yield "| kind | types | fields |"
+    yield "| --- | --- | --- |"
+    types: dict[str, list[str]] = {}
+    fields: dict[str, set[str]] = {}
+    for name, known in [*TYPES.items(), *CLAIMS.items()]:
+        types.setdefault(known.kind, []).append(name)
+        fields.setdefault(known.kind, set()).update(known.fields())
+    for kind in REGISTRY:
+        if kind.name in types:
+            yield (
+                f"| `{kind.name}` | " + ", ".join(f"`{name}`" for name in types[kind.name])
+                + " | " + ", ".join(f"`{field}`" for field in sorted(fields[kind.name])) + " |"
+            )  # fmt: skip
+    yield ""
+    yield "| not read | why |"
+    yield "| --- | --- |"
+    for name, why in sorted(UNMAPPED.items()):
+        yield f"| `{name}` | {_cell(why)} |"
 
 
 def _lines() -> Iterator[str]:
@@ -67,6 +96,7 @@ def _lines() -> Iterator[str]:
         cells = [f"`{path}`" if path else "" for path in columns]
         cells += [", ".join(f"`{path}`" for path in paths) for paths in (kind.noise, kind.secret)]
         yield f"| `{kind.name}` | " + " | ".join(cells) + " |"
+    yield from _terraform_lines()
     yield ""
     yield "## Tables"
     for table in TABLES:

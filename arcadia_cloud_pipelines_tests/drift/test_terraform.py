@@ -193,6 +193,7 @@ def test_a_whole_state_is_recorded_and_is_no_drift(warehouse: Warehouse, tmp_pat
     assert spec_of(warehouse, rows["droplet"])["spec"] == {
         "name": "web", "region": "fra1", "size_slug": "s-1vcpu-1gb", "tags": ["web"],
         "image": "ubuntu-24-04-x64", "vpc_uuid": "v-1", "backups": True, "ipv6": False,
+        "volume_ids": None,
         "project": "4e1bfbc3-dc3e-41f2-a18f-1b4d7ba71679",
     }  # fmt: skip
     assert spec_of(warehouse, rows["reserved_ip"])["spec"]["droplet"] == 1

@@ -50,7 +50,7 @@ TYPES: Mapping[str, TerraformType] = {
         same_names("name", "region", "image", "vpc_uuid", size="size_slug"),
         settings=same_names("backups", "ipv6"),
         lists=same_names("tags"),
-        adjust=_droplet,
+        adjust=_droplet, adjusted=("monitoring", "volume_ids", "backup_policy"),
     ),
     "digitalocean_droplet_autoscale": TerraformType(
         "autoscale_pool",
@@ -64,7 +64,7 @@ TYPES: Mapping[str, TerraformType] = {
             ),
             "droplet_template": _TEMPLATE,
         },
-        adjust=_pool,
+        adjust=_pool, adjusted=("region", "size_slug"),
     ),
     "digitalocean_custom_image": TerraformType(
         "image", same_names("name", "distribution"), settings=same_names("description"),

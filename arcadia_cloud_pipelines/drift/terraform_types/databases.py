@@ -13,7 +13,7 @@ def _log_sink(kind: str) -> TerraformType:
     """Return the type of one sort of sink; where it sends to is not mirrored."""
     return TerraformType(
         "database_log_sink", same_names("name"), identity=("logsink_id",), identity_is_new=True,
-        adjust=lambda _: {"sink_type": kind},
+        adjust=lambda _: {"sink_type": kind}, adjusted=("sink_type",),
     )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ FIREWALL_KEYS: Mapping[str, frozenset[str]] = _RULES.keys()
 CLAIMS: Mapping[str, TerraformType] = {
     # All rules of a cluster: one that was added by hand is drift of the cluster.
     "digitalocean_database_firewall": TerraformType(
-        "database", identity=("cluster_id",), adjust=_firewall
+        "database", identity=("cluster_id",), adjust=_firewall, adjusted=("firewall_rules",)
     ),
 }
 

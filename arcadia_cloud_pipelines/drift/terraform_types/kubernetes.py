@@ -77,7 +77,7 @@ TYPES: Mapping[str, TerraformType] = {
             "sso": Block("sso", same_names("enabled", "required", "issuer_url", "client_id")),
             **{name: Block(ours, same_names("enabled")) for name, ours in _PLUGINS.items()},
         },
-        adjust=_cluster,
+        adjust=_cluster, adjusted=("node_pools", "version"),
     ),
     "digitalocean_container_registry": _REGISTRY,
     "digitalocean_container_registries": _REGISTRY,

@@ -83,6 +83,14 @@ class TerraformType:
     """Tells which instances say nothing that we could use."""
     adjust: Callable[[Json], Json] | None = None
     """Further fields, for what renaming cannot say."""
+    adjusted: tuple[str, ...] = ()
+    """Their names."""
+
+    def fields(self) -> frozenset[str]:
+        """Return all fields that it can say."""
+        renamed = (self.said, self.settings, self.lists, self.said_lists)
+        own = {ours for names in renamed for ours in names.values()}
+        return frozenset(own | {b.key for b in self.said_blocks.values()} | {*self.adjusted})
 
 
 def same_names(*names: str, **renamed: str) -> dict[str, str]:

@@ -108,9 +108,15 @@ def _ipv6(text: str) -> str:
 
 
 _ADDRESS = TerraformType(
-    "reserved_ip", same_names("region"), identity=("ip_address", "id"), adjust=_address
+    "reserved_ip",
+    same_names("region"),
+    identity=("ip_address", "id"),
+    adjust=_address,
+    adjusted=("droplet",),
 )
-_ASSIGNMENT = TerraformType("reserved_ip", identity=("ip_address",), adjust=_address)
+_ASSIGNMENT = TerraformType(
+    "reserved_ip", identity=("ip_address",), adjust=_address, adjusted=("droplet",)
+)
 
 TYPES: Mapping[str, TerraformType] = {
     "digitalocean_loadbalancer": TerraformType(
@@ -137,12 +143,14 @@ TYPES: Mapping[str, TerraformType] = {
             "domains": Block("domains", same_names("name", "is_managed"), many=True),
         },
         adjust=_balancer,
+        adjusted=("forwarding_rules", "size_unit", "type", "network", "network_stack",
+                  "tls_cipher_policy", "glb_settings", "droplet_ids"),
     ),
     "digitalocean_reserved_ip": _ADDRESS,
     "digitalocean_floating_ip": _ADDRESS,
     "digitalocean_reserved_ipv6": TerraformType(
         "reserved_ipv6", same_names(region_slug="region"), identity=("ip", "id"), normal=_ipv6,
-        adjust=_address,
+        adjust=_address, adjusted=("droplet",),
     ),
     "digitalocean_byoip_prefix": TerraformType(
         "byoip_prefix", same_names("region", prefix="name"), settings=same_names("advertised"),
@@ -167,7 +175,8 @@ TYPES: Mapping[str, TerraformType] = {
         said_blocks={"bgp": Block("bgp", same_names("local_router_ip", "peer_router_ip"))},
     ),
     "digitalocean_firewall": TerraformType(
-        "firewall", same_names("name"), lists=same_names("droplet_ids", "tags"), adjust=_firewall
+        "firewall", same_names("name"), lists=same_names("droplet_ids", "tags"), adjust=_firewall,
+        adjusted=("inbound_rules", "outbound_rules"),
     ),
 }  # fmt: skip
 
@@ -175,6 +184,6 @@ CLAIMS: Mapping[str, TerraformType] = {
     "digitalocean_reserved_ip_assignment": _ASSIGNMENT,
     "digitalocean_floating_ip_assignment": _ASSIGNMENT,
     "digitalocean_reserved_ipv6_assignment": TerraformType(
-        "reserved_ipv6", identity=("ip",), normal=_ipv6, adjust=_address
+        "reserved_ipv6", identity=("ip",), normal=_ipv6, adjust=_address, adjusted=("droplet",)
     ),
 }

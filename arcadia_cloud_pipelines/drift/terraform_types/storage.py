@@ -24,7 +24,8 @@ TYPES: Mapping[str, TerraformType] = {
     ),
     "digitalocean_nfs": TerraformType(
         # Its networks may be attached elsewhere: the share's own state can be behind.
-        "nfs_share", same_names("name", "region", size="size_gib"), adjust=_share
+        "nfs_share", same_names("name", "region", size="size_gib"), adjust=_share,
+        adjusted=("performance_tier",),
     ),
     "digitalocean_nfs_access_point": TerraformType(
         "nfs_access_point",
@@ -53,5 +54,6 @@ CLAIMS: Mapping[str, TerraformType] = {
     "digitalocean_volume_attachment": TerraformType(
         "volume", identity=("volume_id",),
         adjust=lambda attributes: {"droplet_ids": [scalar(attributes, "droplet_id")]},
+        adjusted=("droplet_ids",),
     ),
 }  # fmt: skip
