@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,7 +16,13 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-API_URL = "https://api.digitalocean.com"
+from . import environment_file
+from .environment_file import API_URL as API_URL
+from .environment_file import SPACES_ENDPOINT as SPACES_ENDPOINT
+from .environment_file import SettingsError as SettingsError
+from .environment_file import checkout as checkout
+from .environment_file import home_of, small_file, with_file
+
 PROJECT_NAME = "skyai-internal"
 JWT_ISSUER = "arcadia"
 _OWNER = re.compile(r"team:[A-Za-z0-9_.-]+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
@@ -28,7 +33,6 @@ STRIKE_MINUTES = 20
 LONGEST_STRIKE_MINUTES = 7 * 24 * 60
 NOTIFY_URLS = "ARCADIA_NOTIFY_URLS"
 """Addresses that alarms go to; `ARCADIA_NOTIFY_URLS_<NAME>` are further ones, for rules."""
-SPACES_ENDPOINT = "https://{region}.digitaloceanspaces.com"
 SPACES_REGIONS = (
     "ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1",
 )  # fmt: skip
@@ -45,20 +49,12 @@ _ADDRESS = re.compile(
 _HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _PATH = re.compile(r"[\w./~-]*", re.ASCII)
 
-LARGEST_SECRET = 64 * 1024
-"""Bytes of a file that may hold a secret."""
-
-
 SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|_KEY(_|$)|DATABASE_URL|POSTGRES_URL|NOTIFY_URLS"
     r"|HEARTBEAT_URL"
     r"|^SPACES_ACCESS"
 )
 """Names of variables that are secret, so that no process is given them that does not need them."""
-
-
-class SettingsError(Exception):
-    """A setting is missing or unusable; the text names the variable and what to do."""
 
 
 class Purpose(StrEnum):
@@ -166,6 +162,8 @@ class Settings:
     """File of rules that say who pays; see `allocation/rules.py`."""
     strike_interval: timedelta = timedelta(minutes=STRIKE_MINUTES)
     """Least time between two strikes of one resource."""
+    environment_file: Path | None = None
+    """File that some of the variables come from, where there is one."""
 
     def unreadable_api_secrets(self) -> tuple[str, ...]:
         """Return why secrets of the HTTP API cannot be read, one text each."""
@@ -212,13 +210,13 @@ class Settings:
         return token
 
 
-def checkout() -> Path:
-    """The folder that holds `dagster.yaml` and `.arcadia`.
+def environment() -> dict[str, str]:
+    """Return the variables of this process, and those of the environment file below them.
 
-    The checkout for an editable install, else the working directory.
+    Raises:
+        SettingsError: the file cannot be used.
     """
-    parent = Path(__file__).resolve().parent.parent
-    return parent if (parent / "pyproject.toml").is_file() else Path.cwd()
+    return with_file(os.environ)
 
 
 def _read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
@@ -230,7 +228,7 @@ def _read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
     if not path:
         return None
     try:
-        value = _read_file(path)
+        value = small_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return UnreadableSecret(f"{name}_FILE: cannot read {path}: {reason}")
@@ -239,46 +237,24 @@ def _read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
     return Secret(value)
 
 
-def _read_file(path: str) -> str:
-    """Return the text of a small file; never wait for one that is something else.
-
-    Raises:
-        OSError: it cannot be opened.
-        ValueError: it is no ordinary file, too large, or not text.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is not an ordinary file")
-        content = file.read(LARGEST_SECRET + 1)
-    if len(content) > LARGEST_SECRET:
-        raise ValueError(f"it is larger than {LARGEST_SECRET // 1024} KiB, so it is not a secret")
-    try:
-        text = content.decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8 text") from None
-    if "\0" in text:
-        raise ValueError("it is not text: it holds zero bytes")
-    return text
-
-
 def _check_token(name: str, token: Secret, environ: Mapping[str, str]) -> Secret:
     """Refuse what could never be sent in a header, without showing it."""
     if isinstance(token, UnreadableSecret):
         return token
-    if not environ.get(name, "").strip() and not _can_be_sent(token):
+    if not environ.get(name, "").strip() and not can_be_sent(token):
         return UnreadableSecret(
             f"{name}_FILE: {environ[f'{name}_FILE'].strip()} holds white space or letters outside "
             "ASCII: write the token alone, on one line"
         )
-    if not _can_be_sent(token):
+    if not can_be_sent(token):
         raise SettingsError(
             f"{name} holds white space or letters outside ASCII: paste the token alone, on one line"
         )
     return token
 
 
-def _can_be_sent(token: Secret) -> bool:
+def can_be_sent(token: Secret) -> bool:
+    """Return whether a header takes it: ASCII without white space."""
     return token.reveal().isascii() and not any(c.isspace() for c in token.reveal())
 
 
@@ -287,7 +263,7 @@ def _metrics_token(environ: Mapping[str, str]) -> Secret | None:
     token = _read_secret(environ, name)
     if token is None or isinstance(token, UnreadableSecret):
         return token
-    if not _can_be_sent(token) or len(token.reveal()) < METRICS_TOKEN_LETTERS:
+    if not can_be_sent(token) or len(token.reveal()) < METRICS_TOKEN_LETTERS:
         return UnreadableSecret(
             f"{name} must be {METRICS_TOKEN_LETTERS} letters or more, ASCII and without white "
             "space: make one with `openssl rand -hex 32`"
@@ -339,7 +315,7 @@ def strike_interval(environ: Mapping[str, str] | None = None) -> timedelta:
     Raises:
         SettingsError: it is not a number of minutes from 0 to a week's.
     """
-    env = os.environ if environ is None else environ
+    env = environment() if environ is None else environ
     text = env.get("ARCADIA_STRIKE_MINUTES", "").strip() or str(STRIKE_MINUTES)
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > LONGEST_STRIKE_MINUTES:
         raise SettingsError(
@@ -355,7 +331,12 @@ def asset_owners(environ: Mapping[str, str] | None = None) -> list[str]:
     Read while the definitions load, which no wrong word may prevent: one is left out here, and
     `load_settings` names it. Example: `team:data kim@example.com`.
     """
-    env = os.environ if environ is None else environ
+    env = environ
+    if env is None:
+        try:
+            env = environment()
+        except SettingsError:
+            env = os.environ
     words = re.split(r"[\s,]+", env.get("ARCADIA_OWNERS", "").strip())
     return [word for word in words if _OWNER.fullmatch(word)] or ["team:platform"]
 
@@ -482,7 +463,7 @@ def named_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret:
     Raises:
         SettingsError: it is not set, or its file cannot be read.
     """
-    secret = _read_secret(os.environ if environ is None else environ, name)
+    secret = _read_secret(environment() if environ is None else environ, name)
     if secret is None:
         raise SettingsError(f"{name} is not set: set it, or {name}_FILE to the path of a file")
     if isinstance(secret, UnreadableSecret):
@@ -494,7 +475,7 @@ def named_variables(
     names: Iterable[str], environ: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Return the variables of these names that are set, for a program of somebody else's."""
-    env = os.environ if environ is None else environ
+    env = environment() if environ is None else environ
     return {name: env[name] for name in names if name in env}
 
 
@@ -502,13 +483,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment.
 
     Args:
-        environ: the variables; those of the process when None.
+        environ: the variables; those of the process and of the environment file when None.
 
     Raises:
         SettingsError: a variable is set to something unusable. A `_FILE` that cannot be read is an
             error where its secret is needed.
     """
-    env = os.environ if environ is None else environ
+    file = environment_file.path_of(os.environ) if environ is None else None
+    env = environment() if environ is None else environ
     _check_owners(env)
     general = _read_secret(env, "DO_API_TOKEN")
     tokens = {}
@@ -519,7 +501,6 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             tokens[purpose] = _check_token(name, token, env)
         elif general is not None:
             tokens[purpose] = _check_token("DO_API_TOKEN", general, env)
-    home = env.get("ARCADIA_HOME", "").strip()
     project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
     budgets = env.get("ARCADIA_BUDGETS", "").strip()
     tag_policy = env.get("ARCADIA_TAG_POLICY", "").strip()
@@ -529,7 +510,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     notify, heartbeat_url, alarm_problems = _alarm_settings(env)
     jwt_secrets = (_read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
-        home=Path(home).expanduser().resolve() if home else checkout() / ".arcadia",
+        home=home_of(env),
+        environment_file=file if file is not None and os.access(file, os.R_OK) else None,
         api_url=_check_api_url(env.get("DO_API_URL", "").strip() or API_URL),
         tokens=tokens,
         project_name=env.get("DO_PROJECT_NAME", "").strip() or PROJECT_NAME,

@@ -14,9 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..settings import Purpose
+from ..severity import Severity
 from ..times import ago
 from ..warehouse.statements import Statements
-from .model import Alarm, Answer, Severity, alarm_key
+from .model import Alarm, Answer, alarm_key
 from .sources import Question, Sources
 
 RETRY_COMES = timedelta(minutes=15)

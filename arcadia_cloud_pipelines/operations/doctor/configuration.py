@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ... import environment_file
 from ...alarms.channels import unknown_addresses
 from ...alarms.rules import Router
 from ...allocation.rules import AllocationRulesError
@@ -19,6 +20,10 @@ from .findings import Finding, neither, well, wrong
 
 def check_configuration(settings: Settings) -> Iterator[Finding]:
     """Can the addresses of alarms, the rules and the Terraform paths be used?"""
+    if settings.environment_file is not None:
+        names = sorted(environment_file.read(settings.environment_file))
+        shown = ", ".join(names) or "sets nothing"
+        yield well("environment file", f"{settings.environment_file}: {shown}")
     problems = list(Router(settings).problems)
     problems += [f"{name}: apprise does not know it." for name in unknown_addresses(settings)]
     for problem in problems:

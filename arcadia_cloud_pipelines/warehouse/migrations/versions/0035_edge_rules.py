@@ -1,11 +1,11 @@
-"""The firewall rules of a database cluster as a field of the cluster, for drift."""
+"""The pointers between kinds as rows, and droplets of autoscale pools."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0034"
-down_revision = "0033"
+revision = "0035"
+down_revision = "0034"
 
 
 def upgrade() -> None:
