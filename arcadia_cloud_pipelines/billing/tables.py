@@ -11,6 +11,7 @@ from sqlalchemy.sql.schema import SchemaItem
 
 from ..warehouse.columns import TIME, account, provider, row_id
 from ..warehouse.metadata import metadata
+from . import kept_tables
 
 cloud_balance_snapshots = sa.Table(
     "cloud_balance_snapshots",
@@ -500,4 +501,5 @@ TABLES = (
     cloud_account_facts,
     cloud_daily_costs,
     cloud_cost_days,
+    *kept_tables.TABLES,
 )

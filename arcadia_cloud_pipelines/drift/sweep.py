@@ -36,6 +36,12 @@ STALE_AFTER = DRIFT_JUDGES
 """How old the newest listing of a kind may be."""
 
 
+PARTS: Mapping[tuple[str, str], str] = {
+    ("database", "firewall_rules"): "database_firewall_rule",
+}
+"""Fields that are made of another kind's resources: kind and field → that kind."""
+
+
 class Pair(NamedTuple):
     """One field that is not equal to the letter, or has an open record, or both."""
 
@@ -193,6 +199,7 @@ def sweep(
             if row.withheld:
                 fields = ", ".join(sorted(row.withheld))
                 skipped[label] = f"{fields} came back empty everywhere; other fields compared"
+        _withhold_parts(connection, swept, skipped, started_at)
         rules = read_rules(connection)
         working = [rule for rule in rules if not rule.expired(started_at)]
         changes: list[Change] = []
@@ -229,6 +236,29 @@ def sweep(
             .returning(cloud_drift_sweeps.c.id)
         ).scalar_one()
     return SweepResult(id=sweep_id, rules_expired=expired, **values)
+
+
+def _withhold_parts(
+    connection: sa.Connection,
+    swept: dict[tuple[str, str], Mapping[str, int]],
+    skipped: dict[str, str],
+    now: datetime,
+) -> None:
+    """Leave alone the fields that rest on another kind whose newest listing proves nothing."""
+    for (kind, field_), part in PARTS.items():
+        accounts = [account for account, swept_kind in swept if swept_kind == kind]
+        if not accounts:
+            continue
+        for row in _SQL.run(connection, "newest", {"accounts": accounts, "kind": part}):
+            reason = reason_to_skip(
+                row.started_at, complete=row.complete, implausible=row.implausible, now=now
+            )
+            if reason is not None:
+                swept[row.account, kind] = {**swept[row.account, kind], field_: 0}
+                skipped.setdefault(
+                    f"{row.account}/{kind}",
+                    f"{field_}: {part}: {reason}; other fields compared",
+                )
 
 
 def _pairs(
