@@ -12,6 +12,7 @@ from .. import foreign_text
 from ..dagster_support import (
     ACCOUNT_ASSET,
     DAILY,
+    HOURLY,
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
@@ -24,6 +25,7 @@ from ..dagster_support import (
 )
 from ..digitalocean import DigitalOcean
 from ..digitalocean.clients import Clients
+from ..late import HOURLY_SOON
 from ..plots import line_plot, stacked_months
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
@@ -33,6 +35,8 @@ from .balance import Balance, accrual_of_month, snapshot_balance
 from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
 from .insights import sync_daily_costs
 from .invoices import sync_invoices
+from .kept import keep_months
+from .kept_tables import cloud_month_costs
 from .open_month import refresh_open_month
 from .prepayment import sync_prepayment
 from .rates import sync_rates
@@ -81,7 +85,7 @@ invoice_files = dg.AssetSpec(
     pool=POOL,
     retry_policy=RETRY,
     freshness_policy=dg.FreshnessPolicy.time_window(
-        fail_window=checks.BALANCE_STALE_AFTER, warn_window=checks.BALANCE_LATE_AFTER
+        fail_window=checks.BALANCE_STALE_AFTER, warn_window=HOURLY_SOON
     ),
 )
 def balance_snapshots(
@@ -319,6 +323,34 @@ def _invoices_table(good: list[Ingested]) -> dg.MetadataValue:
 @dg.asset(
     group_name=GROUP,
     owners=OWNERS,
+    kinds={"postgres"},
+    deps=[cost_lines, "projects", RESOURCES_ASSET],
+    metadata=table_metadata(cloud_month_costs),
+    pool=POOL,
+    retry_policy=RETRY,
+    freshness_policy=HOURLY,
+)
+def kept_months(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+    """Keep the sums of each month that cost views ask for, so that they answer at once.
+
+    A month is made again when its lines changed, or when a resource on it moved to another project
+    or was resized. Until then the views make it from its lines: they are right at any time.
+    """
+    with reported_errors():
+        kept = keep_months(warehouse)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": kept.rows,
+            "months": kept.months,
+            "made": kept.made,
+            "changed_resources": kept.resources,
+        }
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
     kinds=KINDS,
     deps=[ACCOUNT_ASSET, invoices, RESOURCES_ASSET],
     output_required=False,
@@ -490,6 +522,7 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     invoices,
     invoice_files,
     cost_lines,
+    kept_months,
     open_month_lines,
     rate_card,
     account_facts,
