@@ -48,7 +48,7 @@ def allocate_costs(file: Path | None, dry_run: bool, format_: str | None) -> Non
     if file is None or dry_run:
         return
     if settings.allocation_rules is None:
-        echo(f"They hold until others are applied. Set {VARIABLE} to have the file followed.")
+        echo(f"They stay until others are applied. Set {VARIABLE} to this file to apply it always.")
     elif settings.allocation_rules.resolve() != file.resolve():
         echo(f"Note: the next run applies {settings.allocation_rules} ({VARIABLE}).")
 

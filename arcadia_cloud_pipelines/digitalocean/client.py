@@ -429,7 +429,7 @@ class DigitalOcean:
                 return Account(uuid, None, source="project")
         raise Forbidden(
             "GET /v2/account",
-            "did not say whose account it is, and neither did the default project",
+            "did not say which account the token is of, and neither did the default project",
             advice="give the token the scope account:read",
             status=refusal.status if refusal else 200,
             error_id=refusal.error_id if refusal else None,
@@ -540,7 +540,9 @@ class DigitalOcean:
         if (outage := self._whose.outage()) is not None:
             return _Failure(outage)
         if self._patience.is_over() and not call.decides:
-            problem = f"was not sent: for {self._patience.seconds:.0f} s nothing was answered"
+            problem = (
+                f"was not sent, because nothing was answered for {self._patience.seconds:.0f} s"
+            )
             return _Failure(Unreachable(call.endpoint, problem))
         try:
             self._budget.acquire(call.path)
@@ -550,7 +552,7 @@ class DigitalOcean:
             retry_at = None
         if retry_at is not None:
             when = f"{retry_at:%Y-%m-%d %H:%M:%S} UTC"
-            problem = f"was not sent: the token's rate limit is used up until {when}"
+            problem = f"was not sent, because the token's rate limit is used up until {when}"
             return _Failure(RateLimited(call.endpoint, problem, retry_at=retry_at))
         headers = {"Accept": call.accept}
         if call.accept != "application/json":
@@ -703,7 +705,7 @@ class DigitalOcean:
                 f"make a new token that has it and set {self._variable}"
             )
         elif status == 404 and call.scope:
-            advice = f"{NotFound.advice} without the scope {call.scope}"
+            advice = f"{NotFound.advice}, for which it needs the scope {call.scope}"
         elif (status == 429 or status >= 500) and retry_at is not None:
             advice = f"run it again after {retry_at:%Y-%m-%d %H:%M:%S} UTC"
         again = (status == 429 or status >= 500) and not too_long

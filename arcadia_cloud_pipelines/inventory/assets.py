@@ -206,7 +206,9 @@ def _unless_told(
             if listings.is_news(error):
                 raise
             told = foreign_text.line(error)
-            context.log.warning(f"Skipped; another step of this run failed for it: {told}")
+            context.log.warning(
+                f"Skipped, because another step of this run failed for the same reason: {told}"
+            )
     return None
 
 

@@ -51,7 +51,7 @@ def open_instance(home: Home) -> dg.DagsterInstance:
         reason = " ".join(str(error.orig).split()) or type(error.orig).__name__
         raise OperationsError(
             f"Dagster's own database does not answer: {reason}. Check the server that "
-            "DAGSTER_POSTGRES_URL names, or ask `arcadia doctor`."
+            "DAGSTER_POSTGRES_URL names, or run `arcadia doctor`."
         ) from None
 
 
@@ -71,7 +71,7 @@ def prepare(settings: Settings, home: Home, say: Callable[[str], None]) -> Prepa
         refreshed = dg.RunsFilter(job_name="inventory_sync")
         first = not instance.get_runs(refreshed, limit=1)
     if orphaned:
-        say(f"{len(orphaned)} run(s) of before the last stop were marked as failed")
+        say(f"{len(orphaned)} runs that the last stop interrupted were marked as failed")
     return Prepared(warehouse.place, before, after, orphaned, first)
 
 
