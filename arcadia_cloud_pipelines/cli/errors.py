@@ -38,6 +38,7 @@ def told_in_one_sentence() -> Iterator[None]:
 def _for_people() -> tuple[type[Exception], ...]:
     from ..allocation.rules import AllocationRulesError
     from ..allocation.statements import StatementError
+    from ..billing.rebuild import NoOriginal
     from ..digitalocean import DigitalOceanError
     from ..drift.errors import DriftError
     from ..inventory.accounts import NothingToRetire
@@ -68,4 +69,5 @@ def _for_people() -> tuple[type[Exception], ...]:
         ProjectRulesError,
         AllocationRulesError,
         StatementError,
+        NoOriginal,
     )

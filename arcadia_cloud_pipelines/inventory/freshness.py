@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from ..late import HOURLY
+from ..late import CLOCK_TOLERANCE, HOURLY
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 
@@ -48,10 +48,6 @@ def kind_syncs(warehouse: Warehouse) -> list[KindSyncs]:
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         return [KindSyncs(**row) for row in _SQL.run(connection, "kinds").mappings()]
-
-
-CLOCK_TOLERANCE = timedelta(minutes=1)
-"""How far ahead of now a date may be: clocks of two machines are never the same."""
 
 
 @dataclass(frozen=True)

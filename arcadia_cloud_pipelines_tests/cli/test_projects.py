@@ -171,8 +171,8 @@ def test_a_field_is_left_to_the_rules_again(
         (("--rules", "f", "--purpose-by-rules"), "--rules is for all projects"),
         (("u-1", "--tenant", "t", "--dry-run"), "--dry-run has a meaning only with --rules"),
         (("--tenant", "t"), "name a PROJECT"),
-        (("u-1", "--tenant", "t", "--tenant-by-rules"), "contradict"),
-        (("u-1", "--purpose", "", "--purpose-by-rules"), "contradict"),
+        (("u-1", "--tenant", "t", "--tenant-by-rules"), "cannot be used together"),
+        (("u-1", "--purpose", "", "--purpose-by-rules"), "cannot be used together"),
     ],
 )
 def test_options_that_do_not_go_together(
