@@ -72,7 +72,7 @@ def rebuild_lines(period: str | None, invoices: tuple[str, ...], format_: str | 
 
     month = parse_month(period) if period is not None else None
     if period is not None and month is None:
-        raise click.BadParameter("--month must be a month such as 2026-10", param_hint="--period")
+        raise click.BadParameter("--period must be a month such as 2026-10", param_hint="--period")
     done = rebuild(open_warehouse(load_settings()), period=month, invoices=invoices)
     if format_:
         print_objects(Rebuilt, done, format_)
