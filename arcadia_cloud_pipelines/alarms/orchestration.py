@@ -6,13 +6,14 @@ In SQL, without Dagster: these are asked by a process that must work when Dagste
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from ..digitalocean.errors import WHOLE_ACCOUNT
 from ..settings import Purpose
 from ..severity import Severity
 from ..times import ago
@@ -34,6 +35,8 @@ DAILY_LATE_AFTER = timedelta(hours=36)
 DAILY = ("invoices", "open_month_lines")
 """Assets that come once a day and leave no time of their own in the warehouse."""
 
+_OUTAGE = alarm_key("account_out", "all")
+
 TOLD_BY_OTHERS = frozenset(
     {"fresh", "plausible", "reconciled", "none_left_behind", "no_open_drift"}
 )
@@ -50,17 +53,59 @@ def _asking(sources: Sources) -> Iterator[sa.Connection]:
 
 
 def failed_runs(sources: Sources) -> Answer:
-    """Find jobs whose newest run failed."""
+    """Find jobs whose newest run failed, but for an account that does not answer."""
     bad, well = [], set()
     with _asking(sources) as connection:
         for run in _SQL.run(connection, "newest_runs").all():
             key = alarm_key("run_failed", run.job)
             if run.status == "SUCCESS":
                 well.add(key)
-            elif not (run.newer_under_way or _is_repeated(run, sources.now)):
+            elif not (
+                run.newer_under_way
+                or _is_repeated(run, sources.now)
+                or _failed_for_the_account(connection, run.run_id)
+            ):
                 bad.append(_failed(connection, run, key, f"job {run.job}"))
     # Of a job whose runs are all gone nothing is known.
     return Answer("run_failed/", bad, well=frozenset(well))
+
+
+def unanswered_account(sources: Sources) -> Answer:
+    """Find jobs whose newest run failed because the account does not answer: one alarm for all."""
+    failed, unsure = [], set()
+    with _asking(sources) as connection:
+        for run in _SQL.run(connection, "newest_runs").all():
+            if run.status == "SUCCESS" or not _failed_for_the_account(connection, run.run_id):
+                continue
+            if run.newer_under_way or _is_repeated(run, sources.now):
+                unsure.add(_OUTAGE)
+            else:
+                failed.append(run)
+        bad = [_outage(connection, failed)] if failed else []
+    return Answer("account_out/", bad, unsure=frozenset(unsure))
+
+
+def _outage(connection: sa.Connection, runs: Sequence[Any]) -> Alarm:
+    newest = max(runs, key=lambda run: run.end_time or 0)
+    others = sorted(run.job for run in runs if run is not newest)
+    more = f" (for it failed also: {', '.join(others)})" if others else ""
+    return Alarm(
+        key=_OUTAGE,
+        subject="DigitalOcean account out of reach",
+        text=f"job {newest.job}, run {newest.run_id}: {_reason(connection, newest.run_id)}{more}",
+        advice="Correct what it names. Nothing stored is lost; the schedules go on by themselves when "
+        "the account answers.",
+    )
+
+
+def _failed_for_the_account(connection: sa.Connection, run_id: str) -> bool:
+    return any(
+        entry.get("label") == WHOLE_ACCOUNT
+        for (text,) in _SQL.run(connection, "failures_of_run", {"run_id": run_id})
+        for entry in _user_failure(_json(text).get("dagster_event") or {}).get(
+            "metadata_entries", ()
+        )
+    )
 
 
 def interrupted_runs(sources: Sources) -> Answer:
@@ -148,12 +193,18 @@ def _reason(connection: sa.Connection, run_id: str) -> str:
     return f"{name}: {words}{others}"
 
 
+def _user_failure(dagster_event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what our own code said of a step's failure; empty where it said nothing."""
+    data = dagster_event.get("event_specific_data") or {}
+    return data.get("user_failure_data") or {}
+
+
 def _words(dagster_event: Mapping[str, Any]) -> str:
     """Return the innermost message of a step's failure."""
-    data = dagster_event.get("event_specific_data") or {}
-    by_user = (data.get("user_failure_data") or {}).get("description")
+    by_user = _user_failure(dagster_event).get("description")
     if by_user:
         return str(by_user)
+    data = dagster_event.get("event_specific_data") or {}
     error = data.get("error") or {}
     for _ in range(10):
         if not error.get("cause"):
@@ -379,6 +430,7 @@ def newest_success(sources: Sources, job: str) -> datetime | None:
 
 QUESTIONS: dict[str, Question] = {
     "run_failed": failed_runs,
+    "account_out": unanswered_account,
     "run_interrupted": interrupted_runs,
     "hand_run_failed": failed_by_hand,
     "run_stuck": stuck_runs,

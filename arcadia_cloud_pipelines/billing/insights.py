@@ -141,6 +141,7 @@ def sync_daily_costs(
         try:
             points = _read(client, account, begin, end)
         except (Forbidden, NotFound) as error:
+            client.raise_outage(error)
             return replace(result, available=False, problems=(*result.problems, str(error)))
         except BadAnswer as error:
             result = replace(result, problems=(*result.problems, str(error)))

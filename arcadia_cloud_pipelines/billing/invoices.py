@@ -226,7 +226,8 @@ def sync_invoices(
     }
     try:
         headers, list_doubt = read_headers(client, issued)
-    except NotFound:
+    except NotFound as error:
+        client.raise_outage(error)
         # The history alone names every invoice too.
         headers, list_doubt = [], None
     headers += headers_of_history(entries, {header.invoice_uuid for header in headers})

@@ -94,7 +94,8 @@ def refresh_open_month(
         return _clear(warehouse, scope, OpenMonth(header.period, note=note))
     try:
         header, fetched, summary, notes = _read_preview(client, header)
-    except NotFound:
+    except NotFound as error:
+        client.raise_outage(error)
         return _clear(warehouse, scope, OpenMonth(header.period, note="The preview has no lines."))
     lines = read_lines([fetched], inventory)
     notes += _doubts(header, summary, sum(map(Decimal, lines["amount"]), Decimal(0)))

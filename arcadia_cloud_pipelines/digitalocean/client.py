@@ -266,6 +266,16 @@ class DigitalOcean:
         """
         return self._whose.cause(error, self._ask_account)
 
+    def raise_outage(self, error: DigitalOceanError) -> None:
+        """Do nothing where `error` is alone: before a refusal is taken for an answer.
+
+        Raises:
+            DigitalOceanError: nothing is answered any more.
+        """
+        cause = self.cause(error)
+        if cause.account_wide:
+            raise cause from None
+
     def _ask_account(self) -> Account:
         refusal: DigitalOceanError | None = None
         try:

@@ -1,22 +1,20 @@
 """Operations' Dagster definitions: housekeeping, and the sensors of alarms and of a first start."""
 
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
 import sqlalchemy as sa
 
-from ..allocation.jobs import allocation_job
-from ..billing.jobs import balance_job, daily_costs_job, facts_job, history_job, open_month_job
-from ..dagster_support import IN_FLIGHT, newest_run_speaks_against, reported_errors
-from ..drift.jobs import sweep_job, terraform_job
-from ..forecast.jobs import forecast_job
+from ..dagster_support import FIRST_REFRESH, reported_errors
 from ..inventory.assets import ACCOUNT
-from ..inventory.definitions import inventory_job
+from ..inventory.checks import nothing_overlooked
 from ..settings import load_settings
 from ..times import utc_now
 from ..warehouse.engine import dagster_url
-from .first_refresh import AFTER, LOOKED_AT, MOST_ATTEMPTS, Past, due, is_done
+from . import first_runs
+from .first_refresh import MOST_ATTEMPTS, due, is_over
 from .retention import KEEP_EVENTS, KEEP_OUTPUT, KEEP_RUNS, forget
 from .watch import look_once, watched_lately
 
@@ -71,61 +69,56 @@ def alarm_sensor() -> dg.SkipReason:
     return dg.SkipReason(f"Looked for alarms; notified {told or 'nobody'}.")
 
 
-def past_runs(instance: dg.DagsterInstance) -> dict[str, Past]:
-    """Return what Dagster knows of each job of a first refresh."""
-    return {name: _past(instance, name) for name in LOOKED_AT}
-
-
-def _past(instance: dg.DagsterInstance, name: str) -> Past:
-    runs = instance.get_runs(dg.RunsFilter(job_name=name), limit=MOST_ATTEMPTS)
-    succeeded = dg.RunsFilter(job_name=name, statuses=[dg.DagsterRunStatus.SUCCESS])
-    return Past(
-        runs=len(runs),
-        succeeded=bool(instance.get_runs(succeeded, limit=1)),
-        reason_to_wait=newest_run_speaks_against(instance, name),
-        under_way=any(run.status in IN_FLIGHT for run in runs),
-    )
+# Everything that the schedules and `invoice_ingest_sensor` fill, in one run: a process for each of
+# their jobs would cost more than the work, and each would wait for the ones before it.
+first_refresh_job = dg.define_asset_job(
+    FIRST_REFRESH,
+    selection=dg.AssetSelection.all() - dg.AssetSelection.checks(nothing_overlooked),
+    description="Read everything once: each kind, the bills with their lines, what differs.",
+)
 
 
 @dg.sensor(
     name="first_refresh_sensor",
-    jobs=[
-        inventory_job,
-        balance_job,
-        history_job,
-        facts_job,
-        open_month_job,
-        daily_costs_job,
-        terraform_job,
-        sweep_job,
-        allocation_job,
-        forecast_job,
-    ],
-    minimum_interval_seconds=20,
+    job=first_refresh_job,
+    minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts at once what never ran to an end here: the first refresh of the "
-    f"inventory, balance, invoices and all that follows, each at most {MOST_ATTEMPTS} times.",
+    description="Starts at once, in one run, what was never read here; what fails is tried again "
+    f"half an hour later, {MOST_ATTEMPTS} times in all. Then the schedules go on.",
 )
 def first_refresh_sensor(
     context: dg.SensorEvaluationContext,
 ) -> dg.SensorResult | dg.SkipReason:
-    """Is there a job that never ran to an end, and nothing that it waits for?"""
-    # Nothing is looked up once all is done, until a release adds a job.
-    jobs = " ".join(sorted(AFTER))
-    if context.cursor == jobs:
-        return dg.SkipReason("Every job ran before: the schedules go on.")
-    past = past_runs(context.instance)
-    if is_done(past):
-        context.update_cursor(jobs)
-        return dg.SkipReason("Every job ran before: the schedules go on.")
-    answers = context.instance.get_latest_materialization_event(dg.AssetKey(ACCOUNT)) is not None
-    if wanted := due(past, account_answers=answers):
-        return dg.SensorResult(run_requests=[dg.RunRequest(job_name=name) for name in wanted])
-    return dg.SkipReason("The first refresh is under way, or failed a moment ago.")
+    """Is there an asset that was never filled, and nothing that it waits for?"""
+    job = context.repository_def.get_job(FIRST_REFRESH)  # type: ignore[union-attr]
+    keys = set(job.asset_layer.executable_asset_keys)
+    # Nothing is looked up once all is done, until a release adds an asset.
+    done = hashlib.sha256(" ".join(sorted(map(str, keys))).encode()).hexdigest()[:16]
+    if context.cursor == done:
+        return dg.SkipReason("Everything was read before: the schedules go on.")
+    filled = first_runs.filled(context.instance, keys)
+    missing = {key.to_user_string() for key in keys - filled.keys()}
+    past = first_runs.past(context.instance, done, filled.get(dg.AssetKey(ACCOUNT)))
+    if is_over(missing, past):
+        return dg.SensorResult(
+            skip_reason=f"{len(missing)} of {len(keys)} assets are left to the schedules.",
+            cursor=done,
+        )
+    if wanted := due(missing, past):
+        # With the account: where it does not answer, the run fails for it once.
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    asset_selection=[dg.AssetKey(name) for name in sorted({*wanted, ACCOUNT})],
+                    tags={first_runs.ASSETS: done},
+                )
+            ]
+        )
+    return dg.SkipReason(past.under_way or "What is left failed a moment ago: it waits.")
 
 
 defs = dg.Definitions(
-    jobs=[housekeeping_job],
+    jobs=[housekeeping_job, first_refresh_job],
     schedules=[housekeeping_schedule],
     sensors=[alarm_sensor, first_refresh_sensor],
 )
