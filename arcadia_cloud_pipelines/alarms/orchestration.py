@@ -93,8 +93,8 @@ def _outage(connection: sa.Connection, runs: Sequence[Any]) -> Alarm:
         key=_OUTAGE,
         subject="DigitalOcean account out of reach",
         text=f"job {newest.job}, run {newest.run_id}: {_reason(connection, newest.run_id)}{more}",
-        advice="Correct what it names. Nothing stored is lost; the schedules go on by themselves when "
-        "the account answers.",
+        advice="Correct what it names. Nothing stored is lost; the schedules go on by themselves "
+        "when the account answers.",
     )
 
 
