@@ -189,7 +189,7 @@ def unless_told(work: Callable[[], T]) -> T | None:
             told = foreign_text.line(error)
             if _told.is_news(step.run.run_id, told):
                 raise
-            step.log.warning(f"Skipped; another step of this run failed for it: {told}")
+            step.log.warning(f"Skipped, because another step failed for this reason: {told}")
     return None
 
 

@@ -1,5 +1,6 @@
-"""What is made from the registry and the database: `docs/tables.md`, the scopes of
-`docs/start.md`, `marts/kinds.sql`, `marts/sources.sql` and `marts/schema.json`.
+"""What is made from the registry, the database and the source: `docs/tables.md`,
+`docs/messages.md`, the scopes of `docs/start.md`, `marts/kinds.sql`, `marts/sources.sql` and
+`marts/schema.json`.
 
 To make them anew: `python -m arcadia_cloud_pipelines.docs`.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from . import messages
 from .billing import account_facts, balance, rates
 from .drift.terraform_types import CLAIMS, TYPES, UNMAPPED
 from .inventory import actions, projects
@@ -308,6 +310,7 @@ def views_schema(connection: sa.Connection) -> str:
 
 def main() -> None:
     """Write all files; the views' columns come from a database that is made for it."""
+    messages.PATH.write_text(messages.page(), encoding="utf-8")
     KINDS_VIEW_PATH.write_text(kinds_view(), encoding="utf-8")
     SOURCES_VIEW_PATH.write_text(sources_view(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:

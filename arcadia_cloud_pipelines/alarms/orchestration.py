@@ -93,8 +93,8 @@ def _outage(connection: sa.Connection, runs: Sequence[Any]) -> Alarm:
         key=_OUTAGE,
         subject="DigitalOcean account out of reach",
         text=f"job {newest.job}, run {newest.run_id}: {_reason(connection, newest.run_id)}{more}",
-        advice="Mend what it names. Nothing stored is lost; the schedules go on by themselves when "
-        "the account answers.",
+        advice="Correct what it names. Nothing stored is lost; the schedules go on by themselves "
+        "when the account answers.",
     )
 
 
@@ -125,11 +125,12 @@ def interrupted_runs(sources: Sources) -> Answer:
                 key=key,
                 subject=f"{name} interrupted",
                 text=f"run {run.run_id}: {_reason(connection, run.run_id)} Dagster repeats it once",
-                advice="Look why its process ended: memory (`dmesg`), a restart, somebody's kill. "
-                "If the repeat fails, that is told by itself.",
+                advice="Check why its process ended: no memory left (`dmesg`), a restart, or a "
+                "kill. "
+                "A repeat that fails is an alarm of its own.",
                 severity=Severity.WARNING,
             )
-    return Answer("run_interrupted/", list(bad.values()), ending="It was repeated.")
+    return Answer("run_interrupted/", list(bad.values()), ending="The run was repeated.")
 
 
 def failed_by_hand(sources: Sources) -> Answer:
@@ -145,7 +146,7 @@ def failed_by_hand(sources: Sources) -> Answer:
             if run.status == "FAILURE" and not _is_repeated(run, sources.now)
         ]
     return Answer(
-        "hand_run_failed/", bad, ending="It was repeated well, or not repeated within a day."
+        "hand_run_failed/", bad, ending="A later run succeeded, or nobody repeated it within a day."
     )
 
 
@@ -154,8 +155,7 @@ def _failed(connection: sa.Connection, run: Any, key: str, subject: str) -> Alar
         key=key,
         subject=f"{subject} failed",
         text=f"run {run.run_id}: {_reason(connection, run.run_id)}",
-        advice="Look at the run in the Dagster UI. It is well again after the next run of it that "
-        "succeeds.",
+        advice="Look at the run in the Dagster UI. The alarm ends with the next run that succeeds.",
     )
 
 
@@ -236,8 +236,8 @@ def stuck_runs(sources: Sources) -> Answer:
                 key=alarm_key("run_stuck", run.job),
                 subject=f"job {run.job} stuck",
                 text=f"run {run.run_id} {state} for {ago(sources.now - run.since)}",
-                advice="Look whether the daemon works and which run holds the pool; terminate "
-                "the run in the Dagster UI if nothing moves.",
+                advice="Check that the daemon works and which run uses the pool. If nothing moves, "
+                "terminate the run in the Dagster UI.",
             )
         )
     return Answer("run_stuck/", bad)
@@ -280,7 +280,7 @@ def _broken_check(connection: sa.Connection, key: str, asset: str, row: Any) -> 
     return Alarm(
         key=key,
         subject=f"check {row.check_name} of {asset} does not run",
-        text=f"it could not be evaluated in run {row.run_id}: {_reason(connection, row.run_id)}",
+        text=f"the check could not be run (run {row.run_id}): {_reason(connection, row.run_id)}",
         advice="Look at the run in the Dagster UI.",
     )
 
@@ -309,7 +309,8 @@ def _silent(key: str, subject: str, age: timedelta) -> Alarm:
         key=key,
         subject=f"{subject} is silent",
         text=f"it gave no sign for {ago(age)}: no schedule or sensor is looked at, no run started",
-        advice="Look whether `arcadia up` works, and at logs/daemon.log in its folder; restart it.",
+        advice="Check that `arcadia up` runs, look at logs/daemon.log in its folder, and "
+        "restart it.",
         severity=Severity.CRITICAL,
         # It takes a while to start.
         wait=timedelta(minutes=2),
@@ -325,8 +326,8 @@ def closed_pools(sources: Sources) -> Answer:
         Alarm(
             key=alarm_key("pool_closed", name),
             subject=f"pool {name}",
-            text="it has no slots, so nothing in it ever runs",
-            advice=f"dagster instance concurrency set {name} 1",
+            text="it has no slots, so none of its steps can run",
+            advice=f"Run `dagster instance concurrency set {name} 1`.",
         )
         for name in names
         if name in ours

@@ -125,13 +125,13 @@ def _read_header(client: DigitalOcean) -> _Header | None:
         raise BadAnswer(f"GET {INVOICES}", "has an invoice_preview that is not an object")
     period = parse_month(preview.get("invoice_period"))
     if period is None:
-        raise BadAnswer(f"GET {INVOICES}", "has no readable invoice_period for the preview")
+        raise BadAnswer(f"GET {INVOICES}", "has no valid invoice_period for the preview")
     said = preview.get("amount")
     try:
         amount = None if said in (None, "") else parse_amount(said)
     except AmountError as error:
         raise BadAnswer(
-            f"GET {INVOICES}", f"has an amount that is none in the preview: {error}"
+            f"GET {INVOICES}", f"has an amount in the preview that is not valid: {error}"
         ) from None
     return _Header(period, parse_time(preview.get("updated_at")), amount)
 

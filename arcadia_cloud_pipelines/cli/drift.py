@@ -154,7 +154,7 @@ def add(
         field=field,
         expires_at=None if expires is None else expires.replace(tzinfo=UTC),
     )
-    echo(f"Ignoring from the next sweep on: {rule}, until {rule.expires_at:%Y-%m-%d} UTC.")
+    echo(f"Ignored from the next detection run on: {rule}, until {rule.expires_at:%Y-%m-%d} UTC.")
 
 
 @ignore.command("list")

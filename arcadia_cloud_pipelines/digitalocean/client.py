@@ -298,7 +298,7 @@ class DigitalOcean:
                 return Account(uuid, None, source="project")
         raise Forbidden(
             "GET /v2/account",
-            "did not say whose account it is, and neither did the default project",
+            "did not say which account the token is of, and neither did the default project",
             advice="give the token the scope account:read",
             status=refusal.status if refusal else 200,
             error_id=refusal.error_id if refusal else None,

@@ -58,7 +58,7 @@ def confirm_loss(
     """
     if kind not in CONFIRMABLE:
         raise NothingToConfirm(
-            f"There is no kind {kind!r}; the kinds are {', '.join(sorted(CONFIRMABLE))}."
+            f"{kind!r} is not a kind of resource: use one of {', '.join(sorted(CONFIRMABLE))}."
         )
     warehouse.check_migrated()
     runs = cloud_sync_runs
@@ -72,12 +72,13 @@ def confirm_loss(
         row = connection.execute(newest).one_or_none()
         if row is None:
             raise NothingToConfirm(
-                f"The kind {kind} was never synced: there is nothing to confirm."
+                f"{kind} was never listed, so there is no loss to confirm: materialise its asset "
+                "first."
             )
         if row.account is None or not (row.implausible or row.withheld):
             raise NothingToConfirm(
-                f"The newest sync of {kind} ({row.started_at:%Y-%m-%d %H:%M} UTC) found nothing "
-                "implausible: there is nothing to confirm."
+                f"The newest sync of {kind} ({row.started_at:%Y-%m-%d %H:%M} UTC) found no "
+                "implausible loss, so there is nothing to confirm: leave it as it is."
             )
         confirmation = Confirmation(
             kind=kind,

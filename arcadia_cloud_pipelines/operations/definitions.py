@@ -54,19 +54,19 @@ housekeeping_schedule = dg.ScheduleDefinition(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Looks at everything that can turn bad, and tells people once when it does and "
-    "once when it is well again, where no `arcadia alarms watch` does so.",
+    "once when it is fine again, unless `arcadia alarms watch` does so.",
 )
 def alarm_sensor() -> dg.SkipReason:
     """Look, unless the process that does nothing else looked a moment ago."""
     settings = load_settings()
     with reported_errors():
         if watched_lately(settings):
-            return dg.SkipReason("`arcadia alarms watch` looks.")
+            return dg.SkipReason("`arcadia alarms watch` looks for alarms already.")
         looked = look_once(settings)
     if looked is None:
-        return dg.SkipReason("The warehouse cannot be used.")
+        return dg.SkipReason("The warehouse cannot be used: run `arcadia doctor`.")
     told = ", ".join(name for name, error in looked.delivered.items() if error is None)
-    return dg.SkipReason(f"Looked; told {told or 'nobody'}.")
+    return dg.SkipReason(f"Looked for alarms; notified {told or 'nobody'}.")
 
 
 # Everything that the schedules and `invoice_ingest_sensor` fill, in one run: a process for each of

@@ -53,7 +53,7 @@ def open_instance(home: Home) -> dg.DagsterInstance:
         reason = " ".join(str(error.orig).split()) or type(error.orig).__name__
         raise OperationsError(
             f"Dagster's own database does not answer: {reason}. Check the server that "
-            "DAGSTER_POSTGRES_URL names, or ask `arcadia doctor`."
+            "DAGSTER_POSTGRES_URL names, or run `arcadia doctor`."
         ) from None
 
 
@@ -72,7 +72,7 @@ def prepare(settings: Settings, home: Home, say: Callable[[str], None]) -> Prepa
         orphaned = fail_orphaned_runs(instance)
         first = not filled(instance, [dg.AssetKey(name) for name in _FIRST_FILLED])
     if orphaned:
-        say(f"{len(orphaned)} run(s) of before the last stop were marked as failed")
+        say(f"{len(orphaned)} runs that the last stop interrupted were marked as failed")
     return Prepared(warehouse.place, before, after, orphaned, first)
 
 

@@ -89,7 +89,7 @@ def test_a_loss_that_was_not_recorded(sources: Sources) -> None:
     assert keys(conditions.suppressed_losses(sources)) == ["loss_suppressed/droplet"]
     assert "confirm-loss droplet" in conditions.suppressed_losses(sources).bad[0].advice
     sync(sources, 1, withheld={"tags": 3})
-    assert "tags came back empty" in conditions.suppressed_losses(sources).bad[0].text
+    assert "tags became empty" in conditions.suppressed_losses(sources).bad[0].text
     sync(sources, 0)
     assert conditions.suppressed_losses(sources).bad == []
 
@@ -221,7 +221,8 @@ def test_each_drift_is_an_alarm_until_it_is_settled(sources: Sources) -> None:
     take_look(sources, {"drift": conditions.new_drift})
     ended = rows(sources.warehouse, "SELECT key, ending FROM cloud_alarms ORDER BY key")
     assert [(e["key"], e["ending"]) for e in ended] == [
-        (f"drift/{ids[0]}", "Accepted by ann."), (f"drift/{ids[1]}", "It is as desired again."),
+        (f"drift/{ids[0]}", "Accepted by ann."), (f"drift/{ids[1]}", "The resource is as desired "
+            "again."),
     ]  # fmt: skip
 
 
@@ -568,7 +569,7 @@ def test_a_field_that_the_api_began_to_tell_is_told_once(sources: Sources) -> No
         """,
     )
     (alarm,) = conditions.api_changes(sources).bad
-    assert "subnet_uuid (string) of 1,000 resources" in alarm.text
+    assert "subnet_uuid (string) for 1,000 resources" in alarm.text
     assert (alarm.account, alarm.severity) == ("team", Severity.WARNING)
     for _ in range(2):
         take_look(sources, {"api_change": conditions.api_changes})

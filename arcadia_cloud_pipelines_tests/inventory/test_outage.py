@@ -35,8 +35,12 @@ class Outage(NamedTuple):
 # Errors that may pass by themselves are asked for nine times, those that do not once.
 OUTAGES = {
     "revoked": Outage(401, {}, "answered 401", "set a valid one in DO_API_TOKEN", 1),
-    "no scope": Outage(403, {}, "did not say whose account it is", "the scope account:read", 2),
-    "no such path": Outage(404, {}, "did not say whose account it is", "scope account:read", 2),
+    "no scope": Outage(
+        403, {}, "did not say which account the token is of", "the scope account:read", 2
+    ),
+    "no such path": Outage(
+        404, {}, "did not say which account the token is of", "scope account:read", 2
+    ),
     "rate limit": Outage(429, {"retry_after": 3000}, "answered 429", "run it again after", 1),
     "rate limit for ever": Outage(429, {"retry_after": 20}, "answered 429", "run it again", 3),
     "maintenance": Outage(503, {}, "answered 503", "run it again later", 9),
