@@ -63,8 +63,7 @@ def _late(source: str, problem: str, account: str | None) -> Alarm:
         subject=f"{source} late",
         text=problem,
         advice="Check that `arcadia up` runs, then look at the runs in the Dagster UI and at "
-        "`arcadia "
-        "inventory status`.",
+        "`arcadia inventory status`.",
         account=account,
     )
 
@@ -86,8 +85,7 @@ def suppressed_losses(sources: Sources) -> Answer:
                     subject=f"{sync.kind}: implausible loss",
                     text=f"{'; '.join(losses)}. This was not recorded",
                     advice="Look at DigitalOcean and at the token's scopes. If the loss is real, "
-                    "run "
-                    f"`arcadia inventory confirm-loss {sync.kind}`.",
+                    f"run `arcadia inventory confirm-loss {sync.kind}`.",
                     account=sync.account,
                 )
             )
@@ -180,8 +178,7 @@ def unknown_products(sources: Sources) -> Answer:
             text=f"{row.lines:,} lines, ${Decimal(row.amount):,}, of a product that this release "
             "does not know",
             advice="Update this release, or report the product. Until then its lines have no "
-            "kind of "
-            "resource.",
+            "kind of resource.",
             severity=Severity.WARNING,
         )
         for row in rows
@@ -257,8 +254,7 @@ def strained_budgets(sources: Sources) -> Answer:
                     text=f"${row.used:,.2f} of ${row.amount:,.2f} are used ({row.scope}), and "
                     f"{row.period:%Y-%m} will come to ${row.expected:,.2f}",
                     advice="Look at marts.budgets and marts.cost_jumps. Delete what is not "
-                    "needed, or "
-                    "change the file that ARCADIA_BUDGETS names.",
+                    "needed, or change the file that ARCADIA_BUDGETS names.",
                     severity=Severity.ERROR if over else Severity.WARNING,
                     account=row.account,
                 )

@@ -109,8 +109,7 @@ def _configuration(router: Router) -> Answer:
                 subject="settings of alarms",
                 text=" ".join(router.problems),
                 advice="Correct the setting and restart. Until then alarms go to the other "
-                "addresses "
-                "of ARCADIA_NOTIFY_URLS, or to the log.",
+                "addresses of ARCADIA_NOTIFY_URLS, or to the log.",
                 severity=Severity.WARNING,
             )
         )

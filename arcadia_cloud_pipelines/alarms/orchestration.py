@@ -126,8 +126,7 @@ def interrupted_runs(sources: Sources) -> Answer:
                 subject=f"{name} interrupted",
                 text=f"run {run.run_id}: {_reason(connection, run.run_id)} Dagster repeats it once",
                 advice="Check why its process ended: no memory left (`dmesg`), a restart, or a "
-                "kill. "
-                "A repeat that fails is an alarm of its own.",
+                "kill. A repeat that fails is an alarm of its own.",
                 severity=Severity.WARNING,
             )
     return Answer("run_interrupted/", list(bad.values()), ending="The run was repeated.")

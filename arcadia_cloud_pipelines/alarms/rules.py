@@ -110,8 +110,7 @@ def _check(path: Path, number: int, rule: Rule) -> None:
         if name != LOG and not name.startswith(NOTIFY_URLS):
             raise AlarmRulesError(
                 f"{path}, rule {number}: {name!r} in `to` is not a variable for addresses: write "
-                "one "
-                f"that begins with {NOTIFY_URLS}, such as {NOTIFY_URLS}_BILLING, or {LOG}."
+                f"one that begins with {NOTIFY_URLS}, such as {NOTIFY_URLS}_BILLING, or {LOG}."
             )
     known = [severity.value for severity in Severity]
     for pattern in rule.severity:

@@ -30,8 +30,7 @@ def check_known(connection: sa.Connection, file: RuleFile, source: str) -> None:
                 raise AllocationRulesError(
                     f"{source}, {describe(number, rule)}, {key}: {tenant!r} is not a tenant"
                     f"{_near(tenant, tenants)}. Correct the name, or add `tenants = [{tenant!r}]` "
-                    "at "
-                    "the top of the file to allow a tenant without a project."
+                    "at the top of the file to allow a tenant without a project."
                 )
     for number, key in _unknown_keys(connection, file):
         raise AllocationRulesError(

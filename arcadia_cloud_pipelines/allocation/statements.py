@@ -145,8 +145,7 @@ def close_in(
             raise StatementError(
                 f"{period:%Y-%m} of account {month['account']} is not complete: "
                 f"{not_whole}. Wait until it is, or close it with --force --reason TEXT; the "
-                "reason "
-                "is stored."
+                "reason is stored."
             )
         _close(
             connection,

@@ -155,8 +155,7 @@ def ids_agree(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         passed=not conflicts,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{len(conflicts):,} lines have two ids that name two resources. The one of "
-        f"the "
-        "product's own kind was used, or else the one of the uuid."
+        "the product's own kind was used, or else the one of the uuid."
         if conflicts
         else "The ids of every line agree.",
         metadata={
@@ -184,8 +183,7 @@ def none_left_behind(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRes
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{len(waiting):,} invoices are not read so far, {len(late):,} of them "
-        f"failed or "
-        "late. Materialise `cost_lines` with their invoice_uuids to read them again."
+        "failed or late. Materialise `cost_lines` with their invoice_uuids to read them again."
         if late
         else f"{len(waiting):,} invoices are waiting, none for long.",
         metadata={

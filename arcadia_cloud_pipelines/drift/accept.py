@@ -109,14 +109,12 @@ def accept(
             raise Moved(
                 f"{row.field} of {row.name} is {json_text(live)} now, and was "
                 f"{json_text(expected)} when it was shown: look at it again, and accept the new "
-                "value "
-                "or wait for the next detection run."
+                "value or wait for the next detection run."
             )
         if row.spec_version is None:
             raise AlreadyResolved(
                 f"{row.name} has no spec any more, so the next detection run closes drift "
-                f"{drift_id}: "
-                "wait for it."
+                f"{drift_id}: wait for it."
             )
         at = now()
         version: int = _SQL.run(

@@ -50,8 +50,7 @@ def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
 @dg.asset_check(
     asset="drift_records",
     description=f"The newest detection run is younger than {STALE_AFTER}, and every kind of "
-    f"resource "
-    "with specs was listed completely shortly before.",
+    "resource with specs was listed completely shortly before.",
 )
 def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     """Did the newest sweep see everything?"""
@@ -69,9 +68,8 @@ def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResu
     if age < -CLOCK_TOLERANCE:
         problems.append(
             f"The newest detection run is dated {newest.started_at:%Y-%m-%d %H:%M} UTC, in the "
-            "future, "
-            "because a clock was wrong. Materialise `drift_records`, which uses the database's "
-            "clock."
+            "future, because a clock was wrong. Materialise `drift_records`, which uses the "
+            "database's clock."
         )
     if newest.kinds_skipped:
         problems.append(

@@ -240,9 +240,8 @@ def _refuse_unheld(kind: str, spec: Spec) -> None:
     if unheld:
         raise SpecError(
             f"{', '.join(unheld)} of a {kind} is not stored, so it cannot be compared: it changes "
-            "by "
-            "itself, is secret, or has another name (see the columns of cloud_resources). Nothing "
-            "was recorded: leave it out."
+            "by itself, is secret, or has another name (see the columns of cloud_resources). "
+            "Nothing was recorded: leave it out."
         )
 
 
@@ -268,8 +267,7 @@ def find_resource(connection: sa.Connection, resource: ResourceRef | int) -> int
         ids = ", ".join(row.provider_id for row in rows[:5])
         raise ResourceNotFound(
             f"{len(best)} live resources of kind {kind} have the name {resource.id}: give one of "
-            "the "
-            f"ids {ids}."
+            f"the ids {ids}."
         )
     raise ResourceNotFound(
         f"There is no {kind} with the id or name {resource.id}: check the spelling, or materialise "

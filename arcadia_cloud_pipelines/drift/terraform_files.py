@@ -75,14 +75,12 @@ def read_file(path: str) -> bytes:
     except (OSError, ValueError, MemoryError) as error:
         raise TerraformError(
             f"{path} cannot be read ({_reason(error)}): correct ARCADIA_TERRAFORM_STATES, or make "
-            "the file "
-            "readable for this user."
+            "the file readable for this user."
         ) from None
     if len(text) > MAX_BYTES:
         raise TerraformError(
             f"{path} is larger than {MAX_BYTES // 2**20} MiB, so it is not a Terraform state: "
-            "name a "
-            "file that `terraform state pull` wrote."
+            "name a file that `terraform state pull` wrote."
         )
     return text
 

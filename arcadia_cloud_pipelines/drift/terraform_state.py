@@ -191,8 +191,7 @@ def _header(state: Any, path: str) -> tuple[str, int]:
     ):
         raise TerraformError(
             f"{path} is not a complete Terraform state (lineage or serial is missing or has the "
-            "wrong "
-            f"type): {_WRITE_ANEW}."
+            f"wrong type): {_WRITE_ANEW}."
         )
     return lineage, serial
 
@@ -226,8 +225,7 @@ def _instances(resources: Any, path: str) -> Iterator[tuple[str, str, Json]]:
             if ours and not isinstance(attributes, dict):
                 raise TerraformError(
                     f"{broken} ({place} has no attributes): run `terraform apply -refresh-only`, "
-                    "or "
-                    "remove it with `terraform state rm`."
+                    "or remove it with `terraform state rm`."
                 )
             yield place, name, attributes if isinstance(attributes, dict) else {}
 
@@ -257,8 +255,8 @@ def _read(contents: Contents, name: str, attributes: Json, place: str) -> bool:
     except Unreadable as error:
         raise TerraformError(
             f"{place} cannot be read, because {error}. Until it can, nothing of this state is "
-            "recorded "
-            "or withdrawn: run `terraform apply -refresh-only`, or look at `terraform state show`."
+            "recorded or withdrawn: run `terraform apply -refresh-only`, or look at `terraform "
+            "state show`."
         ) from None
     return True
 

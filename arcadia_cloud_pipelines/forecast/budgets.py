@@ -81,8 +81,7 @@ def load_budgets(text: str, source: str) -> tuple[Budget, ...]:
         # A file cut short must not end all budgets.
         raise BudgetsError(
             f"{source} must hold only [[budget]] tables: write at least one, or `budget = []` for "
-            "no "
-            "budgets."
+            "no budgets."
         )
     budgets: dict[str, Budget] = {}
     for number, entry in enumerate(entries, 1):

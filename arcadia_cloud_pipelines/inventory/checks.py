@@ -163,8 +163,7 @@ def classified_result(
             texts.append(
                 f"{len(lacking):,} {of}, have no tenant or no purpose: {named}{more}. Set them "
                 "with `arcadia projects classify PROJECT --tenant … --purpose …`, or in the rules "
-                "of "
-                "ARCADIA_PROJECT_RULES."
+                "of ARCADIA_PROJECT_RULES."
             )
     return dg.AssetCheckResult(
         check_name=CLASSIFIED.name,
@@ -239,8 +238,7 @@ def fresh(
 @dg.asset_check(
     asset="projects",
     description="Everything that projects and tags mention is in a listing, and each kind of "
-    "resource "
-    f"was listed completely in the last {RECENT.days} days. Checked once a week.",
+    f"resource was listed completely in the last {RECENT.days} days. Checked once a week.",
     pool=PURPOSE.value,
     retry_policy=RETRY,
 )

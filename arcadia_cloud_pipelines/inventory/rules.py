@@ -178,8 +178,7 @@ def _rule(number: int, entry: Any, where: str) -> Rule:
         if not value or value != value.strip() or not value.isprintable():
             raise refuse(
                 f"{key} is {value!r} and must be a text without blanks at its ends and without "
-                "control "
-                "characters"
+                "control characters"
             )
     if not set(entry) & set(MATCHERS):
         raise refuse(f"it matches nothing: give {', '.join(MATCHERS[:-1])} or {MATCHERS[-1]}")
@@ -213,6 +212,5 @@ def _check_reachable(rule: Rule, earlier: Iterable[Rule], source: str) -> None:
                 raise ProjectRulesError(
                     f"{source}, [[rule]] number {rule.number}: its {key} is never used, because "
                     f"rule {before.number} comes first and matches all that this one does: put "
-                    "this "
-                    "rule before it, or remove it."
+                    "this rule before it, or remove it."
                 )

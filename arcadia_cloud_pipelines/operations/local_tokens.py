@@ -76,8 +76,7 @@ def sign(
     if not home.api_secret.exists():
         raise OperationsError(
             f"The simulator was never started in {home.path}: run `make up` without DO_API_TOKEN, "
-            "and "
-            "repeat the command while it runs."
+            "and repeat the command while it runs."
         )
     claims = {
         "iss": settings.jwt_issuer,

@@ -99,4 +99,4 @@ class IgnoreStory:
             self._warehouse, owner="demo", kind="droplet", field="deleted_at",
             reason="machines of this account come and go",
         )  # fmt: skip
-        self._told("droplets that are gone are no drift from now on, for 90 days")
+        self._told("droplets that are gone are not drift from now on, for 90 days")

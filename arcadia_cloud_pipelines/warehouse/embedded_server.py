@@ -479,8 +479,7 @@ def _usable_programs(account: Account) -> Path:
     if found.st_uid != 0 or found.st_mode & 0o022 or not _runs_as(programs, account):
         raise EmbeddedPostgresError(
             f"{copy} does not hold PostgreSQL programs that {user_name(account.uid)} can run: "
-            "remove it "
-            "and run the command again."
+            "remove it and run the command again."
         )
     return programs
 

@@ -21,8 +21,8 @@ A = 'rule = [{ name = "a", tenant = "x"'
 TWO = '{ name = "a", tenant = "x" }, { name = "b"'
 BAD = {
     "not TOML": ("[[rule", "rules.toml is not valid TOML"),
-    "empty": ("", "rules.toml has no [[rule]] table: write at least one, or `rule = []` for no "
-        "rules"),
+    "empty": ("", "rules.toml has no [[rule]] table: write at least one, or `rule = []` for "
+        "none"),
     "a table": ("[rule]", "has no [[rule]] table"),
     "no table": ("rule = [1]", "rule 1: must be a table"),
     "unknown key at the head": ("x = 1\nrule = []", "x: is not a key; known are tenants,"),

@@ -99,8 +99,8 @@ def test_the_checks(warehouse: Warehouse, drifting: int, monkeypatch: Any) -> No
     assert "not compared" in str(checks.fresh_inventory(warehouse).description)
     assert not checks.ignore_rules_alive(warehouse).passed
     assert checks.no_open_drift(warehouse).passed
-    monkeypatch.setattr(Warehouse, "now", lambda _self: at(3))
-    assert "2.9 hours ago" in str(checks.fresh_inventory(warehouse).description)
+    monkeypatch.setattr(Warehouse, "now", lambda _self: at(3.5))
+    assert "3.4 hours ago" in str(checks.fresh_inventory(warehouse).description)
 
 
 def test_accepting_by_a_job(warehouse: Warehouse, instance: Any, drifting: int) -> None:

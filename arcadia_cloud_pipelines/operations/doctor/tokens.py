@@ -123,8 +123,7 @@ def check_spaces(settings: Settings) -> Finding:
         return neither(
             "Spaces",
             "no key pair is set, so only buckets are known that a project, a CDN endpoint or a "
-            "Spaces "
-            "key names: set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY to list all",
+            "Spaces key names: set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY to list all",
         )
     try:
         listing = list_buckets(Spaces(spaces.endpoint, spaces.key, attempts=1), spaces.regions)
