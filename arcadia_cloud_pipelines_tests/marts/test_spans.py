@@ -37,7 +37,7 @@ def expected(stays: list[tuple[int, int | None, int | None]]) -> list[tuple[int,
 
 
 def write(account: Account, stays: list[Any]) -> tuple[int, dict[int, int], Any]:
-    """Write a droplet's stays, each in a project of its own: resource, numbers by project, origin."""
+    """Write a droplet's stays, each in a project of its own: resource, numbers by id, origin."""
     resource = account.resource("droplet", "1")
     origin = (account.now - timedelta(days=50)).replace(minute=0, second=0, microsecond=0)
     projects = {}
@@ -85,7 +85,7 @@ def test_stays_of_any_listings_never_overlap(
 def test_a_line_is_of_the_stay_in_which_its_usage_ended(
     account: Account, stays: list[Any], is_open: bool, after: int
 ) -> None:
-    """At any moment: also where a stay ends and the next begins, and where clocks went backwards."""
+    """At any moment: also where a stay ends as the next begins, and where clocks went back."""
     stays = last_open(stays, is_open)
     point = account.connection.begin_nested()
     resource, projects, origin = write(account, stays)
