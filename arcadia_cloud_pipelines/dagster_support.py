@@ -22,6 +22,7 @@ from . import foreign_text
 from .digitalocean import DigitalOceanError
 from .digitalocean.clients import Clients
 from .settings import SettingsError, asset_owners, load_settings
+from .teams import TAG, read_teams, team_settings
 from .times import utc_now
 from .warehouse.engine import Warehouse, WarehouseError, WarehouseUnreachable, open_warehouse
 
@@ -48,8 +49,10 @@ RETRY = dg.RetryPolicy(
 
 
 def _clients(context: dg.InitResourceContext) -> Iterator[Clients]:
+    run = context.run
     with reported_errors():
-        clients = Clients(load_settings(), context.resources.warehouse)
+        settings = team_settings(load_settings(), run.tags.get(TAG) if run else None)
+        clients = Clients(settings, context.resources.warehouse)
     try:
         yield clients
     finally:
@@ -215,10 +218,39 @@ IN_FLIGHT = [
 ]
 
 
+def teams_of_runs() -> list[str | None]:
+    """Return the teams that a job has a run for, by name; `[None]` where there is one team.
+
+    Raises:
+        Failure: the file of teams cannot be used.
+    """
+    with reported_errors():
+        return [*read_teams(load_settings())] or [None]
+
+
+def team_tags(team: str | None) -> dict[str, str]:
+    """Return the tags of a run of one team; none where there is one team."""
+    return {} if team is None else {TAG: team}
+
+
 def skipping_overlap(
-    *, name: str, cron: str, job: dg.UnresolvedAssetJobDefinition, description: str
+    *,
+    name: str,
+    cron: str,
+    job: dg.UnresolvedAssetJobDefinition,
+    description: str,
+    each_team: bool = False,
 ) -> dg.ScheduleDefinition:
-    """A schedule in UTC that runs by default, and skips a tick while its last run still works."""
+    """Return a schedule in UTC that runs by default and skips a tick while its last run works.
+
+    Args:
+        name: of the schedule.
+        cron: when.
+        job: what it starts.
+        description: for people.
+        each_team: true for what asks the API: each team has a run of its own, and one that still
+            works holds up no other team's.
+    """
 
     @dg.schedule(
         name=name,
@@ -228,13 +260,22 @@ def skipping_overlap(
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=description,
     )
-    def evaluate(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        runs = context.instance.get_runs(
-            dg.RunsFilter(job_name=job.name, statuses=IN_FLIGHT), limit=1
-        )
-        if runs:
-            return dg.SkipReason(f"Run {runs[0].run_id} of {job.name} is still under way.")
-        return dg.RunRequest()
+    def evaluate(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | list[dg.RunRequest] | dg.SkipReason:
+        wanted, waiting = [], []
+        for team in teams_of_runs() if each_team else [None]:
+            tags = team_tags(team)
+            runs = context.instance.get_runs(
+                dg.RunsFilter(job_name=job.name, statuses=IN_FLIGHT, tags=tags), limit=1
+            )
+            if runs:
+                waiting.append(f"Run {runs[0].run_id} of {job.name} is still under way.")
+            else:
+                wanted.append(dg.RunRequest(tags=tags))
+        if not wanted:
+            return dg.SkipReason(" ".join(waiting))
+        return wanted if len(wanted) > 1 else wanted[0]
 
     return evaluate
 
@@ -255,7 +296,10 @@ def reason_to_wait(newest: dg.RunRecord, now: datetime) -> str | None:
     return None
 
 
-def newest_run_speaks_against(instance: dg.DagsterInstance, job_name: str) -> str | None:
-    """`reason_to_wait` for the newest run of a job; None when it never ran."""
-    newest = instance.get_run_records(dg.RunsFilter(job_name=job_name), limit=1)
+def newest_run_speaks_against(
+    instance: dg.DagsterInstance, job_name: str, team: str | None = None
+) -> str | None:
+    """Return `reason_to_wait` for the newest run of a job, of one team; None when it never ran."""
+    wanted = dg.RunsFilter(job_name=job_name, tags=team_tags(team))
+    newest = instance.get_run_records(wanted, limit=1)
     return reason_to_wait(newest[0], utc_now()) if newest else None

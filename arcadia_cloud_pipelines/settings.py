@@ -154,6 +154,17 @@ class Settings:
     """File of rules that say who pays; see `allocation/rules.py`."""
     strike_interval: timedelta = timedelta(minutes=STRIKE_MINUTES)
     """Least time between two strikes of one resource."""
+    accounts: Path | None = None
+    """File of teams, where one deployment mirrors several; see `teams.py`."""
+    team: str | None = None
+    """Name of the team whose tokens these are; None where one team is all there is."""
+    expected_account: str | None = None
+    """The account that the tokens must belong to; any when None."""
+
+    @property
+    def has_account(self) -> bool:
+        """Return whether there is an account of DigitalOcean; without one the simulator is used."""
+        return bool(self.tokens) or self.accounts is not None
 
     def unreadable_api_secrets(self) -> tuple[str, ...]:
         """Return why secrets of the HTTP API cannot be read, one text each."""
@@ -190,6 +201,11 @@ class Settings:
         try:
             token = self.tokens[purpose]
         except KeyError:
+            if self.team is not None:
+                raise SettingsError(
+                    f"The team {self.team} has no token for {purpose.value}: name one in its entry "
+                    f"in {self.accounts} (ARCADIA_ACCOUNTS)."
+                ) from None
             raise SettingsError(
                 f"No DigitalOcean token: set DO_API_TOKEN (or DO_API_TOKEN_{purpose.name}, or "
                 "either with _FILE and a path). To try things without an account run "
@@ -209,7 +225,7 @@ def checkout() -> Path:
     return parent if (parent / "pyproject.toml").is_file() else Path.cwd()
 
 
-def _read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
+def read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
     """The secret in variable `name`, or in the file that `name_FILE` gives the path of."""
     value = environ.get(name, "").strip()
     if value:
@@ -218,7 +234,7 @@ def _read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
     if not path:
         return None
     try:
-        value = _read_file(path)
+        value = read_secret_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return UnreadableSecret(f"{name}_FILE: cannot read {path}: {reason}")
@@ -227,7 +243,7 @@ def _read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
     return Secret(value)
 
 
-def _read_file(path: str) -> str:
+def read_secret_file(path: str) -> str:
     """Return the text of a small file; never wait for one that is something else.
 
     Raises:
@@ -250,7 +266,7 @@ def _read_file(path: str) -> str:
     return text
 
 
-def _check_token(name: str, token: Secret, environ: Mapping[str, str]) -> Secret:
+def check_token(name: str, token: Secret, environ: Mapping[str, str]) -> Secret:
     """Refuse what could never be sent in a header, without showing it."""
     if isinstance(token, UnreadableSecret):
         return token
@@ -272,7 +288,7 @@ def _can_be_sent(token: Secret) -> bool:
 
 def _metrics_token(environ: Mapping[str, str]) -> Secret | None:
     name = "ARCADIA_METRICS_TOKEN"
-    token = _read_secret(environ, name)
+    token = read_secret(environ, name)
     if token is None or isinstance(token, UnreadableSecret):
         return token
     if not _can_be_sent(token) or len(token.reveal()) < METRICS_TOKEN_LETTERS:
@@ -361,9 +377,7 @@ def _check_owners(environ: Mapping[str, str]) -> None:
 def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
     names = ("SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY")
     keys = [
-        _check_token(n, key, environ)
-        for n in names
-        if (key := _read_secret(environ, n)) is not None
+        check_token(n, key, environ) for n in names if (key := read_secret(environ, n)) is not None
     ]
     if len(keys) == 1:
         raise SettingsError(
@@ -411,7 +425,7 @@ def _alarm_settings(
     found, problems = {}, []
     for name in sorted(names):
         try:
-            value = _read_secret(environ, name)
+            value = read_secret(environ, name)
             if value is not None:
                 found[name] = tuple(map(Secret, value.reveal().split()))
         except SettingsError as error:
@@ -426,7 +440,7 @@ def _alarm_settings(
 
 def _heartbeat(environ: Mapping[str, str]) -> Secret | None:
     name = "ARCADIA_HEARTBEAT_URL"
-    url = _read_secret(environ, name)
+    url = read_secret(environ, name)
     if url is None:
         return None
     # Not shown: whoever knows it can keep the switch from going off.
@@ -459,29 +473,30 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     env = os.environ if environ is None else environ
     _check_owners(env)
-    general = _read_secret(env, "DO_API_TOKEN")
+    general = read_secret(env, "DO_API_TOKEN")
     tokens = {}
     for purpose in Purpose:
         name = f"DO_API_TOKEN_{purpose.name}"
-        token = _read_secret(env, name)
+        token = read_secret(env, name)
         if token is not None:
-            tokens[purpose] = _check_token(name, token, env)
+            tokens[purpose] = check_token(name, token, env)
         elif general is not None:
-            tokens[purpose] = _check_token("DO_API_TOKEN", general, env)
+            tokens[purpose] = check_token("DO_API_TOKEN", general, env)
     home = env.get("ARCADIA_HOME", "").strip()
     project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
     budgets = env.get("ARCADIA_BUDGETS", "").strip()
     allocation_rules = env.get("ARCADIA_ALLOCATION_RULES", "").strip()
     alarm_rules = env.get("ARCADIA_ALARM_RULES", "").strip()
+    accounts = env.get("ARCADIA_ACCOUNTS", "").strip()
     notify, heartbeat_url, alarm_problems = _alarm_settings(env)
-    jwt_secrets = (_read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
+    jwt_secrets = (read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
         home=Path(home).expanduser().resolve() if home else checkout() / ".arcadia",
         api_url=_check_api_url(env.get("DO_API_URL", "").strip() or API_URL),
         tokens=tokens,
         project_name=env.get("DO_PROJECT_NAME", "").strip() or PROJECT_NAME,
-        database_url=_read_secret(env, "ARCADIA_DATABASE_URL"),
-        dagster_database_url=_read_secret(env, "DAGSTER_POSTGRES_URL"),
+        database_url=read_secret(env, "ARCADIA_DATABASE_URL"),
+        dagster_database_url=read_secret(env, "DAGSTER_POSTGRES_URL"),
         jwt_secrets=tuple(secret for secret in jwt_secrets if secret is not None),
         jwt_issuer=env.get("ARCADIA_JWT_ISSUER", "").strip() or JWT_ISSUER,
         jwt_audience=env.get("ARCADIA_JWT_AUDIENCE", "").strip() or None,
@@ -507,4 +522,5 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             Path(allocation_rules).expanduser().absolute() if allocation_rules else None
         ),
         strike_interval=strike_interval(env),
+        accounts=Path(accounts).expanduser().absolute() if accounts else None,
     )

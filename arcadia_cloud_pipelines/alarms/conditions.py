@@ -11,7 +11,13 @@ from decimal import Decimal
 from ..billing import report
 from ..drift.inbox import says
 from ..drift.words import field_text
-from ..inventory.freshness import CLOCK_TOLERANCE, STALE_AFTER, KindSyncs, kind_syncs
+from ..inventory.freshness import (
+    CLOCK_TOLERANCE,
+    STALE_AFTER,
+    KindSyncs,
+    kind_syncs,
+    mirrored_accounts,
+)
 from ..inventory.projects import PURPOSE as PROJECTS_PURPOSE
 from ..kinds import KIND_BY_NAME
 from ..settings import Purpose
@@ -32,6 +38,8 @@ _SQL = Statements(__file__)
 def late(sources: Sources) -> Answer:
     """Find kinds and other sources that have not come in for too long."""
     now = sources.now
+    accounts = mirrored_accounts(sources.warehouse)
+    several = len(accounts) > 1
     bad = []
     for sync in kind_syncs(sources.warehouse):
         if sync.kind not in KIND_BY_NAME and sync.kind not in _LISTED_ELSEWHERE:
@@ -39,11 +47,11 @@ def late(sources: Sources) -> Answer:
         if sync.complete_at is None:
             continue  # never listed: the check `complete` says why
         if problem := _age_problem(now - sync.complete_at, STALE_AFTER, "listed completely"):
-            bad.append(_late(sync.kind, problem, sync.account))
+            bad.append(_late(sync.kind, problem, sync.account, several=several))
     with sources.warehouse.transaction() as connection:
         bad += [
-            _late(row.source, problem, None)
-            for row in _SQL.run(connection, "sources")
+            _late(row.source, problem, row.account, several=several)
+            for row in _SQL.run(connection, "sources", {"accounts": accounts})
             if (problem := _age_problem(now - row.as_of, row.late_after, "read"))
         ]
     return Answer("late/", bad)
@@ -55,10 +63,18 @@ def _age_problem(age: timedelta, limit: timedelta, done: str) -> str | None:
     return f"last {done} {ago(age)} ago" if age > limit else None
 
 
-def _late(source: str, problem: str, account: str | None) -> Alarm:
+def _whose(account: str | None, several: bool) -> tuple[tuple[str, ...], str]:
+    """Return what tells one team's alarm from another's: more of its key, and of its subject."""
+    if not several or account is None:
+        return (), ""
+    return (account,), f" of team {account}"
+
+
+def _late(source: str, problem: str, account: str | None, *, several: bool) -> Alarm:
+    part, whose = _whose(account, several)
     return Alarm(
-        key=alarm_key("late", source),
-        subject=f"{source} late",
+        key=alarm_key("late", source, *part),
+        subject=f"{source}{whose} late",
         text=problem,
         advice="Look whether `arcadia up` works, at the runs in the Dagster UI, and at `arcadia "
         "inventory status`.",
@@ -69,7 +85,9 @@ def _late(source: str, problem: str, account: str | None) -> Alarm:
 def suppressed_losses(sources: Sources) -> Answer:
     """Find kinds that lost more at once than is plausible, so that nothing was recorded."""
     bad = []
-    for sync in kind_syncs(sources.warehouse):
+    syncs = kind_syncs(sources.warehouse)
+    several = len({sync.account for sync in syncs}) > 1
+    for sync in syncs:
         losses = []
         if sync.answer_implausible:
             losses.append(f"{sync.answer_missing:,} live rows are missing from the listing")
@@ -77,10 +95,11 @@ def suppressed_losses(sources: Sources) -> Answer:
             fields = ", ".join(sorted(sync.answer_withheld))
             losses.append(f"{fields} came back empty for all rows")
         if losses:
+            part, whose = _whose(sync.account, several)
             bad.append(
                 Alarm(
-                    key=alarm_key("loss_suppressed", sync.kind),
-                    subject=f"{sync.kind}: implausible loss",
+                    key=alarm_key("loss_suppressed", sync.kind, *part),
+                    subject=f"{sync.kind}{whose}: implausible loss",
                     text=f"{'; '.join(losses)}. Nothing of it was recorded",
                     advice="Look at DigitalOcean and at the token's scopes. If it is real: "
                     f"arcadia inventory confirm-loss {sync.kind}",
@@ -92,14 +111,20 @@ def suppressed_losses(sources: Sources) -> Answer:
 
 def rejected_tokens(sources: Sources) -> Answer:
     """Find purposes whose token the API refused at their newest sync."""
-    newest: dict[Purpose, KindSyncs] = {}
-    for sync in kind_syncs(sources.warehouse):
+    syncs = kind_syncs(sources.warehouse)
+    several = len({sync.account for sync in syncs}) > 1
+    newest: dict[tuple[Purpose, str | None], KindSyncs] = {}
+    for sync in syncs:
         purpose = _purpose(sync.kind)
-        if purpose and (purpose not in newest or sync.started_at > newest[purpose].started_at):
-            newest[purpose] = sync
+        if purpose is None:
+            continue
+        of = (purpose, sync.account if several else None)
+        if of not in newest or sync.started_at > newest[of].started_at:
+            newest[of] = sync
     bad, unsure = [], set()
-    for purpose, sync in newest.items():
-        key = alarm_key("token_rejected", purpose.value)
+    for (purpose, _), sync in newest.items():
+        part, whose = _whose(sync.account, several)
+        key = alarm_key("token_rejected", purpose.value, *part)
         if sync.complete or not sync.available:
             continue
         if "answered 401" not in (sync.error or ""):
@@ -108,7 +133,7 @@ def rejected_tokens(sources: Sources) -> Answer:
         bad.append(
             Alarm(
                 key=key,
-                subject=f"token {purpose.value}",
+                subject=f"token {purpose.value}{whose}",
                 text="the API refuses the token (401), so nothing is read with it",
                 advice=f"Set a valid one in DO_API_TOKEN (or DO_API_TOKEN_{purpose.name}) and "
                 "restart.",

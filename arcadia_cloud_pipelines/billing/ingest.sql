@@ -12,10 +12,11 @@ SELECT
         END
     ) AS region,
     created_at, first_seen_at, last_seen_at, deleted_at
-FROM cloud_resources;
+FROM cloud_resources
+WHERE account = :account;
 
 -- name: synced_kinds
-SELECT DISTINCT kind FROM cloud_sync_runs WHERE complete;
+SELECT DISTINCT kind FROM cloud_sync_runs WHERE complete AND account = :account;
 
 -- name: select
 SELECT id, account, invoice_uuid, invoice_id, period, amount
@@ -175,9 +176,12 @@ WHERE id = :id;
 -- name: lock_rematch
 SELECT pg_advisory_xact_lock(hashtextextended('arcadia.rematch', 0));
 
+-- name: with_lines
+SELECT DISTINCT account FROM cloud_invoices WHERE ingested_at IS NOT NULL ORDER BY account;
+
 -- name: stale_invoices
 SELECT id FROM cloud_invoices
-WHERE match_rules < :rules AND ingested_at IS NOT NULL
+WHERE account = :account AND match_rules < :rules AND ingested_at IS NOT NULL
 ORDER BY id;
 
 -- name: unmatched
@@ -188,7 +192,7 @@ SELECT
     CAST(amount AS text) AS amount, project_name, category, resource_key, second_key,
     CAST(period AS text) AS period
 FROM cloud_cost_lines
-WHERE resource_id IS NULL
+WHERE account = :account AND resource_id IS NULL
   AND (unmatched_reason <> 'not_a_resource' OR resource_key IS NOT NULL OR product ILIKE '%space%');
 
 -- name: stale

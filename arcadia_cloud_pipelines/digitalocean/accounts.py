@@ -16,7 +16,7 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .client import DigitalOcean
 from .errors import Forbidden
-from .whose import Account
+from .whose import Account, Accounts
 
 _SQL = Statements(__file__)
 
@@ -64,16 +64,65 @@ class KnownAccounts:
                 advice="give the token the scope account:read, or set one of the right team",
             )
 
+    def known(self) -> str | None:
+        """Return the account that the token was found to belong to; None where it never was."""
+        with self._warehouse.transaction() as connection:
+            found: str | None = _SQL.run(
+                connection, "known", {"token": self._token}
+            ).scalar_one_or_none()
+        return found
+
     @staticmethod
     def _better(connection: sa.Connection, values: dict[str, object]) -> str | None:
         found: str | None = _SQL.run(connection, "better", values).scalar_one_or_none()
         return found
 
 
+class ExpectedAccounts:
+    """Refuses an account that is not the expected one; the others are for `known` to judge."""
+
+    def __init__(self, expected: str, team: str, known: Accounts | None) -> None:
+        """Remember what is expected.
+
+        Args:
+            expected: the account, 40 hex digits.
+            team: whose tokens these are, by the name in the file of teams.
+            known: remembers accounts that are as expected.
+        """
+        self._expected = expected
+        self._team = team
+        self._known = known
+
+    def confirm(self, account: Account) -> None:
+        """Remember the account.
+
+        Raises:
+            Forbidden: it is another one, or a worse answer than one of before.
+        """
+        if account.uuid != self._expected:
+            raise Forbidden(
+                "GET /v2/account",
+                f"says that this token is of account {account.uuid}, while the team {self._team} "
+                f"is account {self._expected}, so nothing was recorded",
+                advice=f"set a token of {self._team}, or mend its `account` in the file that "
+                "ARCADIA_ACCOUNTS names",
+            )
+        if self._known is not None:
+            self._known.confirm(account)
+
+
 def know_accounts(client: DigitalOcean, warehouse: Warehouse) -> None:
     """Have a client, and its clones, remember in the warehouse whose account its token is of."""
     if isinstance(client, DigitalOcean):
         client.know(lambda token: KnownAccounts(warehouse, token))
+
+
+def presumed_account(client: DigitalOcean) -> str | None:
+    """Return the account that a failure is about before the API said whose the token is.
+
+    None for a deployment of one team, which no other team's failure can be taken for.
+    """
+    return client.presumed_account if isinstance(client, DigitalOcean) else None
 
 
 def _digest(text: str) -> str:

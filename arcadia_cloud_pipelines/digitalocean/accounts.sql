@@ -23,6 +23,9 @@ FROM (
 ORDER BY rank, noted_at DESC
 LIMIT 1;
 
+-- name: known
+SELECT account FROM cloud_token_accounts WHERE token = :token;
+
 -- name: remember
 INSERT INTO cloud_token_accounts AS t (token, account, source, person)
 VALUES (:token, :account, :source, :person)

@@ -242,6 +242,8 @@ class DigitalOcean:
         self._jitter = jitter
         self._largest_body = largest_body
         self._whose = Whose()
+        self.presumed_account: str | None = None
+        """The account that a failure is about before the API said whose the token is."""
         self._patience = Patience(QUIET)
         self.calls = 0
         """HTTP requests sent, retries and redirects included."""
@@ -287,6 +289,7 @@ class DigitalOcean:
             jitter=self._jitter, largest_body=self._largest_body,
         )  # fmt: skip
         twin._whose = self._whose
+        twin.presumed_account = self.presumed_account
         twin._patience = self._patience
         return twin
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ..settings import Purpose, Secret, Settings, SettingsError
 from ..warehouse.engine import Warehouse
-from .accounts import know_accounts
+from .accounts import ExpectedAccounts, KnownAccounts, know_accounts
 from .budget import Budget
 from .calls import SharedCalls
 from .client import DigitalOcean
@@ -57,9 +57,19 @@ class Clients:
             budget = Budget(shared=SharedCalls(self._warehouse, token))
         client = DigitalOcean(self._settings.api_url, token, budget=budget)
         client.remember_outages()
+        if self._settings.team is not None:
+            self._expect(client, token, self._settings.team)
         if self._warehouse is not None:
             know_accounts(client, self._warehouse)
         return client
+
+    def _expect(self, client: DigitalOcean, token: Secret, team: str) -> None:
+        """Have the client refuse another team's account, and say whose its failures are."""
+        expected = self._settings.expected_account
+        known = None if self._warehouse is None else KnownAccounts(self._warehouse, token)
+        client.presumed_account = expected or (None if known is None else known.known())
+        if expected is not None:
+            client.know(lambda _: ExpectedAccounts(expected, team, known))
 
     def close(self) -> None:
         """Close every connection."""

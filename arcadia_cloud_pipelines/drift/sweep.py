@@ -57,6 +57,7 @@ class Pair(NamedTuple):
     open_desired: Any = None
     open_actual: Any = None
     open_successor_id: int | None = None
+    account: str | None = None
 
 
 class Change(NamedTuple):
@@ -122,7 +123,7 @@ def decide(pair: Pair, rules: Iterable[IgnoreRule]) -> tuple[Change | None, Igno
     whose = About(pair.kind, pair.terraform)
     pair = pair._replace(desired=held_part(pair.kind, pair.field, pair.desired))
     mismatch = pair.differs and pair.held and not same(pair.field, pair.desired, pair.actual, whose)
-    rule = first_match(rules, pair.kind, pair.name, pair.field) if mismatch else None
+    rule = first_match(rules, pair.kind, pair.name, pair.field, pair.account) if mismatch else None
     about = (pair.drift_id, pair.resource_id, pair.field)
     if mismatch and rule is None:
         values = (pair.desired, present(pair.field, pair.desired, pair.actual), pair.successor_id)
@@ -241,7 +242,7 @@ def _pairs(
         successor = successors.get(row.id) if row.field == GONE else None
         pair = Pair(
             row.id, row.kind, row.name, row.field, row.desired, row.actual, True, row.terraform,
-            holds(row.kind, row.field), successor,
+            holds(row.kind, row.field), successor, account=row.account,
         )  # fmt: skip
         was = opened.pop((row.id, row.field), None)
         if was is not None:
@@ -251,7 +252,10 @@ def _pairs(
             )  # fmt: skip
         yield pair
     for was in opened.values():
-        yield Pair(was.id, was.kind, was.name, was.field, None, None, False, drift_id=was.drift_id)
+        yield Pair(
+            was.id, was.kind, was.name, was.field, None, None, False, drift_id=was.drift_id,
+            account=was.account,
+        )  # fmt: skip
 
 
 def _apply(

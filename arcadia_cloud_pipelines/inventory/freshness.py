@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+
 from ..late import HOURLY
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
@@ -43,11 +45,37 @@ class KindSyncs:
     answer_withheld: Mapping[str, int] | None
 
 
+MIRRORED_WITHIN = timedelta(hours=3)
+"""An account with an attempt so short before the newest of all accounts is mirrored still."""
+
+
 def kind_syncs(warehouse: Warehouse) -> list[KindSyncs]:
-    """Return one for each kind that was ever synced, by name."""
+    """Return one for each kind that was ever synced, by name; one an account where several are."""
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
-        return [KindSyncs(**row) for row in _SQL.run(connection, "kinds").mappings()]
+        accounts = _mirrored(connection)
+        if len(accounts) < 2:
+            return [KindSyncs(**row) for row in _SQL.run(connection, "kinds").mappings()]
+        return [
+            KindSyncs(**row)
+            for account in accounts
+            for row in _SQL.run(connection, "kinds_of", {"account": account}).mappings()
+        ]
+
+
+def mirrored_accounts(warehouse: Warehouse) -> list[str]:
+    """Return the accounts that are asked for now: those that syncs of the last hours were about."""
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        return _mirrored(connection)
+
+
+def _mirrored(connection: sa.Connection) -> list[str]:
+    newest = dict(_SQL.run(connection, "accounts").tuples().all())
+    if not newest:
+        return []
+    since = max(newest.values()) - MIRRORED_WITHIN
+    return [account for account, started_at in newest.items() if started_at >= since]
 
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -70,10 +98,18 @@ class AheadOfTime:
         )
 
 
-def newest_complete_syncs(warehouse: Warehouse) -> dict[str, datetime]:
-    """Return when each kind's newest complete listing began; kinds without one are missing."""
+def newest_complete_syncs(warehouse: Warehouse, account: str | None = None) -> dict[str, datetime]:
+    """Return when each kind's newest complete listing began; kinds without one are missing.
+
+    Args:
+        warehouse: where.
+        account: whose listings; those of any when None.
+    """
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
+        if account is not None:
+            syncs = _SQL.run(connection, "kinds_of", {"account": account})
+            return {row.kind: row.complete_at for row in syncs if row.complete_at is not None}
         return dict(_SQL.run(connection, "newest_complete").tuples().all())
 
 

@@ -27,8 +27,8 @@ from ..digitalocean import (
     fan_out,
     read_listing,
 )
-from ..digitalocean.accounts import know_accounts
-from ..kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
+from ..digitalocean.accounts import know_accounts, presumed_account
+from ..kinds import KIND_OF_URN_TYPE, NAMED, UNKNOWN, Endpoint, Json, Kind
 from ..redaction import MASK
 from ..settings import Purpose
 from ..times import Clock, parse_time
@@ -169,7 +169,7 @@ def sync_projects(
     know_accounts(client, warehouse)
     started_at = now()
     calls_before = client.calls
-    account: str | None = None
+    account = presumed_account(client)
 
     def failed(error: Exception, *, available: bool) -> SyncResult:
         calls = client.calls - calls_before
@@ -203,6 +203,7 @@ def sync_projects(
         "kind": "project",
         "seen_at": started_at,
         "run_id": run_id,
+        "named": sorted(NAMED),
     }
     try:
         with warehouse.transaction() as connection:

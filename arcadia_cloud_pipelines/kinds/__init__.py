@@ -7,13 +7,14 @@ Source of every entry: DigitalOcean's API reference and OpenAPI specification (2
 """
 
 from .kind import Endpoint, Json, Kind, Supplement
-from .registry import KIND_BY_NAME, KIND_OF_URN_TYPE, KINDS, REGISTRY, UNKNOWN
+from .registry import KIND_BY_NAME, KIND_OF_URN_TYPE, KINDS, NAMED, REGISTRY, UNKNOWN
 from .storage import SPACES_BUCKET
 
 __all__ = [
     "KINDS",
     "KIND_BY_NAME",
     "KIND_OF_URN_TYPE",
+    "NAMED",
     "REGISTRY",
     "SPACES_BUCKET",
     "UNKNOWN",

@@ -39,3 +39,9 @@ KIND_OF_URN_TYPE: Mapping[str, str] = {
 
 UNKNOWN = "unknown"
 """The kind of what a project holds and whose urn type nobody told us about."""
+
+NAMED: frozenset[str] = frozenset(
+    {UNKNOWN, *(kind.name for kind in REGISTRY if kind.id_form == "name")}
+)
+"""Kinds whose identity is a name or an address: two accounts may use one, such as the tag `prod`.
+What DigitalOcean numbers is one thing, in whatever account."""

@@ -107,10 +107,22 @@ SELECT
 FROM source
 CROSS JOIN account
 CROSS JOIN LATERAL (
-    -- An attempt that failed before it knew its account counts for every account.
-    SELECT s.* FROM public.cloud_sync_runs AS s
-    WHERE s.kind = source.source AND (s.account = account.account OR s.account IS NULL)
-    ORDER BY s.started_at DESC LIMIT 1
+    SELECT attempt.* FROM (
+        (
+            SELECT s.* FROM public.cloud_sync_runs AS s
+            WHERE s.kind = source.source AND s.account = account.account
+            ORDER BY s.started_at DESC LIMIT 1
+        )
+        UNION ALL
+        (
+            -- One that failed before it knew its account is the account's, where there is but one.
+            SELECT s.* FROM public.cloud_sync_runs AS s
+            WHERE s.kind = source.source AND s.account IS NULL
+              AND (SELECT count(*) FROM account) = 1
+            ORDER BY s.started_at DESC LIMIT 1
+        )
+    ) AS attempt
+    ORDER BY attempt.started_at DESC LIMIT 1
 ) AS newest
 LEFT JOIN LATERAL (
     SELECT s.started_at FROM public.cloud_sync_runs AS s

@@ -8,7 +8,13 @@ import sqlalchemy as sa
 
 from ..allocation.jobs import allocation_job
 from ..billing.jobs import balance_job, daily_costs_job, facts_job, history_job, open_month_job
-from ..dagster_support import IN_FLIGHT, newest_run_speaks_against, reported_errors
+from ..dagster_support import (
+    IN_FLIGHT,
+    newest_run_speaks_against,
+    reported_errors,
+    team_tags,
+    teams_of_runs,
+)
 from ..drift.jobs import sweep_job, terraform_job
 from ..forecast.jobs import forecast_job
 from ..inventory.assets import ACCOUNT
@@ -16,7 +22,7 @@ from ..inventory.definitions import inventory_job
 from ..settings import load_settings
 from ..times import utc_now
 from ..warehouse.engine import dagster_url
-from .first_refresh import AFTER, LOOKED_AT, MOST_ATTEMPTS, Past, due, is_done
+from .first_refresh import AFTER, LOOKED_AT, MOST_ATTEMPTS, OF_A_TEAM, Past, due, is_done
 from .retention import KEEP_EVENTS, KEEP_OUTPUT, KEEP_RUNS, forget
 from .watch import look_once, watched_lately
 
@@ -71,18 +77,19 @@ def alarm_sensor() -> dg.SkipReason:
     return dg.SkipReason(f"Looked; told {told or 'nobody'}.")
 
 
-def past_runs(instance: dg.DagsterInstance) -> dict[str, Past]:
-    """Return what Dagster knows of each job of a first refresh."""
-    return {name: _past(instance, name) for name in LOOKED_AT}
+def past_runs(instance: dg.DagsterInstance, team: str | None = None) -> dict[str, Past]:
+    """Return what Dagster knows of each job of a first refresh, of one team."""
+    return {name: _past(instance, name, team if name in OF_A_TEAM else None) for name in LOOKED_AT}
 
 
-def _past(instance: dg.DagsterInstance, name: str) -> Past:
-    runs = instance.get_runs(dg.RunsFilter(job_name=name), limit=MOST_ATTEMPTS)
-    succeeded = dg.RunsFilter(job_name=name, statuses=[dg.DagsterRunStatus.SUCCESS])
+def _past(instance: dg.DagsterInstance, name: str, team: str | None) -> Past:
+    tags = team_tags(team)
+    runs = instance.get_runs(dg.RunsFilter(job_name=name, tags=tags), limit=MOST_ATTEMPTS)
+    succeeded = dg.RunsFilter(job_name=name, tags=tags, statuses=[dg.DagsterRunStatus.SUCCESS])
     return Past(
         runs=len(runs),
         succeeded=bool(instance.get_runs(succeeded, limit=1)),
-        reason_to_wait=newest_run_speaks_against(instance, name),
+        reason_to_wait=newest_run_speaks_against(instance, name, team),
         under_way=any(run.status in IN_FLIGHT for run in runs),
     )
 
@@ -110,17 +117,27 @@ def first_refresh_sensor(
     context: dg.SensorEvaluationContext,
 ) -> dg.SensorResult | dg.SkipReason:
     """Is there a job that never ran to an end, and nothing that it waits for?"""
-    # Nothing is looked up once all is done, until a release adds a job.
-    jobs = " ".join(sorted(AFTER))
+    # Nothing is looked up once all is done, until a release adds a job, or somebody a team.
+    teams = teams_of_runs()
+    jobs = " ".join([*sorted(AFTER), *(team for team in teams if team is not None)])
     if context.cursor == jobs:
         return dg.SkipReason("Every job ran before: the schedules go on.")
-    past = past_runs(context.instance)
-    if is_done(past):
+    past = {team: past_runs(context.instance, team) for team in teams}
+    if all(map(is_done, past.values())):
         context.update_cursor(jobs)
         return dg.SkipReason("Every job ran before: the schedules go on.")
     answers = context.instance.get_latest_materialization_event(dg.AssetKey(ACCOUNT)) is not None
-    if wanted := due(past, account_answers=answers):
-        return dg.SensorResult(run_requests=[dg.RunRequest(job_name=name) for name in wanted])
+    wanted = {
+        (name, team if name in OF_A_TEAM else None): None
+        for team in teams
+        for name in due(past[team], account_answers=answers)
+    }
+    if wanted:
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(job_name=name, tags=team_tags(team)) for name, team in wanted
+            ]
+        )
     return dg.SkipReason("The first refresh is under way, or failed a moment ago.")
 
 

@@ -170,7 +170,7 @@ def _start_services(
             "first start: inventory, balance and invoices are read at once, then their lines, the "
             "open month and drift; the UI shows the runs (Runs)"
         )
-    simulator_port = None if settings.tokens else free_port()
+    simulator_port = None if settings.has_account else free_port()
     environ = environment(settings, home, simulator_port)
     if simulator_port is None:
         say(f"account: DigitalOcean at {settings.api_url}")

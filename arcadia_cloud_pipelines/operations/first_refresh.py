@@ -33,6 +33,12 @@ AFTER: Mapping[str, tuple[str, ...]] = {
 `invoice_ingest`, the lines of invoices, is not started here: its sensor asks for it once invoices
 are known."""
 
+OF_A_TEAM = frozenset(
+    {FIRST, "balance_snapshot", "billing_history", "account_and_rates", "open_month",
+     "daily_costs_read", "invoice_ingest"}
+)  # fmt: skip
+"""Jobs that ask the API: where several teams are mirrored, each has runs of its own."""
+
 LOOKED_AT = tuple(dict.fromkeys([*AFTER, *(name for before in AFTER.values() for name in before)]))
 """Jobs whose runs matter here."""
 

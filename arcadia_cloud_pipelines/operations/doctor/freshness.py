@@ -38,7 +38,7 @@ def check_freshness(
         yield neither("freshness", f"not available: {', '.join(unavailable)}")
     if not stale:
         yield well("freshness", f"{fresh} kinds listed completely in the last {hours}")
-    elif not settings.tokens and not home.in_use():
+    elif not settings.has_account and not home.in_use():
         yield neither(
             "freshness", f"simulated, from {ago(now - max(s.started_at for s in syncs))} ago"
         )

@@ -1,0 +1,352 @@
+-- Several teams in one store: every row says whose it is, and what one team calls something is not what
+-- another calls so.
+
+-- A tag, a domain, a bucket are known by name, and two teams may use one name: their rows stand beside
+-- each other. What DigitalOcean numbers has one row, as before; the ledger sees to that.
+ALTER TABLE cloud_resources DROP CONSTRAINT cloud_resources_identity_key;
+ALTER TABLE cloud_resources ADD CONSTRAINT cloud_resources_identity_key UNIQUE (provider, kind, provider_id, account);
+DROP INDEX cloud_project_memberships_open_key;
+CREATE UNIQUE INDEX cloud_project_memberships_open_key
+    ON cloud_project_memberships (provider, kind, provider_id, account) WHERE valid_to IS NULL;
+
+CREATE FUNCTION cloud_fill_account() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    SELECT account INTO NEW.account FROM public.cloud_resources WHERE id = NEW.resource_id;
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION cloud_fill_account() IS 'Gives a row that does not say its account that of its resource. What this release writes says it.';
+
+-- Filled from the resource. Append-only tables let that happen once, here.
+DO $$
+DECLARE
+    of_resource text;
+    guard text;
+BEGIN
+    FOREACH of_resource IN ARRAY ARRAY[
+        'cloud_resource_events', 'cloud_provisioned', 'cloud_provisioned_history', 'cloud_drift',
+        'cloud_drift_decisions'
+    ] LOOP
+        SELECT tgname INTO guard FROM pg_trigger
+        WHERE tgrelid = of_resource::regclass AND tgname = of_resource || '_append_only';
+        EXECUTE format('ALTER TABLE %I ADD COLUMN account TEXT', of_resource);
+        IF guard IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %I DISABLE TRIGGER %I', of_resource, guard);
+        END IF;
+        EXECUTE format('UPDATE %I AS o SET account = r.account FROM cloud_resources AS r WHERE r.id = o.resource_id', of_resource);
+        IF of_resource = 'cloud_resource_events' THEN
+            -- Before a resource moved to another account its events were the first one's.
+            UPDATE cloud_resource_events AS e
+            SET account = moved.was
+            FROM (
+                SELECT earlier.id, (
+                    SELECT m.changes -> 'account' ->> 'from' FROM cloud_resource_events AS m
+                    WHERE m.resource_id = earlier.resource_id AND m.id > earlier.id
+                      AND m.event = 'restored' AND m.changes ? 'account'
+                    ORDER BY m.id LIMIT 1
+                ) AS was
+                FROM cloud_resource_events AS earlier
+                WHERE earlier.resource_id IN (
+                    SELECT m.resource_id FROM cloud_resource_events AS m
+                    WHERE m.event = 'restored' AND m.changes ? 'account'
+                )
+            ) AS moved
+            WHERE e.id = moved.id AND moved.was IS NOT NULL;
+        END IF;
+        IF guard IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', of_resource, guard);
+        END IF;
+        EXECUTE format('ALTER TABLE %I ALTER COLUMN account SET NOT NULL', of_resource);
+        EXECUTE format('COMMENT ON COLUMN %I.account IS %L', of_resource, 'The team that the token belongs to: its uuid, 40 hex digits without dashes.');
+        EXECUTE format('CREATE TRIGGER %I BEFORE INSERT ON %I FOR EACH ROW WHEN (NEW.account IS NULL) EXECUTE FUNCTION cloud_fill_account()', of_resource || '_account', of_resource);
+    END LOOP;
+END $$;
+CREATE INDEX cloud_resource_events_account_idx ON cloud_resource_events (account, occurred_at);
+CREATE INDEX cloud_drift_account_idx ON cloud_drift (account) WHERE status = 'open';
+CREATE INDEX cloud_sync_runs_account_kind_idx ON cloud_sync_runs (account, kind, started_at);
+CREATE INDEX cloud_provisioned_account_idx ON cloud_provisioned (account);
+
+-- What is desired of a resource, and what differs now, goes with it.
+CREATE FUNCTION cloud_follow_account() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    UPDATE public.cloud_provisioned SET account = NEW.account WHERE resource_id = NEW.id;
+    UPDATE public.cloud_drift SET account = NEW.account WHERE resource_id = NEW.id AND status = 'open';
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION cloud_follow_account() IS 'Has the spec and the open drift of a resource that moved to another account move with it.';
+CREATE TRIGGER cloud_resources_moved AFTER UPDATE OF account ON cloud_resources
+    FOR EACH ROW WHEN (OLD.account IS DISTINCT FROM NEW.account)
+    EXECUTE FUNCTION cloud_follow_account();
+
+-- A rule that was made while one team was mirrored is about that team.
+ALTER TABLE cloud_drift_ignore_rules ADD COLUMN account TEXT;
+UPDATE cloud_drift_ignore_rules
+SET account = (SELECT min(r.account) FROM cloud_resources AS r HAVING count(DISTINCT r.account) = 1);
+COMMENT ON COLUMN cloud_drift_ignore_rules.account IS 'The team whose differences it keeps out: 40 hex digits without dashes; null for every team.';
+
+-- The views of 0011 and 0025, in which nothing of one team points to what is another's.
+CREATE OR REPLACE VIEW cloud_unmanaged_resources AS
+SELECT
+    r.id AS resource_id, r.account, r.kind, r.provider_id, r.name, r.region, r.project_id,
+    r.created_at, r.first_seen_at,
+    coalesce(cloud_made_for_kubernetes(r.kind, r.name, r.tags, r.attrs), false)
+    OR coalesce(CASE r.kind
+        -- Members of an autoscale pool come and go by themselves. No listing names them: they have
+        -- the name, the size, the region and the tags of the pool's template.
+        WHEN 'droplet' THEN EXISTS (
+            SELECT FROM cloud_resources AS pool
+            WHERE pool.account = r.account AND pool.kind = 'autoscale_pool'
+              AND pool.deleted_at IS NULL
+              AND pool.region = r.region AND pool.size_slug = r.size_slug
+              AND r.created_at >= pool.created_at
+              AND starts_with(r.name, pool.attrs #>> '{droplet_template,name}')
+              AND coalesce(pool.attrs #> '{droplet_template,tags}', '[]') <@ to_jsonb(r.tags)
+        )
+        -- A balancer with a name of its own: all that it sends to are workers.
+        WHEN 'load_balancer' THEN jsonb_array_length(
+            CASE jsonb_typeof(r.attrs -> 'droplet_ids') WHEN 'array' THEN r.attrs -> 'droplet_ids'
+            ELSE '[]' END
+        ) = (
+            SELECT nullif(count(*), 0) FROM cloud_resources AS d
+            WHERE d.provider = r.provider AND d.account = r.account AND d.kind = 'droplet'
+              AND d.provider_id IN (
+                  SELECT id #>> '{}' FROM jsonb_path_query(r.attrs, '$.droplet_ids[*]') AS id
+              )
+              AND cloud_made_for_kubernetes(d.kind, d.name, d.tags, d.attrs)
+        )
+        WHEN 'volume_snapshot' THEN EXISTS (
+            SELECT FROM cloud_resources AS v
+            WHERE v.provider = r.provider AND v.account = r.account AND v.kind = 'volume'
+              AND v.provider_id = r.attrs ->> 'resource_id'
+              AND cloud_made_for_kubernetes(v.kind, v.name, v.tags, v.attrs)
+        )
+        WHEN 'droplet_snapshot' THEN EXISTS (
+            SELECT FROM cloud_resources AS d
+            WHERE d.provider = r.provider AND d.account = r.account AND d.kind = 'droplet'
+              AND d.provider_id = r.attrs ->> 'resource_id'
+              AND cloud_made_for_kubernetes(d.kind, d.name, d.tags, d.attrs)
+        )
+        -- Taken by the platform as the droplet's own settings say.
+        WHEN 'image' THEN coalesce(r.attrs ->> 'type' = 'backup', false)
+        -- Every region that is used has one.
+        WHEN 'vpc' THEN coalesce(r.attrs -> 'default' = 'true', false)
+    END, false) AS is_platform_owned
+FROM cloud_resources AS r
+WHERE r.deleted_at IS NULL
+  AND NOT EXISTS (SELECT FROM cloud_provisioned AS s WHERE s.resource_id = r.id);
+
+CREATE OR REPLACE VIEW cloud_resource_edges AS
+SELECT
+    edge.from_resource_id, edge.relation, edge.to_kind, edge.to_provider_id,
+    t.id AS to_resource_id, t.deleted_at IS NOT NULL AS to_deleted
+FROM (
+    -- Where the API names the other end: kind, relation, the other's kind, path.
+    SELECT r.id AS from_resource_id, r.provider, rule.relation, rule.to_kind,
+        named.value #>> '{}' AS to_provider_id
+    FROM cloud_resources AS r
+    JOIN (VALUES
+        ('volume', 'attached_to', 'droplet', jsonpath '$.droplet_ids[*]'),
+        ('reserved_ip', 'assigned_to', 'droplet', '$.droplet.id'),
+        ('reserved_ipv6', 'assigned_to', 'droplet', '$.droplet.id'),
+        ('load_balancer', 'targets', 'droplet', '$.droplet_ids[*]'),
+        ('load_balancer', 'targets', 'load_balancer', '$.target_load_balancer_ids[*]'),
+        ('firewall', 'protects', 'droplet', '$.droplet_ids[*]'),
+        ('droplet_snapshot', 'snapshot_of', 'droplet', '$.resource_id'),
+        ('volume_snapshot', 'snapshot_of', 'volume', '$.resource_id'),
+        ('nfs_snapshot', 'snapshot_of', 'nfs_share', '$.share_id'),
+        ('vpc_peering', 'peers', 'vpc', '$.vpc_ids[*]'),
+        ('nat_gateway', 'in_vpc', 'vpc', '$.vpcs[*].vpc_uuid'),
+        ('partner_attachment', 'in_vpc', 'vpc', '$.vpc_ids[*]'),
+        ('nfs_share', 'in_vpc', 'vpc', '$.vpc_ids[*]'),
+        ('app', 'in_vpc', 'vpc', '$.vpc.id'),
+        ('knowledge_base', 'stored_in', 'database', '$.database_id'),
+        -- A CDN endpoint whose certificate Cloudflare makes names `needs-cloudflare-cert`.
+        ('cdn_endpoint', 'uses', 'certificate', '$.certificate_id ? (@ like_regex "^[0-9a-f]{8}-")'),
+        ('load_balancer', 'uses', 'certificate', '$.forwarding_rules[*].certificate_id'),
+        ('load_balancer', 'uses', 'certificate', '$.domains[*].certificate_id'),
+        -- Parts and their wholes.
+        ('droplet', 'node_of', 'node_pool', '$.kubernetes.node_pool_id'),
+        ('droplet', 'worker_of', 'kubernetes_cluster', '$.kubernetes.cluster_id'),
+        ('node_pool', 'pool_of', 'kubernetes_cluster', '$.cluster_id'),
+        ('database_replica', 'replica_of', 'database', '$.database_id'),
+        ('domain_record', 'in_domain', 'domain', '$.domain'),
+        ('uptime_alert', 'alert_of', 'uptime_check', '$.check_id'),
+        ('registry_repository', 'in_registry', 'registry', '$.registry_name'),
+        ('nfs_access_point', 'part_of', 'nfs_share', '$.share_id'),
+        ('vpc_subnet', 'part_of', 'vpc', '$.vpc_uuid'),
+        ('vpc_route', 'part_of', 'vpc', '$.vpc_uuid'),
+        ('byoip_ip', 'part_of', 'byoip_prefix', '$.byoip'),
+        ('database_pool', 'part_of', 'database', '$.database_id'),
+        ('database_user', 'part_of', 'database', '$.database_id'),
+        ('logical_database', 'part_of', 'database', '$.database_id'),
+        ('database_firewall_rule', 'part_of', 'database', '$.cluster_uuid'),
+        ('database_topic', 'part_of', 'database', '$.database_id'),
+        ('database_log_sink', 'part_of', 'database', '$.database_id'),
+        ('database_index', 'part_of', 'database', '$.database_id'),
+        ('app_alert', 'part_of', 'app', '$.app_id'),
+        ('function_trigger', 'part_of', 'function_namespace', '$.namespace'),
+        ('function_key', 'part_of', 'function_namespace', '$.namespace'),
+        ('agent_key', 'part_of', 'agent', '$.agent_uuid'),
+        ('knowledge_base_source', 'part_of', 'knowledge_base', '$.knowledge_base_uuid'),
+        ('inference_token', 'part_of', 'dedicated_inference', '$.dedicated_inference_id'),
+        -- Networks, machines and agents of 2026.
+        ('droplet', 'in_subnet', 'vpc_subnet', '$.subnet_uuid'),
+        ('load_balancer', 'in_subnet', 'vpc_subnet', '$.subnet_uuid'),
+        ('nat_gateway', 'in_subnet', 'vpc_subnet', '$.subnet_uuid'),
+        ('nfs_access_point', 'in_vpc', 'vpc', '$.vpc_id'),
+        ('gateway_connection', 'in_vpc', 'vpc', '$.network.vpc.vpc_uuid'),
+        ('microvm_checkpoint', 'checkpoint_of', 'microvm', '$.microvm_id'),
+        ('agent_session', 'started_from', 'agent_config', '$.config_id'),
+        ('alert_rule', 'notifies', 'notification_channel',
+            '$.spec.notification_channels[*].notification_channel_id'),
+        ('indexing_job', 'indexes', 'knowledge_base', '$.knowledge_base_uuid'),
+        ('knowledge_base_source', 'reads', 'spaces_bucket', '$.spaces_data_source.bucket_name'),
+        ('log_destination', 'stored_in', 'database', '$.config.cluster_uuid')
+    ) AS rule (kind, relation, to_kind, path) ON rule.kind = r.kind
+    CROSS JOIN LATERAL jsonb_path_query(r.attrs, rule.path) AS named (value)
+    WHERE jsonb_typeof(named.value) IN ('string', 'number')
+
+    UNION
+    -- Where the API names the other end by its URN.
+    SELECT r.id, r.provider, rule.relation, urn.kind, split_part(named.value #>> '{}', ':', 3)
+    FROM cloud_resources AS r
+    JOIN (VALUES
+        ('vpc_route', 'routes_to', jsonpath '$.target_urns[*]'),
+        ('alert_rule', 'watches', '$.spec.query.resource_urns[*]'),
+        ('byoip_ip', 'used_by', '$.resource')
+    ) AS rule (kind, relation, path) ON rule.kind = r.kind
+    CROSS JOIN LATERAL jsonb_path_query(r.attrs, rule.path) AS named (value)
+    JOIN (VALUES
+        ('app', 'app'), ('database', 'database'), ('dbaas', 'database'), ('domain', 'domain'),
+        ('droplet', 'droplet'), ('firewall', 'firewall'), ('floatingip', 'reserved_ip'),
+        ('image', 'image'), ('key', 'ssh_key'), ('kubernetes', 'kubernetes_cluster'),
+        ('loadbalancer', 'load_balancer'), ('microvm', 'microvm'),
+        ('nat_gateway', 'nat_gateway'), ('partner_attachment', 'partner_attachment'),
+        ('reservedip', 'reserved_ip'), ('reservedipv6', 'reserved_ipv6'),
+        ('space', 'spaces_bucket'), ('volume', 'volume'), ('vpc', 'vpc')
+    ) AS urn (type, kind) ON urn.type = split_part(named.value #>> '{}', ':', 2)
+    WHERE jsonb_typeof(named.value) = 'string' AND named.value #>> '{}' ~ '^do:[a-z0-9_]+:[^:]+$'
+
+    UNION
+    -- Whom a rule of a database admits: its name is the other's identity. Addresses and tags are not
+    -- resources.
+    SELECT r.id, r.provider, 'admits', admitted.kind, r.name
+    FROM cloud_resources AS r
+    JOIN (VALUES ('droplet', 'droplet'), ('k8s', 'kubernetes_cluster'), ('app', 'app'))
+        AS admitted (type, kind) ON admitted.type = r.attrs ->> 'type'
+    WHERE r.kind = 'database_firewall_rule' AND r.name IS NOT NULL
+
+    UNION
+    -- What Kubernetes made carries its cluster's uuid: volumes and firewalls in a tag, a firewall
+    -- also in its name, a balancer as the tag that it targets.
+    SELECT r.id, r.provider, 'made_by', 'kubernetes_cluster', made.cluster
+    FROM cloud_resources AS r
+    CROSS JOIN LATERAL (
+        SELECT substring(word.value FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}') AS cluster
+        FROM (
+            SELECT tag FROM unnest(r.tags) AS tag
+            WHERE tag ~ '^k8s:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+            UNION ALL
+            SELECT r.attrs ->> 'tag'
+            WHERE r.attrs ->> 'tag' ~ '^k8s:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+            UNION ALL
+            SELECT r.name
+            WHERE r.kind = 'firewall' AND r.name
+                ~ '^k8s-(public-access-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-worker)?$'
+        ) AS word (value)
+    ) AS made
+    WHERE r.kind IN ('volume', 'load_balancer', 'firewall')
+
+    UNION
+    -- Addresses of DNS records: of what has the address now, for addresses are given on.
+    SELECT r.id, r.provider, 'resolves_to', t.kind, t.provider_id
+    FROM cloud_resources AS r
+    JOIN LATERAL (
+        SELECT d.account, d.kind, d.provider_id, ip.value #>> '{}' AS address
+        FROM cloud_resources AS d
+        CROSS JOIN LATERAL jsonb_path_query(
+            d.attrs, '$.networks.*[*] ? (@.type == "public").ip_address'
+        ) AS ip (value)
+        WHERE d.kind = 'droplet' AND d.deleted_at IS NULL
+        UNION ALL
+        SELECT b.account, b.kind, b.provider_id, ip.address
+        FROM cloud_resources AS b
+        CROSS JOIN LATERAL (VALUES (b.attrs ->> 'ip'), (b.attrs ->> 'ipv6')) AS ip (address)
+        WHERE b.kind = 'load_balancer' AND b.deleted_at IS NULL AND ip.address <> ''
+        UNION ALL
+        SELECT a.account, a.kind, a.provider_id, a.provider_id
+        FROM cloud_resources AS a
+        WHERE a.kind IN ('reserved_ip', 'reserved_ipv6') AND a.deleted_at IS NULL
+    ) AS t ON t.account = r.account AND t.address = r.attrs ->> 'data'
+    WHERE r.kind = 'domain_record' AND r.attrs ->> 'type' IN ('A', 'AAAA')
+
+    UNION
+    -- An app names its database clusters.
+    SELECT r.id, r.provider, 'uses', 'database', d.provider_id
+    FROM cloud_resources AS r
+    CROSS JOIN LATERAL jsonb_path_query(r.attrs, '$.spec.databases[*].cluster_name') AS named (value)
+    JOIN cloud_resources AS d
+        ON d.kind = 'database' AND d.account = r.account AND d.deleted_at IS NULL
+        AND d.name = named.value #>> '{}'
+    WHERE r.kind = 'app'
+
+    UNION
+    -- Many kinds lie in a VPC; databases call it otherwise.
+    SELECT r.id, r.provider, 'in_vpc', 'vpc', network.id #>> '{}'
+    FROM cloud_resources AS r
+    CROSS JOIN LATERAL (
+        VALUES (r.attrs -> 'vpc_uuid'), (r.attrs -> 'private_network_uuid')
+    ) AS network (id)
+    WHERE jsonb_typeof(network.id) IN ('string', 'number')
+
+    UNION
+    -- Tags name droplets that come and go: those that have the tag now.
+    SELECT r.id, r.provider, rule.relation, 'droplet', d.provider_id
+    FROM cloud_resources AS r
+    JOIN (VALUES
+        ('load_balancer', 'targets_by_tag', jsonpath '$.tag'),
+        ('firewall', 'protects_by_tag', '$.tags[*]')
+    ) AS rule (kind, relation, path) ON rule.kind = r.kind
+    CROSS JOIN LATERAL (
+        SELECT named.value #>> '{}' FROM jsonb_path_query(
+            -- Tags of a firewall are its targets; they may have been given a column.
+            r.attrs || CASE WHEN r.kind = 'firewall' AND r.tags <> '{}'
+                THEN jsonb_build_object('tags', r.tags) ELSE '{}' END,
+            rule.path
+        ) AS named (value)
+    ) AS target (tag)
+    JOIN cloud_resources AS d
+        ON d.kind = 'droplet' AND d.account = r.account AND d.deleted_at IS NULL
+        AND d.tags @> ARRAY[target.tag]
+
+    UNION
+    -- A worker that no cluster listed carries its cluster's uuid in a tag, beside k8s and k8s:worker.
+    SELECT r.id, r.provider, 'worker_of', 'kubernetes_cluster', substr(tag, 5)
+    FROM cloud_resources AS r CROSS JOIN LATERAL unnest(r.tags) AS tag
+    WHERE r.kind = 'droplet' AND NOT r.attrs ? 'kubernetes'
+      AND tag ~ '^k8s:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+
+    UNION
+    -- A backup policy has the identity of its droplet, a deployment that of its app.
+    SELECT r.id, r.provider, 'policy_of', 'droplet', r.provider_id
+    FROM cloud_resources AS r
+    WHERE r.kind = 'backup_policy'
+
+    UNION
+    SELECT r.id, r.provider, 'part_of', 'app', r.provider_id
+    FROM cloud_resources AS r
+    WHERE r.kind = 'app_deployment'
+
+    UNION
+    -- The origin of a CDN endpoint, which is its name: <bucket>.<region>.digitaloceanspaces.com.
+    -- In this order: the names of all other kinds are left alone.
+    SELECT r.id, r.provider, 'serves', 'spaces_bucket', split_part(r.name, '.', 1)
+    FROM cloud_resources AS r
+    WHERE CASE WHEN r.kind = 'cdn_endpoint'
+        THEN r.name ~ '^[^.]+\.[^.]+\.(cdn\.)?digitaloceanspaces\.com$' END
+) AS edge
+JOIN cloud_resources AS f ON f.id = edge.from_resource_id
+LEFT JOIN cloud_resources AS t
+    ON t.provider = edge.provider AND t.account = f.account AND t.kind = edge.to_kind
+    AND t.provider_id = edge.to_provider_id;
