@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -47,6 +47,14 @@ _PATH = re.compile(r"[\w./~-]*", re.ASCII)
 
 LARGEST_SECRET = 64 * 1024
 """Bytes of a file that may hold a secret."""
+
+
+SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|_KEY(_|$)|DATABASE_URL|POSTGRES_URL|NOTIFY_URLS"
+    r"|HEARTBEAT_URL"
+    r"|^SPACES_ACCESS"
+)
+"""Names of variables that are secret, so that no process is given them that does not need them."""
 
 
 class SettingsError(Exception):
@@ -144,7 +152,9 @@ class Settings:
     heartbeat_url: Secret | None = None
     """Address that is asked for after each good refresh: a dead man's switch."""
     terraform_states: tuple[str, ...] = ()
-    """Paths of Terraform state files, or patterns."""
+    """Paths of Terraform state files, patterns, and `s3://…`, `https://…` or `command:…`."""
+    state_sources: Path | None = None
+    """File of Terraform states that live elsewhere; see `drift/state_sources.py`."""
     spaces: SpacesSettings = SpacesSettings()
     project_rules: Path | None = None
     """File of rules that classify projects; see `inventory/rules.py`."""
@@ -461,6 +471,45 @@ def _heartbeat(environ: Mapping[str, str]) -> Secret | None:
     return url
 
 
+_PLACES = re.compile(
+    r"""\s*(
+        # With a user and a password: whole, so that its parts are not taken for paths and shown.
+        (?:https?|s3)://[^/:@]*:(?![0-9]{1,5}(?:[/:]|$)).*?@[^:]*
+        | (?:https?|s3)://[^/:]*(?::[0-9]{1,5}(?![^/:]))?[^:]*
+        | command:[^:]*
+        | [^:]*
+    )(?::|$)""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def _places(text: str) -> tuple[str, ...]:
+    """Split a list of paths and addresses: `a.tfstate:s3://b/k:https://h:8443/x`."""
+    return tuple(place for found in _PLACES.findall(text) if (place := found.strip()))
+
+
+def named_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret:
+    """Return the secret of a variable that a reviewed file names, or of its `_FILE`.
+
+    Raises:
+        SettingsError: it is not set, or its file cannot be read.
+    """
+    secret = read_secret(os.environ if environ is None else environ, name)
+    if secret is None:
+        raise SettingsError(f"{name} is not set: set it, or {name}_FILE to the path of a file")
+    if isinstance(secret, UnreadableSecret):
+        secret.reveal()
+    return secret
+
+
+def named_variables(
+    names: Iterable[str], environ: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the variables of these names that are set, for a program of somebody else's."""
+    env = os.environ if environ is None else environ
+    return {name: env[name] for name in names if name in env}
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment.
 
@@ -488,6 +537,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     allocation_rules = env.get("ARCADIA_ALLOCATION_RULES", "").strip()
     alarm_rules = env.get("ARCADIA_ALARM_RULES", "").strip()
     accounts = env.get("ARCADIA_ACCOUNTS", "").strip()
+    state_sources = env.get("ARCADIA_STATE_SOURCES", "").strip()
     notify, heartbeat_url, alarm_problems = _alarm_settings(env)
     jwt_secrets = (read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
@@ -510,11 +560,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         alarm_problems=alarm_problems,
         alarm_rules=Path(alarm_rules).expanduser().absolute() if alarm_rules else None,
         heartbeat_url=heartbeat_url,
-        terraform_states=tuple(
-            path.strip()
-            for path in env.get("ARCADIA_TERRAFORM_STATES", "").split(os.pathsep)
-            if path.strip()
-        ),
+        terraform_states=_places(env.get("ARCADIA_TERRAFORM_STATES", "")),
+        state_sources=Path(state_sources).expanduser().absolute() if state_sources else None,
         spaces=_spaces(env),
         project_rules=Path(project_rules).expanduser().absolute() if project_rules else None,
         budgets=Path(budgets).expanduser().absolute() if budgets else None,

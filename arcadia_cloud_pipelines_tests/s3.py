@@ -61,6 +61,9 @@ class Region:
         for bucket in buckets:
             self._s3.create_bucket(Bucket=bucket)
 
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        self._s3.put_object(Bucket=bucket, Key=key, Body=content)
+
     def delete(self, bucket: str) -> None:
         self._s3.delete_bucket(Bucket=bucket)
 

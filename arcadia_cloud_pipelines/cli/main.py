@@ -16,6 +16,7 @@ from .drift import drift
 from .errors import told_in_one_sentence
 from .export import export
 from .inventory import inventory
+from .mcp import mcp
 from .migrate import migrate
 from .projects import projects
 from .provisioned import provisioned
@@ -53,6 +54,7 @@ for _command in (
     restore,
     query,
     export,
+    mcp,
     simulate,
     service,
     inventory,

@@ -158,14 +158,18 @@ def adopt(
 @provisioned.command()
 @click.argument("paths", nargs=-1)
 def terraform(paths: tuple[str, ...]) -> None:
-    """Record what Terraform state files say: PATHS, or those in ARCADIA_TERRAFORM_STATES."""
-    from ..drift.terraform import STATES, record_states
+    """Record what Terraform states say: PATHS of files, or all that are configured."""
+    from ..drift.state_sources import STATES, VARIABLE, Configured, configured_sources
+    from ..drift.terraform import record_states
     from ..settings import load_settings
 
-    chosen = list(paths) or list(load_settings().terraform_states)
-    if not chosen:
-        raise click.UsageError(f"Name a state file, or set {STATES}.")
-    result = record_states(warehouse(), chosen, configured=not paths)
+    where = Configured(paths=paths) if paths else configured_sources(load_settings())
+    if where.is_empty:
+        raise click.UsageError(f"Name a state file, or set {STATES} or {VARIABLE}.")
+    result = record_states(
+        warehouse(), where.paths, sources=where.sources, unusable=where.problems,
+        configured=not paths,
+    )  # fmt: skip
     echo(
         f"{result.recorded:,} resources described, {result.changed:,} specs changed, "
         f"{result.withdrawn:,} withdrawn; {len(result.not_in_inventory):,} not in the inventory."

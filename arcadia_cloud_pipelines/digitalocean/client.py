@@ -97,10 +97,11 @@ class _Bearer(AuthBase):
         return request
 
 
-class _Session(requests.Session):
+class UnredirectedSession(requests.Session):
     """Never looks where a redirect goes: even unfollowed, requests would read its whole body."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        """Return none."""
         return None
 
 
@@ -248,7 +249,7 @@ class DigitalOcean:
         self.calls = 0
         """HTTP requests sent, retries and redirects included."""
         self._closed = False
-        self._session = _Session()
+        self._session = UnredirectedSession()
         self._session.auth = _Bearer(token)
         self._session.headers["User-Agent"] = user_agent()
         # No answer may change what the next request carries.

@@ -1,4 +1,4 @@
-"""Spaces through the S3 protocol: the one question asked of it is which buckets there are.
+"""Spaces, or what else speaks S3: which buckets there are, and one object of a bucket.
 
 botocore's exceptions carry the signed request, so none of them leaves this module, not even as the
 context of another; and its debug log, which holds headers and signatures, stays shut.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from functools import partial
+from time import monotonic
+from typing import Any, Final, NamedTuple, TypeVar
 
 from ..settings import SpacesKey
 from .client import network_problem, user_agent
@@ -52,6 +54,9 @@ _ADVICE: Mapping[type[DigitalOceanError], str] = {
 # has the same.
 _WRONG_KEY = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
 _WRONG_CLOCK = "RequestTimeTooSkewed"
+_CHUNK: Final = 64 * 1024
+
+Answer = TypeVar("Answer")
 
 
 class Bucket(NamedTuple):
@@ -71,6 +76,9 @@ class Spaces:
         *,
         timeout: tuple[float, float] = (5, 20),
         attempts: int = 3,
+        signed_for: str = "us-east-1",
+        path_style: bool = False,
+        advice: Mapping[type[DigitalOceanError], str] = _ADVICE,
     ) -> None:
         """Send nothing yet.
 
@@ -78,9 +86,15 @@ class Spaces:
             endpoint: a region's address, with `{region}` where its name goes.
             key: sent there as a signature and nowhere else.
             timeout: seconds to connect, and between two bytes.
-            attempts: most requests for one page.
+            attempts: most requests for one answer.
+            signed_for: the region in the signature, which Spaces ignores.
+            path_style: whether the bucket stands in the path, not in the host name.
+            advice: what to do, by type of error; the type's own where it is not given.
         """
         self._endpoint = endpoint
+        self._signed_for = signed_for
+        self._style = "path" if path_style else "auto"
+        self._advice = advice
         self._key = key
         self._session = _session(key)
         self._timeout = timeout
@@ -101,11 +115,8 @@ class Spaces:
         query: dict[str, str] = {}
         with closing(self._client(region)) as client:
             while True:
-                page = self._ask(client, where, query)
-                # Raised here, not in `except`: there the caught one would become its context.
-                if isinstance(page, DigitalOceanError):
-                    raise page
-                found += _buckets_of(page, where)
+                page = self._answer(where, partial(client.list_buckets, **query))
+                found += self._buckets_of(page, where)
                 token = page.get("ContinuationToken")
                 if not token:
                     return found
@@ -114,21 +125,70 @@ class Spaces:
                 tokens.add(token)
                 query = {"ContinuationToken": token}
 
+    def read(
+        self,
+        region: str,
+        bucket: str,
+        key: str,
+        *,
+        most: int,
+        longest: float,
+        clock: Callable[[], float] = monotonic,
+    ) -> bytes:
+        """Return one object whole.
+
+        Args:
+            region: goes into the endpoint.
+            bucket: the bucket's name.
+            key: the object's name.
+            most: bytes that are read at most.
+            longest: seconds that reading may take.
+            clock: seconds that never go back.
+
+        Raises:
+            DigitalOceanError: it could not be read whole; its `status` is 404 when there is none.
+        """
+        where = f"GetObject of {bucket}/{key}"
+        start = clock()
+
+        def whole(client: Any) -> bytes | DigitalOceanError:
+            parts, size = [], 0
+            with closing(client.get_object(Bucket=bucket, Key=key)["Body"]) as body:
+                while chunk := body.read(_CHUNK):
+                    parts.append(chunk)
+                    size += len(chunk)
+                    if size > most:
+                        return self._error(BadAnswer, where, f"is larger than {most:,} bytes")
+                    if clock() - start > longest:
+                        problem = f"was still not read after {longest:.0f} s"
+                        return self._error(Unreachable, where, problem)
+            return b"".join(parts)
+
+        with closing(self._client(region)) as client:
+            return self._answer(where, partial(whole, client))
+
+    def _answer(self, where: str, ask: Callable[[], Answer | DigitalOceanError]) -> Answer:
+        """Return the answer, or raise what went wrong."""
+        answer = self._ask(where, ask)
+        # Raised here, not in `except`: there the caught one would become its context.
+        if isinstance(answer, DigitalOceanError):
+            raise answer
+        return answer
+
     def _ask(
-        self, client: Any, where: str, query: Mapping[str, str]
-    ) -> Mapping[str, Any] | DigitalOceanError:
-        """One page, or what went wrong."""
+        self, where: str, ask: Callable[[], Answer | DigitalOceanError]
+    ) -> Answer | DigitalOceanError:
+        """Return the answer, or what went wrong."""
         from botocore import exceptions
 
         try:
-            page: Mapping[str, Any] = client.list_buckets(**query)
-            return page
+            return ask()
         except exceptions.ClientError as error:
             return self._refusal(where, error.response)
         except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
-            return _error(Unreachable, where, network_problem(error))
+            return self._error(Unreachable, where, network_problem(error))
         except Exception:  # a parser's, which may be any and may hold the answer
-            return _error(BadAnswer, where, "gave an answer that cannot be read")
+            return self._error(BadAnswer, where, "gave an answer that cannot be read")
 
     def _refusal(self, where: str, answer: Mapping[str, Any]) -> DigitalOceanError:
         """The error that an S3 error answer stands for."""
@@ -154,7 +214,27 @@ class Spaces:
             kind = RequestRefused
         # botocore gives the status again where the answer had no code.
         told = "" if code in ("", str(status)) else f" ({code})"
-        return _error(kind, where, f"answered {status}{told}", status, advice)
+        return self._error(kind, where, f"answered {status}{told}", status, advice)
+
+    def _error(
+        self,
+        kind: type[DigitalOceanError],
+        where: str,
+        problem: str,
+        status: int | None = None,
+        advice: str | None = None,
+    ) -> DigitalOceanError:
+        return kind(where, problem, status=status, advice=advice or self._advice.get(kind))
+
+    def _buckets_of(self, page: Mapping[str, Any], where: str) -> list[Bucket]:
+        listed = page.get("Buckets")
+        # Any well-formed XML parses, and lacks it.
+        if not isinstance(listed, list):
+            raise self._error(BadAnswer, where, "answered without a list of buckets")
+        found = [Bucket(bucket.get("Name"), bucket.get("CreationDate")) for bucket in listed]
+        if not all(isinstance(bucket.name, str) and bucket.name for bucket in found):
+            raise self._error(BadAnswer, where, "listed a bucket without a name")
+        return found
 
     def _client(self, region: str) -> Any:
         """A client of botocore's for one region."""
@@ -166,12 +246,13 @@ class Spaces:
         client = self._session.client(
             "s3",
             endpoint_url=self._endpoint.format(region=region),
-            region_name="us-east-1",  # signed with and otherwise ignored
+            region_name=self._signed_for,
             config=Config(
                 connect_timeout=self._timeout[0],
                 read_timeout=self._timeout[1],
                 retries={"mode": "standard", "total_max_attempts": self._attempts},
                 signature_version="s3v4",
+                s3={"addressing_style": self._style},
                 user_agent=user_agent(),
             ),
         )
@@ -210,30 +291,9 @@ def _session(key: SpacesKey) -> Any:
     )
 
 
-def _buckets_of(page: Mapping[str, Any], where: str) -> list[Bucket]:
-    listed = page.get("Buckets")
-    # Any well-formed XML parses, and lacks it.
-    if not isinstance(listed, list):
-        raise _error(BadAnswer, where, "answered without a list of buckets")
-    found = [Bucket(bucket.get("Name"), bucket.get("CreationDate")) for bucket in listed]
-    if not all(isinstance(bucket.name, str) and bucket.name for bucket in found):
-        raise _error(BadAnswer, where, "listed a bucket without a name")
-    return found
-
-
 def _not_redirected(context: dict[str, Any], **_: object) -> None:
     """Tell botocore's S3RegionRedirector that it was at work already.
 
     It would follow a redirect by asking again, signed, where the answer says; nothing turns it off.
     """
     context["s3_redirect"]["redirected"] = True
-
-
-def _error(
-    kind: type[DigitalOceanError],
-    where: str,
-    problem: str,
-    status: int | None = None,
-    advice: str | None = None,
-) -> DigitalOceanError:
-    return kind(where, problem, status=status, advice=advice or _ADVICE.get(kind))

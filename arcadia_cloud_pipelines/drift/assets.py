@@ -1,7 +1,5 @@
 """The assets of drift: specs out of Terraform, and the records of what differs."""
 
-import os
-
 import dagster as dg
 from pydantic import Field
 
@@ -20,6 +18,7 @@ from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
 from .errors import DriftError
 from .inbox import coverage, list_drift
+from .state_sources import STATES, VARIABLE, Configured, configured_sources
 from .sweep import sweep
 from .tables import cloud_drift, cloud_provisioned
 from .terraform import record_states
@@ -34,8 +33,8 @@ class TerraformConfig(dg.Config):
 
     paths: list[str] = Field(
         default=[],
-        description="Files or patterns (`states/*.tfstate`); those of ARCADIA_TERRAFORM_STATES "
-        f"when empty, separated by `{os.pathsep}`.",
+        description="Files or patterns (`states/*.tfstate`); when empty, all that "
+        f"{STATES} and {VARIABLE} name.",
     )
 
 
@@ -64,12 +63,23 @@ def terraform_specs(
     state are never read.
     """
     with reported_errors(DriftError):
-        paths = config.paths or load_settings().terraform_states
-        result = record_states(warehouse, paths, configured=not config.paths)
+        # Files alone: whoever may start a run must not make it call an address or a program.
+        where = (
+            Configured(paths=tuple(config.paths))
+            if config.paths
+            else configured_sources(load_settings())
+        )
+        result = record_states(
+            warehouse,
+            where.paths,
+            sources=where.sources,
+            unusable=where.problems,
+            configured=not config.paths,
+        )
     for problem in result.problems:
         context.log.warning(problem.text)
-    if not paths:
-        context.log.info("No Terraform state is configured: set ARCADIA_TERRAFORM_STATES.")
+    if where.is_empty:
+        context.log.info(f"No Terraform state is configured: set {STATES} or {VARIABLE}.")
     unknown: dict[str, int] = {}
     for state in result.files:
         for name, count in state.unknown_types.items():

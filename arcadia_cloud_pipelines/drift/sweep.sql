@@ -111,6 +111,7 @@ WITH opened AS (
     FROM drift_changes AS c
     JOIN cloud_resources AS r ON r.id = c.resource_id
     WHERE c.verb = 'open'
+    ORDER BY c.resource_id, c.field COLLATE "C"
     RETURNING account, resource_id, field, desired, actual
 )
 INSERT INTO cloud_resource_events (account, resource_id, event, occurred_at, changes, run_id)

@@ -14,7 +14,8 @@ from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .specs import SpecError, json_text, lock, write_specs
-from .terraform_files import find_files, read_file
+from .state_reading import read_states, unreadable
+from .state_sources import StateSource
 from .terraform_sources import (
     Problem,
     Source,
@@ -29,9 +30,8 @@ from .terraform_sources import (
 from .terraform_state import Contents, StateFile, TerraformError, parse_state
 
 ACTOR = "terraform"
-STATES = "ARCADIA_TERRAFORM_STATES"
 
-__all__ = ["ACTOR", "STATES", "TerraformError", "TerraformSpecs", "parse_state", "record_states"]
+__all__ = ["ACTOR", "TerraformError", "TerraformSpecs", "parse_state", "record_states"]
 
 
 @dataclass(frozen=True)
@@ -54,45 +54,29 @@ class TerraformSpecs:
 _SQL = Statements(__file__)
 
 
-def read_states(paths: Sequence[str]) -> tuple[list[StateFile], list[Problem]]:
-    """Read state files; a pattern such as `states/*.tfstate` stands for all that match.
-
-    A file that cannot be read costs itself alone: it is among the problems.
-    """
-    files, missing = find_files(paths)
-    problems = [Problem(_shown(path), "unreadable", _shown(text)) for path, text in missing]
-    states = []
-    for path in files:
-        try:
-            states.append(parse_state(read_file(path), _shown(path)))
-        except TerraformError as error:
-            problems.append(Problem(_shown(path), "unreadable", _shown(str(error))))
-    return states, problems
-
-
-def _shown(text: str) -> str:
-    """Return a text with a file's name in it as PostgreSQL can store it: names are any bytes."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-
-
 def record_states(
     warehouse: Warehouse,
     paths: Sequence[str],
     *,
+    sources: Sequence[StateSource] = (),
+    unusable: Sequence[tuple[str, str]] = (),
     configured: bool = False,
     now: Clock = utc_now,
 ) -> TerraformSpecs:
-    """Read state files and record what they say together.
+    """Read states and record what they say together.
 
     A field is written when a state says something new of it: what was accepted or recorded by
     hand since stays until Terraform changes it. A resource that left its state is not desired by
     it any more, so that what Terraform destroyed is no drift; that implausibly many left is held
-    back until somebody confirms it. A file that cannot be read, or is older than what was read
+    back until somebody confirms it. A state that cannot be read, or is older than what was read
     before, changes nothing.
 
     Args:
         warehouse: where.
         paths: files and patterns.
+        sources: states that live elsewhere.
+        unusable: entries of the configuration that cannot be used, each with a sentence. Nobody
+            knows which states they are, so none is missed.
         configured: whether these are all that the configuration names, so that a source that is
             not among them has lost its file.
         now: the clock.
@@ -100,7 +84,8 @@ def record_states(
     Raises:
         TerraformError: not one state could be recorded; no spec was touched.
     """
-    states, problems = read_states(paths)
+    states, problems = read_states(paths, sources)
+    problems += [unreadable(place, text) for place, text in unusable]
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         lock(connection)
@@ -122,9 +107,10 @@ def record_states(
         applied = _apply(connection, before, after, reasons, ACTOR, at)
         _SQL.run(connection, "remember", {"rows": json_text(rows), "at": at})
         if configured:
-            problems += _orphaned(known, matched.chosen, problems, states)
+            if not unusable:
+                problems += _orphaned(known, matched.chosen, problems, states)
             _note(connection, problems, at)
-    if not matched.chosen and problems and paths:
+    if not matched.chosen and problems and (paths or sources or unusable):
         raise TerraformError(" ".join(dict.fromkeys(p.text for p in problems)))
     return TerraformSpecs(tuple(matched.chosen.values()), *applied, tuple(problems))
 

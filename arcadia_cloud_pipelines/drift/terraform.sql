@@ -25,7 +25,8 @@ ORDER BY f.ordinal, f.account = whose.account DESC NULLS LAST;
 -- What :source said of resources that are not among :kept any more is not desired by it: its
 -- fields go, unless another source names them too, and with the last field the spec.
 WITH leaving AS (
-    SELECT id, account, resource_id, spec AS was, spec_version, source_spec - CAST(:source AS text) AS rest,
+    SELECT id, account, resource_id, spec AS was, spec_version,
+        source_spec - CAST(:source AS text) AS rest,
         spec - ARRAY(
             SELECT mine.field
             FROM jsonb_object_keys(source_spec -> CAST(:source AS text)) AS mine (field)

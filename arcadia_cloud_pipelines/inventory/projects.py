@@ -203,7 +203,6 @@ def sync_projects(
         "kind": "project",
         "seen_at": started_at,
         "run_id": run_id,
-        "named": sorted(NAMED),
     }
     try:
         with warehouse.transaction() as connection:
@@ -418,6 +417,7 @@ def _record_members(
         found: members of all projects.
         guard: how much may plausibly be gone at once.
     """
+    scope = {**scope, "named": sorted(NAMED)}
     _SQL.run(connection, "create_members")
     copy_rows(
         connection,

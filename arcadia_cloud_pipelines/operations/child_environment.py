@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_SECRET = re.compile(
-    r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|_KEY(_|$)|DATABASE_URL|POSTGRES_URL|NOTIFY_URLS"
-    r"|HEARTBEAT_URL"
-    r"|^SPACES_ACCESS"
-)
+from ..settings import SECRET_NAME
+
 _WAREHOUSE = re.compile(r"^(ARCADIA_DATABASE_URL|PGPASSWORD)")
 _STORAGE = re.compile(r"^(DAGSTER_POSTGRES_URL|PGPASSWORD)")
 _API = re.compile(r"^(ARCADIA_DATABASE_URL|PGPASSWORD|ARCADIA_JWT_SECRET|ARCADIA_METRICS_TOKEN)")
@@ -47,5 +44,5 @@ def for_child(name: str, environ: Mapping[str, str]) -> dict[str, str]:
     return {
         k: v
         for k, v in environ.items()
-        if not _SECRET.search(k) or (needs is not None and needs.search(k))
+        if not SECRET_NAME.search(k) or (needs is not None and needs.search(k))
     }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from . import views
+from . import grants, views
 
 if TYPE_CHECKING:
     from .engine import Warehouse
+
+logger = logging.getLogger(__name__)
 
 # Any constant will do, as long as every release uses the same one.
 _MIGRATION_LOCK = 0x_A2CA_D1A0
@@ -74,8 +77,8 @@ def server_problem(connection: sa.Connection) -> str | None:
 def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
     """Bring the warehouse to the newest schema and views in one transaction.
 
-    Does nothing on a current one. Two that start at once take turns, and the second finds the
-    work done.
+    On a current one it only gives readers the grants that they lost. Two that start at once take
+    turns, and the second finds the work done.
 
     Returns:
         The revision found and the revision left.
@@ -104,7 +107,8 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
                 f"The warehouse {warehouse.place} has schema {before}, which this release does "
                 "not know: it was migrated by a newer one. Install that release."
             )
-        if before != head_revision() or views.installed_digest(connection) != views.digest():
+        stale = before != head_revision() or views.installed_digest(connection) != views.digest()
+        if stale:
             try:
                 # First, so that the tables below can be changed.
                 kept = views.drop(connection)
@@ -112,4 +116,7 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
                 raise WarehouseError(str(error)) from None
             command.upgrade(alembic_config(connection), "head")
             views.install(connection, kept)
+        given = grants.give(connection)
+        if given and not stale:
+            logger.warning("lost grants were given again: %s", ", ".join(given))
     return before, head_revision()

@@ -249,12 +249,7 @@ def _comment(connection: sa.Connection, target: str, text: str) -> None:
 
 
 def _grant(connection: sa.Connection, kept: Kept) -> None:
-    """Let `arcadia_reader` read, where an administrator made that role, and who could before."""
-    if connection.scalar(sa.text("SELECT to_regrole('arcadia_reader') IS NOT NULL")):
-        connection.execute(
-            sa.text(f"GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO arcadia_reader")
-        )
-        connection.execute(sa.text(f"GRANT USAGE ON SCHEMA {SCHEMA} TO arcadia_reader"))
+    """Let read who could before; what `arcadia_reader` may do is said in `grants`."""
     names = {view.name for view in read_views()}
     for view, role in kept.grants:
         if view in names:

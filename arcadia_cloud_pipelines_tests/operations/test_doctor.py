@@ -259,7 +259,8 @@ def test_nonsense_in_settings_is_said(environ: dict[str, str], tmp_path: Path) -
         "ARCADIA_HEARTBEAT_URL": "http://example.com/CANARY",
         "ARCADIA_PROJECT_RULES": str(rules),
         "ARCADIA_ALLOCATION_RULES": str(rules),
-        "ARCADIA_TERRAFORM_STATES": str(tmp_path / "*.tfstate"),
+        "ARCADIA_TERRAFORM_STATES": f"{tmp_path}/*.tfstate:https://u:CANARY@h/s",
+        "ARCADIA_STATE_SOURCES": str(rules),
     }
     findings = list(examine(load_settings(environ)))
     said = [f"{f.subject}: {f.text}" for f in findings if f.state is State.WRONG]
@@ -267,6 +268,7 @@ def test_nonsense_in_settings_is_said(environ: dict[str, str], tmp_path: Path) -
         "ARCADIA_NOTIFY_URLS 2: apprise does not know it", "none.toml is not a file",
         "ARCADIA_HEARTBEAT_URL must be", "project rules:",
         "allocation rules: " + str(rules), "Terraform states: There is no",
+        "ARCADIA_TERRAFORM_STATES: https:… cannot be used", f"Terraform states: {rules}: expected",
     ):  # fmt: skip
         assert any(expected in text for text in said), (expected, said)
     assert "CANARY" not in str(findings)

@@ -167,6 +167,88 @@ def test_roles_that_are_missing_are_asked_for(
     assert "arcadia_nobody" in "".join(notices)
 
 
+READABLE = """
+SELECT c.oid::regclass::text FROM pg_class AS c
+WHERE c.relnamespace IN ('public'::regnamespace, 'marts'::regnamespace) AND c.relkind IN ('r', 'v')
+  AND has_table_privilege('{role}', c.oid, 'SELECT')
+ORDER BY 1
+"""
+
+
+def readable(warehouse: Warehouse, role: str) -> list[str]:
+    with warehouse.transaction() as connection:
+        return list(connection.execute(sa.text(READABLE.format(role=role))).scalars())
+
+
+LOST = {
+    "REVOKE SELECT ON cloud_invoices, resource_history, marts.freshness FROM arcadia_reader": True,
+    "REVOKE ALL ON ALL TABLES IN SCHEMA public, marts FROM arcadia_reader, arcadia_tenant": True,
+    "REVOKE USAGE ON SCHEMA marts FROM arcadia_reader": True,
+    "REVOKE SELECT ON cloud_statements, cloud_resources FROM arcadia_tenant": True,
+    "DROP POLICY tenant ON cloud_projects": False,
+    "ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE SELECT ON TABLES FROM arcadia_reader": False,
+}
+"""A loss, and whether it is told."""
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    said = [record.getMessage() for record in caplog.records]
+    caplog.clear()
+    return said
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_lost_grants_are_given_again(
+    bare: Warehouse, lost: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    migrate(bare)
+    roles = ("arcadia_reader", "arcadia_tenant")
+    before = [readable(bare, role) for role in roles]
+    assert len(before[0]) > 100
+    assert told(caplog) == []
+    run(bare, lost)
+    migrate(bare)
+    assert [readable(bare, role) for role in roles] == before
+    run(bare, "SET LOCAL ROLE arcadia_reader; SELECT count(*) FROM marts.freshness")
+    run(bare, "CREATE TABLE cloud_of_tomorrow (a int)")
+    assert "cloud_of_tomorrow" in readable(bare, "arcadia_reader")
+    assert [one.partition(":")[0] for one in told(caplog)] == (
+        ["lost grants were given again"] if LOST[lost] else []
+    )
+    migrate(bare)
+    assert told(caplog) == []
+
+
+def test_an_owner_who_may_create_no_roles_gives_lost_grants_again(
+    ordinary: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    migrate(ordinary)
+    before = readable(ordinary, "arcadia_reader")
+    told(caplog)
+    run(ordinary, "REVOKE ALL ON ALL TABLES IN SCHEMA public, marts FROM arcadia_reader")
+    migrate(ordinary)
+    assert readable(ordinary, "arcadia_reader") == before
+    assert "SELECT ON public.cloud_invoices" in "".join(told(caplog))
+
+
+def test_tables_of_other_people_are_left_alone(bare: Warehouse) -> None:
+    migrate(bare)
+    run(bare, "CREATE TABLE payroll (a int); REVOKE ALL ON payroll FROM arcadia_reader")
+    migrate(bare)
+    assert "payroll" not in readable(bare, "arcadia_reader")
+
+
+def test_grants_that_this_user_may_not_give_are_named(
+    bare: Warehouse, ordinary: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    migrate(bare)
+    run(bare, "REVOKE SELECT ON cloud_invoices FROM arcadia_reader")
+    run(bare, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {ROLE}")
+    assert migrate(ordinary) == (head_revision(), head_revision())
+    [said] = [one for one in told(caplog) if "cloud_invoices" in one]
+    assert "ask an administrator: GRANT SELECT ON public.cloud_invoices TO arcadia_reader" in said
+
+
 def test_projects_that_are_classified_already_were_so_by_hand(bare: Warehouse) -> None:
     with bare.transaction() as connection:
         command.upgrade(alembic_config(connection), "0006")

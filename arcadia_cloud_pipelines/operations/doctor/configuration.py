@@ -8,6 +8,7 @@ from ...alarms.channels import unknown_addresses
 from ...alarms.rules import Router
 from ...allocation.rules import AllocationRulesError
 from ...allocation.rules import read_rules as read_allocation_rules
+from ...drift.state_sources import STATES, VARIABLE, configured_sources, unset
 from ...drift.terraform_files import find_files
 from ...forecast.budgets import BudgetsError, read_budgets
 from ...inventory.rules import ProjectRulesError, read_rules
@@ -50,9 +51,15 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
             yield wrong("allocation rules", str(error), advice)
         else:
             yield well("allocation rules", f"{len(file.rule):,} in {settings.allocation_rules}")
-    if settings.terraform_states:
-        found, missing = find_files(settings.terraform_states)
+    where = configured_sources(settings)
+    if not where.is_empty:
+        found, missing = find_files(where.paths)
         for _, problem in missing:
-            yield wrong("Terraform states", problem, "mend ARCADIA_TERRAFORM_STATES")
-        if not missing:
-            yield well("Terraform states", f"{len(found):,} files")
+            yield wrong("Terraform states", problem, f"mend {STATES}")
+        unusable = [problem for _, problem in where.problems]
+        unusable += [text for source in where.sources if (text := unset(source)) is not None]
+        for reason in unusable:
+            yield wrong("Terraform states", reason, f"mend {STATES} or {VARIABLE}")
+        if not missing and not unusable:
+            elsewhere = f", {len(where.sources):,} elsewhere" if where.sources else ""
+            yield well("Terraform states", f"{len(found):,} files{elsewhere}")
