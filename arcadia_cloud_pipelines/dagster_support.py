@@ -20,7 +20,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from . import foreign_text
 from .digitalocean import DigitalOceanError
-from .digitalocean.clients import Clients
+from .digitalocean.clients import Clients, expected_account
 from .settings import SettingsError, asset_owners, load_settings
 from .teams import TAG, read_teams, team_settings
 from .times import utc_now
@@ -226,6 +226,18 @@ def teams_of_runs() -> list[str | None]:
     """
     with reported_errors():
         return [*read_teams(load_settings())] or [None]
+
+
+def account_of_team(warehouse: Warehouse, team: str) -> str | None:
+    """Return the account of a team: what its entry says, else what its tokens were found to be of.
+
+    None before the API said so, and of a team whose entry cannot be used.
+    """
+    try:
+        settings = team_settings(load_settings(), team)
+    except SettingsError:
+        return None
+    return expected_account(settings, warehouse)
 
 
 def team_tags(team: str | None) -> dict[str, str]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..settings import Purpose
+from ..settings import Purpose, SettingsError
+from ..teams import TAG, read_teams
 from ..times import ago
 from ..warehouse.statements import Statements
 from .model import Alarm, Answer, Severity, alarm_key
@@ -48,16 +49,31 @@ def _asking(sources: Sources) -> Iterator[sa.Connection]:
         yield connection
 
 
+def _teams(sources: Sources) -> dict[str, object]:
+    """Return what chooses runs by team; a file of teams that cannot be used is told elsewhere."""
+    try:
+        teams = [*read_teams(sources.settings)]
+    except SettingsError:
+        teams = []
+    return {"teams": teams, "tag": TAG}
+
+
+def _of_team(team: str) -> tuple[tuple[str, ...], str]:
+    """Return what tells a team's alarm from another's: more of its key, and of its subject."""
+    return ((team,), f" of team {team}") if team else ((), "")
+
+
 def failed_runs(sources: Sources) -> Answer:
     """Find jobs whose newest run failed."""
     bad, well = [], set()
     with _asking(sources) as connection:
-        for run in _SQL.run(connection, "newest_runs").all():
-            key = alarm_key("run_failed", run.job)
+        for run in _SQL.run(connection, "newest_runs", _teams(sources)).all():
+            part, whose = _of_team(run.team)
+            key = alarm_key("run_failed", run.job, *part)
             if run.status == "SUCCESS":
                 well.add(key)
             elif not (run.newer_under_way or _is_repeated(run, sources.now)):
-                bad.append(_failed(connection, run, key, f"job {run.job}"))
+                bad.append(_failed(connection, run, key, f"job {run.job}{whose}"))
     # Of a job whose runs are all gone nothing is known.
     return Answer("run_failed/", bad, well=frozenset(well))
 
@@ -195,10 +211,12 @@ def failed_checks(sources: Sources) -> Answer:
     """Find asset checks that failed, or could not be evaluated, the last time."""
     bad, well = [], set()
     with _asking(sources) as connection:
-        rows = _SQL.run(connection, "newest_checks").all()
+        rows = _SQL.run(connection, "newest_checks", _teams(sources)).all()
         for row in rows:
             asset = "/".join(map(str, json.loads(row.asset_key)))
-            key = alarm_key("check_failed", asset, row.check_name)
+            part, whose = _of_team(row.team)
+            key = alarm_key("check_failed", asset, row.check_name, *part)
+            asset = f"{asset}{whose}"
             if row.execution_status == "SUCCEEDED":
                 well.add(key)
             elif row.execution_status == "FAILED":

@@ -2,7 +2,8 @@
 -- named create_timestamp are in the session's time zone, its other times in UTC.
 
 -- name: newest_runs
--- Of each job the newest run that came to an end, and whether a newer one is under way.
+-- Of each job the newest run that came to an end, and whether a newer one is under way: of each of
+-- the :teams, by the tag of its runs, and of all runs without one, which are the empty name.
 WITH RECURSIVE job AS (
     (SELECT pipeline_name AS name FROM runs ORDER BY pipeline_name LIMIT 1)
     UNION ALL
@@ -13,16 +14,23 @@ WITH RECURSIVE job AS (
     FROM job AS j
     WHERE j.name IS NOT NULL
 )
-SELECT j.name AS job, r.run_id, r.status, r.end_time, r.run_body,
+SELECT j.name AS job, team.name AS team, r.run_id, r.status, r.end_time, r.run_body,
     EXISTS (
         SELECT FROM runs AS n
         WHERE n.pipeline_name = j.name AND n.id > r.id
             AND n.status IN ('QUEUED', 'NOT_STARTED', 'STARTING', 'STARTED', 'CANCELING')
+            AND (cardinality(CAST(:teams AS text[])) = 0 OR team.name = coalesce((
+                SELECT t.value FROM run_tags AS t WHERE t.run_id = n.run_id AND t.key = :tag
+            ), ''))
     ) AS newer_under_way
 FROM job AS j
+CROSS JOIN unnest(CAST(:teams AS text[]) || '') AS team (name)
 CROSS JOIN LATERAL (
     SELECT * FROM runs AS r
     WHERE r.pipeline_name = j.name AND r.status IN ('SUCCESS', 'FAILURE')
+      AND (team.name = '' AND cardinality(CAST(:teams AS text[])) = 0 OR team.name = coalesce((
+        SELECT t.value FROM run_tags AS t WHERE t.run_id = r.run_id AND t.key = :tag
+      ), ''))
     ORDER BY r.id DESC LIMIT 1
 ) AS r
 WHERE j.name IS NOT NULL AND NOT starts_with(j.name, '__');
@@ -72,7 +80,7 @@ WITH RECURSIVE known AS (
         ORDER BY c.asset_key, c.check_name LIMIT 1
     ) AS n
 )
-SELECT k.asset_key, k.check_name, c.execution_status, c.run_id,
+SELECT k.asset_key, k.check_name, team.name AS team, c.execution_status, c.run_id,
     CASE WHEN c.execution_status = 'FAILED' THEN c.evaluation_event END AS event,
     r.status AS run_status,
     c.execution_status = 'PLANNED' AND r.status = 'FAILURE' AND (
@@ -88,9 +96,13 @@ SELECT k.asset_key, k.check_name, c.execution_status, c.run_id,
         )
     ) AS broke
 FROM known AS k
+CROSS JOIN unnest(CAST(:teams AS text[]) || '') AS team (name)
 CROSS JOIN LATERAL (
     SELECT * FROM asset_check_executions AS c
     WHERE c.asset_key = k.asset_key AND c.check_name = k.check_name
+      AND (team.name = '' AND cardinality(CAST(:teams AS text[])) = 0 OR team.name = coalesce((
+        SELECT t.value FROM run_tags AS t WHERE t.run_id = c.run_id AND t.key = :tag
+      ), ''))
     ORDER BY c.id DESC LIMIT 1
 ) AS c
 LEFT JOIN runs AS r ON r.run_id = c.run_id;

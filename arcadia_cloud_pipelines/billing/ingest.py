@@ -464,8 +464,10 @@ def _rematch(warehouse: Warehouse, which: str, account: str, invoices: list[int]
     return matched
 
 
-def due_invoices(warehouse: Warehouse, now: Clock = utc_now) -> list[str]:
-    """Uuids of the invoices to ask for: all pending, and those that failed and are worth a retry.
+def due_invoices(
+    warehouse: Warehouse, now: Clock = utc_now, account: str | None = None
+) -> list[str]:
+    """Return the invoices to ask for: all pending, and those that failed and are worth a retry.
 
     A failed one is asked for again at most twice, a day apart; so is one whose JSON form was not
     whole, for the ids that its lines lack.
@@ -476,6 +478,7 @@ def due_invoices(warehouse: Warehouse, now: Clock = utc_now) -> list[str]:
                 connection,
                 "due",
                 {
+                    "account": account,
                     "at": now(),
                     "most": MOST_FAILURES,
                     "hours": RETRY_AFTER_HOURS,

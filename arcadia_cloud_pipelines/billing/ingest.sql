@@ -32,11 +32,12 @@ WHERE account = :account
 ORDER BY period, invoice_uuid;
 
 -- name: due
--- Only of the account that the token belongs to now: another's cannot be fetched.
+-- Of :account, the team's; where nobody said it, only of the account that the token belongs to now:
+-- another's cannot be fetched.
 SELECT invoice_uuid
 FROM cloud_invoices
 WHERE account = coalesce(
-        (SELECT account FROM cloud_balance_snapshots ORDER BY id DESC LIMIT 1), account
+        CAST(:account AS text), (SELECT account FROM cloud_balance_snapshots ORDER BY id DESC LIMIT 1), account
     )
   AND (
     ingest_status = 'pending'

@@ -30,10 +30,21 @@ def status(format_: str | None) -> None:
         echo("Nothing was synced yet: `make up` does it every hour, `make demo` once.")
         return
     now = warehouse.now()
+    several = len({sync.account for sync in syncs}) > 1
     print_table(
-        ("kind", "sync", "newest sync (UTC)", "minutes ago", "complete", "rows", "problem"),
+        (
+            *(("account",) if several else ()),
+            "kind",
+            "sync",
+            "newest sync (UTC)",
+            "minutes ago",
+            "complete",
+            "rows",
+            "problem",
+        ),
         [
             (
+                *((sync.account or "",) if several else ()),
                 sync.kind,
                 str(sync.id),
                 f"{sync.started_at:%Y-%m-%d %H:%M}",
@@ -54,7 +65,8 @@ def status(format_: str | None) -> None:
 @click.argument("kind")
 @click.option("--actor", help="Who says so; you by default.")
 @click.option("--reason", help="Why, for those who read it later.")
-def confirm_loss(kind: str, actor: str | None, reason: str | None) -> None:
+@click.option("--account", help="Whose loss it is, where several accounts are mirrored.")
+def confirm_loss(kind: str, actor: str | None, reason: str | None, account: str | None) -> None:
     """Say that the loss of KIND that the newest sync found implausible is real."""
     from ..inventory.confirm import confirm_loss as confirm
     from ..settings import load_settings
@@ -67,6 +79,7 @@ def confirm_loss(kind: str, actor: str | None, reason: str | None) -> None:
         actor=actor or _user(),
         reason=reason,
         now=warehouse.now(),
+        account=account,
     )
     what = [f"{confirmation.missing:,} missing rows"] if confirmation.missing else []
     what += [f"empty {name}" for name in sorted(confirmation.withheld)]

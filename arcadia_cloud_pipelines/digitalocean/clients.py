@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from ..settings import Purpose, Secret, Settings, SettingsError
+from ..settings import Purpose, Secret, Settings, SettingsError, UnreadableSecret
 from ..warehouse.engine import Warehouse
 from .accounts import ExpectedAccounts, KnownAccounts, know_accounts
 from .budget import Budget
@@ -77,6 +77,17 @@ class Clients:
             for of_token in self._clients.values():
                 for client in of_token.values():
                     client.close()
+
+
+def expected_account(settings: Settings, warehouse: Warehouse) -> str | None:
+    """Return the account of a team's settings, or what one of its tokens was found to belong to."""
+    if settings.expected_account is not None:
+        return settings.expected_account
+    tokens = dict.fromkeys(
+        t for t in settings.tokens.values() if not isinstance(t, UnreadableSecret)
+    )
+    known = (KnownAccounts(warehouse, token).known() for token in tokens)
+    return next((account for account in known if account is not None), None)
 
 
 def ask_each_token(

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-
 from ..kinds import KIND_BY_NAME, UNKNOWN
 from ..warehouse.engine import Warehouse
-from .tables import cloud_loss_confirmations, cloud_sync_runs
+from .freshness import KindSyncs, kind_syncs
+from .tables import cloud_loss_confirmations
 
 VALID_FOR = timedelta(days=7)
 """Long enough for the three complete listings that a deletion takes, and some that fail."""
@@ -40,7 +39,13 @@ class Confirmation:
 
 
 def confirm_loss(
-    warehouse: Warehouse, kind: str, *, actor: str, reason: str | None, now: datetime
+    warehouse: Warehouse,
+    kind: str,
+    *,
+    actor: str,
+    reason: str | None,
+    now: datetime,
+    account: str | None = None,
 ) -> Confirmation:
     """Confirm what the newest sync of a kind found implausible, for the account it listed.
 
@@ -51,9 +56,12 @@ def confirm_loss(
         reason: why, in their words.
         now: the confirmation holds for `VALID_FOR` from here, or until a complete listing misses
             nothing.
+        account: whose loss it is, where several accounts are mirrored; the one that has one when
+            None.
 
     Raises:
-        NothingToConfirm: no such kind, no sync of it, or nothing implausible in the newest.
+        NothingToConfirm: no such kind, no sync of it, nothing implausible in the newest, or in
+            those of several accounts and none was named.
         WarehouseError: the warehouse is away or not migrated; nothing was written.
     """
     if kind not in CONFIRMABLE:
@@ -61,31 +69,15 @@ def confirm_loss(
             f"There is no kind {kind!r}; the kinds are {', '.join(sorted(CONFIRMABLE))}."
         )
     warehouse.check_migrated()
-    runs = cloud_sync_runs
-    newest = (
-        sa.select(runs)
-        .where(runs.c.kind == kind)
-        .order_by(runs.c.started_at.desc(), runs.c.id.desc())
-        .limit(1)
+    row, whose = _newest_loss(warehouse, kind, account)
+    confirmation = Confirmation(
+        kind=kind,
+        account=whose,
+        missing=row.missing if row.implausible else 0,
+        withheld=dict(row.withheld),
+        valid_until=now + VALID_FOR,
     )
     with warehouse.transaction() as connection:
-        row = connection.execute(newest).one_or_none()
-        if row is None:
-            raise NothingToConfirm(
-                f"The kind {kind} was never synced: there is nothing to confirm."
-            )
-        if row.account is None or not (row.implausible or row.withheld):
-            raise NothingToConfirm(
-                f"The newest sync of {kind} ({row.started_at:%Y-%m-%d %H:%M} UTC) found nothing "
-                "implausible: there is nothing to confirm."
-            )
-        confirmation = Confirmation(
-            kind=kind,
-            account=row.account,
-            missing=row.missing if row.implausible else 0,
-            withheld=dict(row.withheld),
-            valid_until=now + VALID_FOR,
-        )
         connection.execute(
             cloud_loss_confirmations.insert().values(
                 account=confirmation.account,
@@ -97,3 +89,29 @@ def confirm_loss(
             )
         )
     return confirmation
+
+
+def _newest_loss(warehouse: Warehouse, kind: str, account: str | None) -> tuple[KindSyncs, str]:
+    """Return the newest sync that found an implausible loss, and its account."""
+    newest = [sync for sync in kind_syncs(warehouse) if sync.kind == kind]
+    if not newest:
+        raise NothingToConfirm(f"The kind {kind} was never synced: there is nothing to confirm.")
+    lost = [
+        (sync, sync.account)
+        for sync in newest
+        if sync.account is not None
+        and account in (None, sync.account)
+        and (sync.implausible or sync.withheld)
+    ]
+    if len(lost) == 1:
+        return lost[0]
+    if lost:
+        raise NothingToConfirm(
+            f"Several accounts lost {kind}: say which with --account, "
+            f"{' or '.join(whose for _, whose in lost)}."
+        )
+    last = max(newest, key=lambda sync: sync.started_at)
+    raise NothingToConfirm(
+        f"The newest sync of {kind} ({last.started_at:%Y-%m-%d %H:%M} UTC) found nothing "
+        "implausible: there is nothing to confirm."
+    )
