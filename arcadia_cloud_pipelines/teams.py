@@ -11,13 +11,13 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from .redaction import masked
 from .settings import (
-    LARGEST_SECRET,
     Purpose,
     Secret,
     Settings,
@@ -30,6 +30,8 @@ from .settings import (
 
 TAG = "arcadia/account"
 """Tag of a run that says which team it is about, by the name that the file gives it."""
+
+LARGEST_FILE = 1024 * 1024
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
@@ -85,7 +87,7 @@ def read_teams(settings: Settings, environ: Mapping[str, str] | None = None) -> 
     env = os.environ if environ is None else environ
     try:
         with settings.accounts.open("rb") as file:
-            entries = tomllib.loads(file.read(LARGEST_SECRET * 16).decode("utf-8-sig"))
+            entries = tomllib.loads(file.read(LARGEST_FILE).decode("utf-8-sig"))
     except OSError as error:
         raise SettingsError(
             f"ARCADIA_ACCOUNTS: cannot read {settings.accounts}: {error.strerror}"
@@ -135,6 +137,29 @@ def team_settings(
     if (problem := teams[team].problem) is not None:
         raise SettingsError(problem)
     return teams[team].settings
+
+
+def named_variables(path: str) -> frozenset[str]:
+    """Return the variables that a file of teams names: secrets, whatever they are called.
+
+    None where the file cannot be used; whoever needs it says so.
+    """
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            entries = tomllib.loads(file.read(LARGEST_FILE).decode("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return frozenset()
+    names: set[str] = set()
+    for entry in entries.values():
+        try:
+            said = _Entry.model_validate(entry)
+        except ValidationError:
+            continue
+        spaces = said.spaces
+        keys = [] if spaces is None else [spaces.access_key_id, spaces.secret_access_key]
+        references = [said.token, *said.tokens.values(), *keys]
+        names |= {reference for reference in references if isinstance(reference, str)}
+    return frozenset(names)
 
 
 def _team(settings: Settings, name: str, entry: Any, environ: Mapping[str, str]) -> Team:
