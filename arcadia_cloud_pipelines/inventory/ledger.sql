@@ -98,8 +98,7 @@ JOIN compared AS c USING (provider_id)
 LEFT JOIN cloud_project_memberships AS m
     ON m.provider = :provider AND m.account = :account
     AND m.kind = :kind AND m.provider_id = i.provider_id AND m.valid_to IS NULL
-LEFT JOIN cloud_projects AS p
-    ON p.provider = :provider AND p.account = :account AND p.provider_id = i.project;
+LEFT JOIN cloud_projects AS p ON p.provider = :provider AND p.provider_id = i.project;
 
 -- name: compare_fields
 -- The fields that differ, for each sighting that has a row.
