@@ -96,7 +96,7 @@ def _check_purposes(settings: Settings, warehouse: Warehouse | None) -> Iterator
         if calls is not None:
             yield well("rate limit", f"{calls.last_hour():,} of {HOURLY:,} calls in the last hour")
     for problem in odd_tokens(of_purpose):
-        yield wrong("accounts", problem, "one deployment mirrors one team")
+        yield wrong("accounts", problem, "the tokens of all purposes must be of one team")
 
 
 def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:
@@ -142,8 +142,22 @@ def check_scopes(
         yield well("scopes", f"the {subject} may read everything that it is used for")
 
 
-def check_spaces(settings: Settings) -> Finding:
+def check_spaces(settings: Settings) -> Iterator[Finding]:
     """Is there a key pair for Spaces, and may it list the buckets of every region?"""
+    if settings.accounts is None:
+        yield _check_spaces(settings)
+        return
+    try:
+        teams = read_teams(settings)
+    except SettingsError:
+        return  # said of the tokens
+    for name, team in teams.items():
+        if team.problem is None:
+            finding = _check_spaces(team.settings)
+            yield replace(finding, subject=f"team {name}: {finding.subject}")
+
+
+def _check_spaces(settings: Settings) -> Finding:
     spaces = settings.spaces
     if spaces.key is None:
         return neither(
@@ -153,6 +167,8 @@ def check_spaces(settings: Settings) -> Finding:
         )
     try:
         listing = list_buckets(Spaces(spaces.endpoint, spaces.key, attempts=1), spaces.regions)
+    except SettingsError as error:
+        return wrong("Spaces", str(error), "as said; the rest works without")
     except DigitalOceanError as error:
         return wrong("Spaces", str(error), error.advice)
     if listing.reason is not None:
