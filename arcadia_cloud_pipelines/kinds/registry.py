@@ -41,7 +41,7 @@ UNKNOWN = "unknown"
 """The kind of what a project holds and whose urn type nobody told us about."""
 
 NAMED: frozenset[str] = frozenset(
-    {UNKNOWN, *(kind.name for kind in REGISTRY if kind.id_form == "name")}
+    {UNKNOWN, *(k.name for k in REGISTRY if k.id_form == "name" and not k.is_address)}
 )
-"""Kinds whose identity is a name or an address: two accounts may use one, such as the tag `prod`.
-What DigitalOcean numbers is one thing, in whatever account."""
+"""Kinds whose identity is a name that two accounts may both use, such as the tag `prod`. A number or
+an address of DigitalOcean's is one thing, in whatever account."""

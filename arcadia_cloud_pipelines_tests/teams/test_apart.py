@@ -57,6 +57,8 @@ TABLES_OF_A_TEAM = {t.name: "account" for t in TABLES if "account" in t.c}
 SOURCES = {**{n: c for n, c in VIEWS.items() if n not in WHOLE}, **TABLES_OF_A_TEAM}
 BY_THE_CLOCK = {"open_for", "age_days", "is_late"}
 """Columns that say how long ago something is."""
+AS_OF_NOW = {"marts.limits"}
+"""Views with rows that are as of the question."""
 MADE_ANEW = {
     "cloud_forecasts", "marts.forecasts_made", "marts.forecast", "cloud_forecast_lines",
     "cloud_forecast_tests", "marts.forecast_back_test", "cloud_allocation_months",
@@ -155,7 +157,10 @@ def rows_of(warehouse: Warehouse, account: str) -> dict[str, list[str]]:
             ).scalars()
             found[source] = sorted(
                 orjson.dumps(
-                    {k: v for k, v in row.items() if k not in BY_THE_CLOCK},
+                    {
+                        k: v for k, v in row.items()
+                        if k not in BY_THE_CLOCK and not (k == "as_of" and source in AS_OF_NOW)
+                    },
                     option=orjson.OPT_SORT_KEYS, default=str,
                 ).decode()
                 for row in rows

@@ -2,7 +2,7 @@
 -- another calls so.
 
 -- A tag, a domain, a bucket are known by name, and two teams may use one name: their rows stand beside
--- each other. What DigitalOcean numbers has one row, as before; the ledger sees to that.
+-- each other. What DigitalOcean numbers, and an address, has one row, as before; the ledger sees to it.
 ALTER TABLE cloud_resources DROP CONSTRAINT cloud_resources_identity_key;
 ALTER TABLE cloud_resources ADD CONSTRAINT cloud_resources_identity_key UNIQUE (provider, kind, provider_id, account);
 DROP INDEX cloud_project_memberships_open_key;
