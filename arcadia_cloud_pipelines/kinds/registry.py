@@ -43,5 +43,5 @@ UNKNOWN = "unknown"
 NAMED: frozenset[str] = frozenset(
     {UNKNOWN, *(k.name for k in REGISTRY if k.id_form == "name" and not k.is_address)}
 )
-"""Kinds whose identity is a name that two accounts may both use, such as the tag `prod`. A number or
-an address of DigitalOcean's is one thing, in whatever account."""
+"""Kinds whose identity is a name that two accounts may both use, such as the tag `prod`. A number
+or an address of DigitalOcean's is one thing, in whatever account."""
