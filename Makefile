@@ -4,8 +4,12 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup test lint format audit focus demo up clean
 
-# The stamp lies in the environment: with it goes the memory that it was made.
+# The stamp holds the path of the checkout. It counts only there, and while its Python runs.
 SETUP := .venv/.setup
+ifneq ($(shell [ "`cat $(SETUP) 2>/dev/null`" = "`pwd -P`" ] && \
+  .venv/bin/python -c '' 2>/dev/null && echo yes),yes)
+.PHONY: $(SETUP)
+endif
 
 help: ## Show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | \
@@ -13,14 +17,17 @@ help: ## Show this
 
 setup: $(SETUP) ## Make .venv at the locked versions
 
-$(SETUP): uv.lock pyproject.toml tools/bootstrap.py tools/uv.txt
-	@for python in python3.13 python3.12 python3.11 python3.14 python3; do \
+$(SETUP): uv.lock pyproject.toml tools/bootstrap.py tools/setup_errors.py tools/uv.txt
+	@for python in $(PYTHON) python3.13 python3.12 python3.11 python3.14 python3; do \
 	  if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
 	      >/dev/null 2>&1; then \
-	    "$$python" tools/bootstrap.py && touch $@; exit; \
+	    exec "$$python" tools/bootstrap.py; \
 	  fi; \
 	done; \
-	echo 'setup: no Python 3.11 to 3.14 found: install one, such as python3.13' >&2; exit 1
+	found=`python3 -c 'import sys; print("only " + sys.version.split()[0])' 2>/dev/null`; \
+	echo "setup: Python 3.11 to 3.14 is needed, and $${found:-none} was found: install one, such" \
+	  "as python3.13, or name it: make setup PYTHON=/path/to/python" >&2; \
+	exit 1
 
 test: setup ## Lint, types and all tests
 	.venv/bin/ruff check

@@ -11,6 +11,7 @@ from .forecast import definitions as forecast
 from .inventory import definitions as inventory
 from .marts import definitions as marts
 from .operations import definitions as operations
+from .tagging import definitions as tagging
 
 # One process a run: a process for each step would cost more than the work.
 defs = dg.Definitions.merge(
@@ -18,6 +19,7 @@ defs = dg.Definitions.merge(
     billing.defs,
     allocation.defs,
     forecast.defs,
+    tagging.defs,
     drift.defs,
     marts.defs,
     operations.defs,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,7 +16,13 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-API_URL = "https://api.digitalocean.com"
+from . import environment_file
+from .environment_file import API_URL as API_URL
+from .environment_file import SPACES_ENDPOINT as SPACES_ENDPOINT
+from .environment_file import SettingsError as SettingsError
+from .environment_file import checkout as checkout
+from .environment_file import home_of, small_file, with_file
+
 PROJECT_NAME = "skyai-internal"
 JWT_ISSUER = "arcadia"
 _OWNER = re.compile(r"team:[A-Za-z0-9_.-]+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
@@ -28,7 +33,6 @@ STRIKE_MINUTES = 20
 LONGEST_STRIKE_MINUTES = 7 * 24 * 60
 NOTIFY_URLS = "ARCADIA_NOTIFY_URLS"
 """Addresses that alarms go to; `ARCADIA_NOTIFY_URLS_<NAME>` are further ones, for rules."""
-SPACES_ENDPOINT = "https://{region}.digitaloceanspaces.com"
 SPACES_REGIONS = (
     "ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1",
 )  # fmt: skip
@@ -45,20 +49,12 @@ _ADDRESS = re.compile(
 _HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _PATH = re.compile(r"[\w./~-]*", re.ASCII)
 
-LARGEST_SECRET = 64 * 1024
-"""Bytes of a file that may hold a secret."""
-
-
 SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|_KEY(_|$)|DATABASE_URL|POSTGRES_URL|NOTIFY_URLS"
     r"|HEARTBEAT_URL"
     r"|^SPACES_ACCESS"
 )
 """Names of variables that are secret, so that no process is given them that does not need them."""
-
-
-class SettingsError(Exception):
-    """A setting is missing or unusable; the text names the variable and what to do."""
 
 
 class Purpose(StrEnum):
@@ -160,6 +156,8 @@ class Settings:
     """File of rules that classify projects; see `inventory/rules.py`."""
     budgets: Path | None = None
     """File of budgets; see `forecast/budgets.py`."""
+    tag_policy: Path | None = None
+    """File of the tags that resources must have; see `tagging/policy.py`."""
     allocation_rules: Path | None = None
     """File of rules that say who pays; see `allocation/rules.py`."""
     strike_interval: timedelta = timedelta(minutes=STRIKE_MINUTES)
@@ -175,6 +173,8 @@ class Settings:
     def has_account(self) -> bool:
         """Return whether there is an account of DigitalOcean; without one the simulator is used."""
         return bool(self.tokens) or self.accounts is not None
+    environment_file: Path | None = None
+    """File that some of the variables come from, where there is one."""
 
     def unreadable_api_secrets(self) -> tuple[str, ...]:
         """Return why secrets of the HTTP API cannot be read, one text each."""
@@ -226,13 +226,13 @@ class Settings:
         return token
 
 
-def checkout() -> Path:
-    """The folder that holds `dagster.yaml` and `.arcadia`.
+def environment() -> dict[str, str]:
+    """Return the variables of this process, and those of the environment file below them.
 
-    The checkout for an editable install, else the working directory.
+    Raises:
+        SettingsError: the file cannot be used.
     """
-    parent = Path(__file__).resolve().parent.parent
-    return parent if (parent / "pyproject.toml").is_file() else Path.cwd()
+    return with_file(os.environ)
 
 
 def read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
@@ -245,6 +245,7 @@ def read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
         return None
     try:
         value = read_secret_file(path)
+        value = small_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return UnreadableSecret(f"{name}_FILE: cannot read {path}: {reason}")
@@ -277,22 +278,24 @@ def read_secret_file(path: str) -> str:
 
 
 def check_token(name: str, token: Secret, environ: Mapping[str, str]) -> Secret:
+def _check_token(name: str, token: Secret, environ: Mapping[str, str]) -> Secret:
     """Refuse what could never be sent in a header, without showing it."""
     if isinstance(token, UnreadableSecret):
         return token
-    if not environ.get(name, "").strip() and not _can_be_sent(token):
+    if not environ.get(name, "").strip() and not can_be_sent(token):
         return UnreadableSecret(
             f"{name}_FILE: {environ[f'{name}_FILE'].strip()} holds white space or letters outside "
             "ASCII: write the token alone, on one line"
         )
-    if not _can_be_sent(token):
+    if not can_be_sent(token):
         raise SettingsError(
             f"{name} holds white space or letters outside ASCII: paste the token alone, on one line"
         )
     return token
 
 
-def _can_be_sent(token: Secret) -> bool:
+def can_be_sent(token: Secret) -> bool:
+    """Return whether a header takes it: ASCII without white space."""
     return token.reveal().isascii() and not any(c.isspace() for c in token.reveal())
 
 
@@ -301,7 +304,7 @@ def _metrics_token(environ: Mapping[str, str]) -> Secret | None:
     token = read_secret(environ, name)
     if token is None or isinstance(token, UnreadableSecret):
         return token
-    if not _can_be_sent(token) or len(token.reveal()) < METRICS_TOKEN_LETTERS:
+    if not can_be_sent(token) or len(token.reveal()) < METRICS_TOKEN_LETTERS:
         return UnreadableSecret(
             f"{name} must be {METRICS_TOKEN_LETTERS} letters or more, ASCII and without white "
             "space: make one with `openssl rand -hex 32`"
@@ -353,7 +356,7 @@ def strike_interval(environ: Mapping[str, str] | None = None) -> timedelta:
     Raises:
         SettingsError: it is not a number of minutes from 0 to a week's.
     """
-    env = os.environ if environ is None else environ
+    env = environment() if environ is None else environ
     text = env.get("ARCADIA_STRIKE_MINUTES", "").strip() or str(STRIKE_MINUTES)
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > LONGEST_STRIKE_MINUTES:
         raise SettingsError(
@@ -369,7 +372,12 @@ def asset_owners(environ: Mapping[str, str] | None = None) -> list[str]:
     Read while the definitions load, which no wrong word may prevent: one is left out here, and
     `load_settings` names it. Example: `team:data kim@example.com`.
     """
-    env = os.environ if environ is None else environ
+    env = environ
+    if env is None:
+        try:
+            env = environment()
+        except SettingsError:
+            env = os.environ
     words = re.split(r"[\s,]+", env.get("ARCADIA_OWNERS", "").strip())
     return [word for word in words if _OWNER.fullmatch(word)] or ["team:platform"]
 
@@ -495,6 +503,7 @@ def named_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret:
         SettingsError: it is not set, or its file cannot be read.
     """
     secret = read_secret(os.environ if environ is None else environ, name)
+    secret = _read_secret(environment() if environ is None else environ, name)
     if secret is None:
         raise SettingsError(f"{name} is not set: set it, or {name}_FILE to the path of a file")
     if isinstance(secret, UnreadableSecret):
@@ -506,7 +515,7 @@ def named_variables(
     names: Iterable[str], environ: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Return the variables of these names that are set, for a program of somebody else's."""
-    env = os.environ if environ is None else environ
+    env = environment() if environ is None else environ
     return {name: env[name] for name in names if name in env}
 
 
@@ -514,13 +523,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment.
 
     Args:
-        environ: the variables; those of the process when None.
+        environ: the variables; those of the process and of the environment file when None.
 
     Raises:
         SettingsError: a variable is set to something unusable. A `_FILE` that cannot be read is an
             error where its secret is needed.
     """
-    env = os.environ if environ is None else environ
+    file = environment_file.path_of(os.environ) if environ is None else None
+    env = environment() if environ is None else environ
     _check_owners(env)
     general = read_secret(env, "DO_API_TOKEN")
     tokens = {}
@@ -532,8 +542,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         elif general is not None:
             tokens[purpose] = check_token("DO_API_TOKEN", general, env)
     home = env.get("ARCADIA_HOME", "").strip()
+            tokens[purpose] = _check_token("DO_API_TOKEN", general, env)
     project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
     budgets = env.get("ARCADIA_BUDGETS", "").strip()
+    tag_policy = env.get("ARCADIA_TAG_POLICY", "").strip()
     allocation_rules = env.get("ARCADIA_ALLOCATION_RULES", "").strip()
     alarm_rules = env.get("ARCADIA_ALARM_RULES", "").strip()
     accounts = env.get("ARCADIA_ACCOUNTS", "").strip()
@@ -541,7 +553,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     notify, heartbeat_url, alarm_problems = _alarm_settings(env)
     jwt_secrets = (read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
-        home=Path(home).expanduser().resolve() if home else checkout() / ".arcadia",
+        home=home_of(env),
+        environment_file=file if file is not None and os.access(file, os.R_OK) else None,
         api_url=_check_api_url(env.get("DO_API_URL", "").strip() or API_URL),
         tokens=tokens,
         project_name=env.get("DO_PROJECT_NAME", "").strip() or PROJECT_NAME,
@@ -565,6 +578,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         spaces=_spaces(env),
         project_rules=Path(project_rules).expanduser().absolute() if project_rules else None,
         budgets=Path(budgets).expanduser().absolute() if budgets else None,
+        tag_policy=Path(tag_policy).expanduser().absolute() if tag_policy else None,
         allocation_rules=(
             Path(allocation_rules).expanduser().absolute() if allocation_rules else None
         ),

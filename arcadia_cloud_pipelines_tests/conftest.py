@@ -58,6 +58,8 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("DO_", "ARCADIA_", "DAGSTER_", "DIGITALOCEAN_", "SPACES_", "AWS_")):
             monkeypatch.delenv(name)
+    # Nor does the file that a developer's own deployment reads.
+    monkeypatch.setenv("ARCADIA_ENV_FILE", "")
     # Syncs of a test follow each other within seconds, and each counts.
     monkeypatch.setenv("ARCADIA_STRIKE_MINUTES", "0")
 

@@ -116,7 +116,10 @@ BILLING = {
 SCHEDULES = {
     # schedule: cron, assets
     "balance_schedule": ("7 * * * *", {"balance_snapshots"}),
-    "inventory_schedule": ("15 * * * *", INVENTORY.keys() | {"account", "actions"}),
+    "inventory_schedule": (
+        "15 * * * *",
+        INVENTORY.keys() | {"account", "actions", "reviewed_tag_policy"},
+    ),
     "billing_history_schedule": ("23 2 * * *", {"invoices"}),
     "open_month_schedule": ("43 2 * * *", {"open_month_lines"}),
     "account_and_rates_schedule": ("53 2 * * *", {"rate_card", "account_facts", "prepayments"}),
@@ -142,7 +145,7 @@ def test_the_group_inventory_is_these_assets() -> None:
         for key in graph.get_all_asset_keys()
         if graph.get(key).group_name == "inventory"
     }
-    assert group == INVENTORY.keys() | {"account", "actions", "resources"}
+    assert group == INVENTORY.keys() | {"account", "actions", "resources", "reviewed_tag_policy"}
 
 
 def test_each_kind_waits_for_the_account_to_be_asked() -> None:
@@ -194,7 +197,7 @@ def test_the_schedule_of_the_inventory() -> None:
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     job = defs.resolve_job_def(schedule.job_name)
     keys = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-    assert keys == INVENTORY.keys() | {"account", "actions"}
+    assert keys == INVENTORY.keys() | {"account", "actions", "reviewed_tag_policy"}
 
 
 @pytest.mark.parametrize(

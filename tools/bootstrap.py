@@ -9,6 +9,7 @@ without python3-venv), or as a wheel from the index where it comes without pip t
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import json
@@ -22,12 +23,17 @@ import sysconfig
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from setup_errors import explain, why_not_writable, without_credentials
+
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
+VENV = ROOT / ".venv"
+STAMP = VENV / ".setup"
+"""Holds the path of the checkout: programs of an environment that was moved do not run."""
 
 # The version of uv and the digests of its wheels. An index that was tampered with, or a proxy in
 # between, cannot give another program.
@@ -43,19 +49,11 @@ class Failed(Exception):
         super().__init__(without_credentials(text))
 
 
-def without_credentials(text: str) -> str:
-    """Return the text with the user and password of every address masked.
-
-    Example: `https://ann:secret@index.example/simple` becomes `https://***@index.example/simple`.
-    """
-    return re.sub(r"(?<=://)[^/\s'\"<>]*@", "***@", text)
-
-
 def run(*command: str | Path) -> None:
     """Run a program quietly.
 
     Raises:
-        Failed: it did; with the last line of what it said.
+        Failed: it did not end well; with what it said.
     """
     try:
         done = subprocess.run(
@@ -65,8 +63,7 @@ def run(*command: str | Path) -> None:
     except OSError as error:
         raise Failed(f"{command[0]}: {error.strerror}") from None
     if done.returncode != 0:
-        lines = done.stdout.strip().splitlines() or [f"status {done.returncode}"]
-        raise Failed(lines[-1])
+        raise Failed(done.stdout.strip() or f"{command[0]} ended with status {done.returncode}")
 
 
 PIP_OPTIONS = (
@@ -109,7 +106,7 @@ def by_wheel(tools: Path) -> Path:
         with urllib.request.urlopen(url, timeout=300) as answer:
             content = answer.read()
     except (OSError, ValueError, KeyError) as error:
-        raise Failed(f"{page}: {error}") from None
+        raise Failed(f"{page} gave no list of uv's files: {error}") from None
     if hashlib.sha256(content).hexdigest() not in UV_DIGESTS:
         raise Failed(f"{wheel['filename']} has a digest that is not in {PINNED.name}")
     program = tools / "wheel" / "uv"
@@ -173,13 +170,39 @@ def get_uv(tools: Path, ways: Iterable[Callable[[Path], Path]] = WAYS) -> Path:
     for way in ways:
         try:
             program = way(tools)
-        except Failed as failure:
+        except (Failed, OSError) as failure:
             reasons.append(f"{way.__name__.replace('_', ' ')}: {failure}")
             continue
         if works(program):
             return program
-        reasons.append(f"{way.__name__.replace('_', ' ')}: it does not run")
-    raise SystemExit("setup: cannot get uv; is the network there?\n  " + "\n  ".join(reasons))
+        reasons.append(f"{way.__name__.replace('_', ' ')}: the program does not run")
+    # pip says that there is no such version where the index did not answer: the last way knows.
+    raise failed(tools, reasons[-1], "\n".join(reasons))
+
+
+def failed(tools: Path, reason: str, details: str) -> SystemExit:
+    """Return the end of the set-up as one sentence; what the programs wrote goes to a log."""
+    log = tools / "setup.log"
+    sentence = explain(reason, ROOT, os.environ)
+    try:
+        log.write_text(without_credentials(details) + "\n", encoding="utf-8")
+    except OSError:
+        return SystemExit(f"setup: {sentence}.")
+    return SystemExit(f"setup: {sentence} (details: {log}).")
+
+
+@contextlib.contextmanager
+def alone(tools: Path) -> Iterator[None]:
+    """Wait while another set-up works in this checkout."""
+    with (tools / "setup.lock").open("a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("setup: waiting for another set-up of this checkout", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a file system without locks
+        yield
 
 
 def environment(tools: Path) -> dict[str, str]:
@@ -191,7 +214,8 @@ def environment(tools: Path) -> dict[str, str]:
     }
     environ["UV_PYTHON_DOWNLOADS"] = "never"
     environ["UV_NO_PROGRESS"] = "1"
-    if "UV_CACHE_DIR" not in environ:
+    if not environ.get("UV_CACHE_DIR"):
+        environ.pop("UV_CACHE_DIR", None)
         cache = Path(environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
         with contextlib.suppress(OSError, RuntimeError):
             cache.mkdir(parents=True, exist_ok=True)
@@ -200,29 +224,53 @@ def environment(tools: Path) -> dict[str, str]:
     return environ
 
 
-def main() -> None:
-    """Make the environment."""
-    if not (3, 11) <= sys.version_info < (3, 15):
-        raise SystemExit(f"setup: Python 3.11 to 3.14 is needed, this is {sys.version.split()[0]}")
-    uv = get_uv(TOOLS)
+def make_environment(uv: Path) -> None:
+    """Bring `.venv` to the lock file.
+
+    Raises:
+        SystemExit: uv failed.
+    """
+    if STAMP.exists() and STAMP.read_bytes().strip() not in (b"", os.fsencode(ROOT)):
+        shutil.rmtree(VENV)
+    STAMP.unlink(missing_ok=True)
     print(f"setup: making .venv with Python {sys.version.split()[0]}", flush=True)
     command = [
         str(uv), "sync", "--quiet", "--locked", "--compile-bytecode", "--python", sys.executable,
         "--project", str(ROOT),
     ]  # fmt: skip
     environ = environment(TOOLS)
-    done = subprocess.run(
-        command, cwd=ROOT, env=environ, check=False, stderr=subprocess.PIPE, text=True
-    )
-    if done.returncode != 0 and "certificate" in done.stderr:
-        # A company's proxy: this machine knows its certificate, the ones that uv brings do not.
-        command.append("--system-certs")
+    for more in ((), ("--system-certs",)):
         done = subprocess.run(
-            command, cwd=ROOT, env=environ, check=False, stderr=subprocess.PIPE, text=True
+            [*command, *more], cwd=ROOT, env=environ, check=False, stderr=subprocess.PIPE, text=True
         )
-    sys.stderr.write(without_credentials(done.stderr))
+        # A company's proxy: this machine knows its certificate, the ones that uv brings do not.
+        if done.returncode == 0 or "certificate" not in done.stderr:
+            break
     if done.returncode != 0:
-        raise SystemExit(f"setup: uv sync failed with status {done.returncode}")
+        raise failed(TOOLS, done.stderr, done.stderr)
+    sys.stderr.write(without_credentials(done.stderr))
+    STAMP.write_bytes(os.fsencode(ROOT) + b"\n")
+
+
+def main() -> None:
+    """Make the environment."""
+    if not (3, 11) <= sys.version_info < (3, 15):
+        raise SystemExit(
+            f"setup: Python 3.11 to 3.14 is needed, and {sys.executable} is "
+            f"{sys.version.split()[0]}: install one, such as python3.13."
+        )
+    for folder in (ROOT, TOOLS, VENV):
+        if reason := why_not_writable(folder):
+            raise SystemExit(f"setup: {reason}.")
+    try:
+        TOOLS.mkdir(exist_ok=True)
+        with alone(TOOLS):
+            make_environment(get_uv(TOOLS))
+    except OSError as error:
+        place = f"'{error.filename}': " if error.filename else ""
+        raise failed(TOOLS, f"{place}{error.strerror}", str(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit("setup: stopped; run it again to go on.") from None
 
 
 if __name__ == "__main__":

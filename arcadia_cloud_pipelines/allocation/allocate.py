@@ -25,6 +25,7 @@ from .rules import (
     FOLLOWS_SPEND,
     NO_RULES,
     UNALLOCATED,
+    VARIABLE,
     Rule,
     RuleFile,
     from_json,
@@ -32,7 +33,6 @@ from .rules import (
 )
 
 _SQL = Statements(__file__)
-VARIABLE = "ARCADIA_ALLOCATION_RULES"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
@@ -42,11 +41,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
 )
 
 from ..inventory.kind_names import unknown_kind
+from ..reviewed_files import ReviewedFileError, parse, read_text, tuples
 
+VARIABLE = "ARCADIA_ALLOCATION_RULES"
 CHARGES = ("usage", "credit", "tax", "support", "summary")
 CONDITIONS = (
     "account", "project", "tag", "kind", "resource_name", "region", "product", "resource", "charge",
@@ -58,19 +58,11 @@ UNALLOCATED = "unallocated"
 OWN_NAMES = (PROJECTS_TENANT, FOLLOWS_SPEND, UNALLOCATED)
 """Names of the rules that come after those of every file."""
 
-_LARGEST = 1_000_000
 _MOST_RULES = 2_000
-_TOML_WORDS = {
-    "tuple_type": "must be a list",
-    "string_type": "must be a text",
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "missing": "is missing",
-}
 _MONTH = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])")
 
 
-class AllocationRulesError(Exception):
+class AllocationRulesError(ReviewedFileError):
     """The rules cannot be used, and change nothing; the text names file, rule and key."""
 
 
@@ -199,7 +191,7 @@ NO_RULES = RuleFile(rule=())
 
 def from_json(text: str) -> RuleFile:
     """Return rules that were stored by `as_json`."""
-    document = _tuples(json.loads(text))
+    document = tuples(json.loads(text))
     for rule in document["rule"]:
         if "shares" in rule:
             rule["shares"] = {name: Decimal(share) for name, share in rule["shares"].items()}
@@ -213,18 +205,9 @@ def read_rules(path: Path) -> RuleFile:
         AllocationRulesError: it cannot be read, or `load_rules` refuses it.
     """
     try:
-        raw = path.read_bytes() if path.is_file() else None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise AllocationRulesError(f"{path} cannot be read: {reason}.") from None
-    if raw is None:
-        raise AllocationRulesError(f"{path} is not a file: set ARCADIA_ALLOCATION_RULES to one.")
-    if len(raw) > _LARGEST:
-        raise AllocationRulesError(f"{path} is longer than {_LARGEST:,} bytes.")
-    try:
-        return load_rules(raw.decode("utf-8-sig"), str(path))
-    except UnicodeDecodeError:
-        raise AllocationRulesError(f"{path} is not UTF-8 text.") from None
+        return load_rules(read_text(path, VARIABLE), str(path))
+    except ReviewedFileError as error:
+        raise AllocationRulesError(str(error)) from None
 
 
 def load_rules(text: str, source: str) -> RuleFile:
@@ -239,57 +222,17 @@ def load_rules(text: str, source: str) -> RuleFile:
             add up to 1, two versions of a rule hold in one month, or rules by spend form a circle.
     """
     try:
-        # Shares are money: 0.1 is a tenth and not the float next to it.
-        document = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, RecursionError, ArithmeticError) as error:
-        raise AllocationRulesError(f"{source} is not TOML: {error}.") from None
-    if not isinstance(document.get("rule"), list):
-        # Nothing at all is refused, too: a file cut short would take every rule away.
-        raise AllocationRulesError(
-            f"{source}: expected [[rule]] tables; a file without any says `rule = []`."
-        )
-    try:
-        # Strict of types; lists of TOML are tuples here.
-        file = RuleFile.model_validate(_tuples(document))
-    except ValidationError as error:
-        raise AllocationRulesError(f"{source}{_first_problem(error, document)}") from None
+        file = parse(text, source, file=RuleFile, entry=Rule, table="rule")
+    except ReviewedFileError as error:
+        raise AllocationRulesError(str(error)) from None
     for problem in _problems(file):
         raise AllocationRulesError(f"{source}, {problem}.")
     return file
 
 
-def _tuples(value: Any) -> Any:
-    if isinstance(value, list):
-        return tuple(map(_tuples, value))
-    if isinstance(value, dict):
-        return {key: _tuples(one) for key, one in value.items()}
-    return value
-
-
 def describe(number: int, rule: Rule) -> str:
     """Return how messages call a rule: its place in the file, from 1, and its name."""
     return f"rule {number} ({rule.name})"
-
-
-def _first_problem(error: ValidationError, document: dict[str, Any]) -> str:
-    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    where = [str(part) for part in problem["loc"] if part != "[key]"]
-    text = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    text = _TOML_WORDS.get(problem["type"], text)
-    if problem["type"] == "extra_forbidden":
-        known = RuleFile.model_fields if len(where) == 1 else _keys()
-        text = f"is not a key; known are {', '.join(known)}"
-    if where[:1] == ["rule"] and len(where) > 1 and where[1].isdigit():
-        number = int(where[1])
-        entry = document["rule"][number]
-        name = entry.get("name") if isinstance(entry, dict) else None
-        called = f" ({name})" if isinstance(name, str) and name.isprintable() else ""
-        where[:2] = [f"rule {number + 1}{called}"]
-    return f", {', '.join(where)}: {text[:1].lower()}{text[1:]}."
-
-
-def _keys() -> list[str]:
-    return [field.alias or name for name, field in Rule.model_fields.items()]
 
 
 def _problems(file: RuleFile) -> Iterator[str]:

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .allocate import VARIABLE, apply
-from .rules import RuleFile, read_rules
+from .allocate import apply
+from .rules import VARIABLE, RuleFile, read_rules
 
 _SQL = Statements(__file__)
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import orjson
 import uvicorn
 
+from ..listening import why_not
 from ..settings import Settings
 from ..warehouse.engine import dagster_url, open_warehouse
 from .app import create_app
@@ -120,8 +121,9 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=512)
     except OSError as error:
         raise ServerError(
-            f"The API cannot listen on {host}:{port} ({error.strerror}): stop what uses it, or "
-            "set ARCADIA_API_HOST or ARCADIA_API_PORT."
+            f"The HTTP API cannot listen on port {port} of {host}, because "
+            f"{why_not(host, port, error)}: stop what uses it, or set ARCADIA_API_HOST or "
+            "ARCADIA_API_PORT to another."
         ) from None
 
 

@@ -34,7 +34,8 @@ def allocate_costs(file: Path | None, dry_run: bool, format_: str | None) -> Non
     cost_allocations does the same every day. Statements of closed months stay as they are: what
     changes is a correction on the next ones. `arcadia query cost_by_tenant` shows the result.
     """
-    from ..allocation.allocate import VARIABLE, Difference, allocate
+    from ..allocation.allocate import Difference, allocate
+    from ..allocation.rules import VARIABLE
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 

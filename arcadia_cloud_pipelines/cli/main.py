@@ -15,6 +15,7 @@ from .doctor import doctor
 from .drift import drift
 from .errors import told_in_one_sentence
 from .export import export
+from .init import init
 from .inventory import inventory
 from .mcp import mcp
 from .migrate import migrate
@@ -45,6 +46,7 @@ def main() -> None:
 
 for _command in (
     demo,
+    init,
     up,
     api,
     migrate,

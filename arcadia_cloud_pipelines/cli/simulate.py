@@ -7,7 +7,13 @@ import click
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=4010, show_default=True, help="Port; 0 for any free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=4010,
+    show_default=True,
+    help="Port; 0 for any free one.",
+)
 @click.option("--droplets", default=25, show_default=True, help="Size of the account.")
 @click.option("--seed", default=7, show_default=True, help="Which account; same seed, same ids.")
 @click.option("--live", is_flag=True, help="Its clock is the real one, and things happen.")
@@ -30,8 +36,11 @@ def simulate(host: str, port: int, droplets: int, seed: int, live: bool, resume:
 
             run(host, port, droplets, seed, live, on_ready=_explain)
     except OSError as error:
+        from ..listening import why_not
+
         raise click.ClickException(
-            f"Cannot listen on {host}:{port} ({error.strerror}): choose another with --port."
+            f"The simulator cannot listen on port {port} of {host}, because "
+            f"{why_not(host, port, error)}: stop what uses it, or choose another with --port."
         ) from None
 
 

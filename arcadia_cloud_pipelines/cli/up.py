@@ -8,7 +8,10 @@ from .output import echo
 
 
 @click.command()
-@click.option("--port", default=3000, show_default=True, help="Port of the Dagster UI.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=3000, show_default=True,
+    help="Port of the Dagster UI.",
+)  # fmt: skip
 def up(port: int) -> None:
     """Run everything on this machine: Dagster UI, daemon, schedules."""
     from ..operations.deployment import up as run_deployment

@@ -40,6 +40,7 @@ ASSET_OF_TABLE = {
     "cloud_schema_event_rows": RESOURCES_ASSET,
     "cloud_schema_events": RESOURCES_ASSET,
     "cloud_sync_runs": RESOURCES_ASSET,
+    "cloud_tag_policy": dg.AssetKey("reviewed_tag_policy"),
     "cloud_tenant_costs": dg.AssetKey("cost_allocations"),
 }
 """The asset that writes a table which views read. A table that people write has none."""

@@ -29,6 +29,7 @@ from dagster._core.remote_origin import (
 from ..drift.accept import accept
 from ..drift.inbox import DriftRecord, list_drift
 from ..drift.specs import adopt, record_provisioned
+from ..environment_file import VARIABLE as ENVIRONMENT_FILE
 from ..settings import Settings, load_settings
 from ..simulator import SimulatedAccount, serve
 from ..warehouse.engine import Warehouse, open_warehouse
@@ -390,7 +391,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith(_OWN):
             del os.environ[name]
-    os.environ.update(variables)
+    os.environ.update({ENVIRONMENT_FILE: "", **variables})
     try:
         yield
     finally:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..environment_file import VARIABLE as ENVIRONMENT_FILE
 from ..settings import Settings
+from ..settings import environment as variables
 from ..warehouse.embedded import supervised
 from ..warehouse.embedded_server import ServerFolder
 from . import processes
@@ -89,8 +91,16 @@ def _run(
     for problem in settings.unreadable_api_secrets():
         say(f"{problem}; the HTTP API refuses every call that needs it")
     check_secrets(settings.without_unreadable().jwt_secrets)
-    check_port(port, "the Dagster UI")
-    check_port(settings.api_port, "the HTTP API (ARCADIA_API_PORT)", settings.api_host)
+    if port == settings.api_port:
+        raise OperationsError(
+            f"The Dagster UI and the HTTP API are both to listen on port {port}: choose another "
+            "with `arcadia up --port`, or set ARCADIA_API_PORT to another."
+        )
+    check_port(port, "The Dagster UI", other="choose another with `arcadia up --port`")
+    check_port(
+        settings.api_port, "The HTTP API", settings.api_host,
+        other="set ARCADIA_API_PORT or ARCADIA_API_HOST to another",
+    )  # fmt: skip
     home.prepare()
     check_space(home.path)
     url = f"http://{_HOST}:{port}"
@@ -200,7 +210,9 @@ def environment(settings: Settings, home: Home, simulator_port: int | None) -> d
             simulated one: the two would be mixed.
     """
     environ = {
-        **os.environ,
+        **variables(),
+        # Each finds what it needs in its environment, and reads no secret that it does not need.
+        ENVIRONMENT_FILE: "",
         "ARCADIA_HOME": str(home.path),
         "DAGSTER_HOME": str(home.dagster),
         "PYTHONUNBUFFERED": "1",

@@ -4,6 +4,7 @@
 <home>/dagster/         DAGSTER_HOME: dagster.yaml, workspace.yaml, output of runs
 <home>/logs/            one file per process, rotated
 <home>/simulator.json   which simulated account this is, and its time
+<home>/env              see `environment_file`
 <home>/api-secret       signs tokens for the API of a demo; never there for a real account
 <home>/up.lock, up.json whether `arcadia up` works here, and with which processes
 """

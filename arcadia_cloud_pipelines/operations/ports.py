@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import http.client
-import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-import psutil
-
+from ..listening import why_not
 from .errors import OperationsError
 
 _ANSWER_SECONDS = 10
@@ -33,8 +31,16 @@ def free_port(host: str = "127.0.0.1") -> int:
         return port
 
 
-def check_port(port: int, what: str, host: str = "127.0.0.1") -> None:
+def check_port(
+    port: int, what: str, host: str = "127.0.0.1", *, other: str = "choose another with --port"
+) -> None:
     """Make sure that a port can be bound.
+
+    Args:
+        port: the number.
+        what: it is for.
+        host: address to listen on.
+        other: how to choose another one.
 
     Raises:
         OperationsError: it cannot; the text names the program that has it, where one may know.
@@ -42,26 +48,10 @@ def check_port(port: int, what: str, host: str = "127.0.0.1") -> None:
     try:
         socket.create_server((host, port)).close()
     except (OSError, OverflowError) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         raise OperationsError(
-            f"Port {port} of {host}, wanted for {what}, cannot be used ({reason}){_owner(port)}: "
-            "stop what uses it, or choose another with --port."
+            f"{what} cannot listen on port {port} of {host}, because {why_not(host, port, error)}: "
+            f"stop what uses it, or {other}."
         ) from None
-
-
-def _owner(port: int) -> str:
-    with suppress(psutil.Error, OSError):
-        for connection in psutil.net_connections("inet"):
-            if (
-                connection.status == psutil.CONN_LISTEN
-                and connection.laddr
-                and connection.laddr.port == port
-                and connection.pid
-            ):
-                return (
-                    f"; process {connection.pid} ({psutil.Process(connection.pid).name()}) has it"
-                )
-    return ""
 
 
 def answers_http(port: int, path: str, host: str = "127.0.0.1") -> Callable[[], bool]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from ..settings import Settings
+from ..environment_file import VARIABLE as ENVIRONMENT_FILE
+from ..settings import Settings, environment
 from . import processes
 from .errors import OperationsError
 from .home import Home
@@ -39,25 +40,27 @@ Made = Callable[[Settings, Home, Where], Child]
 
 
 def _code_server(_settings: Settings, _home: Home, where: Where) -> Child:
-    return processes.code_server(CodeServer(host=ANYWHERE, port=where.code.port), os.environ)
+    return processes.code_server(CodeServer(host=ANYWHERE, port=where.code.port), environment())
 
 
 def _daemon(settings: Settings, home: Home, where: Where) -> Child:
-    return processes.daemon(where.code.workspace(home), os.environ, lambda: beaten_lately(settings))
+    return processes.daemon(
+        where.code.workspace(home), environment(), lambda: beaten_lately(settings)
+    )
 
 
 def _webserver(_settings: Settings, home: Home, where: Where) -> Child:
     return processes.webserver(
-        where.code.workspace(home), ANYWHERE, where.ui_port, where.ui_hosts, os.environ
+        where.code.workspace(home), ANYWHERE, where.ui_port, where.ui_hosts, environment()
     )
 
 
 def _api(_settings: Settings, _home: Home, where: Where) -> Child:
-    return processes.api(ANYWHERE, where.api_port, os.environ)
+    return processes.api(ANYWHERE, where.api_port, environment())
 
 
 def _alarms(settings: Settings, _home: Home, _where: Where) -> Child:
-    return processes.alarms(os.environ, lambda: watched_lately(settings))
+    return processes.alarms(environment(), lambda: watched_lately(settings))
 
 
 _WAREHOUSE, _STORAGE = "ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL"
@@ -84,6 +87,7 @@ def start(settings: Settings, name: str, where: Where) -> NoReturn:
     child = SERVICES[name][0](settings, home, where)
     environ = {
         **child.environ,
+        ENVIRONMENT_FILE: "",
         "ARCADIA_HOME": str(home.path),
         "DAGSTER_HOME": str(home.dagster),
         "PYTHONUNBUFFERED": "1",

@@ -13,6 +13,7 @@ from ..digitalocean import tables as digitalocean
 from ..drift import tables as drift
 from ..forecast import tables as forecast
 from ..inventory import tables as inventory
+from ..tagging import tables as tagging
 from .metadata import metadata
 
 __all__ = ["TABLES", "metadata"]
@@ -22,6 +23,7 @@ TABLES = (
     *billing.TABLES,
     *allocation.TABLES,
     *forecast.TABLES,
+    *tagging.TABLES,
     *drift.TABLES,
     *digitalocean.TABLES,
     *alarms.TABLES,

@@ -96,7 +96,7 @@ def test_a_port_that_is_taken_is_one_sentence(start: Start) -> None:
         process = start(taken.getsockname()[1])
         _, said = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "Address already in use" in said
+    assert "uses it: stop what uses it" in said
     assert "ARCADIA_API_PORT" in said
     assert "Traceback" not in said
 

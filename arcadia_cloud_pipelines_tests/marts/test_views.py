@@ -77,8 +77,13 @@ def mirror(warehouse: Warehouse) -> None:
 
 
 def budget_everything(warehouse: Warehouse) -> None:
-    """Have a budget of each scope."""
+    """Have a budget of each scope, and a tag policy."""
     with warehouse.transaction() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO cloud_tag_policy (tag_key, allowed_values) VALUES ('env', '{prod}')"
+            )
+        )
         for scope, value in (("account", None), ("kind", "droplet"), ("tag", "env")):
             connection.execute(
                 sa.text("INSERT INTO cloud_budgets (name, amount, scope, scope_value)"

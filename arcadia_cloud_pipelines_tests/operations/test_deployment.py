@@ -37,6 +37,25 @@ def test_a_real_account_needs_no_simulator(home: Home) -> None:
     assert "DO_API_TOKEN" not in environment(with_token, home, None)
 
 
+def test_the_token_of_the_environment_file_is_in_no_process_that_does_not_need_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARCADIA_ENV_FILE")
+    file = home.path / "env"
+    file.write_text("DO_API_TOKEN=dop_v1_hunter2\nARCADIA_JWT_SECRET=hunter3\n")
+    file.chmod(0o600)
+    environ = environment(load_settings(), home, None)
+    with_token, with_secret = set(), set()
+    for child in services(
+        home, ui_port=3000, code_socket=SOCKET, api=("127.0.0.1", 1), environ=environ
+    ):
+        # Or it would read the file itself.
+        assert child.environ["ARCADIA_ENV_FILE"] == "", child.name
+        with_token |= {child.name} if "hunter2" in str(child.environ) else set()
+        with_secret |= {child.name} if "hunter3" in str(child.environ) else set()
+    assert (with_token, with_secret) == ({"code-server"}, {"api"})
+
+
 def test_loopback_alone(home: Home) -> None:
     for child in services(home, ui_port=3000, code_socket=SOCKET, simulator_port=2):
         assert "0.0.0.0" not in child.command

@@ -247,15 +247,45 @@ subprocess.run([sys.executable, "-c", child], check=True)
     assert done.stdout.strip() == "True"
 
 
-def test_a_taken_port_is_named() -> None:
+def test_a_taken_port_is_named_with_the_program_that_has_it() -> None:
     port = free_port()
     ask: Callable[[], bool] = listens(port)
     assert not ask()
     with socket.create_server(("127.0.0.1", port)):
         assert ask()
-        with pytest.raises(OperationsError, match=rf"Port {port} .*--port"):
-            check_port(port, "a test")
-    check_port(port, "a test")
+        with pytest.raises(OperationsError) as error:
+            check_port(port, "A test")
+    name = psutil.Process().name()
+    assert str(error.value) == (
+        f"A test cannot listen on port {port} of 127.0.0.1, because process {os.getpid()} ({name}) "
+        "uses it: stop what uses it, or choose another with --port."
+    )
+    check_port(port, "A test")
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "says"),
+    [
+        ("127.0.0.1", 70_000, "a port is a number from 1 to 65535"),
+        ("192.0.2.1", 4005, "this machine has no address 192.0.2.1"),
+        ("no such host", 4005, "this machine has no address no such host"),
+    ],
+)
+def test_a_port_or_an_address_that_is_none_is_named(host: str, port: int, says: str) -> None:
+    with pytest.raises(OperationsError, match=f"because {says}: .*set X to another"):
+        check_port(port, "A test", host, other="set X to another")
+
+
+def test_what_may_not_be_known_of_another_users_program_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(_kind: str) -> list[object]:
+        raise psutil.AccessDenied
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(psutil, "net_connections", refused)
+        with pytest.raises(OperationsError, match="a program of another user"):
+            check_port(taken.getsockname()[1], "A test")
 
 
 def test_one_that_does_not_answer_is_replaced(bench: Bench) -> None:

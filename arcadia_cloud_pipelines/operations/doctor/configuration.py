@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ... import environment_file
 from ...alarms.channels import unknown_addresses
 from ...alarms.rules import Router
 from ...allocation.rules import AllocationRulesError
@@ -13,11 +14,16 @@ from ...drift.terraform_files import find_files
 from ...forecast.budgets import BudgetsError, read_budgets
 from ...inventory.rules import ProjectRulesError, read_rules
 from ...settings import NOTIFY_URLS, Settings
+from ...tagging.policy import TagPolicyError, read_policy
 from .findings import Finding, neither, well, wrong
 
 
 def check_configuration(settings: Settings) -> Iterator[Finding]:
     """Can the addresses of alarms, the rules and the Terraform paths be used?"""
+    if settings.environment_file is not None:
+        names = sorted(environment_file.read(settings.environment_file))
+        shown = ", ".join(names) or "sets nothing"
+        yield well("environment file", f"{settings.environment_file}: {shown}")
     problems = list(Router(settings).problems)
     problems += [f"{name}: apprise does not know it." for name in unknown_addresses(settings)]
     for problem in problems:
@@ -43,6 +49,13 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
             yield wrong("budgets", str(error), "mend the file; it changes nothing until then")
         else:
             yield well("budgets", f"{len(budgets):,} in {settings.budgets}")
+    if settings.tag_policy is not None:
+        try:
+            policy = read_policy(settings.tag_policy)
+        except TagPolicyError as error:
+            yield wrong("tag policy", str(error), "mend the file; it changes nothing until then")
+        else:
+            yield well("tag policy", f"{len(policy.tag):,} in {settings.tag_policy}")
     if settings.allocation_rules is not None:
         try:
             file = read_allocation_rules(settings.allocation_rules)

@@ -1,0 +1,117 @@
+"""Files of data that are reviewed like code: how they are read, and how a wrong one is told.
+
+A file consists of tables of one name, such as `[[rule]]`, whose model is pydantic's, strict and
+without further keys. A message names the file, the table by its number, and the key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+M = TypeVar("M", bound=BaseModel)
+LARGEST = 1_000_000
+_TOML_WORDS = {
+    "tuple_type": "must be a list",
+    "string_type": "must be a text",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "missing": "is missing",
+}
+
+
+class ReviewedFileError(Exception):
+    """A file of reviewed data cannot be used, and changes nothing; the text says where and why."""
+
+
+def read_text(path: Path, variable: str) -> str:
+    """Read a file.
+
+    Args:
+        path: of the file.
+        variable: that named it, for messages.
+
+    Raises:
+        ReviewedFileError: it is not a file, cannot be read, is too long, or is not UTF-8.
+    """
+    try:
+        raw = path.read_bytes() if path.is_file() else None
+    except OSError as error:
+        raise ReviewedFileError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if raw is None:
+        raise ReviewedFileError(f"{path} is not a file: set {variable} to one.")
+    if len(raw) > LARGEST:
+        raise ReviewedFileError(f"{path} is longer than {LARGEST:,} bytes.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ReviewedFileError(f"{path} is not UTF-8 text.") from None
+
+
+def parse(text: str, source: str, *, file: type[M], entry: type[BaseModel], table: str) -> M:
+    """Read TOML into a model.
+
+    Args:
+        text: of the file.
+        source: what messages call it.
+        file: model of the whole.
+        entry: model of one table.
+        table: their name.
+
+    Raises:
+        ReviewedFileError: it is not TOML, has no such tables, or a key or value does not fit.
+    """
+    try:
+        # Numbers may be money: 0.1 is a tenth and not the float next to it.
+        document = tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, RecursionError, ArithmeticError) as error:
+        raise ReviewedFileError(f"{source} is not TOML: {error}.") from None
+    if not isinstance(document.get(table), list):
+        # Nothing at all is refused, too: a file cut short would take everything away.
+        raise ReviewedFileError(
+            f"{source}: expected [[{table}]] tables; a file without any says `{table} = []`."
+        )
+    try:
+        # Strict of types; lists of TOML are tuples here.
+        return file.model_validate(tuples(document))
+    except ValidationError as error:
+        told = _first_problem(error, document, file, entry, table)
+        raise ReviewedFileError(f"{source}{told}") from None
+
+
+def keys(model: type[BaseModel]) -> list[str]:
+    """Return the keys of a table as the file spells them."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def tuples(value: Any) -> Any:
+    """Return a value of TOML or JSON with tuples in place of lists."""
+    if isinstance(value, list):
+        return tuple(map(tuples, value))
+    if isinstance(value, dict):
+        return {key: tuples(one) for key, one in value.items()}
+    return value
+
+
+def _first_problem(
+    error: ValidationError, document: dict[str, Any], file: type[BaseModel],
+    entry: type[BaseModel], table: str,
+) -> str:  # fmt: skip
+    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    where = [str(part) for part in problem["loc"] if part != "[key]"]
+    text = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    text = _TOML_WORDS.get(problem["type"], text)
+    if problem["type"] == "extra_forbidden":
+        known = keys(file) if len(where) == 1 else keys(entry)
+        text = f"is not a key; known are {', '.join(known)}"
+    if where[:1] == [table] and len(where) > 1 and where[1].isdigit():
+        number = int(where[1])
+        found = document[table][number]
+        name = found.get("name", found.get("key")) if isinstance(found, dict) else None
+        called = f" ({name})" if isinstance(name, str) and name.isprintable() else ""
+        where[:2] = [f"{table} {number + 1}{called}"]
+    return f", {', '.join(where)}: {text[:1].lower()}{text[1:]}."
