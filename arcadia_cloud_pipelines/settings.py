@@ -168,11 +168,6 @@ class Settings:
     """Name of the team whose tokens these are; None where one team is all there is."""
     expected_account: str | None = None
     """The account that the tokens must belong to; any when None."""
-
-    @property
-    def has_account(self) -> bool:
-        """Return whether there is an account of DigitalOcean; without one the simulator is used."""
-        return bool(self.tokens) or self.accounts is not None
     environment_file: Path | None = None
     """File that some of the variables come from, where there is one."""
 
@@ -201,6 +196,11 @@ class Settings:
             if isinstance(self.metrics_token, UnreadableSecret)
             else self.metrics_token,
         )
+
+    @property
+    def has_account(self) -> bool:
+        """Return whether there is an account of DigitalOcean; without one the simulator is used."""
+        return bool(self.tokens) or self.accounts is not None
 
     def token(self, purpose: Purpose) -> Secret:
         """The token for one purpose.
@@ -244,7 +244,6 @@ def read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
     if not path:
         return None
     try:
-        value = read_secret_file(path)
         value = small_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -254,31 +253,7 @@ def read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
     return Secret(value)
 
 
-def read_secret_file(path: str) -> str:
-    """Return the text of a small file; never wait for one that is something else.
-
-    Raises:
-        OSError: it cannot be opened.
-        ValueError: it is no ordinary file, too large, or not text.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is not an ordinary file")
-        content = file.read(LARGEST_SECRET + 1)
-    if len(content) > LARGEST_SECRET:
-        raise ValueError(f"it is larger than {LARGEST_SECRET // 1024} KiB, so it is not a secret")
-    try:
-        text = content.decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8 text") from None
-    if "\0" in text:
-        raise ValueError("it is not text: it holds zero bytes")
-    return text
-
-
 def check_token(name: str, token: Secret, environ: Mapping[str, str]) -> Secret:
-def _check_token(name: str, token: Secret, environ: Mapping[str, str]) -> Secret:
     """Refuse what could never be sent in a header, without showing it."""
     if isinstance(token, UnreadableSecret):
         return token
@@ -502,8 +477,7 @@ def named_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret:
     Raises:
         SettingsError: it is not set, or its file cannot be read.
     """
-    secret = read_secret(os.environ if environ is None else environ, name)
-    secret = _read_secret(environment() if environ is None else environ, name)
+    secret = read_secret(environment() if environ is None else environ, name)
     if secret is None:
         raise SettingsError(f"{name} is not set: set it, or {name}_FILE to the path of a file")
     if isinstance(secret, UnreadableSecret):
@@ -541,15 +515,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             tokens[purpose] = check_token(name, token, env)
         elif general is not None:
             tokens[purpose] = check_token("DO_API_TOKEN", general, env)
-    home = env.get("ARCADIA_HOME", "").strip()
-            tokens[purpose] = _check_token("DO_API_TOKEN", general, env)
     project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
     budgets = env.get("ARCADIA_BUDGETS", "").strip()
     tag_policy = env.get("ARCADIA_TAG_POLICY", "").strip()
     allocation_rules = env.get("ARCADIA_ALLOCATION_RULES", "").strip()
     alarm_rules = env.get("ARCADIA_ALARM_RULES", "").strip()
-    accounts = env.get("ARCADIA_ACCOUNTS", "").strip()
     state_sources = env.get("ARCADIA_STATE_SOURCES", "").strip()
+    accounts = env.get("ARCADIA_ACCOUNTS", "").strip()
     notify, heartbeat_url, alarm_problems = _alarm_settings(env)
     jwt_secrets = (read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(

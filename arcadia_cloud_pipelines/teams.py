@@ -6,7 +6,6 @@ team costs that team alone. The file names variables and files; it never holds a
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from .redaction import masked
+from .reviewed_files import ReviewedFileError, read_text
 from .settings import (
     Purpose,
     Secret,
@@ -25,13 +25,12 @@ from .settings import (
     SpacesKey,
     UnreadableSecret,
     check_token,
+    environment,
     read_secret,
 )
 
 TAG = "arcadia/account"
 """Tag of a run that says which team it is about, by the name that the file gives it."""
-
-LARGEST_FILE = 1024 * 1024
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
@@ -77,24 +76,21 @@ def read_teams(settings: Settings, environ: Mapping[str, str] | None = None) -> 
 
     Args:
         settings: with the path of the file, and everything that teams share.
-        environ: the variables that the file names; those of the process when None.
+        environ: the variables that the file names; those of the process, and of the environment
+            file below them, when None.
 
     Raises:
         SettingsError: the file as a whole cannot be used.
     """
     if settings.accounts is None:
         return {}
-    env = os.environ if environ is None else environ
+    env = environment() if environ is None else environ
     try:
-        with settings.accounts.open("rb") as file:
-            entries = tomllib.loads(file.read(LARGEST_FILE).decode("utf-8-sig"))
-    except OSError as error:
-        raise SettingsError(
-            f"ARCADIA_ACCOUNTS: cannot read {settings.accounts}: {error.strerror}"
-        ) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        where = error if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8 text"
-        raise SettingsError(f"ARCADIA_ACCOUNTS: {settings.accounts}: {where}") from None
+        entries = tomllib.loads(read_text(settings.accounts, "ARCADIA_ACCOUNTS"))
+    except ReviewedFileError as error:
+        raise SettingsError(f"ARCADIA_ACCOUNTS: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"ARCADIA_ACCOUNTS: {settings.accounts}: {error}") from None
     if not entries:
         raise SettingsError(f"ARCADIA_ACCOUNTS: {settings.accounts} names no team")
     teams: dict[str, Team] = {}
@@ -145,9 +141,8 @@ def named_variables(path: str) -> frozenset[str]:
     None where the file cannot be used; whoever needs it says so.
     """
     try:
-        with Path(path).expanduser().open("rb") as file:
-            entries = tomllib.loads(file.read(LARGEST_FILE).decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        entries = tomllib.loads(read_text(Path(path).expanduser(), "ARCADIA_ACCOUNTS"))
+    except (ReviewedFileError, tomllib.TOMLDecodeError):
         return frozenset()
     names: set[str] = set()
     for entry in entries.values():
