@@ -15,6 +15,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from .kinds import REGISTRY
+from .kinds.severity import COMMON
 from .late import HOURLY, OTHER_SOURCES
 from .warehouse import views
 from .warehouse.embedded import WAREHOUSE_DATABASE, EmbeddedPostgres
@@ -67,6 +68,20 @@ def _lines() -> Iterator[str]:
         cells = [f"`{path}`" if path else "" for path in columns]
         cells += [", ".join(f"`{path}`" for path in paths) for paths in (kind.noise, kind.secret)]
         yield f"| `{kind.name}` | " + " | ".join(cells) + " |"
+    yield ""
+    yield "### How bad a difference from the plan is"
+    yield ""
+    yield "A field that stands in neither table is an error."
+    yield ""
+    yield "| kind | field | severity |"
+    yield "| --- | --- | --- |"
+    for name, severity in COMMON.items():
+        yield f"| every kind | `{name}` | {severity} |"
+    for kind in REGISTRY:
+        for name, severity in kind.severities.items():
+            yield f"| `{kind.name}` | `{name}` | {severity} |"
+        for name in kind.opens:
+            yield f"| `{kind.name}` | `{name}` | critical where it lets more in, else error |"
     yield ""
     yield "## Tables"
     for table in TABLES:

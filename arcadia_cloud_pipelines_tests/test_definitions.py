@@ -61,6 +61,7 @@ INVENTORY = {
     "microvms": ("microvm", "cloud_sync_full"),
     "microvm_checkpoints": ("microvm_checkpoint", "cloud_sync_full"),
     "nfs_access_points": ("nfs_access_point", "cloud_sync_full"),
+    "autoscale_members": ("autoscale_member", "cloud_sync_slow"),
     "vpc_subnets": ("vpc_subnet", "cloud_sync_slow"),
     "vpc_routes": ("vpc_route", "cloud_sync_slow"),
     "byoip_ips": ("byoip_ip", "cloud_sync_slow"),

@@ -21,9 +21,10 @@ from ..inventory.freshness import (
 from ..inventory.projects import PURPOSE as PROJECTS_PURPOSE
 from ..kinds import KIND_BY_NAME
 from ..settings import Purpose
+from ..severity import Severity
 from ..times import ago
 from ..warehouse.statements import Statements
-from .model import Alarm, Answer, Severity, alarm_key
+from .model import Alarm, Answer, alarm_key
 from .sources import Question, Sources
 
 PENDING_TOO_LONG = timedelta(days=2)
@@ -243,7 +244,8 @@ def new_drift(sources: Sources) -> Answer:
             text=f"{field_text(row.field)} "
             + says(row.field, row.desired, row.actual, row.successor),
             advice=f"Put it right, or accept it: arcadia drift accept {row.id}",
-            severity=Severity.WARNING,
+            # The next detection run judges what an earlier release opened.
+            severity=Severity(row.severity or Severity.WARNING),
             account=row.account,
         )
         for row in rows

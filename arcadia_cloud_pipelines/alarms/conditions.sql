@@ -22,7 +22,7 @@ LIMIT 200;
 
 -- name: open_drift
 SELECT d.id, r.account, r.kind, r.provider_id, r.name, d.field, d.desired, d.actual,
-    n.provider_id AS successor
+    d.severity, n.provider_id AS successor
 FROM cloud_drift AS d
 JOIN cloud_resources AS r ON r.id = d.resource_id
 LEFT JOIN cloud_resources AS n ON n.id = d.successor_id

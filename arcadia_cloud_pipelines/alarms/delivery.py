@@ -17,11 +17,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..severity import Severity
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .channels import Channel
 from .errors import AlarmError
-from .model import Severity
 from .texts import Line, message, plain
 
 FIRST_DELAY = timedelta(minutes=1)

@@ -11,11 +11,12 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from ..settings import Settings
+from ..severity import Severity
 from ..warehouse.engine import Warehouse
 from . import heartbeat, orchestration
 from .channels import configured_channels
 from .delivery import announce, deliver
-from .model import Alarm, Answer, Severity
+from .model import Alarm, Answer
 from .rules import Router
 from .sources import Question, Sources
 from .state import marks, record, set_mark, take_turn

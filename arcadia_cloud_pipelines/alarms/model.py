@@ -1,4 +1,4 @@
-"""The words of alarms: a severity, an alarm, and the answer to one question."""
+"""The words of alarms: an alarm, and the answer to one question."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 
+from ..severity import Severity
 from .texts import plain
 
 _LONGEST_KEY = 200
-
-
-class Severity(StrEnum):
-    """How bad it is; the worst comes last."""
-
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
 
 
 @dataclass(frozen=True)

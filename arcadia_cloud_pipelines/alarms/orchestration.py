@@ -14,10 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..settings import Purpose, SettingsError
+from ..severity import Severity
 from ..teams import TAG, read_teams
 from ..times import ago
 from ..warehouse.statements import Statements
-from .model import Alarm, Answer, Severity, alarm_key
+from .model import Alarm, Answer, alarm_key
 from .sources import Question, Sources
 
 RETRY_COMES = timedelta(minutes=15)

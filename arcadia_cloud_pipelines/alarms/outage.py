@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ..severity import Severity
 from .channels import Channel
-from .model import Severity
 from .texts import Line, message, plain
 
 TELL_AFTER = timedelta(minutes=3)

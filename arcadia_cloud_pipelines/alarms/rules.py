@@ -22,9 +22,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from ..settings import NOTIFY_URLS, Settings
+from ..severity import Severity
 from .channels import LOG, address_names, default_route
 from .errors import AlarmRulesError
-from .model import Severity
 
 _LARGEST = 1_000_000
 

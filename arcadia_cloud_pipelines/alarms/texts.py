@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..redaction import masked
+from ..severity import Severity
 
 SHOWN = 20
 """Most alarms that a message spells out; the others it counts."""
@@ -60,7 +61,7 @@ def message(opened: Sequence[Line], closed: Sequence[Line]) -> tuple[str, str]:
     return f"Arcadia: {_title(opened, closed, worst)}", "\n".join(lines)
 
 
-_RANK = {"warning": 0, "error": 1, "critical": 2}
+_RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 
 def _order(line: Line) -> int:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ..drift.accept import SHOWN, AcceptError, AlreadyResolved, Moved, NotFound, accept
 from ..drift.tables import cloud_drift
 from ..inventory.tables import cloud_resources
+from ..severity import Severity
 from ..times import Clock
 from .access import Admin, Decider, database
 from .auth import Caller
@@ -36,6 +37,7 @@ class DriftQuery(PageQuery):
     account: Text | None = Field(default=None, description="The team, by its account.")
     kind: KindName | None = Field(default=None, description="The resource's kind.")
     field: Text | None = None
+    severity: Severity | None = None
     resource_id: Id | None = None
 
 
@@ -56,7 +58,7 @@ async def list_drift(
     wanted = (
         sa.select(
             d.id, d.resource_id, r.kind, r.provider_id, r.name, d.field, raw_json(d.desired),
-            raw_json(d.actual), d.status, d.detected_at, d.changed_at, d.resolved_at,
+            raw_json(d.actual), d.severity, d.status, d.detected_at, d.changed_at, d.resolved_at,
             d.resolved_by, d.resolution,
         )
         .select_from(sa.join(cloud_drift, cloud_resources, d.resource_id == r.id))
@@ -66,6 +68,8 @@ async def list_drift(
         wanted = wanted.where(r.kind == query.kind)
     if query.field is not None:
         wanted = wanted.where(d.field == query.field)
+    if query.severity is not None:
+        wanted = wanted.where(d.severity == query.severity)
     if query.resource_id is not None:
         wanted = wanted.where(d.resource_id == query.resource_id)
 

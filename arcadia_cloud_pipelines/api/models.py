@@ -11,6 +11,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..severity import Severity
+
 Money = Annotated[
     str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", description="US dollars.", examples=["12.50"])
 ]
@@ -219,6 +221,9 @@ class Drift(Shape):
     field: str
     desired: Any
     actual: Any
+    severity: Severity | None = Field(
+        description="How bad it is; null for what was closed before anybody judged."
+    )
     status: Literal["open", "accepted", "reverted", "stale"]
     detected_at: datetime
     changed_at: datetime

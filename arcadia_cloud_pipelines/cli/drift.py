@@ -22,14 +22,26 @@ def drift() -> None:
 @drift.command("list")
 @click.option("--all", "everything", is_flag=True, help="Resolved records too.")
 @click.option("--kind", help="Only this kind, such as droplet.")
+@click.option(
+    "--severity",
+    type=click.Choice(["warning", "error", "critical"]),
+    help="Only what is as bad as this.",
+)
 @list_formats
-def list_(everything: bool, kind: str | None, format_: str | None) -> None:
+def list_(everything: bool, kind: str | None, severity: str | None, format_: str | None) -> None:
     """Show the inbox: one line for each field that differs."""
     from ..drift.inbox import DriftRecord, list_drift
+    from ..severity import Severity
 
     opened = warehouse()
     status = None if everything else "open"
-    found = list_drift(opened, status=status, kind=kind, limit=None)
+    found = list_drift(
+        opened,
+        status=status,
+        kind=kind,
+        severity=None if severity is None else Severity(severity),
+        limit=None,
+    )
     # Rows of an earlier release may have a kind that this one does not know.
     if kind is not None and not found and not list_drift(opened, status=None, kind=kind, limit=1):
         check_kind(kind)
@@ -40,10 +52,10 @@ def list_(everything: bool, kind: str | None, format_: str | None) -> None:
         echo("Nothing differs from its spec.")
         return
     print_table(
-        ("id", "kind", "name", "field", "desired", "actual", "since (UTC)", "status"),
+        ("id", "severity", "kind", "name", "field", "desired", "actual", "since (UTC)", "status"),
         [
             (
-                str(d.id), d.kind, d.name or d.provider_id, *d.shown,
+                str(d.id), d.severity or "–", d.kind, d.name or d.provider_id, *d.shown,
                 f"{d.detected_at:%Y-%m-%d %H:%M}", d.status,
             )
             for d in found
@@ -66,6 +78,7 @@ def show(drift_id: int) -> None:
         "desired": desired,
         "actual": actual,
         "live now": value_text(record.field, record.live),
+        "severity": record.severity or "not judged",
         "status": record.status,
         "detected": f"{record.detected_at:%Y-%m-%d %H:%M} UTC",
         "last moved": f"{record.changed_at:%Y-%m-%d %H:%M} UTC",

@@ -144,10 +144,10 @@ def drift_records(
             "kinds_swept": len(result.kinds_swept),
             "kinds_skipped": table(("kind", "why"), result.kinds_skipped.items()),
             "inbox": table(
-                ("id", "kind", "name", "field", "desired", "actual", "since (UTC)"),
+                ("id", "severity", "kind", "name", "field", "desired", "actual", "since (UTC)"),
                 [
                     (
-                        d.id, d.kind, d.name or d.provider_id, *d.shown,
+                        d.id, d.severity or "", d.kind, d.name or d.provider_id, *d.shown,
                         f"{d.detected_at:%Y-%m-%d %H:%M}",
                     )
                     for d in inbox

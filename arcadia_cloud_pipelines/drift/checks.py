@@ -33,10 +33,10 @@ def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
         else "Nothing differs from its spec.",
         metadata={
             "inbox": table(
-                ("id", "kind", "name", "field", "desired", "actual", "since (UTC)"),
+                ("id", "severity", "kind", "name", "field", "desired", "actual", "since (UTC)"),
                 [
                     (
-                        d.id, d.kind, d.name or d.provider_id, *d.shown,
+                        d.id, d.severity or "", d.kind, d.name or d.provider_id, *d.shown,
                         f"{d.detected_at:%Y-%m-%d %H:%M}",
                     )
                     for d in found[:50]

@@ -31,10 +31,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from ..kinds import GONE
 from ..times import parse_time
-
-GONE = "deleted_at"
-"""The field of a resource that is desired and gone: by default every spec desires null here."""
 
 LABELS = frozenset({"name", "version", "tags", "purpose", "description", "slug"})
 """Fields, at any depth, whose texts are names even where they look like numbers."""

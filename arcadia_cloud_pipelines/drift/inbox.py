@@ -8,10 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from ..kinds import GONE
+from ..severity import Severity
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .accept import NotFound
-from .compare import GONE, present
+from .compare import present
 from .words import field_text, value_text
 
 
@@ -27,6 +29,8 @@ class DriftRecord:
     field: str
     desired: Any
     actual: Any
+    severity: str | None
+    """How bad it is; None for what was closed before anybody judged."""
     status: str
     detected_at: datetime
     changed_at: datetime
@@ -82,6 +86,7 @@ def list_drift(
     *,
     status: str | None = "open",
     kind: str | None = None,
+    severity: Severity | None = None,
     limit: int | None = 1000,
 ) -> Sequence[DriftRecord]:
     """Drift records, oldest first.
@@ -90,10 +95,13 @@ def list_drift(
         warehouse: where.
         status: only these; all when None.
         kind: only these; all when None.
+        severity: only as bad as this; all when None.
         limit: at most so many; all when None.
     """
     warehouse.check_migrated()
-    parameters = {"status": status, "kind": kind, "limit": limit, "id": None}
+    parameters = {
+        "status": status, "kind": kind, "severity": severity, "limit": limit, "id": None,
+    }  # fmt: skip
     with warehouse.transaction() as connection:
         return [_record(row) for row in _SQL.run(connection, "drift", parameters)]
 
@@ -105,7 +113,7 @@ def get_drift(warehouse: Warehouse, drift_id: int) -> tuple[DriftRecord, Sequenc
         NotFound: there is no such record.
     """
     warehouse.check_migrated()
-    parameters = {"status": None, "kind": None, "limit": 1, "id": drift_id}
+    parameters = {"status": None, "kind": None, "severity": None, "limit": 1, "id": drift_id}
     with warehouse.transaction() as connection:
         rows = _SQL.run(connection, "drift", parameters).all() if 0 < drift_id < 2**63 else []
         if not rows:

@@ -1,7 +1,8 @@
 -- The statements of inbox.py. A parameter that is null does not choose.
 
 -- name: drift
-SELECT d.id, d.resource_id, r.kind, r.provider_id, r.name, d.field, d.desired, d.actual, d.status,
+SELECT d.id, d.resource_id, r.kind, r.provider_id, r.name, d.field, d.desired, d.actual,
+    d.severity, d.status,
     d.detected_at, d.changed_at, d.resolved_at, d.resolved_by, d.resolution,
     n.provider_id AS successor, cloud_live_value(r, p, d.field) AS live
 FROM cloud_drift AS d
@@ -10,6 +11,7 @@ LEFT JOIN cloud_projects AS p ON p.id = r.project_id
 LEFT JOIN cloud_resources AS n ON n.id = d.successor_id
 WHERE (CAST(:status AS text) IS NULL OR d.status = :status)
   AND (CAST(:kind AS text) IS NULL OR r.kind = :kind)
+  AND (CAST(:severity AS text) IS NULL OR d.severity = :severity)
   AND (CAST(:id AS bigint) IS NULL OR d.id = :id)
 ORDER BY d.detected_at, d.id
 LIMIT :limit;

@@ -20,11 +20,13 @@ from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
+from ..kinds import GONE, severity_of
+from ..severity import Severity
 from ..times import Clock
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .compare import ANYTHING, GONE, About, canonical, present, same
+from .compare import ANYTHING, About, canonical, present, same
 from .ignore import IgnoreRule, first_match, read_rules
 from .specs import held_part, holds, json_text, lock
 from .tables import cloud_drift_sweeps
@@ -57,6 +59,7 @@ class Pair(NamedTuple):
     open_desired: Any = None
     open_actual: Any = None
     open_successor_id: int | None = None
+    open_severity: str | None = None
     account: str | None = None
 
 
@@ -70,6 +73,7 @@ class Change(NamedTuple):
     desired: Any = None
     actual: Any = None
     successor_id: int | None = None
+    severity: Severity | None = None
     reason: str | None = None
     """Why it closes."""
 
@@ -126,15 +130,21 @@ def decide(pair: Pair, rules: Iterable[IgnoreRule]) -> tuple[Change | None, Igno
     rule = first_match(rules, pair.kind, pair.name, pair.field, pair.account) if mismatch else None
     about = (pair.drift_id, pair.resource_id, pair.field)
     if mismatch and rule is None:
-        values = (pair.desired, present(pair.field, pair.desired, pair.actual), pair.successor_id)
+        severity = severity_of(
+            pair.kind, pair.field, pair.desired, pair.actual,
+            replaced=pair.successor_id is not None,
+        )  # fmt: skip
+        actual = present(pair.field, pair.desired, pair.actual)
+        values = (pair.desired, actual, pair.successor_id)
         if pair.drift_id is None:
-            return Change("open", *about, *values), None
+            return Change("open", *about, *values, severity), None
         if (
             _differs(pair.open_desired, values[0], pair.field, whose)
             or _differs(pair.open_actual, values[1], pair.field, whose)
             or pair.open_successor_id != pair.successor_id
+            or pair.open_severity != severity
         ):
-            return Change("move", *about, *values), None
+            return Change("move", *about, *values, severity), None
         return None, None
     if pair.drift_id is None:
         return None, rule
@@ -248,7 +258,7 @@ def _pairs(
         if was is not None:
             pair = pair._replace(
                 drift_id=was.drift_id, open_desired=was.desired, open_actual=was.actual,
-                open_successor_id=was.successor_id,
+                open_successor_id=was.successor_id, open_severity=was.severity,
             )  # fmt: skip
         yield pair
     for was in opened.values():
@@ -265,10 +275,11 @@ def _apply(
     _SQL.run(connection, "create_changes")
     copy_rows(
         connection, "drift_changes",
-        ("verb", "drift_id", "resource_id", "field", "desired", "actual", "successor_id", "reason"),
+        ("verb", "drift_id", "resource_id", "field", "desired", "actual", "successor_id",
+         "severity", "reason"),
         (
             (c.verb, c.drift_id, c.resource_id, c.field, _json(c.desired), _json(c.actual),
-             c.successor_id, c.reason)
+             c.successor_id, c.severity, c.reason)
             for c in changes
         ),
     )  # fmt: skip

@@ -74,7 +74,7 @@ SELECT id, successor_id FROM candidates WHERE found = 1 AND claimed = 1;
 
 -- name: opened
 SELECT r.account, r.kind, r.name, r.id, d.field, d.id AS drift_id, d.desired, d.actual,
-    d.successor_id
+    d.successor_id, d.severity
 FROM cloud_drift AS d
 JOIN cloud_resources AS r ON r.id = d.resource_id
 WHERE d.status = 'open';
@@ -88,6 +88,7 @@ CREATE TEMP TABLE drift_changes (
     desired jsonb,
     actual jsonb,
     successor_id bigint,
+    severity text,
     reason text
 ) ON COMMIT DROP;
 
@@ -99,15 +100,20 @@ WHERE c.verb = 'close' AND d.id = c.drift_id;
 
 -- name: move
 UPDATE cloud_drift AS d
-SET desired = c.desired, actual = c.actual, successor_id = c.successor_id, changed_at = :at
+SET desired = c.desired, actual = c.actual, successor_id = c.successor_id, severity = c.severity,
+    -- Another release may judge otherwise: the difference itself has not moved.
+    changed_at = CASE WHEN (d.desired, d.actual, d.successor_id)
+        IS NOT DISTINCT FROM (c.desired, c.actual, c.successor_id) THEN d.changed_at ELSE :at END
 FROM drift_changes AS c
 WHERE c.verb = 'move' AND d.id = c.drift_id;
 
 -- name: open
 WITH opened AS (
     INSERT INTO cloud_drift
-        (account, resource_id, field, desired, actual, detected_at, changed_at, successor_id, run_id)
-    SELECT r.account, c.resource_id, c.field, c.desired, c.actual, :at, :at, c.successor_id, :run_id
+        (account, resource_id, field, desired, actual, detected_at, changed_at, successor_id,
+         severity, run_id)
+    SELECT r.account, c.resource_id, c.field, c.desired, c.actual, :at, :at, c.successor_id,
+        c.severity, :run_id
     FROM drift_changes AS c
     JOIN cloud_resources AS r ON r.id = c.resource_id
     WHERE c.verb = 'open'

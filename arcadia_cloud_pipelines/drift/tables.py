@@ -122,6 +122,10 @@ cloud_drift = sa.Table(
               comment="The field that differs; deleted_at when the resource itself is gone."),
     sa.Column("desired", JSONB, comment="What the spec says; null for nothing."),
     sa.Column("actual", JSONB, comment="What was last seen; null for nothing."),
+    sa.Column("severity", sa.Text,
+              comment="How bad it is: warning (a name, a tag), error (something runs otherwise "
+              "than meant) or critical (it is gone, or a door is open). By the rules of its kind "
+              "and field. Null for what was closed before anybody judged."),
     sa.Column("status", sa.Text, nullable=False, server_default="open",
               comment="open, accepted (what is live became what is desired), stale (the difference "
               "went away by itself, or its spec did) or reverted (somebody put the live resource "
@@ -142,6 +146,9 @@ cloud_drift = sa.Table(
     ),
     sa.Column("run_id", sa.Text, comment="The Dagster run that opened it."),
     account(),
+    sa.CheckConstraint(
+        "severity IN ('warning', 'error', 'critical')", name="cloud_drift_severity_check"
+    ),
     sa.CheckConstraint(
         "status IN ('open', 'accepted', 'reverted', 'stale')", name="cloud_drift_status_check"
     ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..kinds import GONE
 from ..times import parse_time
-from .compare import GONE
 from .specs import json_text
 
 WHOLE = "(the whole resource)"

@@ -6,11 +6,13 @@ follow from it. What does not belong here: how to page, clean or store.
 Source of every entry: DigitalOcean's API reference and OpenAPI specification (2026).
 """
 
-from .kind import Endpoint, Json, Kind, Supplement
+from .kind import Edge, Endpoint, Json, Kind, Supplement
 from .registry import KIND_BY_NAME, KIND_OF_URN_TYPE, KINDS, NAMED, REGISTRY, UNKNOWN
+from .severity import GONE, severity_of
 from .storage import SPACES_BUCKET
 
 __all__ = [
+    "GONE",
     "KINDS",
     "KIND_BY_NAME",
     "KIND_OF_URN_TYPE",
@@ -18,8 +20,10 @@ __all__ = [
     "REGISTRY",
     "SPACES_BUCKET",
     "UNKNOWN",
+    "Edge",
     "Endpoint",
     "Json",
     "Kind",
     "Supplement",
+    "severity_of",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Purpose
+from ..severity import Severity
 from .kind import Endpoint, Kind
 
 SSH_KEY = Kind(
@@ -39,6 +40,7 @@ TAG = Kind(
     # How many have it, and who got it last: as far as the token may see.
     noise=("resources",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.WARNING},
 )
 
 TEAM = Kind(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Purpose
-from .kind import Endpoint, Kind
+from .kind import Edge, Endpoint, Kind
 
 AGENT_CONFIG = Kind(
     name="agent_config",
@@ -62,6 +62,7 @@ AGENT_SESSION = Kind(
     # Pauses and resumes by itself. What was destroyed is listed no more.
     noise=("status", "pause_reason", "last_event_at", "sandbox_id"),
     secret=("repo_hint", "openai_environment_id", "openai_session_id", "warnings"),
+    edges=(Edge("started_from", "agent_config", "$.config_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -78,6 +79,7 @@ GATEWAY_CONNECTION = Kind(
     tags=None,
     noise=("updated_at", "granted_at", "oauth.granted_at", "scopes"),
     secret=("api_key", "connection_parameters", "owning_user_id", "user_id", "credential_id"),
+    edges=(Edge("in_vpc", "vpc", "$.network.vpc.vpc_uuid"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 

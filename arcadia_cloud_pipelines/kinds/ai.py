@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Purpose
-from .kind import Endpoint, Kind
+from .kind import Edge, Endpoint, Kind
 
 AGENT = Kind(
     name="agent",
@@ -36,6 +36,7 @@ KNOWLEDGE_BASE = Kind(
     status=None,
     noise=("last_indexing_job", "updated_at", "added_to_agent_at"),
     secret=("user_id",),
+    edges=(Edge("stored_in", "database", "$.database_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -165,6 +166,7 @@ AGENT_KEY = Kind(
     tags=None,
     noise=("deleted_at",),
     secret=("created_by", "secret_key"),
+    edges=(Edge("part_of", "agent", "$.agent_uuid"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -190,6 +192,10 @@ KNOWLEDGE_BASE_SOURCE = Kind(
     noise=("updated_at", "last_datasource_indexing_job"),
     # Names of people's own files and folders.
     secret=("file_upload_data_source", "google_drive_data_source", "dropbox_data_source"),
+    edges=(
+        Edge("part_of", "knowledge_base", "$.knowledge_base_uuid"),
+        Edge("reads", "spaces_bucket", "$.spaces_data_source.bucket_name"),
+    ),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -211,6 +217,7 @@ INDEXING_JOB = Kind(
         "updated_at",
         "tokens",
     ),
+    edges=(Edge("indexes", "knowledge_base", "$.knowledge_base_uuid"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -233,5 +240,6 @@ INFERENCE_TOKEN = Kind(
     status=None,
     tags=None,
     secret=("value",),
+    edges=(Edge("part_of", "dedicated_inference", "$.dedicated_inference_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )

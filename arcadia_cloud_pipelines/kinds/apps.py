@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Purpose
-from .kind import Endpoint, Kind
+from .kind import Edge, Endpoint, Kind
 
 APP = Kind(
     name="app",
@@ -27,6 +27,7 @@ APP = Kind(
         "owner_uuid", "*.envs", "*.log_destinations", "*.destinations", "*.notifications",
         "*.run_command", "*.build_command", "*.repo_clone_url", "*.db_user", "*.validations",
     ),
+    edges=(Edge("in_vpc", "vpc", "$.vpc.id"),),
     urn_types=("app",),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )  # fmt: skip
@@ -92,6 +93,7 @@ APP_DEPLOYMENT = Kind(
     noise=("updated_at", "phase_last_updated_at", "progress", "timing"),
     # The spec is the app's; a cause names who pushed what.
     secret=("spec", "cause"),
+    edges=(Edge("part_of", "app", None),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -114,6 +116,7 @@ APP_ALERT = Kind(
     created_at=None,
     noise=("phase", "progress"),
     secret=("emails", "slack_webhooks"),
+    edges=(Edge("part_of", "app", "$.app_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -140,6 +143,7 @@ FUNCTION_TRIGGER = Kind(
     tags=None,
     noise=("updated_at", "scheduled_runs"),
     secret=("scheduled_details.body",),
+    edges=(Edge("part_of", "function_namespace", "$.namespace"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -167,5 +171,6 @@ FUNCTION_KEY = Kind(
     noise=("updated_at",),
     # Half of the credential.
     secret=("id",),
+    edges=(Edge("part_of", "function_namespace", "$.namespace"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..settings import Purpose
-from .kind import Endpoint, Json, Kind, Supplement
+from ..severity import Severity
+from .kind import Edge, Endpoint, Json, Kind, Supplement
 
 
 def _objects(value: object) -> Iterator[Json]:
@@ -63,6 +64,11 @@ DROPLET = Kind(
         Supplement("kubernetes", "kubernetes_cluster", _workers),
         Supplement("backup_policy", "backup_policy", _backup_settings),
     ),
+    edges=(
+        Edge("node_of", "node_pool", "$.kubernetes.node_pool_id"),
+        Edge("worker_of", "kubernetes_cluster", "$.kubernetes.cluster_id"),
+        Edge("in_subnet", "vpc_subnet", "$.subnet_uuid"),
+    ),
     urn_types=("droplet",),
 )  # fmt: skip
 
@@ -81,6 +87,31 @@ AUTOSCALE_POOL = Kind(
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
+AUTOSCALE_MEMBER = Kind(
+    name="autoscale_member",
+    asset="autoscale_members",
+    description="Which droplets autoscale pools made; they come and go with the load.",
+    endpoints=(
+        Endpoint(
+            "/v2/droplets/autoscale/{parent}/members", "droplets", per="autoscale_pool",
+            parent_field="autoscale_pool_id",
+        ),
+    ),
+    scope="droplet:read",
+    identity="droplet_id",
+    title="droplet_id",
+    id_form="integer",
+    free=True,
+    part_of=("autoscale_pool", "autoscale_pool_id"),
+    region=None,
+    status=None,
+    tags=None,
+    noise=("updated_at", "health_status", "status", "current_utilization"),
+    severities={"deleted_at": Severity.WARNING},
+    edges=(Edge("part_of", "autoscale_pool", "$.autoscale_pool_id"),),
+    purpose=Purpose.CLOUD_SYNC_SLOW,
+)  # fmt: skip
+
 BACKUP_POLICY = Kind(
     name="backup_policy",
     asset="backup_policies",
@@ -96,6 +127,7 @@ BACKUP_POLICY = Kind(
     tags=None,
     created_at=None,
     noise=("next_backup_window",),
+    edges=(Edge("policy_of", "droplet", None),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -124,6 +156,7 @@ DROPLET_SNAPSHOT = Kind(
     billed_alone=True,
     region=None,
     status=None,
+    edges=(Edge("snapshot_of", "droplet", "$.resource_id"),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -150,5 +183,6 @@ MICROVM_CHECKPOINT = Kind(
     scope="microvm:read",
     tags=None,
     noise=("microvm_name",),
+    edges=(Edge("checkpoint_of", "microvm", "$.microvm_id"),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Purpose
-from .kind import Endpoint, Kind
+from .kind import Edge, Endpoint, Kind
 
 _CACHES = ("redis", "valkey")
 _BUT_SQL = (*_CACHES, "kafka", "opensearch")
@@ -57,6 +57,7 @@ DATABASE_REPLICA = Kind(
     billed_alone=True,
     size_slug="size",
     keep=dict.fromkeys(("connection", "private_connection"), ("host", "port", "database")),
+    edges=(Edge("replica_of", "database", "$.database_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )  # fmt: skip
 
@@ -97,6 +98,7 @@ DATABASE_POOL = Kind(
     created_at=None,
     keep=_ADDRESS,
     secret=("user",),
+    edges=(Edge("part_of", "database", "$.database_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -124,6 +126,7 @@ DATABASE_USER = Kind(
     tags=None,
     created_at=None,
     secret=("password", "access_cert", "access_key"),
+    edges=(Edge("part_of", "database", "$.database_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -150,6 +153,7 @@ LOGICAL_DATABASE = Kind(
     status=None,
     tags=None,
     created_at=None,
+    edges=(Edge("part_of", "database", "$.database_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -174,6 +178,7 @@ DATABASE_FIREWALL_RULE = Kind(
     region=None,
     status=None,
     tags=None,
+    edges=(Edge("part_of", "database", "$.cluster_uuid"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -200,6 +205,7 @@ DATABASE_TOPIC = Kind(
     status="state",
     tags=None,
     created_at=None,
+    edges=(Edge("part_of", "database", "$.database_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -227,6 +233,7 @@ DATABASE_LOG_SINK = Kind(
     tags=None,
     created_at=None,
     secret=("config",),
+    edges=(Edge("part_of", "database", "$.database_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -254,5 +261,6 @@ DATABASE_INDEX = Kind(
     tags=None,
     created_at="created_time",
     noise=("size", "health"),
+    edges=(Edge("part_of", "database", "$.database_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Purpose
-from .kind import Endpoint, Kind
+from .kind import Edge, Endpoint, Kind
 
 DOMAIN = Kind(
     name="domain",
@@ -41,6 +41,7 @@ DOMAIN_RECORD = Kind(
     status=None,
     tags=None,
     created_at=None,
+    edges=(Edge("in_domain", "domain", "$.domain"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )  # fmt: skip
 
@@ -68,5 +69,9 @@ CDN_ENDPOINT = Kind(
     region=None,
     status=None,
     tags=None,
+    edges=(
+        # One whose certificate Cloudflare makes names `needs-cloudflare-cert`.
+        Edge("uses", "certificate", '$.certificate_id ? (@ like_regex "^[0-9a-f]{8}-")'),
+    ),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..settings import Purpose
+from ..severity import Severity
 
 Json = dict[str, Any]
 
@@ -53,6 +54,30 @@ class Supplement:
     facts: Callable[[Iterable[Json]], Mapping[str, Json]]
     """What the items of that listing say, by the identity of whom they say it of. Must bear items
     of any shape."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A pointer from an object of this kind to another resource."""
+
+    relation: str
+    """A word for it, as `cloud_resource_edges.relation` has it."""
+    to: str | None
+    """The kind of the other end; None where its URN says it."""
+    path: str | None
+    """The SQL/JSON path, into `attrs`, of what names the other end: its identity, unless `by` says
+    otherwise. None where both have the same identity."""
+    by: Literal["id", "urn", "tag"] = "id"
+
+    @classmethod
+    def by_urn(cls, relation: str, path: str) -> Edge:
+        """Return a pointer by URN, such as `do:droplet:123`."""
+        return cls(relation, None, path, "urn")
+
+    @classmethod
+    def by_tag(cls, relation: str, to: str, path: str) -> Edge:
+        """Return a pointer to all live resources of a kind that have a tag now."""
+        return cls(relation, to, path, "tag")
 
 
 @dataclass(frozen=True)
@@ -105,6 +130,15 @@ class Kind:
     """True for a name that one account at a time has. Other names two accounts may both use."""
     billed_alone: bool = False
     """Whether each one of it has a line on the invoice of every month it lives through."""
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    """How bad it is when one of these fields is not as desired, where that is not as for every
+    kind (`kinds/severity.py`)."""
+    opens: Mapping[str, Callable[[Any, Any], bool]] = field(default_factory=dict)
+    """For a field that says who may come in: whether the actual value (second) lets in more than
+    the desired one (first). That is critical, less is an error. Must bear values of any shape."""
+    edges: tuple[Edge, ...] = ()
+    """What its objects point to. Pointers that more than a path must find, such as a DNS record's
+    address, stand in the view `cloud_resource_edges`; so does `in_vpc` by `vpc_uuid`."""
     urn_types: tuple[str, ...] = ()
     """Types that this kind has in `do:<type>:<id>` of the projects API."""
     purpose: Purpose = Purpose.CLOUD_SYNC_FAST

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..settings import Purpose
-from .kind import Endpoint, Kind
+from ..severity import Severity
+from .kind import Edge, Endpoint, Kind
 
 KUBERNETES_CLUSTER = Kind(
     name="kubernetes_cluster",
@@ -15,6 +16,8 @@ KUBERNETES_CLUSTER = Kind(
     noise=("status.message", "updated_at", "node_pools.nodes"),
     urn_types=("kubernetes",),
     purpose=Purpose.CLOUD_SYNC_FULL,
+    # Who may reach its API.
+    severities={"control_plane_firewall": Severity.CRITICAL},
 )
 
 NODE_POOL = Kind(
@@ -33,6 +36,7 @@ NODE_POOL = Kind(
     size_slug="size",
     created_at=None,
     noise=("nodes",),
+    edges=(Edge("pool_of", "kubernetes_cluster", "$.cluster_id"),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )  # fmt: skip
 
@@ -72,5 +76,6 @@ REGISTRY_REPOSITORY = Kind(
     created_at=None,
     # All that a push moves.
     noise=("tag_count", "manifest_count", "latest_manifest"),
+    edges=(Edge("in_registry", "registry", "$.registry_name"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )  # fmt: skip

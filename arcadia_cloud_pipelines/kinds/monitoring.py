@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..settings import Purpose
-from .kind import Endpoint, Kind
+from ..severity import Severity
+from .kind import Edge, Endpoint, Kind
 
 UPTIME_CHECK = Kind(
     name="uptime_check",
@@ -16,6 +17,7 @@ UPTIME_CHECK = Kind(
     tags=None,
     created_at=None,
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )
 
 UPTIME_ALERT = Kind(
@@ -36,7 +38,9 @@ UPTIME_ALERT = Kind(
     tags=None,
     created_at=None,
     secret=("notifications",),
+    edges=(Edge("alert_of", "uptime_check", "$.check_id"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )  # fmt: skip
 
 ALERT_POLICY = Kind(
@@ -54,6 +58,7 @@ ALERT_POLICY = Kind(
     created_at=None,
     secret=("alerts",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )
 
 ALERT_RULE = Kind(
@@ -67,7 +72,16 @@ ALERT_RULE = Kind(
     region=None,
     tags=None,
     noise=("updated_at",),
+    edges=(
+        Edge(
+            "notifies",
+            "notification_channel",
+            "$.spec.notification_channels[*].notification_channel_id",
+        ),
+        Edge.by_urn("watches", "$.spec.query.resource_urns[*]"),
+    ),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )
 
 NOTIFICATION_CHANNEL = Kind(
@@ -83,6 +97,7 @@ NOTIFICATION_CHANNEL = Kind(
     noise=("usage", "updated_at"),
     secret=("email", "slack", "webhook"),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )
 
 LOG_DESTINATION = Kind(
@@ -97,5 +112,7 @@ LOG_DESTINATION = Kind(
     tags=None,
     created_at=None,
     secret=("config.credentials",),
+    edges=(Edge("stored_in", "database", "$.config.cluster_uuid"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    severities={"deleted_at": Severity.ERROR},
 )

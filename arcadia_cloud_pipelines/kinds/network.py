@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ..settings import Purpose
-from .kind import Endpoint, Json, Kind
+from ..severity import Severity
+from .firewall_rules import lets_more_in
+from .kind import Edge, Endpoint, Json, Kind
 
 
 def _without_tagged_droplets(balancer: Json) -> Json:
@@ -25,7 +27,17 @@ LOAD_BALANCER = Kind(
     # `tag` and `tags` of a balancer name its targets; it has none of its own.
     tags=None,
     noise=("region",),
+    # Who may come in.
+    severities={"firewall": Severity.CRITICAL},
     adjust=_without_tagged_droplets,
+    edges=(
+        Edge.by_tag("targets_by_tag", "droplet", "$.tag"),
+        Edge("targets", "droplet", "$.droplet_ids[*]"),
+        Edge("targets", "load_balancer", "$.target_load_balancer_ids[*]"),
+        Edge("uses", "certificate", "$.forwarding_rules[*].certificate_id"),
+        Edge("uses", "certificate", "$.domains[*].certificate_id"),
+        Edge("in_subnet", "vpc_subnet", "$.subnet_uuid"),
+    ),
     urn_types=("loadbalancer",),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
@@ -47,6 +59,7 @@ RESERVED_IP = Kind(
     noise=("region", "locked"),
     keep={"droplet": ("id",)},
     # The projects API kept the old name after 2022; clients build the new one.
+    edges=(Edge("assigned_to", "droplet", "$.droplet.id"),),
     urn_types=("floatingip", "reservedip"),
 )
 
@@ -65,6 +78,7 @@ RESERVED_IPV6 = Kind(
     tags=None,
     created_at="reserved_at",
     keep={"droplet": ("id",)},
+    edges=(Edge("assigned_to", "droplet", "$.droplet.id"),),
     urn_types=("reservedipv6",),
 )
 
@@ -105,6 +119,7 @@ VPC_PEERING = Kind(
     scope="vpc_peering:read",
     region=None,
     tags=None,
+    edges=(Edge("peers", "vpc", "$.vpc_ids[*]"),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -119,6 +134,10 @@ NAT_GATEWAY = Kind(
     size_slug="size",
     tags=None,
     noise=("updated_at",),
+    edges=(
+        Edge("in_vpc", "vpc", "$.vpcs[*].vpc_uuid"),
+        Edge("in_subnet", "vpc_subnet", "$.subnet_uuid"),
+    ),
     urn_types=("nat_gateway",),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
@@ -135,6 +154,13 @@ FIREWALL = Kind(
     # How far the rules got to the droplets: moves whenever a droplet comes or goes.
     status=None,
     noise=("status", "pending_changes"),
+    # A machine that it protects no more stands open.
+    severities=dict.fromkeys(("tags", "droplet_ids"), Severity.CRITICAL),
+    opens={"inbound_rules": lets_more_in},
+    edges=(
+        Edge.by_tag("protects_by_tag", "droplet", "$.tags[*]"),
+        Edge("protects", "droplet", "$.droplet_ids[*]"),
+    ),
     urn_types=("firewall",),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
@@ -149,6 +175,7 @@ PARTNER_ATTACHMENT = Kind(
     tags=None,
     noise=("urn",),
     secret=("bgp.auth_key",),
+    edges=(Edge("in_vpc", "vpc", "$.vpc_ids[*]"),),
     urn_types=("partner_attachment",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
@@ -167,6 +194,7 @@ VPC_SUBNET = Kind(
     tags=None,
     # How many live in it now.
     noise=("urn", "meta"),
+    edges=(Edge("part_of", "vpc", "$.vpc_uuid"),),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -182,6 +210,10 @@ VPC_ROUTE = Kind(
     region=None,
     status=None,
     tags=None,
+    edges=(
+        Edge("part_of", "vpc", "$.vpc_uuid"),
+        Edge.by_urn("routes_to", "$.target_urns[*]"),
+    ),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -202,5 +234,9 @@ BYOIP_IP = Kind(
     status=None,
     tags=None,
     created_at="assigned_at",
+    edges=(
+        Edge("part_of", "byoip_prefix", "$.byoip"),
+        Edge.by_urn("used_by", "$.resource"),
+    ),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )

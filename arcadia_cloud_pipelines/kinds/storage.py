@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..settings import Purpose
-from .kind import Endpoint, Kind
+from ..severity import Severity
+from .kind import Edge, Endpoint, Kind
 
 VOLUME = Kind(
     name="volume",
@@ -15,6 +16,7 @@ VOLUME = Kind(
     region="region.slug",
     status=None,
     noise=("region",),
+    edges=(Edge("attached_to", "droplet", "$.droplet_ids[*]"),),
     urn_types=("volume",),
 )
 
@@ -27,6 +29,7 @@ VOLUME_SNAPSHOT = Kind(
     billed_alone=True,
     region=None,
     status=None,
+    edges=(Edge("snapshot_of", "volume", "$.resource_id"),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -40,6 +43,7 @@ NFS_SHARE = Kind(
     billed_alone=True,
     tags=None,
     noise=("access_points.updated_at",),
+    edges=(Edge("in_vpc", "vpc", "$.vpc_ids[*]"),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -50,6 +54,7 @@ NFS_SNAPSHOT = Kind(
     endpoints=(Endpoint("/v2/nfs/snapshots", "snapshots", paged=False),),
     scope="nfs:list",
     tags=None,
+    edges=(Edge("snapshot_of", "nfs_share", "$.share_id"),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -67,6 +72,8 @@ SPACES_KEY = Kind(
     tags=None,
     secret=("secret_key",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
+    # What its holder may read and write.
+    severities={"grants": Severity.CRITICAL},
 )
 
 SPACES_BUCKET = Kind(
@@ -107,5 +114,9 @@ NFS_ACCESS_POINT = Kind(
     part_of=("nfs_share", "share_id"),
     tags=None,
     noise=("updated_at",),
+    edges=(
+        Edge("part_of", "nfs_share", "$.share_id"),
+        Edge("in_vpc", "vpc", "$.vpc_id"),
+    ),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )

@@ -13,6 +13,7 @@ drift_id = "The record: cloud_drift.id."
 field = "The field that differed."
 desired = "What the spec said, as JSON."
 actual = "What was last seen, as JSON."
+severity = "How bad it is: warning, error or critical. Null for what was closed before anybody judged."
 status = "open, accepted, stale (gone by itself) or reverted."
 opened_at = "The detection run that opened it."
 resolved_at = "When it was closed. Null while it is open."
@@ -29,6 +30,7 @@ SELECT
     d.field,
     d.desired,
     d.actual,
+    d.severity,
     d.status,
     d.detected_at AS opened_at,
     d.resolved_at,

@@ -23,6 +23,7 @@ FROM (
     VALUES
         ('droplet', 'droplets', true, true, 'kubernetes_cluster', 'kubernetes.cluster_id', 'droplet'),
         ('autoscale_pool', 'autoscale_pools', false, false, NULL, NULL, 'autoscale_pool'),
+        ('autoscale_member', 'autoscale_members', false, false, 'autoscale_pool', 'autoscale_pool_id', 'autoscale_member'),
         ('backup_policy', 'backup_policies', false, false, 'droplet', 'droplet_id', 'backup_policy'),
         ('image', 'images', true, false, NULL, NULL, 'image'),
         ('droplet_snapshot', 'droplet_snapshots', true, true, NULL, NULL, 'droplet_snapshot'),

@@ -5,14 +5,15 @@ field.
 """
 grain = ["resource_id", "field"]
 example = """
-SELECT kind, name, field, desired, actual, opened_at, monthly_delta FROM marts.open_drift
-ORDER BY abs(monthly_delta) DESC NULLS LAST, opened_at
+SELECT severity, kind, name, field, desired, actual, opened_at, monthly_delta FROM marts.open_drift
+ORDER BY severity = 'critical' DESC, abs(monthly_delta) DESC NULLS LAST, opened_at
 """
 [columns]
 drift_id = "The record: cloud_drift.id, which arcadia drift accept takes."
 field = "The field that differs; deleted_at when the resource itself is gone."
 desired = "What the spec says, as JSON."
 actual = "What was last seen, as JSON."
+severity = "How bad it is: warning, error or critical. Null for what was closed before anybody judged."
 opened_at = "The detection run that opened it."
 times_before = "Earlier records of the same resource and field."
 open_for = "How long it has been open."
@@ -27,6 +28,7 @@ SELECT
     h.field,
     h.desired,
     h.actual,
+    h.severity,
     h.opened_at,
     h.open_for,
     h.times_before,

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from ..alarms.model import Alarm, Answer, Severity, alarm_key
+from ..alarms.model import Alarm, Answer, alarm_key
 from ..alarms.sources import Question, Sources
+from ..severity import Severity
 from ..times import Clock, utc_now
 from .home import Home
 

@@ -179,6 +179,7 @@ class SimulatedAccount:
         self.tokens: dict[str, Token] = {}
         self._alive: dict[str, dict[ResourceId, Life]] = {kind: {} for kind in KINDS}
         self._hidden: set[tuple[str, ResourceId]] = set()
+        self._grown: dict[str, list[tuple[datetime, str, Any]]] = {}
         self._memberships: dict[str, list[tuple[datetime, str]]] = {}
         self._revisions = dict.fromkeys(KINDS, 0)
         self._cache: dict[Any, tuple[Any, Any]] = {}
@@ -357,6 +358,12 @@ class SimulatedAccount:
             self._hidden.discard((kind, resource_id))
             self._touch(kind)
 
+    def grow(self, kind: str, field: str, value: Any) -> None:
+        """Let all objects of a kind have one more field from now on, as a new API version does."""
+        with self.lock:
+            self._grown.setdefault(KINDS[kind].name, []).append((self.now, field, value))
+            self._touch(kind)
+
     def assign(self, project: str, urn: str) -> None:
         """Put a URN into a project, given by id or by name.
 
@@ -533,6 +540,9 @@ class SimulatedAccount:
         result = kind.render(view, life, facts)
         if not facts.keys() <= kind.consumed:
             result.update((k, v) for k, v in facts.items() if k not in kind.consumed)
+        for since, field, value in self._grown.get(life.kind, ()):
+            if view.at >= since:
+                result.setdefault(field, value)
         if view.scopes is not None:
             for field, (scope, blank) in kind.blanks.items():
                 if field in result and scope not in view.scopes:

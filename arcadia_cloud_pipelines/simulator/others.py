@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from . import catalog
 from .api import Call, json_response, page_of
+from .droplets import is_worker
 from .lives import Facts, Life, ResourceId, iso
 from .registry import KINDS, TAGGED, Kind, register
 
@@ -253,6 +254,27 @@ plain(
         "updated_at": iso(view.at),
         "current_utilization": {"memory": view.epoch % 97 / 100, "cpu": view.epoch % 89 / 100},
         "active_resources_count": 1 + view.chance(life.id, 5),
+    },
+)  # fmt: skip
+
+
+def _some_members(account: SimulatedAccount, _rng: Random) -> None:
+    """Let each pool have made two of the droplets that are no workers."""
+    free = [life for life in account.alive("droplet") if not is_worker(life)]
+    for pool in account.alive("autoscale_pool"):
+        for droplet in free[:2]:
+            at = max(droplet.created_at, pool.created_at)
+            account.add_life("autoscale_member", droplet.id, {"parent": pool.id}, at)
+        del free[:2]
+
+
+plain(
+    "autoscale_member", "/v2/droplets/autoscale/{parent}/members", "droplets", "droplet",
+    "droplet:read", parent="autoscale_pool", identity="droplet_id", new_id=_integer,
+    ends_with="droplet", populate=_some_members,
+    noise=lambda view, life: {
+        "updated_at": iso(view.at), "health_status": "healthy", "status": "active",
+        "current_utilization": {"memory": view.epoch % 83 / 100, "cpu": view.chance(life.id, 90)},
     },
 )  # fmt: skip
 

@@ -302,6 +302,9 @@ class Api:
             case "POST", "delete" | "hide" | "show":
                 getattr(account, what)(arguments["kind"], arguments["id"])
                 return account.summary()
+            case "POST", "grow":
+                account.grow(**arguments)
+                return account.summary()
             case "GET", "billing":
                 rows = [invoice.header() for invoice in account.billing.invoices()]
                 return {"invoices": rows, "balance": account.billing.balance()}

@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from . import grants, views
+from . import edge_rules, grants, views
 
 if TYPE_CHECKING:
     from .engine import Warehouse
@@ -75,7 +75,7 @@ def server_problem(connection: sa.Connection) -> str | None:
 
 
 def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
-    """Bring the warehouse to the newest schema and views in one transaction.
+    """Bring the warehouse to the newest schema, views and rules in one transaction.
 
     On a current one it only gives readers the grants that they lost. Two that start at once take
     turns, and the second finds the work done.
@@ -116,6 +116,7 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
                 raise WarehouseError(str(error)) from None
             command.upgrade(alembic_config(connection), "head")
             views.install(connection, kept)
+        edge_rules.install(connection)
         given = grants.give(connection)
         if given and not stale:
             logger.warning("lost grants were given again: %s", ", ".join(given))

@@ -14,12 +14,14 @@ from ..drift import tables as drift
 from ..forecast import tables as forecast
 from ..inventory import tables as inventory
 from ..tagging import tables as tagging
+from .edge_rules import cloud_edge_rules
 from .metadata import metadata
 
 __all__ = ["TABLES", "metadata"]
 
 TABLES = (
     *inventory.TABLES,
+    cloud_edge_rules,
     *billing.TABLES,
     *allocation.TABLES,
     *forecast.TABLES,

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.alarms.delivery import announce, deliver
 from arcadia_cloud_pipelines.alarms.errors import NotifyError
-from arcadia_cloud_pipelines.alarms.model import Alarm, Answer, Severity
+from arcadia_cloud_pipelines.alarms.model import Alarm, Answer
 from arcadia_cloud_pipelines.alarms.state import record, take_turn
+from arcadia_cloud_pipelines.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.alarms import conditions, look, orchestration
-from arcadia_cloud_pipelines.alarms.model import Answer, Severity
+from arcadia_cloud_pipelines.alarms.model import Answer
 from arcadia_cloud_pipelines.alarms.sources import Sources
 from arcadia_cloud_pipelines.alarms.state import open_alarms
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
@@ -23,6 +23,7 @@ from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.startup import open_instance
 from arcadia_cloud_pipelines.operations.watch import QUESTIONS
 from arcadia_cloud_pipelines.settings import load_settings
+from arcadia_cloud_pipelines.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import rows
@@ -197,8 +198,9 @@ def test_each_drift_is_an_alarm_until_it_is_settled(sources: Sources) -> None:
                     last_seen_at)
                 VALUES ('t', 'droplet', '1', 'we|b', now(), now()) RETURNING id
             )
-            INSERT INTO cloud_drift (resource_id, field, desired, actual)
-            SELECT id, field, '"a"', '"b"' FROM r, unnest(ARRAY['size_slug', 'region']) AS field
+            INSERT INTO cloud_drift (resource_id, field, desired, actual, severity)
+            SELECT id, field, '"a"', '"b"', severity
+            FROM r, (VALUES ('size_slug', 'critical'), ('region', NULL)) AS d (field, severity)
             RETURNING id
             """,
         )
@@ -206,6 +208,8 @@ def test_each_drift_is_an_alarm_until_it_is_settled(sources: Sources) -> None:
     first = conditions.new_drift(sources)
     assert "droplet we|b" in first.bad[0].subject
     assert first.bad[0].text == "size_slug a → b"
+    # One that nobody has judged yet is a warning.
+    assert [alarm.severity for alarm in first.bad] == ["critical", "warning"]
     take_look(sources, {"drift": conditions.new_drift})
     rows(
         sources.warehouse,

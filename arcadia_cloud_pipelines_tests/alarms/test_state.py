@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import text
 
 from arcadia_cloud_pipelines.alarms.delivery import announce, deliver
-from arcadia_cloud_pipelines.alarms.model import Alarm, Answer, Severity, alarm_key
+from arcadia_cloud_pipelines.alarms.model import Alarm, Answer, alarm_key
 from arcadia_cloud_pipelines.alarms.state import (
     REOPEN_AFTER,
     newest_alarms,
@@ -19,6 +19,7 @@ from arcadia_cloud_pipelines.alarms.state import (
     record,
     take_turn,
 )
+from arcadia_cloud_pipelines.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import CRITICAL, T0, Inbox, alarm, at, rows, tick

@@ -26,7 +26,7 @@ def _drift(api: Api, name: str) -> int:
     api.insert(cloud_provisioned, resource_id=resource, spec={"size_slug": "s-2"})
     return api.insert(
         cloud_drift, resource_id=resource, field="size_slug", desired="s-2", actual="s-1",
-        detected_at=NOW, changed_at=NOW,
+        severity="error", detected_at=NOW, changed_at=NOW,
     )  # fmt: skip
 
 
@@ -37,7 +37,8 @@ def accept(api: Api, drift: int, body: dict[str, Any] | None = None) -> Any:
 def test_the_inbox(api: Api, drift: int) -> None:
     row = {
         "id": drift, "kind": "droplet", "provider_id": "web", "name": "web",
-        "field": "size_slug", "desired": "s-2", "actual": "s-1", "status": "open",
+        "field": "size_slug", "desired": "s-2", "actual": "s-1", "severity": "error",
+        "status": "open",
         "detected_at": "2026-05-04T12:00:00Z", "changed_at": "2026-05-04T12:00:00Z",
         "resolved_at": None, "resolved_by": None, "resolution": None,
     }  # fmt: skip
@@ -46,10 +47,11 @@ def test_the_inbox(api: Api, drift: int) -> None:
     assert found == row
     for query, count in (
         ("kind=droplet&field=size_slug", 1), ("kind=volume", 0), ("field=x", 0),
-        ("status=open", 1), ("status=accepted", 0),
+        ("status=open", 1), ("status=accepted", 0), ("severity=error", 1), ("severity=critical", 0),
     ):  # fmt: skip
         assert len(api.rows(f"{DRIFT}?{query}")) == count
     assert api.get(f"{DRIFT}?status=any").status_code == 422
+    assert api.get(f"{DRIFT}?severity=bad").status_code == 422
 
 
 def test_accepting_makes_the_live_value_the_desired_one(api: Api, drift: int) -> None:

@@ -142,6 +142,14 @@ def test_a_known_kind_without_rows_is_no_error() -> None:
     assert as_json("drift list --kind volume") == []
 
 
+@pytest.mark.usefixtures("_rows")
+def test_the_worst_differences_alone(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as connection:
+        connection.execute(sa.text("UPDATE cloud_drift SET severity = 'critical'"))
+    assert len(as_json("drift list --severity critical")) == 1
+    assert as_json("drift list --severity warning") == []
+
+
 def commands(group: click.Group, path: str = "") -> dict[str, click.Command]:
     found: dict[str, click.Command] = {}
     for name, command in group.commands.items():

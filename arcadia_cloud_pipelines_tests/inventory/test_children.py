@@ -45,9 +45,10 @@ def parents(mirror: Mirror, kind: Kind) -> list[Any]:
 
 def test_these_kinds_are_children() -> None:
     assert {kind.name for kind in CHILDREN} == {
-        "agent_key", "app_alert", "byoip_ip", "database_firewall_rule", "database_index",
-        "database_log_sink", "database_pool", "database_replica", "database_topic",
-        "database_user", "domain_record", "function_key", "function_trigger", "inference_token",
+        "agent_key", "app_alert", "autoscale_member", "byoip_ip", "database_firewall_rule",
+        "database_index", "database_log_sink", "database_pool", "database_replica",
+        "database_topic", "database_user", "domain_record", "function_key", "function_trigger",
+        "inference_token",
         "knowledge_base_source", "logical_database", "registry_repository", "uptime_alert",
         "vpc_route", "vpc_subnet",
     }  # fmt: skip

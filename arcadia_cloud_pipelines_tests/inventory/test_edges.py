@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.inventory.ledger import Guard
-from arcadia_cloud_pipelines.kinds import KIND_OF_URN_TYPE, KINDS, Kind
+from arcadia_cloud_pipelines.kinds import KIND_OF_URN_TYPE, KINDS, REGISTRY, Kind
 from arcadia_cloud_pipelines.settings import Purpose
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.migrate import migrate
 
 from .helpers import Mirror, query, record, sighting
 
@@ -167,6 +169,40 @@ def test_urns_lead_to_the_kinds_of_the_registry(warehouse: Warehouse) -> None:
         ("routes_to", "droplet", "7"), ("used_by", "droplet", "8"),
         *(("watches", kind, f"x-{urn_type}") for urn_type, kind in KIND_OF_URN_TYPE.items()),
     }  # fmt: skip
+
+
+def test_a_droplet_is_in_the_autoscale_pool_whose_member_it_is(mirror: Mirror) -> None:
+    for kind in ("droplet", "autoscale_pool", "autoscale_member"):
+        mirror.sync(kind)
+    members = {
+        (str(life.id), str(life.facts["parent"]))
+        for life in mirror.account.alive("autoscale_member")
+    }
+    assert edges(mirror.warehouse, "member_of", "droplet") == members != set()
+    assert edges(mirror.warehouse, "part_of", "autoscale_member") == members
+
+
+def test_pointers_are_those_of_the_registry_after_every_migration(warehouse: Warehouse) -> None:
+    def rules() -> list[dict[str, Any]]:
+        return query(
+            warehouse, "SELECT kind, relation, to_kind FROM cloud_edge_rules ORDER BY 1, 2, 3"
+        )
+
+    def written() -> Any:
+        return query(warehouse, "SELECT xmin, ctid FROM cloud_edge_rules ORDER BY ctid")
+
+    wanted = [(k.name, e.relation, e.to) for k in REGISTRY for e in k.edges]
+    assert Counter(tuple(rule.values()) for rule in rules()) == Counter(wanted)
+    before, rows = rules(), written()
+    migrate(warehouse)
+    assert written() == rows, "nothing is written where nothing changed"
+    with warehouse.transaction() as connection:
+        connection.execute(
+            sa.text("UPDATE cloud_edge_rules SET path = '$.elsewhere' WHERE kind = 'volume'")
+        )
+        connection.execute(sa.text("DELETE FROM cloud_edge_rules WHERE kind = 'droplet'"))
+    migrate(warehouse)
+    assert rules() == before
 
 
 def test_rules_of_databases_admit_what_they_name(warehouse: Warehouse) -> None:

@@ -16,7 +16,7 @@ from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import T0, at, events, query, record, rows, sighting, story
+from .helpers import T0, Mirror, at, events, query, record, rows, sighting, story
 from .test_history import as_of, clear, history, in_range, stored_now
 from .test_sightings import example
 
@@ -65,6 +65,18 @@ def test_a_new_field_on_a_thousand_droplets_is_one_event(warehouse: Warehouse) -
     assert events(warehouse, 8)[-1]["changes"] == {
         "subnet_uuid": {"from": "subnet-2", "to": "moved"}
     }
+
+
+@pytest.mark.parametrize("kind", ["droplet", "backup_policy"])
+def test_a_list_that_grows_a_field_is_one_event(mirror: Mirror, kind: str) -> None:
+    mirror.sync(kind)
+    before = events(mirror.warehouse)
+    mirror.account.grow(kind, "host_generation", "g3")
+    mirror.sync(kind)
+    (told,) = schema_events(mirror.warehouse)
+    assert (told["kind"], told["field"]) == (kind, "host_generation")
+    assert told["rows"] == len(mirror.account.ids(kind))
+    assert events(mirror.warehouse) == before
 
 
 def test_a_change_of_a_few_is_a_change_of_each(warehouse: Warehouse) -> None:

@@ -437,12 +437,15 @@ def test_control() -> None:
         assert made["name"] == "remote"
         assert post("delete", kind="droplet", id=made["id"]).ok
         assert post("delete", kind="droplet", id=made["id"]).status_code == 400
+        assert post("grow", kind="droplet", field="host_generation", value="g3").ok
+        assert client.get(DROPLETS).json()["droplets"][0]["host_generation"] == "g3"
         assert post("advance", to="2020-01-01T00:00:00+00:00").status_code == 400
         assert post("earthquake").status_code == 404
         state = client.get("/_simulator/state").json()
         assert state["resources"]["droplet"] == 26
         assert [r["path"] for r in client.get("/_simulator/requests").json()["requests"]] == [
-            DROPLETS
+            DROPLETS,
+            DROPLETS,
         ]
         plain = client.request("POST", "/_simulator/advance", data=json.dumps({"hours": 1}))
         assert plain.status_code == 415

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ...alarms.model import Alarm, Severity
+from ...alarms.model import Alarm
 from ...alarms.sources import Sources
 from ...alarms.state import marks
 from ...alarms.texts import plain
 from ...settings import Settings
+from ...severity import Severity
 from ...warehouse.embedded import EmbeddedPostgresError
 from ...warehouse.engine import Warehouse, running_dagster_url
 from ..home import Home

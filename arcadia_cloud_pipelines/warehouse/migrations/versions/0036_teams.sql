@@ -12,7 +12,10 @@ CREATE UNIQUE INDEX cloud_project_memberships_open_key
 CREATE FUNCTION cloud_fill_account() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-    SELECT account INTO NEW.account FROM public.cloud_resources WHERE id = NEW.resource_id;
+    -- Without the resource the row is refused by its foreign key, which says why.
+    NEW.account := coalesce(
+        (SELECT account FROM public.cloud_resources WHERE id = NEW.resource_id), ''
+    );
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION cloud_fill_account() IS 'Gives a row that does not say its account that of its resource. What this release writes says it.';
@@ -85,7 +88,7 @@ UPDATE cloud_drift_ignore_rules
 SET account = (SELECT min(r.account) FROM cloud_resources AS r HAVING count(DISTINCT r.account) = 1);
 COMMENT ON COLUMN cloud_drift_ignore_rules.account IS 'The team whose differences it keeps out: 40 hex digits without dashes; null for every team.';
 
--- The views of 0011 and 0025, in which nothing of one team points to what is another's.
+-- The views of 0011 and 0035, in which nothing of one team points to what is another's.
 CREATE OR REPLACE VIEW cloud_unmanaged_resources AS
 SELECT
     r.id AS resource_id, r.account, r.kind, r.provider_id, r.name, r.region, r.project_id,
@@ -141,81 +144,26 @@ SELECT
     edge.from_resource_id, edge.relation, edge.to_kind, edge.to_provider_id,
     t.id AS to_resource_id, t.deleted_at IS NOT NULL AS to_deleted
 FROM (
-    -- Where the API names the other end: kind, relation, the other's kind, path.
+    -- Where the API names the other end.
     SELECT r.id AS from_resource_id, r.provider, rule.relation, rule.to_kind,
         named.value #>> '{}' AS to_provider_id
     FROM cloud_resources AS r
-    JOIN (VALUES
-        ('volume', 'attached_to', 'droplet', jsonpath '$.droplet_ids[*]'),
-        ('reserved_ip', 'assigned_to', 'droplet', '$.droplet.id'),
-        ('reserved_ipv6', 'assigned_to', 'droplet', '$.droplet.id'),
-        ('load_balancer', 'targets', 'droplet', '$.droplet_ids[*]'),
-        ('load_balancer', 'targets', 'load_balancer', '$.target_load_balancer_ids[*]'),
-        ('firewall', 'protects', 'droplet', '$.droplet_ids[*]'),
-        ('droplet_snapshot', 'snapshot_of', 'droplet', '$.resource_id'),
-        ('volume_snapshot', 'snapshot_of', 'volume', '$.resource_id'),
-        ('nfs_snapshot', 'snapshot_of', 'nfs_share', '$.share_id'),
-        ('vpc_peering', 'peers', 'vpc', '$.vpc_ids[*]'),
-        ('nat_gateway', 'in_vpc', 'vpc', '$.vpcs[*].vpc_uuid'),
-        ('partner_attachment', 'in_vpc', 'vpc', '$.vpc_ids[*]'),
-        ('nfs_share', 'in_vpc', 'vpc', '$.vpc_ids[*]'),
-        ('app', 'in_vpc', 'vpc', '$.vpc.id'),
-        ('knowledge_base', 'stored_in', 'database', '$.database_id'),
-        -- A CDN endpoint whose certificate Cloudflare makes names `needs-cloudflare-cert`.
-        ('cdn_endpoint', 'uses', 'certificate', '$.certificate_id ? (@ like_regex "^[0-9a-f]{8}-")'),
-        ('load_balancer', 'uses', 'certificate', '$.forwarding_rules[*].certificate_id'),
-        ('load_balancer', 'uses', 'certificate', '$.domains[*].certificate_id'),
-        -- Parts and their wholes.
-        ('droplet', 'node_of', 'node_pool', '$.kubernetes.node_pool_id'),
-        ('droplet', 'worker_of', 'kubernetes_cluster', '$.kubernetes.cluster_id'),
-        ('node_pool', 'pool_of', 'kubernetes_cluster', '$.cluster_id'),
-        ('database_replica', 'replica_of', 'database', '$.database_id'),
-        ('domain_record', 'in_domain', 'domain', '$.domain'),
-        ('uptime_alert', 'alert_of', 'uptime_check', '$.check_id'),
-        ('registry_repository', 'in_registry', 'registry', '$.registry_name'),
-        ('nfs_access_point', 'part_of', 'nfs_share', '$.share_id'),
-        ('vpc_subnet', 'part_of', 'vpc', '$.vpc_uuid'),
-        ('vpc_route', 'part_of', 'vpc', '$.vpc_uuid'),
-        ('byoip_ip', 'part_of', 'byoip_prefix', '$.byoip'),
-        ('database_pool', 'part_of', 'database', '$.database_id'),
-        ('database_user', 'part_of', 'database', '$.database_id'),
-        ('logical_database', 'part_of', 'database', '$.database_id'),
-        ('database_firewall_rule', 'part_of', 'database', '$.cluster_uuid'),
-        ('database_topic', 'part_of', 'database', '$.database_id'),
-        ('database_log_sink', 'part_of', 'database', '$.database_id'),
-        ('database_index', 'part_of', 'database', '$.database_id'),
-        ('app_alert', 'part_of', 'app', '$.app_id'),
-        ('function_trigger', 'part_of', 'function_namespace', '$.namespace'),
-        ('function_key', 'part_of', 'function_namespace', '$.namespace'),
-        ('agent_key', 'part_of', 'agent', '$.agent_uuid'),
-        ('knowledge_base_source', 'part_of', 'knowledge_base', '$.knowledge_base_uuid'),
-        ('inference_token', 'part_of', 'dedicated_inference', '$.dedicated_inference_id'),
-        -- Networks, machines and agents of 2026.
-        ('droplet', 'in_subnet', 'vpc_subnet', '$.subnet_uuid'),
-        ('load_balancer', 'in_subnet', 'vpc_subnet', '$.subnet_uuid'),
-        ('nat_gateway', 'in_subnet', 'vpc_subnet', '$.subnet_uuid'),
-        ('nfs_access_point', 'in_vpc', 'vpc', '$.vpc_id'),
-        ('gateway_connection', 'in_vpc', 'vpc', '$.network.vpc.vpc_uuid'),
-        ('microvm_checkpoint', 'checkpoint_of', 'microvm', '$.microvm_id'),
-        ('agent_session', 'started_from', 'agent_config', '$.config_id'),
-        ('alert_rule', 'notifies', 'notification_channel',
-            '$.spec.notification_channels[*].notification_channel_id'),
-        ('indexing_job', 'indexes', 'knowledge_base', '$.knowledge_base_uuid'),
-        ('knowledge_base_source', 'reads', 'spaces_bucket', '$.spaces_data_source.bucket_name'),
-        ('log_destination', 'stored_in', 'database', '$.config.cluster_uuid')
-    ) AS rule (kind, relation, to_kind, path) ON rule.kind = r.kind
+    JOIN cloud_edge_rules AS rule ON rule.kind = r.kind AND rule.by = 'id'
     CROSS JOIN LATERAL jsonb_path_query(r.attrs, rule.path) AS named (value)
     WHERE jsonb_typeof(named.value) IN ('string', 'number')
+
+    UNION
+    -- Where both ends have one identity.
+    SELECT r.id, r.provider, rule.relation, rule.to_kind, r.provider_id
+    FROM cloud_resources AS r
+    JOIN cloud_edge_rules AS rule
+        ON rule.kind = r.kind AND rule.by = 'id' AND rule.path IS NULL
 
     UNION
     -- Where the API names the other end by its URN.
     SELECT r.id, r.provider, rule.relation, urn.kind, split_part(named.value #>> '{}', ':', 3)
     FROM cloud_resources AS r
-    JOIN (VALUES
-        ('vpc_route', 'routes_to', jsonpath '$.target_urns[*]'),
-        ('alert_rule', 'watches', '$.spec.query.resource_urns[*]'),
-        ('byoip_ip', 'used_by', '$.resource')
-    ) AS rule (kind, relation, path) ON rule.kind = r.kind
+    JOIN cloud_edge_rules AS rule ON rule.kind = r.kind AND rule.by = 'urn'
     CROSS JOIN LATERAL jsonb_path_query(r.attrs, rule.path) AS named (value)
     JOIN (VALUES
         ('app', 'app'), ('database', 'database'), ('dbaas', 'database'), ('domain', 'domain'),
@@ -301,13 +249,10 @@ FROM (
     WHERE jsonb_typeof(network.id) IN ('string', 'number')
 
     UNION
-    -- Tags name droplets that come and go: those that have the tag now.
-    SELECT r.id, r.provider, rule.relation, 'droplet', d.provider_id
+    -- Tags name resources that come and go: those that have the tag now.
+    SELECT r.id, r.provider, rule.relation, d.kind, d.provider_id
     FROM cloud_resources AS r
-    JOIN (VALUES
-        ('load_balancer', 'targets_by_tag', jsonpath '$.tag'),
-        ('firewall', 'protects_by_tag', '$.tags[*]')
-    ) AS rule (kind, relation, path) ON rule.kind = r.kind
+    JOIN cloud_edge_rules AS rule ON rule.kind = r.kind AND rule.by = 'tag'
     CROSS JOIN LATERAL (
         SELECT named.value #>> '{}' FROM jsonb_path_query(
             -- Tags of a firewall are its targets; they may have been given a column.
@@ -317,7 +262,7 @@ FROM (
         ) AS named (value)
     ) AS target (tag)
     JOIN cloud_resources AS d
-        ON d.kind = 'droplet' AND d.account = r.account AND d.deleted_at IS NULL
+        ON d.kind = rule.to_kind AND d.account = r.account AND d.deleted_at IS NULL
         AND d.tags @> ARRAY[target.tag]
 
     UNION
@@ -328,15 +273,13 @@ FROM (
       AND tag ~ '^k8s:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
 
     UNION
-    -- A backup policy has the identity of its droplet, a deployment that of its app.
-    SELECT r.id, r.provider, 'policy_of', 'droplet', r.provider_id
-    FROM cloud_resources AS r
-    WHERE r.kind = 'backup_policy'
-
-    UNION
-    SELECT r.id, r.provider, 'part_of', 'app', r.provider_id
-    FROM cloud_resources AS r
-    WHERE r.kind = 'app_deployment'
+    -- A droplet of an autoscale pool does not name it: the pool's members name the droplet.
+    SELECT d.id, d.provider, 'member_of', 'autoscale_pool', m.attrs ->> 'autoscale_pool_id'
+    FROM cloud_resources AS m
+    JOIN cloud_resources AS d
+        ON d.kind = 'droplet' AND d.account = m.account AND d.provider_id = m.provider_id
+    WHERE m.kind = 'autoscale_member' AND m.deleted_at IS NULL
+        AND m.attrs ? 'autoscale_pool_id'
 
     UNION
     -- The origin of a CDN endpoint, which is its name: <bucket>.<region>.digitaloceanspaces.com.

@@ -1,11 +1,11 @@
-"""Teams side by side: `account` where it was missing, and names that two teams may both have."""
+"""The pointers between kinds as rows, and droplets of autoscale pools."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0034"
-down_revision = "0033"
+revision = "0035"
+down_revision = "0034"
 
 
 def upgrade() -> None:
