@@ -87,7 +87,7 @@ def suppressed_losses(sources: Sources) -> Answer:
     """Find kinds that lost more at once than is plausible, so that nothing was recorded."""
     bad = []
     syncs = kind_syncs(sources.warehouse)
-    several = len({sync.account for sync in syncs}) > 1
+    several = len(mirrored_accounts(sources.warehouse)) > 1
     for sync in syncs:
         losses = []
         if sync.answer_implausible:
@@ -113,7 +113,7 @@ def suppressed_losses(sources: Sources) -> Answer:
 def rejected_tokens(sources: Sources) -> Answer:
     """Find purposes whose token the API refused at their newest sync."""
     syncs = kind_syncs(sources.warehouse)
-    several = len({sync.account for sync in syncs}) > 1
+    several = len(mirrored_accounts(sources.warehouse)) > 1
     newest: dict[tuple[Purpose, str | None], KindSyncs] = {}
     for sync in syncs:
         purpose = _purpose(sync.kind)

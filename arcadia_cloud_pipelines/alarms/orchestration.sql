@@ -24,7 +24,7 @@ SELECT j.name AS job, team.name AS team, r.run_id, r.status, r.end_time, r.run_b
             ), ''))
     ) AS newer_under_way
 FROM job AS j
-CROSS JOIN unnest(CAST(:teams AS text[]) || '') AS team (name)
+CROSS JOIN unnest(CAST(:teams AS text[]) || ARRAY['']) AS team (name)
 CROSS JOIN LATERAL (
     SELECT * FROM runs AS r
     WHERE r.pipeline_name = j.name AND r.status IN ('SUCCESS', 'FAILURE')
@@ -96,7 +96,7 @@ SELECT k.asset_key, k.check_name, team.name AS team, c.execution_status, c.run_i
         )
     ) AS broke
 FROM known AS k
-CROSS JOIN unnest(CAST(:teams AS text[]) || '') AS team (name)
+CROSS JOIN unnest(CAST(:teams AS text[]) || ARRAY['']) AS team (name)
 CROSS JOIN LATERAL (
     SELECT * FROM asset_check_executions AS c
     WHERE c.asset_key = k.asset_key AND c.check_name = k.check_name

@@ -267,7 +267,9 @@ def find_resource(connection: sa.Connection, resource: ResourceRef | int) -> int
         return int(best[0])
     if best:
         ids = ", ".join(f"{row.provider_id} of account {row.account}" for row in rows[:5])
-        raise ResourceNotFound(f"{len(best)} {kind}s are called {resource.id}: say which: {ids}.")
+        raise ResourceNotFound(
+            f"{len(best)} live {kind}s are called {resource.id}: say which: {ids}."
+        )
     raise ResourceNotFound(
         f"The inventory knows no {kind} with the id or name {resource.id}: run the asset that "
         "lists it, or check the spelling with `arcadia psql`."

@@ -27,7 +27,9 @@ def teams(api: Api) -> dict[str, int]:
     """Two teams with a row of everything; the id of the droplet of each."""
     found = {}
     for number, account in enumerate(("a", "b")):
-        found[account] = resource = api.resource(f"droplet-{account}", account=account)
+        found[account] = resource = api.resource(
+            f"droplet-{account}", account=account, size_slug="s-1"
+        )
         api.event(resource, "discovered")
         api.insert(cloud_provisioned, resource_id=resource, spec={"size_slug": "s-2"})
         api.insert(
