@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format audit focus demo up clean
+.PHONY: help setup test lint format audit sbom focus demo up clean
 
 # The stamp holds the path of the checkout. It counts only there, and while its Python runs.
 SETUP := .venv/.setup
@@ -46,6 +46,9 @@ format: setup ## Put the code into shape
 
 audit: setup ## Ask osv.dev for known vulnerabilities of the locked packages
 	@.venv/bin/python tools/audit.py
+
+sbom: setup ## Print what the product is made of, as CycloneDX with licences
+	@.venv/bin/python tools/sbom.py
 
 focus: setup ## Ask the FinOps Foundation's validator about FILE, a CSV of FOCUS 1.2
 	@.venv/bin/python tools/focus_validator.py "$(FILE)"

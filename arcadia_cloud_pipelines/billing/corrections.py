@@ -12,7 +12,8 @@ from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, Unauthori
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
-from .invoice_csv import InvoiceFileError, parse_invoice_csv
+from .invoice_csv import parse_invoice_csv
+from .invoice_csv_errors import InvoiceFileError
 from .originals import lines_digest
 from .summaries import COLUMNS, Summary, read_summary
 

@@ -31,7 +31,8 @@ from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
-from .invoice_csv import InvoiceFileError, parse_invoice_csv
+from .invoice_csv import parse_invoice_csv
+from .invoice_csv_errors import InvoiceFileError
 from .invoices import INVOICES, partition_key
 from .items import attach_resource_keys, items_frame
 from .matching import RULES_VERSION, match_with_kinds

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from .invoice_csv import read_columns, to_frame
+from .line_columns import read_columns, to_frame
 
 # Column of a frame of lines -> field of an item.
 _FIELDS = {

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow.csv import write_csv
 
-from .invoice_csv import COLUMNS
+from .line_columns import COLUMNS
 
 _SPELLED = {"started_at": "start", "ended_at": "end", "amount": "USD"}
 _NUMBERS = ("hours", "amount")

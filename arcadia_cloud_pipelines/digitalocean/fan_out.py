@@ -48,5 +48,5 @@ def fan_out(
                 yield future.result()
     finally:
         for twin in twins:
-            client.calls += twin.calls
+            client.count(twin.calls)
             twin.close()

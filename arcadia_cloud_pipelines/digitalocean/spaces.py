@@ -16,7 +16,6 @@ from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
 from ..settings import SpacesKey
-from .client import network_problem, user_agent
 from .errors import (
     BadAnswer,
     DigitalOceanError,
@@ -30,6 +29,7 @@ from .errors import (
     Unreachable,
     clean,
 )
+from .transport import network_problem, user_agent
 
 MOST_PAGES: Final = 1_000
 

@@ -17,7 +17,7 @@ import urllib3
 from requests.auth import AuthBase
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from ..digitalocean.client import UnredirectedSession, network_problem, user_agent
+from ..digitalocean.transport import UnredirectedSession, network_problem, user_agent
 from ..settings import SettingsError, named_secret
 from .state_sources import HttpSource
 from .terraform_files import MAX_BYTES

@@ -62,7 +62,7 @@ def sync_buckets(
         try:
             return list_buckets(spaces, settings.regions, progress)
         finally:
-            client.calls += spaces.calls
+            client.count(spaces.calls)
 
     warehouse.check_migrated()
     now = now or warehouse.now

@@ -34,7 +34,9 @@ from .faults import Fault, Faults
 from .limits import GENEROUS, REAL_LIMITS, RateLimits
 from .lives import Facts, Interval, Life, Price, Version
 from .registry import Kind, Route, register, register_route
-from .server import Api, RunningSimulator, Seen, real_clock, run, serve
+from .app import Api
+from .control import Seen
+from .server import RunningSimulator, real_clock, run, serve
 
 __all__ = [
     "BUCKET_URN",

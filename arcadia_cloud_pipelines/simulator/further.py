@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from .api import Call, json_response, page_of, unprocessable
 from .lives import Facts, Life, ResourceId, iso
-from .others import plain
+from .plain import plain, updated
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount, View
@@ -27,10 +27,6 @@ _GEN_AI = "genai:read"
 def _named(word: str) -> Callable[[SimulatedAccount, Random], ResourceId]:
     """Return what makes identities that are names."""
     return lambda account, rng: f"{word}-{account.new_int(rng, 1, 9_999_999):07d}"
-
-
-def _updated(view: View, _life: Life) -> dict[str, Any]:
-    return {"updated_at": iso(view.at)}
 
 
 def _still(_view: View, _life: Life) -> dict[str, Any]:
@@ -58,7 +54,7 @@ plain(
 plain(
     "nfs_access_point", "/v2/nfs/shares/{parent}/access_points", "access_points", "access_point",
     "nfs:list", parent="nfs_share", paged=False,
-    noise=lambda view, life: {"share_id": life.facts.get("parent"), **_updated(view, life)},
+    noise=lambda view, life: {"share_id": life.facts.get("parent"), **updated(view, life)},
 )  # fmt: skip
 plain(
     "app_deployment", "/v2/apps/{parent}/deployments", "deployments", "deployment", "app:read",
@@ -160,14 +156,14 @@ plain(
     "function:read", parent="function_namespace", paged=False, identity="name",
     new_id=_named("trigger"), within_parent=True,
     noise=lambda view, life: {
-        **_of_namespace(view, life), **_updated(view, life),
+        **_of_namespace(view, life), **updated(view, life),
         "scheduled_runs": {"last_run_at": iso(view.at), "next_run_at": iso(view.at)},
     },
 )  # fmt: skip
 plain(
     "function_key", "/v2/functions/namespaces/{parent}/keys", "access_keys", "access_key",
     "function:read", parent="function_namespace", paged=False, identity="name",
-    new_id=_named("key"), within_parent=True, noise=_updated,
+    new_id=_named("key"), within_parent=True, noise=updated,
 )  # fmt: skip
 
 # ---- hosted agents: pages by token
@@ -210,10 +206,10 @@ def _session(view: View, life: Life) -> dict[str, Any]:
     }
 
 
-_agents("agent_config", "configs", "configs", "id", _updated)
-_agents("agent_template", "templates", "templates", "template_id", _updated)
+_agents("agent_config", "configs", "configs", "id", updated)
+_agents("agent_template", "templates", "templates", "template_id", updated)
 _agents("agent_session", "sessions", "sessions", "session_id", _session)
-_agents("agent_trigger", "triggers", "triggers", "trigger_id", _updated)
+_agents("agent_trigger", "triggers", "triggers", "trigger_id", updated)
 
 # ---- the action gateway: `pagination` beside the items
 
@@ -236,12 +232,12 @@ def _with_pagination(name: str, envelope: str) -> Callable[[Call], Response]:
 
 plain(
     "gateway_connection", "/v2/action-gateway/connections", "connections", "connection", _AGENTS,
-    noise=_updated, list=_with_pagination("gateway_connection", "connections"),
+    noise=updated, list=_with_pagination("gateway_connection", "connections"),
     new_id=_named("conn"),
 )  # fmt: skip
 plain(
     "gateway_toolbelt", "/v2/action-gateway/toolbelts", "toolbelts", "toolbelt", _AGENTS,
-    identity="name", created=None, new_id=_named("toolbelt"), noise=_updated,
+    identity="name", created=None, new_id=_named("toolbelt"), noise=updated,
     list=_with_pagination("gateway_toolbelt", "toolbelts"),
 )  # fmt: skip
 plain(
@@ -254,7 +250,7 @@ plain(
 
 plain(
     "agent_workspace", "/v2/gen-ai/workspaces", "workspaces", "workspace", _GEN_AI,
-    identity="uuid", paged=False, noise=_updated,
+    identity="uuid", paged=False, noise=updated,
 )  # fmt: skip
 for _name, _path, _envelope in (
     ("model_router", "models/routers", "model_routers"),
@@ -265,7 +261,7 @@ for _name, _path, _envelope in (
 ):
     plain(
         _name, f"/v2/gen-ai/{_path}", _envelope, _name, _GEN_AI, identity="uuid",
-        noise=_still if _name == "inference_key" else _updated,
+        noise=_still if _name == "inference_key" else updated,
     )  # fmt: skip
 plain(
     "agent_key", "/v2/gen-ai/agents/{parent}/api_keys", "api_key_infos", "api_key_info", _GEN_AI,
@@ -274,7 +270,7 @@ plain(
 plain(
     "knowledge_base_source", "/v2/gen-ai/knowledge_bases/{parent}/data_sources",
     "knowledge_base_data_sources", "data_source", _GEN_AI, parent="knowledge_base",
-    identity="uuid", noise=_updated,
+    identity="uuid", noise=updated,
 )  # fmt: skip
 plain(
     "inference_token", "/v2/dedicated-inferences/{parent}/tokens", "tokens", "token",
@@ -285,11 +281,11 @@ plain(
 
 plain(
     "notification_channel", "/v2/insights/notification-channels", "notification_channels",
-    "notification_channel", "insights:read", noise=_updated,
+    "notification_channel", "insights:read", noise=updated,
 )  # fmt: skip
 plain(
     "alert_rule", "/v2/insights/alert-rules", "alert_rules", "alert_rule", "insights:read",
-    noise=_updated, params=frozenset({"resource_urn"}),
+    noise=updated, params=frozenset({"resource_urn"}),
 )  # fmt: skip
 plain(
     "log_destination", "/v2/monitoring/sinks/destinations", "destinations", "destination",

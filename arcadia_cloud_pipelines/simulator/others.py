@@ -1,17 +1,13 @@
 """The kinds that only have to be there: their objects are the official examples' in shape.
 
-`shapes.json` holds one object of each from digitalocean/openapi (Apache License 2.0), without what
-is different for each resource; every field that could hold a secret or a person's data holds
-`SECRET_PREFIX`. Nobody is billed for any of them.
+Nobody is billed for any of them.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -21,143 +17,12 @@ from starlette.responses import Response
 from . import catalog
 from .api import Call, json_response, page_of
 from .droplets import is_worker
-from .lives import Facts, Life, ResourceId, iso
-from .registry import KINDS, TAGGED, Kind, register
+from .lives import Life, iso
+from .plain import SHAPES, Noise, held, new_integer, plain, updated
+from .registry import KINDS, TAGGED
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount, View
-
-SHAPES: dict[str, Facts] = orjson.loads(Path(__file__).with_name("shapes.json").read_bytes())
-
-NewId = Callable[["SimulatedAccount", Random], ResourceId]
-Noise = Callable[["View", Life], dict[str, Any]]
-
-
-def _uuid(account: SimulatedAccount, rng: Random) -> str:
-    return account.new_uuid(rng)
-
-
-def _integer(account: SimulatedAccount, rng: Random) -> int:
-    return account.new_int(rng, 100_000, 59_999_999)
-
-
-def _updated(view: View, _life: Life) -> dict[str, Any]:
-    return {"updated_at": iso(view.at)}
-
-
-def plain(
-    name: str,
-    path: str,
-    envelope: str,
-    singular: str,
-    scope: str,
-    *,
-    created: str | None = "created_at",
-    new_id: NewId = _uuid,
-    noise: Noise = lambda _view, _life: {},
-    urn: str | None = None,
-    says_project: bool = False,
-    children: int = 1,
-    of: Callable[[Facts], bool] = lambda _facts: True,
-    as_parent: bool = False,
-    **options: Any,
-) -> None:
-    """Register a kind whose facts are its shape.
-
-    Args:
-        name: as in the product.
-        path: of the list; with `{parent}` for children.
-        envelope: of the list.
-        singular: envelope of one object.
-        scope: what the list needs.
-        created: the field with the time of creation.
-        new_id: makes the identity.
-        noise: fields that move by themselves.
-        urn: the type in `do:<type>:<id>` for kinds that live in projects.
-        says_project: whether its objects name their project.
-        children: how many each parent has.
-        of: which parents have any, by their facts.
-        as_parent: whether there is one a parent, with the parent's identity.
-        options: further fields of `Kind`.
-    """
-    kind = Kind(
-        name=name, path=path, envelope=envelope, singular=singular, scope=scope, new_id=new_id,
-        template=lambda account, rng: _facts(account, name, rng), consumed=frozenset({"parent"}),
-        urn=urn, **options,
-    )  # fmt: skip
-
-    def render(view: View, life: Life, _facts: Facts) -> dict[str, Any]:
-        own = str(life.id).rpartition("/")[2] if kind.within_parent else life.id
-        found = {kind.identity: own, **noise(view, life)}
-        if created is not None:
-            found[created] = iso(life.created_at)
-        if says_project:
-            seen = view.can("project:read")
-            found["project_id"] = view.project_of(f"do:{urn or name}:{life.id}") if seen else ""
-        return found
-
-    def populate(account: SimulatedAccount, rng: Random) -> None:
-        parents: list[Any] = [None, None] if account.droplets else []
-        if kind.parent is not None:
-            having = [life.id for life in account.alive(kind.parent) if of(life.facts)]
-            parents = having * children
-        for parent in parents:
-            at = account.history_start + (account.now - account.history_start) * rng.random()
-            if kind.parent is not None:
-                at = max(at, account.lives[kind.parent][parent].versions[-1].valid_from)
-            facts = _facts(account, name, rng) | ({} if parent is None else {"parent": parent})
-            one = parent if as_parent else new_id(account, rng)
-            one = f"{parent}/{one}" if kind.within_parent else one
-            account.add_life(name, one, facts, at.replace(microsecond=0))
-
-    register(replace(kind, render=render, populate=kind.populate or populate))
-
-
-def _held(name: str, field: str) -> Noise:
-    """Return what shows a parent's children of a kind inside its own object."""
-
-    def children(view: View, life: Life) -> dict[str, Any]:
-        account = view.account
-        mine = [one for one in account.alive(name) if one.facts["parent"] == life.id]
-        return {field: [account.render(one, view) for one in mine]}
-
-    return children
-
-
-_POINTS_TO = {
-    "vpc_uuid": "vpc", "vpc_id": "vpc", "vpc_ids": "vpc", "certificate_id": "certificate",
-    "database_id": "database", "share_id": "nfs_share", "droplet_ids": "droplet",
-    "microvm_id": "microvm", "config_id": "agent_config", "bound_session_id": "agent_session",
-    "notification_channel_id": "notification_channel", "cluster_uuid": "database",
-    "knowledge_base_uuid": "knowledge_base",
-}  # fmt: skip
-
-
-_URNS = ("target_urns", "resource_urns", "resource")
-
-
-def _point(account: SimulatedAccount, value: Any) -> None:
-    """Let what names another resource name one that there is."""
-    for key, inner in value.items() if isinstance(value, dict) else ():
-        if key in _POINTS_TO and (ids := account.ids(_POINTS_TO[key])):
-            value[key] = ids[: len(inner)] if isinstance(inner, list) else ids[0]
-        elif key in _URNS and (ids := account.ids("droplet")):
-            urn = f"do:droplet:{ids[0]}"
-            value[key] = [urn] if isinstance(inner, list) else urn
-        elif key == "vpc" and isinstance(inner, dict) and "id" in inner:  # of apps
-            inner["id"] = account.ids("vpc")[0] if account.ids("vpc") else inner["id"]
-        for one in inner if isinstance(inner, list) else [inner]:
-            _point(account, one)
-
-
-def _facts(account: SimulatedAccount, name: str, rng: Random) -> Facts:
-    facts = copy.deepcopy(SHAPES[name])
-    _point(account, facts)
-    if "name" in facts and name != "domain_record":
-        facts["name"] = f"{facts['name']}-{rng.randrange(10_000):04d}"
-    if "name" in facts.get("spec", ()):
-        facts["spec"]["name"] = f"{facts['spec']['name']}-{rng.randrange(10_000):04d}"
-    return facts
 
 
 # ---- network
@@ -181,7 +46,7 @@ plain(
 plain("vpc_peering", "/v2/vpc_peerings", "vpc_peerings", "vpc_peering", "vpc_peering:read")
 plain(
     "nat_gateway", "/v2/vpc_nat_gateways", "vpc_nat_gateways", "vpc_nat_gateway",
-    "nat_gateway:read", noise=_updated, says_project=True,
+    "nat_gateway:read", noise=updated, says_project=True,
 )  # fmt: skip
 plain(
     "firewall", "/v2/firewalls", "firewalls", "firewall", "firewall:read",
@@ -209,7 +74,7 @@ plain("certificate", "/v2/certificates", "certificates", "certificate", "certifi
 plain("cdn_endpoint", "/v2/cdn/endpoints", "endpoints", "endpoint", "cdn:read", tight_limit=(5, 10))
 plain(
     "domain_record", "/v2/domains/{parent}/records", "domain_records", "domain_record",
-    "domain:read", parent="domain", children=2, created=None, new_id=_integer,
+    "domain:read", parent="domain", children=2, created=None, new_id=new_integer,
 )  # fmt: skip
 
 
@@ -244,7 +109,7 @@ def _window(view: View, life: Life) -> dict[str, Any]:
 
 plain(
     "backup_policy", "/v2/droplets/backups/policies", "policies", "policy", "droplet:read",
-    identity="droplet_id", created=None, new_id=_integer, noise=_window, list=_policies,
+    identity="droplet_id", created=None, new_id=new_integer, noise=_window, list=_policies,
     ends_with="droplet", populate=_some_policies,
 )  # fmt: skip
 plain(
@@ -270,7 +135,7 @@ def _some_members(account: SimulatedAccount, _rng: Random) -> None:
 
 plain(
     "autoscale_member", "/v2/droplets/autoscale/{parent}/members", "droplets", "droplet",
-    "droplet:read", parent="autoscale_pool", identity="droplet_id", new_id=_integer,
+    "droplet:read", parent="autoscale_pool", identity="droplet_id", new_id=new_integer,
     ends_with="droplet", populate=_some_members,
     noise=lambda view, life: {
         "updated_at": iso(view.at), "health_status": "healthy", "status": "active",
@@ -280,9 +145,9 @@ plain(
 
 
 def _of_app(view: View, life: Life) -> dict[str, Any]:
-    held = _held("app_deployment", "active_deployment")(view, life)["active_deployment"]
+    active = held("app_deployment", "active_deployment")(view, life)["active_deployment"]
     # Whose it is stands outside of it.
-    return {"active_deployment": held[0] | {"id": held[0].pop("app_id")}} if held else {}
+    return {"active_deployment": active[0] | {"id": active[0].pop("app_id")}} if active else {}
 
 
 plain(
@@ -309,7 +174,7 @@ plain("addon", "/v2/add-ons/saas", "resources", "resource", "addon:read", identi
 
 plain(
     "nfs_share", "/v2/nfs", "shares", "share", "nfs:list", paged=False,
-    params=frozenset({"region"}), noise=_held("nfs_access_point", "access_points"),
+    params=frozenset({"region"}), noise=held("nfs_access_point", "access_points"),
 )  # fmt: skip
 plain(
     "nfs_snapshot", "/v2/nfs/snapshots", "snapshots", "snapshot", "nfs:list", paged=False,
@@ -335,7 +200,7 @@ def _vector_databases(call: Call) -> Response:
 
 plain(
     "vector_database", "/v2/vector-databases", "vector_dbs", "vector_db", "database:read",
-    noise=_updated, list=_vector_databases, says_project=True,
+    noise=updated, list=_vector_databases, says_project=True,
 )  # fmt: skip
 
 # ---- watching and keys
@@ -399,7 +264,7 @@ plain(
 )  # fmt: skip
 plain(
     "ssh_key", "/v2/account/keys", "ssh_keys", "ssh_key", "ssh_key:read", created=None,
-    new_id=_integer, tight_limit=(10, 60),
+    new_id=new_integer, tight_limit=(10, 60),
 )  # fmt: skip
 
 # ---- AI
@@ -429,7 +294,7 @@ def _gen_ai(
     )  # fmt: skip
 
 
-_gen_ai("agent", "agents", "agent", _updated, says_project=True)
+_gen_ai("agent", "agents", "agent", updated, says_project=True)
 _gen_ai(
     "knowledge_base", "knowledge_bases", "knowledge_base",
     lambda view, _life: {
@@ -438,8 +303,8 @@ _gen_ai(
     },
     says_project=True,
 )  # fmt: skip
-_gen_ai("custom_model", "models", "model", _updated)
+_gen_ai("custom_model", "models", "model", updated)
 plain(
     "dedicated_inference", "/v2/dedicated-inferences", "dedicated_inferences",
-    "dedicated_inference", "dedicated_inference:read", noise=_updated, links="projects",
+    "dedicated_inference", "dedicated_inference:read", noise=updated, links="projects",
 )  # fmt: skip

@@ -13,11 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.billing import invoice_csv
-from arcadia_cloud_pipelines.billing.invoice_csv import (
-    COLUMNS,
-    InvoiceFileError,
-    parse_invoice_csv,
-)
+from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
+from arcadia_cloud_pipelines.billing.invoice_csv_errors import InvoiceFileError, csv_records
+from arcadia_cloud_pipelines.billing.line_columns import COLUMNS
 
 from ..examples import EXAMPLES
 
@@ -512,7 +510,7 @@ def test_rows_after_a_good_header_are_those_of_the_csv_module(rest: bytes) -> No
         text = data.replace(b"\0", "\ufffd".encode()).decode()
     except UnicodeDecodeError:
         return
-    theirs = [[f.text for f in r.fields] for r in invoice_csv._records(text)]
+    theirs = [[f.text for f in r.fields] for r in csv_records(text)]
     ours = [
         row for row in csv.reader(io.StringIO(text, newline=""))
         if row and not (len(row) == 1 and not row[0].strip())

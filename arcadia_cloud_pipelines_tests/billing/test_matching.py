@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.billing.matching import FREE_KINDS, match, match_with_kinds
+from arcadia_cloud_pipelines.billing.by_key import FREE_KINDS
+from arcadia_cloud_pipelines.billing.matching import match, match_with_kinds
 from arcadia_cloud_pipelines.billing.products import classify, product_rules
 
 ALL = frozenset({

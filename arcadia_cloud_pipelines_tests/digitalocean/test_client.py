@@ -29,7 +29,7 @@ from arcadia_cloud_pipelines.digitalocean import (
     Unauthorized,
     Unreachable,
 )
-from arcadia_cloud_pipelines.digitalocean.client import network_problem
+from arcadia_cloud_pipelines.digitalocean.transport import network_problem
 from arcadia_cloud_pipelines.settings import Secret
 
 from .conftest import CLOSE, RESET, TOKEN, FakeClock, Hold, Server, Step, answer, html, raw
@@ -545,7 +545,8 @@ def test_token_nowhere(
     with pytest.raises(DigitalOceanError) as caught:
         client.get("/v2/x", {"page": 1})
     error = caught.value
-    texts = [repr(client), repr(vars(client)), repr(client._session.auth), caplog.text]
+    parts = [client, client._transport, client._verdicts, client._transport._session.auth]
+    texts = [*map(repr, parts), *(repr(vars(part)) for part in parts), caplog.text]
     texts += [repr(error), str(error), repr(vars(error)), repr(pickle.dumps(error))]
     texts += traceback.format_exception(error)
     assert [text for text in texts if TOKEN in text] == []

@@ -146,7 +146,7 @@ def test_threads_share_a_budget_and_no_connection(clients: Clients) -> None:
     thread.join()
     assert mine is clients.for_purpose(Purpose.CLOUD_SYNC_FULL)
     assert theirs[0] is not mine
-    assert theirs[0]._session is not mine._session
+    assert theirs[0]._transport is not mine._transport
     assert theirs[0]._budget is mine._budget
 
 
