@@ -284,7 +284,9 @@ def skipping_overlap(
             if runs:
                 waiting.append(f"Run {runs[0].run_id} of {job.name} is still under way.")
             else:
-                wanted.append(dg.RunRequest(tags=tags))
+                # Dagster wants a key where a tick has several requests: one a team and tick.
+                key = team and f"{context.scheduled_execution_time.isoformat()} {team}"
+                wanted.append(dg.RunRequest(run_key=key, tags=tags))
         if not wanted:
             return dg.SkipReason(" ".join(waiting))
         return wanted if len(wanted) > 1 else wanted[0]
