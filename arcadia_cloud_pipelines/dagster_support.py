@@ -22,7 +22,7 @@ from . import foreign_text
 from .digitalocean import DigitalOceanError
 from .digitalocean.clients import Clients, expected_account
 from .settings import SettingsError, asset_owners, load_settings
-from .teams import TAG, read_teams, team_settings
+from .teams import TAG, read_teams, settings_of_run, team_settings
 from .times import utc_now
 from .warehouse.engine import Warehouse, WarehouseError, WarehouseUnreachable, open_warehouse
 
@@ -51,7 +51,7 @@ RETRY = dg.RetryPolicy(
 def _clients(context: dg.InitResourceContext) -> Iterator[Clients]:
     run = context.run
     with reported_errors():
-        settings = team_settings(load_settings(), run.tags.get(TAG) if run else None)
+        settings = settings_of_run(load_settings(), run.tags.get(TAG) if run else None)
         clients = Clients(settings, context.resources.warehouse)
     try:
         yield clients

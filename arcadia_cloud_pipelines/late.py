@@ -1,7 +1,7 @@
 """When a source is late: the one place that says so, for checks, alarms, the doctor and the marts.
 
 A source is late at three times the interval of its schedule. Kinds of resources are listed every
-hour, by `inventory_schedule`; the others stand here by name.
+hour, by `inventory_schedule`; the others stand here by name. Dagster warns before that.
 """
 
 from __future__ import annotations
@@ -12,6 +12,13 @@ from datetime import timedelta
 HOURLY = timedelta(hours=3)
 """For what is read every hour: all kinds of resources among it."""
 DAILY = timedelta(days=3)
+HOURLY_SOON = timedelta(minutes=90)
+"""Age from which Dagster warns of what is read every hour: one refresh was missed."""
+DRIFT_JUDGES = timedelta(hours=2)
+"""Age up to which a listing is good enough to open or close drift: a decision rests on it, so it
+is less than the age from which people are told."""
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""How far ahead of now a date may be: clocks of two machines are never the same."""
 
 
 @dataclass(frozen=True)

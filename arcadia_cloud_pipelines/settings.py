@@ -29,6 +29,7 @@ _OWNER = re.compile(r"team:[A-Za-z0-9_.-]+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-
 API_HOST = "127.0.0.1"
 API_PORT = 4005
 METRICS_TOKEN_LETTERS = 32
+EMBEDDED_PORT = "ARCADIA_EMBEDDED_PORT"
 STRIKE_MINUTES = 20
 LONGEST_STRIKE_MINUTES = 7 * 24 * 60
 NOTIFY_URLS = "ARCADIA_NOTIFY_URLS"
@@ -160,6 +161,8 @@ class Settings:
     """File of the tags that resources must have; see `tagging/policy.py`."""
     allocation_rules: Path | None = None
     """File of rules that say who pays; see `allocation/rules.py`."""
+    embedded_port: int | None = None
+    """Port of 127.0.0.1 on which the embedded server lets readers in; None: on its socket alone."""
     strike_interval: timedelta = timedelta(minutes=STRIKE_MINUTES)
     """Least time between two strikes of one resource."""
     accounts: Path | None = None
@@ -323,6 +326,17 @@ def _check_port(name: str, text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65_536:
         return int(text)
     raise SettingsError(f"{name} must be a port, 1 to 65535")
+
+
+def embedded_port(environ: Mapping[str, str] | None = None) -> int | None:
+    """Return the port that ARCADIA_EMBEDDED_PORT asks for; None for none.
+
+    Raises:
+        SettingsError: it is not a port.
+    """
+    env = environment() if environ is None else environ
+    text = env.get(EMBEDDED_PORT, "").strip()
+    return _check_port(EMBEDDED_PORT, text) if text else None
 
 
 def strike_interval(environ: Mapping[str, str] | None = None) -> timedelta:
@@ -554,6 +568,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         allocation_rules=(
             Path(allocation_rules).expanduser().absolute() if allocation_rules else None
         ),
+        embedded_port=embedded_port(env),
         strike_interval=strike_interval(env),
         accounts=Path(accounts).expanduser().absolute() if accounts else None,
     )

@@ -135,6 +135,22 @@ def team_settings(
     return teams[team].settings
 
 
+def settings_of_run(settings: Settings, team: str | None) -> Settings:
+    """Return the settings of a run of `team`.
+
+    A run that does not say which of several teams it is about has no tokens: what asks no API, such
+    as a forecast of all of them, works, and asking is an error that says what to do.
+    """
+    try:
+        return team_settings(settings, team)
+    except SettingsError as error:
+        if team is not None:
+            raise
+        nothing = UnreadableSecret(str(error))
+        spaces = replace(settings.spaces, key=None)
+        return replace(settings, tokens=dict.fromkeys(Purpose, nothing), spaces=spaces)
+
+
 def named_variables(path: str) -> frozenset[str]:
     """Return the variables that a file of teams names: secrets, whatever they are called.
 

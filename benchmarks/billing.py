@@ -36,7 +36,7 @@ from arcadia_cloud_pipelines.billing.ingest import (
 from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.items import items_frame
-from arcadia_cloud_pipelines.billing.originals import original_of
+from arcadia_cloud_pipelines.billing.originals import lines_digest
 from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KINDS
@@ -93,7 +93,7 @@ def step_whole(warehouse: Warehouse, csv: Path) -> None:
             {"uuid": BIG, "period": period},
         ).one()
     lines = parse_invoice_csv(csv.read_bytes(), invoice=BIG)
-    fetched = Fetched(period, lines, items_frame([]), original_of(lines))
+    fetched = Fetched(period, lines, items_frame([]), lines_digest(lines))
     lines = read_lines([fetched], inventory)
     invoice = Invoice(row.id, "a", BIG, None, period, Decimal(0))
     replace_lines(warehouse, invoice, fetched, lines, lambda: datetime.now(UTC))

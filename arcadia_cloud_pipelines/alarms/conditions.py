@@ -12,7 +12,6 @@ from ..billing import report
 from ..drift.inbox import says
 from ..drift.words import field_text
 from ..inventory.freshness import (
-    CLOCK_TOLERANCE,
     STALE_AFTER,
     KindSyncs,
     kind_syncs,
@@ -20,6 +19,7 @@ from ..inventory.freshness import (
 )
 from ..inventory.projects import PURPOSE as PROJECTS_PURPOSE
 from ..kinds import KIND_BY_NAME
+from ..late import CLOCK_TOLERANCE
 from ..settings import Purpose
 from ..severity import Severity
 from ..times import ago

@@ -7,14 +7,15 @@ does. Nothing is sent but the request itself.
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import requests
 from requests.auth import AuthBase
 
+from ..late import HOURLY
 from ..settings import Secret
 
-TOO_OLD = timedelta(hours=3)
+TOO_OLD = HOURLY
 """A refresh of before then says nothing of now."""
 
 logger = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from pydantic import Field
 from .. import foreign_text
 from ..dagster_support import (
     DAILY,
+    HOURLY,
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
@@ -18,6 +19,7 @@ from ..dagster_support import (
     table_metadata,
 )
 from ..digitalocean.clients import Clients
+from ..late import HOURLY_SOON
 from ..plots import line_plot, stacked_months
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
@@ -27,6 +29,8 @@ from .balance import accrual_of_month, snapshot_balance
 from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
 from .insights import sync_daily_costs
 from .invoices import sync_invoices
+from .kept import keep_months
+from .kept_tables import cloud_month_costs
 from .open_month import refresh_open_month
 from .prepayment import sync_prepayment
 from .rates import sync_rates
@@ -72,7 +76,7 @@ invoice_files = dg.AssetSpec(
     pool=POOL,
     retry_policy=RETRY,
     freshness_policy=dg.FreshnessPolicy.time_window(
-        fail_window=checks.BALANCE_STALE_AFTER, warn_window=checks.BALANCE_LATE_AFTER
+        fail_window=checks.BALANCE_STALE_AFTER, warn_window=HOURLY_SOON
     ),
 )
 def balance_snapshots(
@@ -320,6 +324,34 @@ def _ingest_metadata(
 @dg.asset(
     group_name=GROUP,
     owners=OWNERS,
+    kinds={"postgres"},
+    deps=[cost_lines, "projects", RESOURCES_ASSET],
+    metadata=table_metadata(cloud_month_costs),
+    pool=POOL,
+    retry_policy=RETRY,
+    freshness_policy=HOURLY,
+)
+def kept_months(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+    """Keep the sums of each month that cost views ask for, so that they answer at once.
+
+    A month is made again when its lines changed, or when a resource on it moved to another project
+    or was resized. Until then the views make it from its lines: they are right at any time.
+    """
+    with reported_errors():
+        kept = keep_months(warehouse)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": kept.rows,
+            "months": kept.months,
+            "made": kept.made,
+            "changed_resources": kept.resources,
+        }
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
     kinds=KINDS,
     deps=[invoices, RESOURCES_ASSET],
     metadata=table_metadata(cloud_open_month_lines),
@@ -479,6 +511,7 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     invoices,
     invoice_files,
     cost_lines,
+    kept_months,
     open_month_lines,
     rate_card,
     account_facts,

@@ -12,7 +12,6 @@ from ..warehouse.engine import Warehouse
 from . import insights, report
 from .reconcile import Mismatch
 
-BALANCE_LATE_AFTER = timedelta(minutes=90)
 BALANCE_STALE_AFTER = LATE_AFTER["balance"]
 PENDING_TOO_LONG = timedelta(days=2)
 MATCHED_SHARE = Decimal("0.95")

@@ -7,7 +7,15 @@ import dagster as dg
 from ..dagster_support import RESOURCES, skipping_overlap
 from .assets import ASSETS
 from .checks import CHECKS
-from .jobs import balance_job, daily_costs_job, facts_job, history_job, ingest_job, open_month_job
+from .jobs import (
+    balance_job,
+    daily_costs_job,
+    facts_job,
+    history_job,
+    ingest_job,
+    kept_months_job,
+    open_month_job,
+)
 from .sensors import invoice_ingest_sensor
 
 balance_schedule = skipping_overlap(
@@ -50,16 +58,32 @@ daily_costs_schedule = skipping_overlap(
     description="Daily, after DigitalOcean's nightly estimate: the costs of the last days.",
 )
 
+kept_months_schedule = skipping_overlap(
+    name="kept_months_schedule",
+    cron="28 * * * *",
+    job=kept_months_job,
+    description="Hourly, after the inventory: the sums of months that changed.",
+)
+
 defs = dg.Definitions(
     assets=ASSETS,
     asset_checks=CHECKS,
-    jobs=[balance_job, history_job, ingest_job, open_month_job, facts_job, daily_costs_job],
+    jobs=[
+        balance_job,
+        history_job,
+        ingest_job,
+        open_month_job,
+        facts_job,
+        daily_costs_job,
+        kept_months_job,
+    ],
     schedules=[
         balance_schedule,
         billing_history_schedule,
         open_month_schedule,
         facts_schedule,
         daily_costs_schedule,
+        kept_months_schedule,
     ],
     sensors=[invoice_ingest_sensor],
     resources=RESOURCES,

@@ -36,11 +36,12 @@ from .invoice_csv_errors import InvoiceFileError
 from .invoices import INVOICES, partition_key
 from .items import attach_resource_keys, items_frame
 from .matching import RULES_VERSION, match_with_kinds
-from .originals import Original, original_of
+from .originals import keep_summaries, lines_digest, original_of
 from .products import classify
 from .reconcile import store_verdicts
 
-_SQL = Statements(__file__)
+SQL = Statements(__file__)
+"""`rebuild` runs some of them."""
 Progress = Callable[[str], None]
 
 LINE_COLUMNS = (
@@ -114,14 +115,14 @@ def load_inventory(connection: sa.Connection, account: str) -> Inventory:
     Another account's are left out, though a name be the same: nobody pays for those of others.
     """
     scope = {"account": account}
-    rows = _SQL.run(connection, "resources", scope)
+    rows = SQL.run(connection, "resources", scope)
     resources = pd.DataFrame(rows.all(), columns=list(rows.keys()))
     for column in ("created_at", "first_seen_at", "last_seen_at", "deleted_at"):
         # datetime64[us] holds every year that PostgreSQL and DigitalOcean can say.
         resources[column] = resources[column].astype("datetime64[us, UTC]")
     for column in ("kind", "provider_id", "name", "region"):
         resources[column] = resources[column].astype("str")
-    return Inventory(resources, frozenset(_SQL.run(connection, "synced_kinds", scope).scalars()))
+    return Inventory(resources, frozenset(SQL.run(connection, "synced_kinds", scope).scalars()))
 
 
 def select_invoices(
@@ -140,7 +141,7 @@ def select_invoices(
     """
     wanted = {name.strip() for name in invoice_uuids}
     with warehouse.transaction() as connection:
-        rows = _SQL.run(connection, "select", {"account": account, "uuids": sorted(wanted)}).all()
+        rows = SQL.run(connection, "select", {"account": account, "uuids": sorted(wanted)}).all()
     found = [Invoice(*row) for row in rows]
     missing = sorted(wanted.difference(*((i.invoice_uuid, i.invoice_id, i.key) for i in found)))
     if missing:
@@ -210,6 +211,7 @@ def ingest_invoices(
         outage = batch.outage
     with warehouse.transaction() as connection:
         store_verdicts(connection)
+        keep_summaries(connection)
     if outage is not None:
         raise outage
     return results
@@ -235,7 +237,8 @@ class Fetched:
     period: date
     lines: pd.DataFrame
     items: pd.DataFrame
-    original: Original
+    digest: str
+    """Of the lines."""
     ids_note: str | None = None
     """Why the items are not whole; None when they are."""
 
@@ -302,7 +305,7 @@ def fetch_invoice(client: DigitalOcean, invoice_uuid: str, period: date) -> Fetc
     data = client.get_bytes(f"{path}/csv", accept="text/csv", scope=SCOPE)
     lines = parse_invoice_csv(data, invoice=invoice_uuid)
     items, note = _fetch_items(client, path, len(lines))
-    return Fetched(period, lines, items_frame(items), original_of(lines), note)
+    return Fetched(period, lines, items_frame(items), lines_digest(lines), note)
 
 
 def _fetch_items(
@@ -383,19 +386,19 @@ def replace_lines(
     scope = {
         "id": invoice.id,
         "at": now(),
-        "digest": fetched.original.digest,
-        "csv": fetched.original.csv_gzip,
+        "digest": fetched.digest,
+        "csv": original_of(lines).csv_gzip,
         "ids_note": fetched.ids_note,
         "rules": RULES_VERSION,
     }
     with warehouse.transaction() as connection:
-        before = _SQL.run(connection, "lock_invoice", scope).one()
-        scope["same"] = before.lines_digest == fetched.original.digest
+        before = SQL.run(connection, "lock_invoice", scope).one()
+        scope["same"] = before.lines_digest == fetched.digest
         if scope["same"] and fetched.ids_note is not None and before.ids_note is None:
             scope |= {"ids_note": None, "rules": None}
         else:
-            _SQL.run(connection, "keep_old_lines", scope)
-            _SQL.run(connection, "delete_lines", scope)
+            SQL.run(connection, "keep_old_lines", scope)
+            SQL.run(connection, "delete_lines", scope)
             copy_frame(
                 connection,
                 "cloud_cost_lines",
@@ -403,15 +406,16 @@ def replace_lines(
                 ("account", "invoice_id", *LINE_COLUMNS),
             )
             if before.has_lines:
-                _SQL.run(connection, "revise", scope)
-        count, total = _SQL.run(connection, "mark_ingested", scope).one()
-        _SQL.run(connection, "store_file", scope)
+                SQL.run(connection, "revise", scope)
+        count, total = SQL.run(connection, "mark_ingested", scope).one()
+        # Ids that were read whole replace those that were not, and not the other way round.
+        SQL.run(connection, "store_file", scope | {"whole": fetched.ids_note is None})
     return count, total
 
 
 def _mark_failed(warehouse: Warehouse, result: Ingested, now: Clock) -> None:
     with warehouse.transaction() as connection:
-        _SQL.run(
+        SQL.run(
             connection,
             "mark_failed",
             {"id": result.invoice.id, "error": result.error, "at": now()},
@@ -426,14 +430,14 @@ def rematch(warehouse: Warehouse) -> int:
     """
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
-        accounts = _SQL.run(connection, "with_lines").scalars().all()
+        accounts = SQL.run(connection, "with_lines").scalars().all()
     return sum(_rematch_account(warehouse, account) for account in accounts)
 
 
 def _rematch_account(warehouse: Warehouse, account: str) -> int:
     scope = {"account": account, "rules": RULES_VERSION}
     with warehouse.transaction() as connection:
-        stale = _SQL.run(connection, "stale_invoices", scope).scalars().all()
+        stale = SQL.run(connection, "stale_invoices", scope).scalars().all()
     matched = 0
     for start in range(0, len(stale), BATCH_INVOICES):
         batch = list(stale[start : start + BATCH_INVOICES])
@@ -445,23 +449,23 @@ def _rematch(warehouse: Warehouse, which: str, account: str, invoices: list[int]
     """Match the lines of an account that a statement selects, in one transaction."""
     scope = {"account": account, "invoices": invoices, "rules": RULES_VERSION}
     with warehouse.transaction() as connection:
-        _SQL.run(connection, "lock_rematch")
-        rows = _SQL.run(connection, which, scope)
+        SQL.run(connection, "lock_rematch")
+        rows = SQL.run(connection, which, scope)
         lines = pd.DataFrame(rows.all(), columns=list(rows.keys()))
         matched = 0
         if not lines.empty:
             texts = lines.columns.drop(["id", "line_number"])
             lines[texts] = lines[texts].astype("str")
             lines = match_lines(lines, load_inventory(connection, account))
-            _SQL.run(connection, "create_rematched")
+            SQL.run(connection, "create_rematched")
             columns = (
                 "id", "kind", "resource_name", "region", "resource_id", "match_method",
                 "unmatched_reason", "match_candidates", "conflicting_resource_id",
             )  # fmt: skip
             copy_frame(connection, "rematched", lines, columns)
-            matched = _SQL.run(connection, "store_rematched").scalar_one()
+            matched = SQL.run(connection, "store_rematched").scalar_one()
         if invoices:
-            _SQL.run(connection, "mark_rematched", scope)
+            SQL.run(connection, "mark_rematched", scope)
     return matched
 
 
@@ -475,7 +479,7 @@ def due_invoices(
     """
     with warehouse.transaction() as connection:
         return list(
-            _SQL.run(
+            SQL.run(
                 connection,
                 "due",
                 {
@@ -501,7 +505,7 @@ def unmatched_since(warehouse: Warehouse, newest_known: int) -> int | None:
         The number of the newest resource now, or None when there is nothing to match again.
     """
     with warehouse.transaction() as connection:
-        newest: int | None = _SQL.run(
+        newest: int | None = SQL.run(
             connection, "grown", {"newest": newest_known, "rules": RULES_VERSION}
         ).scalar()
     return newest

@@ -50,7 +50,7 @@ WHERE account = coalesce(
 ORDER BY period, invoice_uuid;
 
 -- name: lock_invoice
-SELECT lines_digest, ids_note, line_count IS NOT NULL AS has_lines
+SELECT lines_digest, ids_note, line_count IS NOT NULL AS has_lines, line_count, lines_total
 FROM cloud_invoices WHERE id = :id FOR UPDATE;
 
 -- name: keep_old_lines
@@ -93,6 +93,19 @@ WITH new_lines AS (
         coalesce(came.product, gone.product) AS product,
         coalesce(came.group_description, gone.group_description) AS group_description,
         coalesce(came.description, gone.description) AS description,
+        coalesce(came.started_at, gone.started_at) AS started_at,
+        CASE WHEN gone.key = came.key THEN (
+            SELECT coalesce(jsonb_object_agg(
+                f.field, jsonb_build_object('from', f.was, 'to', f.now_is)
+            ), '{}')
+            FROM (VALUES
+                ('hours', to_jsonb(CAST(gone.hours AS text)), to_jsonb(CAST(came.hours AS text))),
+                ('ended_at', to_jsonb(gone.ended_at), to_jsonb(came.ended_at)),
+                ('project_name', to_jsonb(gone.project_name), to_jsonb(came.project_name)),
+                ('category', to_jsonb(gone.category), to_jsonb(came.category))
+            ) AS f (field, was, now_is)
+            WHERE f.was IS DISTINCT FROM f.now_is
+        ) END AS fields,
         gone.amount AS was, came.amount AS now_is,
         row_number() OVER (
             ORDER BY abs(coalesce(came.amount, 0) - coalesce(gone.amount, 0)) DESC
@@ -108,8 +121,9 @@ WITH new_lines AS (
         coalesce(sum(now_is - was), 0) AS amount_changed,
         coalesce(jsonb_agg(jsonb_build_object(
             'product', product, 'group_description', group_description,
-            'description', description, 'from', was, 'to', now_is
-        ) ORDER BY size) FILTER (WHERE size <= 100), '[]') AS details
+            'description', description, 'from', was, 'to', now_is, 'started_at', started_at,
+            'fields', fields
+        ) ORDER BY size) FILTER (WHERE size <= 5000), '[]') AS details
     FROM differing
 ), revised AS (
     INSERT INTO cloud_invoice_revisions (
@@ -166,7 +180,8 @@ SELECT
 FROM cloud_invoices
 WHERE id = :id
 ON CONFLICT ON CONSTRAINT cloud_invoice_files_digest_key DO UPDATE
-SET last_read_at = excluded.last_read_at, amount = excluded.amount;
+SET last_read_at = excluded.last_read_at, amount = excluded.amount,
+    csv_gzip = CASE WHEN :whole THEN excluded.csv_gzip ELSE f.csv_gzip END;
 
 -- name: mark_failed
 UPDATE cloud_invoices

@@ -33,6 +33,7 @@ from ..warehouse.statements import Statements
 from .balance import SCOPE
 from .corrections import find_corrections
 from .money import AmountError, parse_amount
+from .originals import keep_summaries
 from .periods import PeriodSource, period_of_entry
 from .reconcile import store_verdicts
 from .summaries import COLUMNS as SUMMARY_COLUMNS
@@ -243,6 +244,7 @@ def sync_invoices(
     corrected, unread = find_corrections(warehouse, client, account, INVOICES, seen_at)
     with warehouse.transaction() as connection:
         store_verdicts(connection)
+        keep_summaries(connection)
         pending = _SQL.run(connection, "count_pending", scope).scalar_one()
     return InvoicesResult(
         account=account,

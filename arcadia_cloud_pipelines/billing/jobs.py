@@ -37,3 +37,9 @@ daily_costs_job = dg.define_asset_job(
     selection=dg.AssetSelection.assets("daily_costs"),
     description="Read the costs of the last days, and of those that are missing.",
 )
+
+kept_months_job = dg.define_asset_job(
+    "month_sums",
+    selection=dg.AssetSelection.assets("kept_months"),
+    description="Make the sums of months whose lines or resources changed.",
+)

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..redaction import without_mails
 from .invoice_csv_errors import TELL, clip
 
 COLUMNS = (
@@ -174,7 +175,19 @@ def _to_series(values: Any) -> pd.Series[str]:
     return pd.Series(pd.array(values, dtype=_STR))
 
 
+def _check_words(values: Any) -> tuple[Any, Any]:
+    """Texts that people can write in, with the mail addresses in them masked."""
+    text, good = _check_text(values)
+    if pc.any(pc.match_substring(text, "@")).as_py():
+        masked = (None if one is None else without_mails(one) for one in text.to_pylist())
+        text = pa.array(masked, TEXT)
+    return text, good
+
+
 _CHECKS: dict[str, Check] = {
+    "description": _check_words,
+    "group_description": _check_words,
+    "project_name": _check_words,
     "amount": _check_amount,
     "hours": _check_hours,
     "started_at": _check_time,

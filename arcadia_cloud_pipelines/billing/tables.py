@@ -11,6 +11,7 @@ from sqlalchemy.sql.schema import SchemaItem
 
 from ..warehouse.columns import TIME, account, provider, row_id
 from ..warehouse.metadata import metadata
+from . import kept_tables
 
 cloud_balance_snapshots = sa.Table(
     "cloud_balance_snapshots",
@@ -154,8 +155,13 @@ cloud_invoice_files = sa.Table(
     sa.Column("amount", sa.Numeric, nullable=False,
               comment="US dollars, the invoice's amount when it was read last."),
     sa.Column("csv_gzip", sa.LargeBinary, nullable=False,
-              comment="The lines as CSV, gzip-compressed, UTF-8: the columns that we know and "
-              "nothing else of the file."),
+              comment="The lines as CSV, gzip-compressed, UTF-8: the columns that we know, mail "
+              "addresses masked, and nothing else of the file; and resource_key and second_key, "
+              "which came from its JSON form."),
+    sa.Column("summaries", JSONB, nullable=False, server_default=sa.text("'[]'::jsonb"),
+              comment="Amounts of the invoice's summary while its lines were these, each version, "
+              'the newest last: [{"read_at": …, "amount": "12.30", "parts": {"taxes": "1.00"}}], '
+              "US dollars as text."),
     sa.UniqueConstraint("invoice_id", "digest", name="cloud_invoice_files_digest_key"),
     comment="The original of every invoice, and each version of one that was corrected, so that "
     "lines can be made again without asking for them. Written by the asset cost_lines.",
@@ -190,9 +196,10 @@ cloud_invoice_revisions = sa.Table(
               comment="US dollars by which the changed lines grew; negative when they shrank. The "
               "lines' sum moved by added less removed plus changed."),
     sa.Column("details", JSONB, nullable=False,
-              comment="The largest 100 of these lines: product, group_description, description, "
-              "and from and to, the amounts before and since; from is null where a line is new, "
-              "to where it is gone."),
+              comment="The largest 5,000 of these lines: product, group_description, description, "
+              "started_at, and from and to, the amounts before and since; from is null where a "
+              "line is new, to where it is gone. fields has what else changed in a line, each "
+              "with from and to. marts.restatements has a row for each."),
     sa.Index("cloud_invoice_revisions_invoice_idx", "invoice_id", "noticed_at"),
     comment="Corrections: invoices whose amount or lines changed after they were ingested. "
     "Append-only. Written by the asset cost_lines.",
@@ -494,4 +501,5 @@ TABLES = (
     cloud_account_facts,
     cloud_daily_costs,
     cloud_cost_days,
+    *kept_tables.TABLES,
 )

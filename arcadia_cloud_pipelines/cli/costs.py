@@ -53,6 +53,41 @@ def allocate_costs(file: Path | None, dry_run: bool, format_: str | None) -> Non
         echo(f"Note: the next run applies {settings.allocation_rules} ({VARIABLE}).")
 
 
+@costs.command("rebuild")
+@click.option("--period", metavar="YYYY-MM", help="The invoices of this month alone.")
+@click.option(
+    "--invoice", "invoices", multiple=True, help="This invoice alone: its uuid or printed number."
+)
+@list_formats
+def rebuild_lines(period: str | None, invoices: tuple[str, ...], format_: str | None) -> None:
+    """Make invoice lines again from the originals that are kept, without asking DigitalOcean.
+
+    For lines that were lost, edited or read by earlier rules. Each invoice's lines are replaced in
+    one transaction and matched anew.
+    """
+    from ..billing.rebuild import Rebuilt, rebuild
+    from ..settings import load_settings
+    from ..times import parse_month
+    from ..warehouse.engine import open_warehouse
+
+    month = parse_month(period) if period is not None else None
+    if period is not None and month is None:
+        raise click.BadParameter("give a month such as 2026-10", param_hint="--period")
+    done = rebuild(open_warehouse(load_settings()), period=month, invoices=invoices)
+    if format_:
+        print_objects(Rebuilt, done, format_)
+        return
+    print_table(
+        ("month", "invoice", "lines", "USD", "note"),
+        [
+            (f"{one.period:%Y-%m}", one.invoice_uuid, f"{one.lines:,}", f"{one.total:,f}",
+             one.note or "")
+            for one in done
+        ],
+        right=("lines", "USD"),
+    )  # fmt: skip
+
+
 def _show(done: Allocated, dry_run: bool) -> None:
     from ..allocation.rules import describe
 

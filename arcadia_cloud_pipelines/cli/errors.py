@@ -37,6 +37,7 @@ def told_in_one_sentence() -> Iterator[None]:
 def _for_people() -> tuple[type[Exception], ...]:
     from ..allocation.rules import AllocationRulesError
     from ..allocation.statements import StatementError
+    from ..billing.rebuild import NoOriginal
     from ..digitalocean import DigitalOceanError
     from ..drift.errors import DriftError
     from ..inventory.accounts import NothingToRetire
@@ -67,4 +68,5 @@ def _for_people() -> tuple[type[Exception], ...]:
         ProjectRulesError,
         AllocationRulesError,
         StatementError,
+        NoOriginal,
     )

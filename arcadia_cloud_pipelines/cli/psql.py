@@ -15,7 +15,8 @@ from .output import echo
     }
 )
 @click.option("--url", "print_url", is_flag=True,
-              help="Print the warehouse's address, with its password.")  # fmt: skip
+              help="Print the warehouse's address, with its password; of the embedded server by "
+              "TCP, where ARCADIA_EMBEDDED_PORT asks for that.")  # fmt: skip
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def psql(ctx: click.Context, arguments: tuple[str, ...], print_url: bool) -> None:
@@ -28,12 +29,16 @@ def psql(ctx: click.Context, arguments: tuple[str, ...], print_url: bool) -> Non
     import subprocess
 
     from ..settings import load_settings
+    from ..warehouse.embedded import embedded_postgres
     from ..warehouse.engine import warehouse_url
     from ..warehouse.programs import connection_variables, find_psql, service_file
 
     # The password goes by environment: anybody can read the arguments of a process.
-    url = warehouse_url(load_settings())
+    settings = load_settings()
+    url = warehouse_url(settings)
     if print_url:
+        if settings.database_url is None:
+            url = embedded_postgres(settings.home).address()
         echo(url.set(drivername="postgresql").render_as_string(hide_password=False))
         return
     environ = {**os.environ, **connection_variables(url)}

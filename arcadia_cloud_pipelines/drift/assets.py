@@ -55,12 +55,11 @@ def terraform_specs(
 ) -> dg.MaterializeResult:
     """Desired state, as Terraform says it.
 
-    Reads state files of format 4 and records in `cloud_provisioned` what they say of droplets,
-    volumes, databases, clusters, load balancers, reserved IPs, domains, VPCs, firewalls and the
-    membership of projects. A file that cannot be read, or is older than what was read before,
-    changes nothing and is named by the check `terraform_sources`; the run fails when not one could
-    be recorded. A field that was accepted since stays until Terraform changes it. Secrets in a
-    state are never read.
+    Reads states of format 4 from files, Spaces, S3, HTTP backends and commands, and records in
+    `cloud_provisioned` what they say of each kind (`docs/drift.md`). A state that cannot be read,
+    or is older than what was read before, changes nothing and is named by the check
+    `terraform_sources`; the run fails when not one could be recorded. A field that was accepted
+    since stays until Terraform changes it. Secrets in a state are never read.
     """
     with reported_errors(DriftError):
         # Files alone: whoever may start a run must not make it call an address or a program.

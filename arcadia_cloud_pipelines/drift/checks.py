@@ -1,19 +1,17 @@
 """Checks of drift: is the inbox empty, did the sweep look at fresh inventory, do rules expire?"""
 
-from datetime import timedelta
-
 import dagster as dg
 
 from ..dagster_support import reported_errors, table
+from ..late import CLOCK_TOLERANCE, LATE_AFTER
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
 from .ignore import list_rules
 from .inbox import list_drift, newest_sweep
 from .specs import unheld_fields
-from .sweep import CLOCK_TOLERANCE
 from .terraform import list_sources
 
-LATE_AFTER = timedelta(hours=2)
+STALE_AFTER = LATE_AFTER["drift"]
 """How old the newest sweep may be; there is one every hour."""
 
 
@@ -50,7 +48,7 @@ def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
 
 @dg.asset_check(
     asset="drift_records",
-    description=f"The newest sweep is younger than {LATE_AFTER} and found every kind with specs "
+    description=f"The newest sweep is younger than {STALE_AFTER} and found every kind with specs "
     "freshly and completely listed.",
 )
 def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
@@ -64,7 +62,7 @@ def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResu
             description="There was no sweep yet: materialise `drift_records`.",
         )
     age = warehouse.now() - newest.started_at
-    late = age > LATE_AFTER
+    late = age > STALE_AFTER
     problems = [f"The newest sweep is {age.total_seconds() / 3600:.1f} hours old."] * late
     if age < -CLOCK_TOLERANCE:
         problems.append(

@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 
 from ..kinds import GONE
 from ..times import parse_time
+from .terraform_types import KEYS
 
 LABELS = frozenset({"name", "version", "tags", "purpose", "description", "slug"})
 """Fields, at any depth, whose texts are names even where they look like numbers."""
@@ -92,7 +93,7 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "outbound_rules": {"action": "allow", "ports": "0"},
     "forwarding_rules": {"tls_passthrough": "false"},
     "health_check": {
-        "check_interval_seconds": "10", "response_timeout_seconds": "5",
+        "path": "/", "check_interval_seconds": "10", "response_timeout_seconds": "5",
         "unhealthy_threshold": "3", "healthy_threshold": "5",
     },
     "sticky_sessions": {"type": "none"},
@@ -105,26 +106,17 @@ FIELD_DEFAULTS: Mapping[tuple[str, str], str] = {
 }
 """The documented default of a field of a kind. Only what is not told by rule 11."""
 
-TERRAFORM_KEYS: Mapping[str, frozenset[str]] = {
-    "node_pools": frozenset(
-        {"name", "size", "count", "auto_scale", "min_nodes", "max_nodes", "tags", "labels",
-         "taints"}
-    ),
-    "taints": frozenset({"key", "value", "effect"}),
-    "forwarding_rules": frozenset(
-        {"entry_port", "entry_protocol", "target_port", "target_protocol", "tls_passthrough"}
-    ),
-    "inbound_rules": frozenset({"protocol", "ports", "action", "sources"}),
-    "outbound_rules": frozenset({"protocol", "ports", "action", "destinations"}),
-    **dict.fromkeys(
-        ("sources", "destinations"),
-        frozenset({"addresses", "droplet_ids", "load_balancer_uids", "kubernetes_ids", "tags"}),
-    ),
-}  # fmt: skip
-"""For a field that holds objects: the keys that Terraform's provider can say."""
-
-_DNS_NAMES = frozenset({("domain", "name"), ("domain_record", "name"), ("domain_record", "data")})
-_LOWER_CASE = frozenset({"region", "size_slug", "day"})
+_DNS_NAMES = frozenset({
+    ("domain", "name"), ("domain_record", "name"), ("domain_record", "data"),
+    ("domain_record", "domain"), ("cdn_endpoint", "name"), ("cdn_endpoint", "custom_domain"),
+    ("certificate", "dns_names"), ("app", "domain"), ("app", "zone"),
+})  # fmt: skip
+# The text of a TXT record is none.
+_DNS_NAME = re.compile(r"[A-Za-z0-9_*@-]+(\.[A-Za-z0-9_*-]+)*\.?")
+_LOWER_CASE = frozenset({
+    "region", "size_slug", "day", "weekday", "protocol", "entry_protocol", "target_protocol",
+})  # fmt: skip
+_ADDRESSES = frozenset({"addresses", "allowed_addresses", "value"})
 _HOUR = re.compile(r"([0-9]{2}:[0-9]{2})(:[0-9]{2})?")
 _HOURS = frozenset({"hour", "start_time"})
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?")
@@ -214,7 +206,7 @@ def _text(text: str, field: str, kind: str) -> str | None:
         return None if kind in PLATFORM_TAGGED and PLATFORM_TAG.fullmatch(text) else text
     if field == "features" and text in PLATFORM_FEATURES:
         return None
-    if (kind, field) in _DNS_NAMES:
+    if (kind, field) in _DNS_NAMES and _is_dns_name(text, field):
         return text.rstrip(".").casefold()
     if field in LABELS:
         return text
@@ -222,7 +214,7 @@ def _text(text: str, field: str, kind: str) -> str | None:
         return text.casefold()
     if field in _HOURS and (hour := _HOUR.fullmatch(text)):
         return hour[1]
-    if field == "addresses" or _IPV6.fullmatch(text):
+    if field in _ADDRESSES or _IPV6.fullmatch(text):
         return _address(text, field)
     if _NUMBER.fullmatch(text):
         return _number(text)
@@ -235,6 +227,11 @@ def _text(text: str, field: str, kind: str) -> str | None:
     return text
 
 
+def _is_dns_name(text: str, field: str) -> bool:
+    # One word alone may be the token in a TXT record, whose capitals count.
+    return _DNS_NAME.fullmatch(text) is not None and (field != "data" or "." in text)
+
+
 def _address(text: str, field: str) -> str:
     """Return the one way to write an IP address or network; other texts as they are."""
     try:
@@ -242,7 +239,7 @@ def _address(text: str, field: str) -> str:
     except ValueError:
         return text
     alone = "/" not in text or (
-        field == "addresses" and network.network.prefixlen == network.max_prefixlen
+        field in _ADDRESSES and network.network.prefixlen == network.max_prefixlen
     )
     return str(network.ip if alone else network)
 
@@ -261,7 +258,7 @@ def _number(text: str) -> str:
 def _object(value: Mapping[str, Any], field: str, about: About) -> Canonical:
     left_out = UNCOMPARED_KEYS.get(field, frozenset())
     defaults = DEFAULTS.get(field, {})
-    said = TERRAFORM_KEYS.get(field) if about.terraform else None
+    said = KEYS.get(about.kind, {}).get(field) if about.terraform else None
     if field == "node_pools":
         about = about._replace(kind="node_pool")
         left_out |= (

@@ -13,7 +13,7 @@ from typing import Final
 
 from ..digitalocean.errors import clean
 from ..settings import named_variables
-from .state_sources import CommandSource
+from .state_entries import CommandSource
 from .terraform_files import MAX_BYTES
 from .terraform_state import TerraformError
 

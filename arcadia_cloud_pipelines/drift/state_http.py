@@ -19,7 +19,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_a
 
 from ..digitalocean.transport import UnredirectedSession, network_problem, user_agent
 from ..settings import SettingsError, named_secret
-from .state_sources import HttpSource
+from .state_entries import HttpSource
 from .terraform_files import MAX_BYTES
 from .terraform_state import TerraformError
 

@@ -7,9 +7,9 @@ from functools import partial
 
 from ..workers import Workers
 from .state_command import read_command
+from .state_entries import CommandSource, HttpSource, StateSource
 from .state_http import read_http
 from .state_s3 import read_s3
-from .state_sources import CommandSource, HttpSource, StateSource
 from .terraform_files import find_files, read_file
 from .terraform_sources import Problem
 from .terraform_state import StateFile, TerraformError, parse_state

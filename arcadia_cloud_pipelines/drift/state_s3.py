@@ -19,7 +19,7 @@ from ..digitalocean.errors import (
 )
 from ..digitalocean.spaces import Spaces
 from ..settings import SettingsError, SpacesKey, SpacesSettings, load_settings, named_secret
-from .state_sources import S3Source
+from .state_entries import S3Source
 from .terraform_files import MAX_BYTES
 from .terraform_state import TerraformError
 

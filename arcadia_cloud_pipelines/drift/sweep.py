@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from ..kinds import GONE, severity_of
+from ..late import CLOCK_TOLERANCE, DRIFT_JUDGES
 from ..severity import Severity
 from ..times import Clock
 from ..warehouse.copy import copy_rows
@@ -31,11 +32,14 @@ from .ignore import IgnoreRule, first_match, read_rules
 from .specs import held_part, holds, json_text, lock
 from .tables import cloud_drift_sweeps
 
-CLOCK_TOLERANCE = timedelta(minutes=1)
-"""How far ahead of now a listing may be dated: clocks of two machines are never the same."""
-
-STALE_AFTER = timedelta(hours=2)
+STALE_AFTER = DRIFT_JUDGES
 """How old the newest listing of a kind may be."""
+
+
+PARTS: Mapping[tuple[str, str], str] = {
+    ("database", "firewall_rules"): "database_firewall_rule",
+}
+"""Fields that are made of another kind's resources: kind and field → that kind."""
 
 
 class Pair(NamedTuple):
@@ -196,6 +200,7 @@ def sweep(
             if row.withheld:
                 fields = ", ".join(sorted(row.withheld))
                 skipped[label] = f"{fields} came back empty everywhere; other fields compared"
+        _withhold_parts(connection, swept, skipped, started_at)
         rules = read_rules(connection)
         working = [rule for rule in rules if not rule.expired(started_at)]
         changes: list[Change] = []
@@ -232,6 +237,29 @@ def sweep(
             .returning(cloud_drift_sweeps.c.id)
         ).scalar_one()
     return SweepResult(id=sweep_id, rules_expired=expired, **values)
+
+
+def _withhold_parts(
+    connection: sa.Connection,
+    swept: dict[tuple[str, str], Mapping[str, int]],
+    skipped: dict[str, str],
+    now: datetime,
+) -> None:
+    """Leave alone the fields that rest on another kind whose newest listing proves nothing."""
+    for (kind, field_), part in PARTS.items():
+        accounts = [account for account, swept_kind in swept if swept_kind == kind]
+        if not accounts:
+            continue
+        for row in _SQL.run(connection, "newest", {"accounts": accounts, "kind": part}):
+            reason = reason_to_skip(
+                row.started_at, complete=row.complete, implausible=row.implausible, now=now
+            )
+            if reason is not None:
+                swept[row.account, kind] = {**swept[row.account, kind], field_: 0}
+                skipped.setdefault(
+                    f"{row.account}/{kind}",
+                    f"{field_}: {part}: {reason}; other fields compared",
+                )
 
 
 def _pairs(

@@ -28,6 +28,19 @@ LEFT JOIN LATERAL (
 ) AS newest ON true
 ORDER BY c.account, c.kind;
 
+-- name: newest
+-- The newest sync of one kind for each of :accounts.
+SELECT a.account, newest.started_at, coalesce(newest.complete, false) AS complete,
+    coalesce(newest.implausible, false) AS implausible
+FROM unnest(CAST(:accounts AS text[])) AS a (account)
+LEFT JOIN LATERAL (
+    SELECT started_at, complete, implausible
+    FROM cloud_sync_runs AS s
+    WHERE s.kind = :kind AND (s.account = a.account OR s.account IS NULL)
+    ORDER BY s.started_at DESC, s.id DESC
+    LIMIT 1
+) AS newest ON true;
+
 -- name: few_differ
 -- The planner cannot know that hardly any row comes through, and would not share the work.
 SET LOCAL parallel_tuple_cost = 0;

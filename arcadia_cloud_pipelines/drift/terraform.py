@@ -14,8 +14,8 @@ from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .specs import SpecError, json_text, lock, write_specs
+from .state_entries import StateSource
 from .state_reading import read_states, unreadable
-from .state_sources import StateSource
 from .terraform_sources import (
     Problem,
     Source,

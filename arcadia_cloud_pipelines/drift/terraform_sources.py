@@ -15,6 +15,8 @@ from .terraform_types import Json
 
 PREFIX = "terraform/"
 CLUSTER = "kubernetes_cluster"
+DROPLET = "droplet"
+VOLUME = "volume"
 IMPLAUSIBLE_FROM = 10
 """From so many described resources on, more than half of them gone is implausible."""
 
@@ -132,14 +134,18 @@ def _marks(contents: Contents) -> set[Any]:
 def assemble(contents: Mapping[str, Contents]) -> dict[str, dict[Identity, Json]]:
     """Return what each source says of each resource, with what the others say of its parts.
 
-    Node pools join their cluster, wherever that is described. Membership in a project, and what an
+    Node pools join their cluster, and volumes the droplet that they are attached to, wherever that
+    is described. Membership in a project, and what an
     address or a volume is attached to, is known best by whoever manages just that.
     """
     claimed: dict[Identity, set[str]] = {}
+    attached: dict[Identity, set[str]] = {}
     pools: dict[str, list[Json]] = {}
     for said in contents.values():
         for identity, claim in said.claims.items():
             claimed.setdefault(identity, set()).update(claim)
+            for droplet in claim.get("droplet_ids", ()) if identity[0] == VOLUME else ():
+                attached.setdefault((DROPLET, str(droplet)), set()).add(identity[1])
         for cluster, more in said.pools.items():
             pools.setdefault(cluster, []).extend(more)
     assembled: dict[str, dict[Identity, Json]] = {}
@@ -148,6 +154,9 @@ def assemble(contents: Mapping[str, Contents]) -> dict[str, dict[Identity, Json]
         for identity, spec in said.specs.items():
             others = claimed.get(identity, ())
             specs[identity] = {key: value for key, value in spec.items() if key not in others}
+            if identity in attached and "volume_ids" in spec:
+                volumes = {*(spec["volume_ids"] or ()), *attached[identity]}
+                specs[identity]["volume_ids"] = sorted(volumes)
             # Without the cluster's own pool the list would not be whole.
             if identity[0] == CLUSTER and identity[1] in pools and "node_pools" in spec:
                 specs[identity]["node_pools"] = [*spec["node_pools"], *pools[identity[1]]]

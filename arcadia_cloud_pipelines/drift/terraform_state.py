@@ -242,9 +242,9 @@ def _read(contents: Contents, name: str, attributes: Json, place: str) -> bool:
             pool = without_secrets(node_pool(attributes))[0]
             contents.pools.setdefault(cluster, []).append(pool)
         elif known := TYPES.get(name):
-            _add(contents.specs, known, attributes)
+            return _add(contents.specs, known, attributes)
         elif known := CLAIMS.get(name):
-            _add(contents.claims, known, attributes)
+            return _add(contents.claims, known, attributes)
         else:
             return False
     except Unreadable as error:
@@ -255,14 +255,23 @@ def _read(contents: Contents, name: str, attributes: Json, place: str) -> bool:
     return True
 
 
-def _add(into: dict[Identity, Json], known: TerraformType, attributes: Json) -> None:
-    identity = (known.kind, _identity(known.identity, attributes))
+def _add(into: dict[Identity, Json], known: TerraformType, attributes: Json) -> bool:
+    """Add what one instance says; False for one that says nothing that we could use."""
+    if known.unless is not None and known.unless(attributes):
+        return False
+    if known.identity_is_new and not any(name in attributes for name in known.identity):
+        return False
+    name = _identity(known.identity, attributes)
+    identity = (known.kind, known.normal(name) if known.normal else name)
     spec = without_secrets(spec_of(known, attributes))[0]
     into.setdefault(identity, {}).update(spec)
+    return True
 
 
 def _identity(names: tuple[str, ...], attributes: Json) -> str:
     for name in names:
+        if "/" in name:
+            return "/".join(_identity((part,), attributes) for part in name.split("/"))
         value = scalar(attributes, name)
         if isinstance(value, (str, int)) and not isinstance(value, bool):
             return str(value)

@@ -22,8 +22,10 @@ import sqlalchemy as sa
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
+from .known import collect_lines
+from .projection import project_lines
 
-RULES = 1
+RULES = 2
 """Version of the rules: the next one tests all months anew."""
 TEST_DAYS = (0, 1, 5, 10, 20)
 TEST_MONTHS = 12
@@ -102,25 +104,10 @@ def store_tests(connection: sa.Connection, months: Sequence[tuple[str, date]]) -
 
 
 def _project(connection: sa.Connection, *, live: bool) -> None:
-    """Take the lines of each cut to the end of its month, and add up what each method says.
-
-    Args:
-        connection: with the table of cuts.
-        live: whether the month is the open one. Then the preview has its lines, and the inventory
-            what the lines do not know: it is of today only.
-    """
-    _run(connection, "create_source", "create_lines", "add_billed_source")
-    if live:
-        _run(connection, "add_open_source")
-    _run(connection, "analyze_source", "join_by_hash", "time_backups")
-    _run(connection, "add_open_lines" if live else "add_past_lines")
-    _run(
-        connection, "mark_cuts", "analyze_lines", "create_months", "create_before",
-        "analyze_before", "create_projected", "shorten_gpu", "add_unseen", "join_as_ever",
-    )  # fmt: skip
-    if live:
-        _run(connection, "end_deleted", "add_new", "add_resized")
-    _run(connection, "create_totals", "create_said", live=live)
+    """Take the lines of each cut to the end of its month, and say what each method says."""
+    collect_lines(connection, live=live)
+    project_lines(connection, live=live)
+    _run(connection, "create_said")
 
 
 def _run(connection: sa.Connection, *names: str, **values: object) -> None:

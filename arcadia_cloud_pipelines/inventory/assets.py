@@ -21,6 +21,7 @@ from ..dagster_support import (
 from ..digitalocean import Account, DigitalOceanError
 from ..digitalocean.clients import Clients, ask_each_token
 from ..kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
+from ..late import HOURLY_SOON
 from ..settings import Purpose, SettingsError
 from ..warehouse.engine import Warehouse
 from . import checks
@@ -56,7 +57,7 @@ LISTINGS = {
     )
 }
 
-FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER, warn_window=checks.LATE_AFTER)
+FRESHNESS = dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER, warn_window=HOURLY_SOON)
 
 
 _PROJECTS = """Projects, and which resource is in which.

@@ -1,7 +1,6 @@
 """Checks of the inventory: is each listing complete, plausible, fresh, and whose is it all?"""
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 
 import dagster as dg
 
@@ -17,7 +16,6 @@ from .ledger import Recorded
 from .overlooked import PURPOSE, RECENT, find_overlooked
 from .sync_runs import SyncResult
 
-LATE_AFTER = timedelta(minutes=90)
 NAMED = 20
 """Most projects that a check names; the others it counts."""
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ..late import HOURLY
+from ..late import CLOCK_TOLERANCE, HOURLY
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 
@@ -76,10 +76,6 @@ def _mirrored(connection: sa.Connection) -> list[str]:
         return []
     since = max(newest.values()) - MIRRORED_WITHIN
     return [account for account, started_at in newest.items() if started_at >= since]
-
-
-CLOCK_TOLERANCE = timedelta(minutes=1)
-"""How far ahead of now a date may be: clocks of two machines are never the same."""
 
 
 @dataclass(frozen=True)

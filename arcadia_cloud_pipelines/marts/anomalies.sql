@@ -20,12 +20,19 @@ because = "The three lines that grew most against the seven days, or the month, 
 complete = "True when the day was over for a day or more when it was last read, or the month is complete."
 */
 WITH day AS (
+    -- As daily_cost has them, without its finer rows.
     SELECT
-        d.account, d.day, d.project_id, sum(d.amount) AS amount, min(d.as_of) AS as_of,
-        bool_and(d.complete) AS complete
-    FROM marts.daily_cost AS d
-    WHERE d.day >= (now() AT TIME ZONE 'UTC')::date - 95
-    GROUP BY d.account, d.day, d.project_id
+        c.account, c.day, stay.project_id, sum(c.amount) AS amount, min(read.last_read_at) AS as_of,
+        bool_and(read.last_read_at >= (c.day + 2)::timestamp AT TIME ZONE 'UTC') AS complete
+    FROM public.cloud_daily_costs AS c
+    JOIN public.cloud_cost_days AS read ON read.account = c.account AND read.day = c.day
+    LEFT JOIN marts.project_spans AS stay
+        ON stay.resource_id = c.resource_id
+        AND (c.day + 1)::timestamp AT TIME ZONE 'UTC' - interval '1 second' >= stay.valid_from
+        AND (c.day + 1)::timestamp AT TIME ZONE 'UTC' - interval '1 second'
+            < coalesce(stay.valid_to, 'infinity')
+    WHERE c.day >= (now() AT TIME ZONE 'UTC')::date - 95
+    GROUP BY c.account, c.day, stay.project_id
 ), read_days AS (
     SELECT account, day, dense_rank() OVER (PARTITION BY account ORDER BY day) AS nth
     FROM (SELECT DISTINCT account, day FROM day) AS d
@@ -64,21 +71,15 @@ WITH day AS (
         account, period, as_of, row_number() OVER (PARTITION BY account ORDER BY period) AS nth,
         row_number() OVER (PARTITION BY account ORDER BY period DESC) AS nth_last
     FROM marts.billing_months WHERE complete
-), entry AS (
-    SELECT
-        e.account, e.period, e.project_id, coalesce(e.project_name, '(no project)') AS scope,
-        coalesce(e.name, e.description, e.product, 'unknown') AS what, sum(e.amount) AS amount
-    FROM marts.cost_entries AS e
-    WHERE e.entry = 'line' AND cloud_charge_class(e.product, e.description) NOT IN ('tax', 'credit')
-      -- Twelve months, the six before them that say what is usual, and one to explain the first.
-      AND e.period >= (
-        SELECT CAST(min(w.period) - interval '1 month' AS date) FROM whole_month AS w
-        WHERE w.nth_last <= 18
-      )
-    GROUP BY e.account, e.period, e.project_id, scope, what
 ), month AS (
-    SELECT account, period, project_id, scope, sum(amount) AS amount FROM entry
-    GROUP BY account, period, project_id, scope
+    SELECT
+        c.account, c.period, c.project_id, coalesce(c.project_name, '(no project)') AS scope,
+        sum(c.amount) AS amount
+    FROM marts.cost_months AS c
+    WHERE c.entry = 'line' AND c.class NOT IN ('tax', 'credit')
+      -- Twelve months, and the six before them that say what is usual.
+      AND c.period >= (SELECT min(w.period) FROM whole_month AS w WHERE w.nth_last <= 18)
+    GROUP BY c.account, c.period, c.project_id, scope
 ), unusual_month AS (
     SELECT m.*, w.as_of, b.middle AS expected
     FROM month AS m
@@ -96,6 +97,22 @@ WITH day AS (
     ) AS b
     WHERE m.amount - b.middle >= 20 AND m.amount >= 1.5 * b.middle
       AND m.amount - b.high >= (b.high - b.middle)
+), entry AS MATERIALIZED (
+    -- The lines of the unusual months alone, and of those before them.
+    SELECT e.*
+    FROM (
+        SELECT u.account, u.period FROM unusual_month AS u
+        UNION SELECT u.account, (u.period - interval '1 month')::date FROM unusual_month AS u
+    ) AS asked
+    CROSS JOIN LATERAL (
+        SELECT
+            e.account, e.period, e.project_id, coalesce(e.project_name, '(no project)') AS scope,
+            coalesce(e.name, e.description, e.product, 'unknown') AS what, sum(e.amount) AS amount
+        FROM marts.cost_entries AS e
+        WHERE e.entry = 'line' AND e.account = asked.account AND e.period = asked.period
+          AND cloud_charge_class(e.product, e.description) NOT IN ('tax', 'credit')
+        GROUP BY e.account, e.period, e.project_id, scope, what
+    ) AS e
 )
 SELECT
     d.account, 'day' AS unit, d.day AS period, d.project_id,

@@ -21,12 +21,12 @@ SELECT
     e.project_source,
     e.kind,
     e.product,
-    count(*) FILTER (WHERE e.entry = 'line') AS lines,
+    CAST(sum(e.lines) AS bigint) AS lines,
     sum(e.amount) AS amount,
     'USD' AS currency,
     e.as_of,
     e.complete
-FROM marts.cost_entries AS e
+FROM marts.cost_months AS e
 GROUP BY
     e.account, e.period, e.project_id, e.project_name, e.project_source, e.kind, e.product,
     e.as_of, e.complete

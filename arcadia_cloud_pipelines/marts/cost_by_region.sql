@@ -15,10 +15,10 @@ SELECT
     e.account,
     e.period,
     e.region,
-    count(*) FILTER (WHERE e.entry = 'line') AS lines,
+    CAST(sum(e.lines) AS bigint) AS lines,
     sum(e.amount) AS amount,
     'USD' AS currency,
     e.as_of,
     e.complete
-FROM marts.cost_entries AS e
+FROM marts.cost_months AS e
 GROUP BY e.account, e.period, e.region, e.as_of, e.complete

@@ -22,11 +22,11 @@ SELECT
     e.size_slug AS sku,
     sum(e.hours) AS quantity,
     CASE WHEN count(e.hours) > 0 THEN 'hours' END AS unit,
-    count(*) FILTER (WHERE e.entry = 'line') AS lines,
+    CAST(sum(e.lines) AS bigint) AS lines,
     sum(e.amount) AS amount,
     'USD' AS currency,
     e.size_slug IS NOT NULL AS is_estimate,
     e.as_of,
     e.complete
-FROM marts.cost_entries AS e
+FROM marts.cost_months AS e
 GROUP BY e.account, e.period, e.product, e.size_slug, e.as_of, e.complete

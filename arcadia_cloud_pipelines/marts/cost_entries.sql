@@ -25,6 +25,7 @@ resource_key = "The resource's id, where the invoice carries it, whether or not 
 group_description = "Name of the cluster that grouped usage belongs to."
 unmatched_reason = "Why the line has no resource. Null when it has one."
 hours = "Quantity as billed: hours for most, see cloud_cost_lines.hours."
+invoice_project_name = "The project's name, as the invoice has it."
 project_source = "membership: the project that the resource was in when the usage ended. invoice: the name on the invoice. Null: neither."
 tenant_id = "The tenant of the project at the time, see tenant_spans. Null for none."
 used_at = "The last moment of the usage: at it project, tenant and tags are looked up. Null for what no line explains."
@@ -61,6 +62,7 @@ SELECT
     l.match_method,
     l.resource_key,
     l.group_description,
+    nullif(btrim(l.project_name), '') AS invoice_project_name,
     m.as_of,
     m.complete
 FROM public.cloud_cost_lines AS l
@@ -77,13 +79,8 @@ LEFT JOIN marts.project_spans AS stay
     ON stay.resource_id = l.resource_id
     AND used.at BETWEEN stay.valid_from
         AND coalesce(stay.valid_to, 'infinity') - interval '1 second'
-LEFT JOIN (
-    -- Names are unique in a team at one time. The newest project of a name is meant.
-    SELECT DISTINCT ON (p.account, lower(p.name))
-        p.account, lower(p.name) AS name, p.id AS project_id
-    FROM public.cloud_projects AS p
-    ORDER BY p.account, lower(p.name), p.deleted_at DESC NULLS FIRST, p.id DESC
-) AS named ON named.account = l.account AND named.name = lower(btrim(l.project_name))
+LEFT JOIN marts.project_names AS named
+    ON named.account = l.account AND named.name = lower(btrim(l.project_name))
 LEFT JOIN public.cloud_projects AS p ON p.id = coalesce(stay.project_id, named.project_id)
 LEFT JOIN marts.tenant_spans AS whose
     ON whose.project_id = p.id
@@ -102,7 +99,7 @@ SELECT
     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
     i.amount - coalesce(i.lines_total, 0),
     'USD',
-    NULL, NULL, NULL,
+    NULL, NULL, NULL, NULL,
     m.as_of,
     m.complete
 FROM public.cloud_invoices AS i

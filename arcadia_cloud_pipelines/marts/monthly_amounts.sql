@@ -9,16 +9,21 @@ period = "The last month that is over and whose invoices are read whole, first d
 monthly_amount = "US dollars in that month. Less than a whole month's where it came or went within it."
 */
 SELECT
-    l.account,
-    l.resource_id,
+    m.account,
+    cost.resource_id,
     r.kind,
-    l.period,
-    sum(l.amount) AS monthly_amount,
+    m.period,
+    cost.monthly_amount,
     'USD' AS currency,
     m.as_of,
     m.complete
 FROM marts.billing_months AS m
-JOIN public.cloud_cost_lines AS l ON l.account = m.account AND l.period = m.period
-JOIN public.cloud_resources AS r ON r.id = l.resource_id
+CROSS JOIN LATERAL (
+    -- So that the lines of this month alone are looked at.
+    SELECT l.resource_id, sum(l.amount) AS monthly_amount
+    FROM public.cloud_cost_lines AS l
+    WHERE l.account = m.account AND l.period = m.period AND l.resource_id IS NOT NULL
+    GROUP BY l.resource_id
+) AS cost
+JOIN public.cloud_resources AS r ON r.id = cost.resource_id
 WHERE m.is_last_closed
-GROUP BY l.account, l.resource_id, r.kind, l.period, m.as_of, m.complete

@@ -20,31 +20,38 @@ SELECT
     r.account,
     r.id AS resource_id,
     m.project_id,
-    -- The date of assignment reaches back before the first listing. Only the first stay may use it: a
-    -- later one began when the earlier one was seen to end.
-    CASE
-        WHEN coalesce(m.assigned_at < m.valid_from, false) AND NOT EXISTS (
-            SELECT FROM public.cloud_project_memberships AS earlier
-            WHERE earlier.provider = m.provider AND earlier.account = m.account
-              AND earlier.kind = m.kind
-              AND earlier.provider_id = m.provider_id AND earlier.valid_from < m.valid_from
-        ) THEN m.assigned_at
-        ELSE m.valid_from
-    END AS valid_from,
-    least(m.valid_to, (
-        -- After a clock that went backwards, stays would overlap.
-        SELECT later.valid_from FROM public.cloud_project_memberships AS later
-        WHERE later.provider = m.provider AND later.account = m.account AND later.kind = m.kind
-          AND later.provider_id = m.provider_id AND later.valid_from > m.valid_from
-          AND (later.valid_to IS NULL OR later.valid_to > later.valid_from)
-        ORDER BY later.valid_from LIMIT 1
-    )) AS valid_to,
+    span.valid_from,
+    span.valid_to,
     m.valid_from AS as_of,
     true AS complete
 FROM public.cloud_project_memberships AS m
 JOIN public.cloud_resources AS r
     ON r.provider = m.provider AND r.account = m.account AND r.kind = m.kind
     AND r.provider_id = m.provider_id
+CROSS JOIN LATERAL (
+    SELECT
+        -- The date of assignment reaches back before the first listing. Only the first stay may use
+        -- it: a later one began when the earlier one was seen to end.
+        CASE
+            WHEN coalesce(m.assigned_at < m.valid_from, false) AND NOT EXISTS (
+                SELECT FROM public.cloud_project_memberships AS earlier
+                WHERE earlier.provider = m.provider AND earlier.account = m.account
+                  AND earlier.kind = m.kind
+                  AND earlier.provider_id = m.provider_id AND earlier.valid_from < m.valid_from
+            ) THEN m.assigned_at
+            ELSE m.valid_from
+        END AS valid_from,
+        least(m.valid_to, (
+            -- After a clock that went backwards, stays would overlap.
+            SELECT later.valid_from FROM public.cloud_project_memberships AS later
+            WHERE later.provider = m.provider AND later.account = m.account AND later.kind = m.kind
+              AND later.provider_id = m.provider_id AND later.valid_from > m.valid_from
+              AND (later.valid_to IS NULL OR later.valid_to > later.valid_from)
+            ORDER BY later.valid_from LIMIT 1
+        )) AS valid_to
+    -- Once for each stay, and not for each line that asks for it.
+    OFFSET 0
+) AS span
 WHERE (m.valid_to IS NULL OR m.valid_to > m.valid_from)
   -- Of several stays that began at one instant the newest row counts.
   AND NOT EXISTS (

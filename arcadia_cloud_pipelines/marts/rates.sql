@@ -20,33 +20,7 @@ valid_to = "Until when, exclusive. Null while it holds."
 source = "invoice: amount by hours of the month's lines. catalogue: the list price."
 complete = "True for the catalogue, and for months whose invoices are read whole."
 */
-WITH billed AS (
-    -- The rate that most lines of the month have: a line of few hours is rounded to the cent.
-    SELECT DISTINCT ON (line.account, line.size_slug, line.period)
-        line.account, line.size_slug, line.period, line.hourly, m.as_of, m.complete
-    FROM (
-        SELECT
-            part.account, part.period,
-            substring(part.ending FROM '^([a-z0-9][a-z0-9._-]*)\)\s*$') AS size_slug,
-            round(part.amount / least(part.hours, 672), 5) AS hourly,
-            sum(part.lines) AS lines
-        FROM (
-            -- By what lines have in common first: there are few kinds of them, and many lines.
-            SELECT
-                l.account, l.period, l.amount, l.hours,
-                CASE WHEN l.description LIKE '%(%' THEN split_part(l.description, '(', -1) END
-                    AS ending,
-                count(*) AS lines
-            FROM public.cloud_cost_lines AS l
-            WHERE l.kind = 'droplet' AND l.hours >= 100 AND l.amount > 0
-            GROUP BY l.account, l.period, l.amount, l.hours, ending
-        ) AS part
-        GROUP BY part.account, part.period, size_slug, hourly
-    ) AS line
-    JOIN marts.billing_months AS m ON m.account = line.account AND m.period = line.period
-    WHERE line.size_slug IS NOT NULL
-    ORDER BY line.account, line.size_slug, line.period, line.lines DESC, line.hourly DESC
-), runs AS (
+WITH runs AS (
     -- Months in a row with one rate are one row.
     SELECT
         b.*,
@@ -57,7 +31,7 @@ WITH billed AS (
         SELECT
             billed.*,
             lag(hourly) OVER (PARTITION BY account, size_slug ORDER BY period) AS before
-        FROM billed
+        FROM marts.billed_rates AS billed
     ) AS b
 ), invoiced AS (
     SELECT

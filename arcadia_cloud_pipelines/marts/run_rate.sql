@@ -18,19 +18,34 @@ complete = "True when its kind was listed whole and, for own_lines, the month is
 WITH month AS (
     SELECT m.account, m.period, m.as_of FROM marts.billing_months AS m WHERE m.is_last_closed
 ), own AS (
-    SELECT
-        l.resource_id,
-        min(month.as_of) AS as_of,
-        -- Hours beyond 672 cost nothing; a quantity below a day is a number of backups or the like.
-        sum(CASE WHEN l.hours >= 24 AND l.hours < 672 THEN round(l.amount * 672 / l.hours, 2)
-            ELSE l.amount END) AS amount
+    SELECT month.account, month.period, month.as_of, line.resource_id, line.amount
     FROM month
-    JOIN public.cloud_cost_lines AS l ON l.account = month.account AND l.period = month.period
-    -- What ended within the month does not run on.
-    WHERE l.resource_id IS NOT NULL AND coalesce(
-        l.ended_at >= (l.period + interval '1 month') AT TIME ZONE 'UTC' - interval '1 day', true
+    CROSS JOIN LATERAL (
+        -- So that the lines of this month alone are looked at.
+        SELECT
+            l.resource_id,
+            -- Hours beyond 672 cost nothing; a quantity below a day is a number of backups or the
+            -- like.
+            sum(CASE WHEN l.hours >= 24 AND l.hours < 672 THEN round(l.amount * 672 / l.hours, 2)
+                ELSE l.amount END) AS amount
+        FROM public.cloud_cost_lines AS l
+        -- What ended within the month does not run on.
+        WHERE l.account = month.account AND l.period = month.period
+          AND l.resource_id IS NOT NULL AND coalesce(
+            l.ended_at >= (l.period + interval '1 month') AT TIME ZONE 'UTC' - interval '1 day', true
+        )
+        GROUP BY l.resource_id
+    ) AS line
+), known AS (
+    SELECT own.resource_id, own.amount, own.as_of
+    FROM own
+    -- Resized since: its old lines say nothing of today.
+    WHERE NOT EXISTS (
+        SELECT FROM public.cloud_resource_events AS e
+        WHERE e.resource_id = own.resource_id AND e.event <> 'discovered'
+          AND e.changes ? 'size_slug'
+          AND e.occurred_at >= (own.period + interval '1 month') AT TIME ZONE 'UTC'
     )
-    GROUP BY l.resource_id
 )
 SELECT
     r.account, r.resource_id, r.kind, r.name, r.region, r.project_id, r.project_name,
@@ -42,18 +57,7 @@ SELECT
     least(r.as_of, known.as_of, rate.as_of) AS as_of,
     r.complete
 FROM marts.resources AS r
-LEFT JOIN month ON month.account = r.account
-LEFT JOIN LATERAL (
-    SELECT own.amount, own.as_of FROM own
-    WHERE own.resource_id = r.resource_id
-      -- Resized since: its old lines say nothing of today.
-      AND NOT EXISTS (
-        SELECT FROM public.cloud_resource_events AS e
-        WHERE e.resource_id = r.resource_id AND e.event <> 'discovered'
-          AND e.changes ? 'size_slug'
-          AND e.occurred_at >= (month.period + interval '1 month') AT TIME ZONE 'UTC'
-      )
-) AS known ON true
+LEFT JOIN known ON known.resource_id = r.resource_id
 LEFT JOIN marts.rates AS rate
     ON rate.account = r.account AND rate.kind = r.kind AND rate.size_slug = r.size_slug
     AND rate.is_current

@@ -36,6 +36,7 @@ from ..warehouse.engine import Warehouse, open_warehouse
 from .home import Home
 from .payers_story import PayersStory
 from .processes import LOCATION
+from .reviewed_story import FILES, IgnoreStory, variables, write_files
 from .simulated import open_account, save_account
 from .startup import open_instance, prepare
 from .status import accounts
@@ -48,7 +49,7 @@ stretch has its third strike, and is deleted, in the last."""
 
 _PLANNED = "s-8vcpu-16gb"
 
-_OWN = ("ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL", "DO_API_", "SPACES_")
+_OWN = ("ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL", "DO_API_", "SPACES_", *FILES)
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,7 @@ def run_demo(reporter: Reporter) -> DemoResult:
 
 def _run(home: Home, reporter: Reporter, started: float) -> DemoResult:
     account = open_account(home)
+    write_files(home)
     with (
         serve(account) as server,
         _environment(
@@ -172,6 +174,7 @@ def _run(home: Home, reporter: Reporter, started: float) -> DemoResult:
                 "ARCADIA_STRIKE_MINUTES": "0",
                 # Thousands of small commits to a database that can be made again.
                 "PGOPTIONS": "-c synchronous_commit=off",
+                **variables(home),
             }
         ),
     ):
@@ -198,6 +201,7 @@ def _rounds(
     stories = (
         _DriftStory(warehouse, account.team_uuid, reporter),
         PayersStory(warehouse, account.team_uuid, reporter.told),
+        IgnoreStory(warehouse, reporter.told),
     )
     for number, lived in enumerate((None, *ROUNDS), 1):
         if lived is not None:

@@ -24,6 +24,7 @@ from .home import Home, check_space
 from .liveness import Heartbeats
 from .local_tokens import make_secret
 from .processes import LOCATION, CodeServer
+from .reviewed_story import variables as reviewed_files
 from .service_manager import notify
 from .supervisor import Child, Supervisor, check_port, end_leftovers, free_port
 
@@ -231,6 +232,8 @@ def environment(settings: Settings, home: Home, simulator_port: int | None) -> d
                 "the simulator's would be mixed in: set DO_API_TOKEN, or ARCADIA_HOME to another "
                 "folder (and no ARCADIA_DATABASE_URL) to try things with the simulator."
             )
+        # Of the demo, where there was one; a file that somebody names goes before.
+        environ = {**reviewed_files(home), **environ}
         environ["DO_API_URL"] = f"http://{_HOST}:{simulator_port}"
         environ["DO_API_TOKEN"] = account.token
         # A key pair is a real account's, whose buckets are none of the simulated one's.

@@ -25,8 +25,15 @@ from psycopg2 import sql
 from sqlalchemy import URL
 
 from ..folders import FolderError, check_home, prepare_home
+from ..settings import EMBEDDED_PORT, SettingsError, embedded_port
 from . import embedded_keeper
-from .embedded_server import DATABASE_USER, EmbeddedPostgresError, ServerFolder
+from .embedded_port import HOST, LOGIN, PortUnusable, ensure_login, read_password
+from .embedded_server import (
+    DATABASE_USER,
+    WAREHOUSE_DATABASE,
+    EmbeddedPostgresError,
+    ServerFolder,
+)
 from .urls import DRIVER
 
 __all__ = [
@@ -41,7 +48,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-WAREHOUSE_DATABASE = "arcadia"
 DAGSTER_DATABASE = "dagster"
 
 START_SECONDS = 120.0
@@ -84,6 +90,30 @@ class EmbeddedPostgres:
     def url(self, database: str) -> URL:
         """Return the URL of one database of this server: a socket in a private folder."""
         return _url(self._server, database)
+
+    def address(self) -> URL:
+        """Return the warehouse's URL for other programs: by TCP as a reader, where that is asked.
+
+        Raises:
+            EmbeddedPostgresError: it is asked for, and the server was started before that.
+        """
+        port = embedded_port()
+        if port is None:
+            return self.url(WAREHOUSE_DATABASE)
+        if self._server.tcp_port() != port:
+            raise EmbeddedPostgresError(
+                f"The embedded PostgreSQL in {self.folder} runs, and does not listen on port "
+                f"{port} yet: stop `arcadia up` and whatever else uses it, and start again, so "
+                f"that it starts with {EMBEDDED_PORT}."
+            )
+        try:
+            password = read_password(self._server.home).reveal()
+        except (PortUnusable, FolderError) as error:
+            raise EmbeddedPostgresError(str(error)) from None
+        return URL.create(
+            DRIVER, username=LOGIN, password=password, host=HOST, port=port,
+            database=WAREHOUSE_DATABASE,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Let go of the server. The last one to do so waits until it is down."""
@@ -147,6 +177,10 @@ class EmbeddedPostgres:
                 for name in (WAREHOUSE_DATABASE, DAGSTER_DATABASE):
                     if name not in there:
                         cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            if embedded_port() is not None:
+                ensure_login(connection, self._server.home)
+        except PortUnusable as error:
+            raise EmbeddedPostgresError(str(error)) from None
         finally:
             connection.close()
 
@@ -327,5 +361,5 @@ def embedded_postgres(home: Path) -> EmbeddedPostgres:
 if __name__ == "__main__":
     try:
         serve(Path(sys.argv[1]))
-    except EmbeddedPostgresError as error:
+    except (EmbeddedPostgresError, SettingsError) as error:
         sys.exit(f"Error: {error}")

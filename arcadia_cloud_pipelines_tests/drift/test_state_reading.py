@@ -17,15 +17,15 @@ import pytest
 from arcadia_cloud_pipelines.drift import state_command, state_http, state_s3
 from arcadia_cloud_pipelines.drift.checks import terraform_sources
 from arcadia_cloud_pipelines.drift.state_command import read_command
-from arcadia_cloud_pipelines.drift.state_http import read_http
-from arcadia_cloud_pipelines.drift.state_reading import read_states
-from arcadia_cloud_pipelines.drift.state_s3 import read_s3
-from arcadia_cloud_pipelines.drift.state_sources import (
+from arcadia_cloud_pipelines.drift.state_entries import (
     CommandSource,
     HttpSource,
     S3Source,
     StateSource,
 )
+from arcadia_cloud_pipelines.drift.state_http import read_http
+from arcadia_cloud_pipelines.drift.state_reading import read_states
+from arcadia_cloud_pipelines.drift.state_s3 import read_s3
 from arcadia_cloud_pipelines.drift.terraform import (
     TerraformError,
     TerraformSpecs,

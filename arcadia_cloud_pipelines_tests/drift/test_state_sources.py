@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arcadia_cloud_pipelines.drift.state_entries import CommandSource, HttpSource, S3Source
 from arcadia_cloud_pipelines.drift.state_sources import (
-    CommandSource,
-    HttpSource,
-    S3Source,
     configured_sources,
     load_sources,
     read_sources,

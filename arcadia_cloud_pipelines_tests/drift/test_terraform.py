@@ -122,7 +122,7 @@ EVERYTHING = state(
                                   "purpose": "Shop", "resources": ["do:droplet:1"]}),
     item("digitalocean_project_resources", {"project": "4e1bfbc3-dc3e-41f2-a18f-1b4d7ba71679",
                                             "resources": ["do:floatingip:1.2.3.4", "do:x"]}),
-    item("digitalocean_spaces_key", {"id": "s", "secret_key": CANARY}, {"id": "s2"}),
+    item("digitalocean_spaces_bucket_policy", {"id": "s", "policy": CANARY}, {"id": "s2"}),
     item("digitalocean_image", {"id": "9"}, mode="data"),
     item("random_password", {"id": "r", "result": CANARY}),
 )  # fmt: skip
@@ -187,12 +187,13 @@ def test_a_whole_state_is_recorded_and_is_no_drift(warehouse: Warehouse, tmp_pat
     )
     assert (result.recorded, result.changed, result.withdrawn) == (9, 9, 0)
     assert result.not_in_inventory == ()
-    assert result.files[0].unknown_types == {"digitalocean_spaces_key": 2}
+    assert result.files[0].unknown_types == {"digitalocean_spaces_bucket_policy": 2}
     assert result.files[0].other_providers == 1
     assert swept(warehouse).open_after == 0, inbox(warehouse)
     assert spec_of(warehouse, rows["droplet"])["spec"] == {
         "name": "web", "region": "fra1", "size_slug": "s-1vcpu-1gb", "tags": ["web"],
         "image": "ubuntu-24-04-x64", "vpc_uuid": "v-1", "backups": True, "ipv6": False,
+        "volume_ids": None,
         "project": "4e1bfbc3-dc3e-41f2-a18f-1b4d7ba71679",
     }  # fmt: skip
     assert spec_of(warehouse, rows["reserved_ip"])["spec"]["droplet"] == 1

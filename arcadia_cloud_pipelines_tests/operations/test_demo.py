@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from arcadia_cloud_pipelines.marts.reading import names
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 
 QUESTIONS = (
@@ -76,6 +78,43 @@ def test_shows_what_came_of_it(first: tuple[Path, str]) -> None:
     assert text.rstrip().splitlines()[-2].endswith("http://127.0.0.1:3000: these runs are there")
     assert "RUN_SUCCESS" in log
     assert "RUN_SUCCESS" not in text
+
+
+RIGHTLY_EMPTY = {
+    "allocation_gaps": "every line is allocated",
+    "left_behind": "no cluster was deleted",
+    "past_names": "nothing was renamed",
+    "restatements": "no invoice was corrected",
+    "unbilled_resources": "whatever is billed has its lines",
+}
+"""Views that may have no row in the demo, and why that is right."""
+
+
+def test_every_view_shows_something(first: tuple[Path, str]) -> None:
+    home, _ = first
+    server = EmbeddedPostgres(home)
+    try:
+        engine = sa.create_engine(server.url("arcadia"))
+        with engine.connect() as connection:
+            empty = {
+                name
+                for name in names()
+                if not connection.scalar(sa.text(f"SELECT EXISTS (SELECT FROM marts.{name})"))
+            }
+            broken, rules, purposes = connection.execute(
+                sa.text(
+                    "SELECT (SELECT count(*) FROM marts.untagged_resources"
+                    " WHERE missing_keys <> '{}'),"
+                    " (SELECT count(*) FROM cloud_drift_ignore_rules),"
+                    " (SELECT count(*) FROM cloud_projects WHERE purpose = 'web shop')"
+                )
+            ).one()
+        engine.dispose()
+    finally:
+        server.close()
+    assert empty <= RIGHTLY_EMPTY.keys()
+    assert broken > 0
+    assert (rules, purposes) == (1, 1)
 
 
 def test_a_second_one_goes_on_and_the_doctor_is_content(first: tuple[Path, str]) -> None:

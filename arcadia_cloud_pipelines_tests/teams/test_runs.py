@@ -149,17 +149,24 @@ def test_what_asks_no_api_has_one_run_for_all_teams(
     assert TAG not in request.tags
 
 
-def test_every_job_that_a_schedule_starts_for_each_team_is_a_teams_own(
+def test_a_job_has_a_run_for_each_team_if_it_asks_the_api(
     warehouse: Warehouse, instance: dg.DagsterInstance
 ) -> None:
-    """A job that reads the API and has one run for all would fail, not knowing whose tokens."""
     for schedule in defs.schedules or ():
-        job = defs.resolve_job_def(schedule.job_name)
-        needed = {k for node in job.nodes for k in node.definition.required_resource_keys}
-        asks = bool(needed & {"clients", "listings"})
+        asks = schedule.job_name in OF_A_TEAM | {"inventory_overlooked"}
         tick = tick_of(schedule.name, instance)
         tagged = {TAG in request.tags for request in tick.run_requests or ()}
         assert tagged == {asks}, schedule.name
+
+
+def test_what_reads_a_setting_alone_works_without_a_team(
+    warehouse: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    """Budgets and policies are about all teams."""
+    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance, asset_selection=[dg.AssetKey("reviewed_budgets")]
+    )
+    assert result.success
 
 
 def test_a_first_start_begins_for_each_team(

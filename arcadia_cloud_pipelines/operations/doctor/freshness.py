@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ...inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs
 from ...kinds import SPACES_BUCKET
+from ...late import CLOCK_TOLERANCE
 from ...settings import Settings
 from ...times import ago
 from ...warehouse.engine import Warehouse
@@ -14,8 +15,6 @@ from ..home import Home
 from .findings import Finding, neither, well, wrong
 
 NOTHING_YET = "nothing was listed yet, so the tables are empty (`make up` fills them)"
-
-_AHEAD = timedelta(minutes=1)
 
 
 def check_freshness(
@@ -62,11 +61,13 @@ def _is_unavailable(sync: KindSyncs, settings: Settings) -> bool:
 
 
 def _is_fresh(sync: KindSyncs, now: datetime) -> bool:
-    return sync.complete_at is not None and -_AHEAD <= now - sync.complete_at <= STALE_AFTER
+    return (
+        sync.complete_at is not None and -CLOCK_TOLERANCE <= now - sync.complete_at <= STALE_AFTER
+    )
 
 
 def _age(sync: KindSyncs, now: datetime) -> str:
     if sync.complete_at is None:
         return "never"
     age = now - sync.complete_at
-    return f"{ago(age)} ago" if age > -_AHEAD else f"{ago(-age)} in the future"
+    return f"{ago(age)} ago" if age > -CLOCK_TOLERANCE else f"{ago(-age)} in the future"

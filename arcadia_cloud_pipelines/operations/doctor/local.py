@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterator
 
 from ...folders import FolderError, check_home
-from ...settings import Settings
+from ...settings import EMBEDDED_PORT, Settings
+from ...warehouse.embedded_port import HOST, LOGIN, password_file
+from ...warehouse.embedded_server import ServerFolder
 from ..home import Home
 from .findings import Finding, neither, well, wrong
 
@@ -39,6 +41,8 @@ def check_folder(settings: Settings, home: Home) -> Iterator[Finding]:
         yield well("folder", f"{home.path}: writable, {size}")
     if settings.database_url is not None and settings.dagster_database_url is not None:
         yield neither("embedded server", "not used: both databases are given by URL")
+    else:
+        yield _embedded(settings)
     instance = home.dagster / "dagster.yaml"
     if not instance.is_file():
         yield neither("DAGSTER_HOME", f"{home.dagster}: made by the first `arcadia up` or `demo`")
@@ -50,6 +54,28 @@ def check_folder(settings: Settings, home: Home) -> Iterator[Finding]:
         )
     else:
         yield well("DAGSTER_HOME", str(home.dagster))
+
+
+def _embedded(settings: Settings) -> Finding:
+    """Say how the embedded server can be reached, and whether that is as it was asked for."""
+    name, server, wanted = "embedded server", ServerFolder(settings.home), settings.embedded_port
+    if not server.answers():
+        asked = "" if wanted is None else f"; {EMBEDDED_PORT} opens port {wanted} at the next start"
+        return neither(name, f"not running{asked}")
+    found = server.tcp_port()
+    if found == wanted:
+        where = (
+            f"{HOST}:{found} as {LOGIN}, password in {password_file(settings.home)}"
+            if found is not None
+            else "by its socket alone"
+        )
+        return well(name, f"reached {where}")
+    return wrong(
+        name,
+        f"listens on {f'{HOST}:{found}' if found else 'its socket alone'}, and {EMBEDDED_PORT} "
+        f"asks for {wanted or 'no port'}",
+        "stop `arcadia up` and whatever else uses it, and start again",
+    )
 
 
 def check_deployment(home: Home) -> Finding:

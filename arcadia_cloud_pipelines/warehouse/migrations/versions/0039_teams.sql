@@ -88,54 +88,59 @@ UPDATE cloud_drift_ignore_rules
 SET account = (SELECT min(r.account) FROM cloud_resources AS r HAVING count(DISTINCT r.account) = 1);
 COMMENT ON COLUMN cloud_drift_ignore_rules.account IS 'The team whose differences it keeps out: 40 hex digits without dashes; null for every team.';
 
--- The views of 0011 and 0035, in which nothing of one team points to what is another's.
+-- The views of 0035 and 0037, in which nothing of one team points to what is another's.
 CREATE OR REPLACE VIEW cloud_unmanaged_resources AS
 SELECT
     r.id AS resource_id, r.account, r.kind, r.provider_id, r.name, r.region, r.project_id,
     r.created_at, r.first_seen_at,
     coalesce(cloud_made_for_kubernetes(r.kind, r.name, r.tags, r.attrs), false)
-    OR coalesce(CASE r.kind
-        -- Members of an autoscale pool come and go by themselves. No listing names them: they have
-        -- the name, the size, the region and the tags of the pool's template.
-        WHEN 'droplet' THEN EXISTS (
-            SELECT FROM cloud_resources AS pool
-            WHERE pool.account = r.account AND pool.kind = 'autoscale_pool'
-              AND pool.deleted_at IS NULL
-              AND pool.region = r.region AND pool.size_slug = r.size_slug
-              AND r.created_at >= pool.created_at
-              AND starts_with(r.name, pool.attrs #>> '{droplet_template,name}')
-              AND coalesce(pool.attrs #> '{droplet_template,tags}', '[]') <@ to_jsonb(r.tags)
-        )
-        -- A balancer with a name of its own: all that it sends to are workers.
-        WHEN 'load_balancer' THEN jsonb_array_length(
-            CASE jsonb_typeof(r.attrs -> 'droplet_ids') WHEN 'array' THEN r.attrs -> 'droplet_ids'
-            ELSE '[]' END
-        ) = (
-            SELECT nullif(count(*), 0) FROM cloud_resources AS d
-            WHERE d.provider = r.provider AND d.account = r.account AND d.kind = 'droplet'
-              AND d.provider_id IN (
-                  SELECT id #>> '{}' FROM jsonb_path_query(r.attrs, '$.droplet_ids[*]') AS id
-              )
-              AND cloud_made_for_kubernetes(d.kind, d.name, d.tags, d.attrs)
-        )
-        WHEN 'volume_snapshot' THEN EXISTS (
-            SELECT FROM cloud_resources AS v
-            WHERE v.provider = r.provider AND v.account = r.account AND v.kind = 'volume'
-              AND v.provider_id = r.attrs ->> 'resource_id'
-              AND cloud_made_for_kubernetes(v.kind, v.name, v.tags, v.attrs)
-        )
-        WHEN 'droplet_snapshot' THEN EXISTS (
-            SELECT FROM cloud_resources AS d
-            WHERE d.provider = r.provider AND d.account = r.account AND d.kind = 'droplet'
-              AND d.provider_id = r.attrs ->> 'resource_id'
-              AND cloud_made_for_kubernetes(d.kind, d.name, d.tags, d.attrs)
-        )
+    OR made.id IS NOT NULL
+    OR CASE r.kind
         -- Taken by the platform as the droplet's own settings say.
         WHEN 'image' THEN coalesce(r.attrs ->> 'type' = 'backup', false)
         -- Every region that is used has one.
         WHEN 'vpc' THEN coalesce(r.attrs -> 'default' = 'true', false)
-    END, false) AS is_platform_owned
+        ELSE false
+    END AS is_platform_owned
 FROM cloud_resources AS r
+LEFT JOIN (
+    -- Members of an autoscale pool come and go by themselves. No listing names them: they have
+    -- the name, the size, the region and the tags of the pool's template.
+    SELECT d.id
+    FROM cloud_resources AS pool
+    JOIN cloud_resources AS d
+        ON d.account = pool.account AND d.kind = 'droplet' AND d.deleted_at IS NULL
+        AND d.region = pool.region AND d.size_slug = pool.size_slug
+        AND d.created_at >= pool.created_at
+        AND starts_with(d.name, pool.attrs #>> '{droplet_template,name}')
+        AND coalesce(pool.attrs #> '{droplet_template,tags}', '[]') <@ to_jsonb(d.tags)
+    WHERE pool.kind = 'autoscale_pool' AND pool.deleted_at IS NULL
+    UNION
+    -- A balancer with a name of its own: all that it sends to are workers.
+    SELECT b.id
+    FROM cloud_resources AS b
+    WHERE b.kind = 'load_balancer' AND b.deleted_at IS NULL AND jsonb_array_length(
+        CASE jsonb_typeof(b.attrs -> 'droplet_ids') WHEN 'array' THEN b.attrs -> 'droplet_ids'
+        ELSE '[]' END
+    ) = (
+        SELECT nullif(count(*), 0) FROM cloud_resources AS d
+        WHERE d.provider = b.provider AND d.account = b.account AND d.kind = 'droplet'
+          AND d.provider_id IN (
+              SELECT id #>> '{}' FROM jsonb_path_query(b.attrs, '$.droplet_ids[*]') AS id
+          )
+          AND cloud_made_for_kubernetes(d.kind, d.name, d.tags, d.attrs)
+    )
+    UNION
+    -- Snapshots of what was made for a cluster.
+    SELECT s.id
+    FROM cloud_resources AS s
+    JOIN cloud_resources AS whole
+        ON whole.provider = s.provider AND whole.account = s.account
+        AND whole.provider_id = s.attrs ->> 'resource_id'
+        AND (s.kind, whole.kind) IN (('volume_snapshot', 'volume'), ('droplet_snapshot', 'droplet'))
+        AND cloud_made_for_kubernetes(whole.kind, whole.name, whole.tags, whole.attrs)
+    WHERE s.kind IN ('volume_snapshot', 'droplet_snapshot') AND s.deleted_at IS NULL
+) AS made ON made.id = r.id
 WHERE r.deleted_at IS NULL
   AND NOT EXISTS (SELECT FROM cloud_provisioned AS s WHERE s.resource_id = r.id);
 

@@ -1,4 +1,4 @@
-"""Teams side by side: `account` where it was missing, and names that two teams may both have."""
+"""The firewall rules of a database cluster as a field of the cluster, for drift."""
 
 from pathlib import Path
 

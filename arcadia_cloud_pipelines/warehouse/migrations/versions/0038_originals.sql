@@ -1,0 +1,4 @@
+ALTER TABLE cloud_invoice_files ADD COLUMN summaries JSONB DEFAULT '[]'::jsonb NOT NULL;
+COMMENT ON COLUMN cloud_invoice_files.summaries IS 'Amounts of the invoice''s summary while its lines were these, each version, the newest last: [{"read_at": …, "amount": "12.30", "parts": {"taxes": "1.00"}}], US dollars as text.';
+COMMENT ON COLUMN cloud_invoice_files.csv_gzip IS 'The lines as CSV, gzip-compressed, UTF-8: the columns that we know, mail addresses masked, and nothing else of the file; and resource_key and second_key, which came from its JSON form.';
+COMMENT ON COLUMN cloud_invoice_revisions.details IS 'The largest 5,000 of these lines: product, group_description, description, started_at, and from and to, the amounts before and since; from is null where a line is new, to where it is gone. fields has what else changed in a line, each with from and to. marts.restatements has a row for each.';
