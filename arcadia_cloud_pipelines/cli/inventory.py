@@ -69,10 +69,17 @@ def status(format_: str | None) -> None:
 def confirm_loss(kind: str, actor: str | None, reason: str | None, account: str | None) -> None:
     """Say that the loss of KIND that the newest sync found implausible is real."""
     from ..inventory.confirm import confirm_loss as confirm
+    from ..inventory.freshness import mirrored_accounts
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 
     warehouse = open_warehouse(load_settings())
+    accounts = mirrored_accounts(warehouse)
+    if account is None and len(accounts) > 1:
+        raise click.UsageError(
+            f"Several accounts are mirrored: say whose loss it is with --account: "
+            f"{', '.join(accounts)}."
+        )
     confirmation = confirm(
         warehouse,
         kind,

@@ -56,12 +56,10 @@ def confirm_loss(
         reason: why, in their words.
         now: the confirmation holds for `VALID_FOR` from here, or until a complete listing misses
             nothing.
-        account: whose loss it is, where several accounts are mirrored; the one that has one when
-            None.
+        account: whose loss it is, where several accounts are mirrored; the newest one's when None.
 
     Raises:
-        NothingToConfirm: no such kind, no sync of it, nothing implausible in the newest, or in
-            those of several accounts and none was named.
+        NothingToConfirm: no such kind, no sync of it, or nothing implausible in the newest.
         WarehouseError: the warehouse is away or not migrated; nothing was written.
     """
     if kind not in CONFIRMABLE:
@@ -103,13 +101,8 @@ def _newest_loss(warehouse: Warehouse, kind: str, account: str | None) -> tuple[
         and account in (None, sync.account)
         and (sync.implausible or sync.withheld)
     ]
-    if len(lost) == 1:
-        return lost[0]
     if lost:
-        raise NothingToConfirm(
-            f"Several accounts lost {kind}: say which with --account, "
-            f"{' or '.join(whose for _, whose in lost)}."
-        )
+        return max(lost, key=lambda found: found[0].started_at)
     last = max(newest, key=lambda sync: sync.started_at)
     raise NothingToConfirm(
         f"The newest sync of {kind} ({last.started_at:%Y-%m-%d %H:%M} UTC) found nothing "
