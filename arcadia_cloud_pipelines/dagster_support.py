@@ -6,11 +6,13 @@ that imports Dagster.
 
 from __future__ import annotations
 
+import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypeVar
 
 import dagster as dg
 import sqlalchemy as sa
@@ -19,12 +21,15 @@ from dagster._core.execution.context.compute import current_execution_context
 from dagster_shared.error import SerializableErrorInfo
 
 from . import foreign_text
-from .digitalocean import DigitalOceanError
+from .digitalocean import DigitalOcean, DigitalOceanError
 from .digitalocean.clients import Clients, expected_account
-from .settings import SettingsError, asset_owners, load_settings
+from .digitalocean.errors import WHOLE_ACCOUNT
+from .settings import Purpose, SettingsError, asset_owners, load_settings
 from .teams import TAG, read_teams, settings_of_run, team_settings
 from .times import utc_now
 from .warehouse.engine import Warehouse, WarehouseError, WarehouseUnreachable, open_warehouse
+
+T = TypeVar("T")
 
 OWNERS = asset_owners()
 """Of every asset: ARCADIA_OWNERS."""
@@ -38,6 +43,9 @@ HOURLY = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=3), warn_window=timedelta(minutes=90)
 )
 """Freshness of what a schedule materialises once an hour."""
+
+ACCOUNT_ASSET = dg.AssetKey("account")
+"""Asked before whatever reads the API; a run without it goes on without it."""
 
 RESOURCES_ASSET = dg.AssetKey("resources")
 """The table `cloud_resources` as a whole: what everybody who reads it depends on."""
@@ -140,7 +148,65 @@ def _reported(error: Exception, may_pass: bool) -> Exception:
     if may_pass and policy is not None and step.retry_number < policy.max_retries:
         return _Again(sentence, policy, step.retry_number + 1)
     # The last attempt. Dagster's own words for that, "Exceeded max_retries of 1", hide the cause.
-    return PlainFailure(sentence)
+    return PlainFailure(sentence, {WHOLE_ACCOUNT: True} if _is_account_wide(error) else None)
+
+
+def _is_account_wide(error: Exception) -> bool:
+    return isinstance(error, DigitalOceanError) and error.account_wide
+
+
+class _Told:
+    """What the steps of one run failed for that is wrong with more than one of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._run_id = ""
+        self._sentences: set[str] = set()
+
+    def is_news(self, run_id: str, sentence: str) -> bool:
+        """Return false for what a step of this run failed for already."""
+        with self._lock:
+            if run_id != self._run_id:  # a process works on one run after the other
+                self._run_id, self._sentences = run_id, set()
+            news = sentence not in self._sentences
+            self._sentences.add(sentence)
+            return news
+
+
+_told = _Told()
+
+
+def unless_told(work: Callable[[], T]) -> T | None:
+    """Return what `work` returns, or None where another step failed for what keeps it from that.
+
+    Of an outage a run tells once, with one failed step: the others are skipped. The asset must be
+    allowed to yield nothing (`output_required=False`).
+    """
+    with reported_errors():
+        try:
+            return work()
+        except (DigitalOceanError, SettingsError) as error:
+            step = current_execution_context.get()
+            if step is None or (isinstance(error, DigitalOceanError) and not error.account_wide):
+                raise
+            told = foreign_text.line(error)
+            if _told.is_news(step.run.run_id, told):
+                raise
+            step.log.warning(f"Skipped, because another step failed for this reason: {told}")
+    return None
+
+
+def unless_out(clients: Clients, purpose: Purpose, read: Callable[[DigitalOcean], T]) -> T | None:
+    """Return what `read` returns with the client of a purpose, or None as `unless_told` does."""
+
+    def asked() -> T:
+        client = clients.for_purpose(purpose)
+        try:
+            return read(client)
+        except DigitalOceanError as error:
+            raise client.cause(error) from None
+
+    return unless_told(asked)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataValue:
@@ -160,6 +226,39 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MetadataV
         ],
         dg.TableSchema([dg.TableColumn(name, "text") for name in columns]),
     )
+
+
+def metadata(values: Mapping[str, Any] | None = None, /, **more: Any) -> dict[str, Any]:
+    """Return what the page of an asset shows of one run: what says nothing is left out.
+
+    `metadata(changed=0, note=None, open_usd=Decimal("3.50"))` is `{"open_usd": 3.5}`. Left out are
+    None, counts of zero, empty texts, lists and tables. A Decimal becomes a number, which Dagster
+    plots over time, and stays at zero, too, like row counts; an aware time becomes a timestamp.
+
+    Args:
+        values: by name, where a name is not a word of Python.
+        more: the same.
+    """
+    found = {**(values or {}), **more}
+    return {
+        name: _shown(value)
+        for name, value in found.items()
+        if name.endswith("row_count") or isinstance(value, Decimal | float) or not _is_empty(value)
+    }
+
+
+def _is_empty(value: Any) -> bool:
+    if isinstance(value, dg.TableMetadataValue):
+        return not value.records
+    if isinstance(value, dg.MarkdownMetadataValue):
+        return not value.md_str
+    return not value and value is not False
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    return timestamp(value) if isinstance(value, datetime) else value
 
 
 def column_schema(table: sa.Table) -> dg.TableSchema:
@@ -245,6 +344,21 @@ def team_tags(team: str | None) -> dict[str, str]:
     return {} if team is None else {TAG: team}
 
 
+FIRST_REFRESH = "first_refresh"
+"""The job that reads what was never read; nothing else reads the same beside it."""
+
+
+def run_under_way(
+    instance: dg.DagsterInstance, *job_names: str, team: str | None = None
+) -> str | None:
+    """Say which run of these jobs still works, of one team or of any; None when none does."""
+    for name in job_names:
+        wanted = dg.RunsFilter(job_name=name, statuses=IN_FLIGHT, tags=team_tags(team))
+        if runs := instance.get_runs(wanted, limit=1):
+            return f"Run {runs[0].run_id} of {name} is still under way."
+    return None
+
+
 def skipping_overlap(
     *,
     name: str,
@@ -253,7 +367,9 @@ def skipping_overlap(
     description: str,
     each_team: bool = False,
 ) -> dg.ScheduleDefinition:
-    """Return a schedule in UTC that runs by default and skips a tick while its last run works.
+    """Return a schedule in UTC that runs by default.
+
+    It skips a tick while its last run still works, and while the first refresh does.
 
     Args:
         name: of the schedule.
@@ -277,16 +393,12 @@ def skipping_overlap(
     ) -> dg.RunRequest | list[dg.RunRequest] | dg.SkipReason:
         wanted, waiting = [], []
         for team in teams_of_runs() if each_team else [None]:
-            tags = team_tags(team)
-            runs = context.instance.get_runs(
-                dg.RunsFilter(job_name=job.name, statuses=IN_FLIGHT, tags=tags), limit=1
-            )
-            if runs:
-                waiting.append(f"Run {runs[0].run_id} of {job.name} is still under way.")
-            else:
-                # Dagster wants a key where a tick has several requests: one a team and tick.
-                key = team and f"{context.scheduled_execution_time.isoformat()} {team}"
-                wanted.append(dg.RunRequest(run_key=key, tags=tags))
+            if reason := run_under_way(context.instance, job.name, FIRST_REFRESH, team=team):
+                waiting.append(reason)
+                continue
+            # Dagster wants a key where a tick has several requests: one a team and tick.
+            key = team and f"{context.scheduled_execution_time.isoformat()} {team}"
+            wanted.append(dg.RunRequest(run_key=key, tags=team_tags(team)))
         if not wanted:
             return dg.SkipReason(" ".join(waiting))
         return wanted if len(wanted) > 1 else wanted[0]
@@ -313,7 +425,15 @@ def reason_to_wait(newest: dg.RunRecord, now: datetime) -> str | None:
 def newest_run_speaks_against(
     instance: dg.DagsterInstance, job_name: str, team: str | None = None
 ) -> str | None:
-    """Return `reason_to_wait` for the newest run of a job, of one team; None when it never ran."""
+    """Say why a sensor should not start a run of a job now; None if nothing speaks against it.
+
+    Args:
+        instance: of the deployment.
+        job_name: whose runs.
+        team: of which the runs are; another team's say nothing.
+    """
+    if reason := run_under_way(instance, FIRST_REFRESH, team=team):
+        return reason
     wanted = dg.RunsFilter(job_name=job_name, tags=team_tags(team))
     newest = instance.get_run_records(wanted, limit=1)
     return reason_to_wait(newest[0], utc_now()) if newest else None

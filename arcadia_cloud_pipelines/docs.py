@@ -1,5 +1,6 @@
-"""What is made from the registry and the database: `docs/tables.md`, `marts/kinds.sql`,
-`marts/sources.sql` and `marts/schema.json`.
+"""What is made from the registry, the database and the source: `docs/tables.md`,
+`docs/messages.md`, the scopes of `docs/start.md`, `marts/kinds.sql`, `marts/sources.sql` and
+`marts/schema.json`.
 
 To make them anew: `python -m arcadia_cloud_pipelines.docs`.
 """
@@ -14,7 +15,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from . import messages
+from .billing import account_facts, balance, rates
 from .drift.terraform_types import CLAIMS, TYPES, UNMAPPED
+from .inventory import actions, projects
 from .kinds import REGISTRY
 from .kinds.severity import COMMON
 from .late import HOURLY, OTHER_SOURCES
@@ -262,6 +266,40 @@ def tables_page() -> str:
     return "\n".join([*_lines(), *_view_lines()]) + "\n"
 
 
+START_PATH = PATH.with_name("start.md")
+_SCOPES_BEGIN = "<!-- Made by `python -m arcadia_cloud_pipelines.docs`. -->\n"
+_SCOPES_END = "<!-- The end of what is made. -->\n"
+
+_FURTHER_SCOPES = (
+    (account_facts.SCOPE, "whose account it is, which is asked first, and its limits"),
+    (balance.SCOPE, "balance, invoices with their lines, costs of each day"),
+    (projects.SCOPE, "projects, and which resource is in which"),
+    (actions.SCOPE, "what was done to which resource, and when"),
+    (rates.SCOPE, "list prices of plans"),
+)
+"""Scopes of what is no kind, the most needed first."""
+
+
+def scopes() -> dict[str, str]:
+    """Return each scope that a token needs, with what it lets us read."""
+    found = dict(_FURTHER_SCOPES)
+    kinds: dict[str, list[str]] = {}
+    for kind in REGISTRY:
+        if ":" in kind.scope:  # buckets are listed with a key pair
+            kinds.setdefault(kind.scope, []).append(kind.asset)
+    for scope, assets in sorted(kinds.items()):
+        found[scope] = ", ".join(assets)
+    return found
+
+
+def start_page(text: str) -> str:
+    """Return the page of a first start with the scopes as they should be."""
+    before, _, rest = text.partition(_SCOPES_BEGIN)
+    _, _, after = rest.partition(_SCOPES_END)
+    rows = "".join(f"- [ ] `{scope}`: {_cell(what)}\n" for scope, what in scopes().items())
+    return f"{before}{_SCOPES_BEGIN}\n{rows}\n{_SCOPES_END}{after}"
+
+
 SCHEMA_PATH = KINDS_VIEW_PATH.with_name("schema.json")
 
 
@@ -272,6 +310,7 @@ def views_schema(connection: sa.Connection) -> str:
 
 def main() -> None:
     """Write all files; the views' columns come from a database that is made for it."""
+    messages.PATH.write_text(messages.page(), encoding="utf-8")
     KINDS_VIEW_PATH.write_text(kinds_view(), encoding="utf-8")
     SOURCES_VIEW_PATH.write_text(sources_view(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
@@ -282,6 +321,8 @@ def main() -> None:
             SCHEMA_PATH.write_text(views_schema(connection), encoding="utf-8")
         warehouse.engine.dispose()
     PATH.write_text(tables_page(), encoding="utf-8")
+    page = start_page(START_PATH.read_text(encoding="utf-8"))
+    START_PATH.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

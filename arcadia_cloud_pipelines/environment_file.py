@@ -130,7 +130,8 @@ def read(path: Path, *, required: bool = False) -> dict[str, str]:
         if not required:
             return {}
         raise SettingsError(
-            f"{VARIABLE} names {path}, which is not there: mend the path, or unset the variable."
+            f"{VARIABLE} names {path}, which does not exist: correct the path, or unset the "
+            "variable."
         ) from None
     except OSError as error:
         # In another user's folder: whoever uses the folder says so.
@@ -154,7 +155,7 @@ def read(path: Path, *, required: bool = False) -> dict[str, str]:
 def _unusable(path: Path, error: Exception) -> SettingsError:
     reason = getattr(error, "strerror", None) or str(error)
     return SettingsError(
-        f"The environment file {path} cannot be read ({reason}): mend it, or remove it and run "
+        f"The environment file {path} cannot be read ({reason}): correct it, or remove it and run "
         "`arcadia init`."
     )
 

@@ -71,8 +71,8 @@ def check_home(path: Path) -> None:
         return
     except OSError as error:
         raise FolderError(
-            f"The folder of local state {path} cannot be looked at ({error.strerror}): run the "
-            "command as the user whose it is, or set ARCADIA_HOME to a folder of your own."
+            f"The folder of local state {path} cannot be read ({error.strerror}): run the command "
+            "as its owner, or set ARCADIA_HOME to a folder of your own."
         ) from None
     check_owner(path, found)
 
@@ -88,7 +88,9 @@ def make_private(path: Path) -> None:
         path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
     except OSError as error:
-        raise FolderError(f"{path} cannot be made ({error.strerror}).") from None
+        raise FolderError(
+            f"The folder {path} cannot be made ({error.strerror}): make its parent writable."
+        ) from None
     if (
         not stat.S_ISDIR(found.st_mode)
         or found.st_uid != os.geteuid()
@@ -96,7 +98,7 @@ def make_private(path: Path) -> None:
     ):
         raise FolderError(
             f"{path} is not a folder of {user_name(os.geteuid())} alone (it belongs to "
-            f"{user_name(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):o}): somebody else may "
+            f"{user_name(found.st_uid)}, mode {stat.S_IMODE(found.st_mode):o}): another user may "
             "have made it. Look at it, remove it, and run the command again."
         )
 

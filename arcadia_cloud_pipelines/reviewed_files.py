@@ -41,15 +41,17 @@ def read_text(path: Path, variable: str) -> str:
     try:
         raw = path.read_bytes() if path.is_file() else None
     except OSError as error:
-        raise ReviewedFileError(f"{path} cannot be read: {error.strerror or error}.") from None
+        raise ReviewedFileError(
+            f"{path} cannot be read ({error.strerror or error}): make it readable for this user."
+        ) from None
     if raw is None:
-        raise ReviewedFileError(f"{path} is not a file: set {variable} to one.")
+        raise ReviewedFileError(f"{path} is not a file: set {variable} to the path of one.")
     if len(raw) > LARGEST:
-        raise ReviewedFileError(f"{path} is longer than {LARGEST:,} bytes.")
+        raise ReviewedFileError(f"{path} is longer than {LARGEST:,} bytes: shorten it.")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ReviewedFileError(f"{path} is not UTF-8 text.") from None
+        raise ReviewedFileError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
 
 
 def parse(text: str, source: str, *, file: type[M], entry: type[BaseModel], table: str) -> M:
@@ -69,11 +71,11 @@ def parse(text: str, source: str, *, file: type[M], entry: type[BaseModel], tabl
         # Numbers may be money: 0.1 is a tenth and not the float next to it.
         document = tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, RecursionError, ArithmeticError) as error:
-        raise ReviewedFileError(f"{source} is not TOML: {error}.") from None
+        raise ReviewedFileError(f"{source} is not valid TOML: {error}. Correct the file.") from None
     if not isinstance(document.get(table), list):
         # Nothing at all is refused, too: a file cut short would take everything away.
         raise ReviewedFileError(
-            f"{source}: expected [[{table}]] tables; a file without any says `{table} = []`."
+            f"{source} has no [[{table}]] table: write at least one, or `{table} = []` for none."
         )
     try:
         # Strict of types; lists of TOML are tuples here.

@@ -220,7 +220,8 @@ class Settings:
                     f"in {self.accounts} (ARCADIA_ACCOUNTS)."
                 ) from None
             raise SettingsError(
-                f"No DigitalOcean token: set DO_API_TOKEN (or DO_API_TOKEN_{purpose.name}, or "
+                f"No DigitalOcean token is set: run `arcadia init`, or set DO_API_TOKEN (or "
+                f"DO_API_TOKEN_{purpose.name}, or "
                 "either with _FILE and a path). To try things without an account run "
                 "`make demo` or `make up`, which use the simulator."
             ) from None
@@ -250,9 +251,14 @@ def read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
         value = small_file(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        return UnreadableSecret(f"{name}_FILE: cannot read {path}: {reason}")
+        return UnreadableSecret(
+            f"{name}_FILE names {path}, which cannot be read ({reason}): correct the path or the "
+            "file"
+        )
     if not value:
-        return UnreadableSecret(f"{name}_FILE: {path} is empty")
+        return UnreadableSecret(
+            f"{name}_FILE names {path}, which is empty: write the secret into it"
+        )
     return Secret(value)
 
 
@@ -301,9 +307,9 @@ def _check_api_url(url: str) -> str:
         )
     path = parts.path.rstrip("/")
     if path.endswith("/v2"):
-        raise SettingsError("DO_API_URL is the address without /v2")
+        raise SettingsError("DO_API_URL ends in /v2: remove that")
     if parts.query or parts.fragment or not _PATH.fullmatch(path):
-        raise SettingsError("DO_API_URL is an address alone, without a query (?) or a fragment (#)")
+        raise SettingsError("DO_API_URL must be an address without a query (?) or a fragment (#)")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise SettingsError(
             f"DO_API_URL would send the token in clear text to {parts.hostname}: use https:// "
@@ -376,8 +382,8 @@ def _check_owners(environ: Mapping[str, str]) -> None:
     for word in words:
         if word and not _OWNER.fullmatch(word):
             raise SettingsError(
-                f"ARCADIA_OWNERS: {word[:60]!r} is neither a team, such as team:data, nor a mail "
-                "address"
+                f"ARCADIA_OWNERS: {word[:60]!r} is not an owner: write a team, such as "
+                "team:data, or a mail address"
             )
 
 
@@ -401,8 +407,8 @@ def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
     addresses = (endpoint.replace("{region}", region) for region in regions)
     if endpoint.count("{region}") != 1 or not all(map(_ADDRESS.fullmatch, addresses)):
         raise SettingsError(
-            "SPACES_ENDPOINT must be an address that {region} makes one for each of the regions "
-            f"(SPACES_REGIONS), as {SPACES_ENDPOINT} does, without user, path or query"
+            "SPACES_ENDPOINT must be an address that contains {region} once, such as "
+            f"{SPACES_ENDPOINT}, without user, path or query"
         )
     return SpacesSettings(SpacesKey(*keys) if keys else None, regions, endpoint)
 
@@ -415,8 +421,8 @@ def _host_names(variable: str, text: str) -> tuple[str, ...]:
     for name in names:
         if not _HOST_NAME.fullmatch(name):
             raise SettingsError(
-                f"{variable} holds names of hosts without scheme and port, such as "
-                "dagster.example.com, separated by blanks; one of them is something else"
+                f"{variable} must be names of hosts without scheme and port, such as "
+                "dagster.example.com, separated by blanks"
             )
     return names
 

@@ -222,7 +222,7 @@ def _secret(reference: _File | str, where: str, environ: Mapping[str, str]) -> S
     if secret is None:
         return UnreadableSecret(f"{where}: the variable {name} is not set, nor {name}_FILE")
     if isinstance(secret, UnreadableSecret):
-        return UnreadableSecret(f"{where}: {_reason(secret).removeprefix('FILE_FILE: ')}")
+        return UnreadableSecret(f"{where}: {_reason(secret).replace('FILE_FILE', 'its entry', 1)}")
     return secret
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import arcadia_cloud_pipelines
 from arcadia_cloud_pipelines.docs import (
     KINDS_VIEW_PATH,
     PATH,
     SCHEMA_PATH,
     SOURCES_VIEW_PATH,
+    START_PATH,
     kinds_view,
+    scopes,
     sources_view,
+    start_page,
     tables_page,
     views_schema,
 )
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent
 MEND = "run `python -m arcadia_cloud_pipelines.docs`"
 
 
@@ -32,3 +40,14 @@ def test_the_view_of_the_sources_is_what_the_release_reads() -> None:
 def test_the_columns_of_the_views_are_those_of_a_migrated_database(warehouse: Warehouse) -> None:
     with warehouse.transaction() as connection:
         assert SCHEMA_PATH.read_text(encoding="utf-8") == views_schema(connection), MEND
+
+
+def test_the_scopes_to_tick_are_those_that_are_asked_for() -> None:
+    text = START_PATH.read_text(encoding="utf-8")
+    assert start_page(text) == text, MEND
+    # And no path is read with one that the list lacks.
+    asked = set()
+    for path in PACKAGE.rglob("*.py"):
+        if "simulator" not in path.parts:
+            asked |= set(re.findall(r'"([a-z_]+:(?:read|list))"', path.read_text("utf-8")))
+    assert asked == scopes().keys()

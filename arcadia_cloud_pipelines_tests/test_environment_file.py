@@ -134,7 +134,7 @@ def test_a_named_file_that_is_not_there_is_an_error_and_the_usual_one_is_not(
     tmp_path: Path,
 ) -> None:
     assert with_file({"ARCADIA_HOME": str(tmp_path)}) == {"ARCADIA_HOME": str(tmp_path)}
-    with pytest.raises(SettingsError, match="which is not there"):
+    with pytest.raises(SettingsError, match="which does not exist"):
         with_file({"ARCADIA_ENV_FILE": str(tmp_path / "none")})
 
 

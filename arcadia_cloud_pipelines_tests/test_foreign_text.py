@@ -115,7 +115,9 @@ def test_markdown_shows_the_text_and_knows_no_syntax_in_it(text: str) -> None:
 
 @given(name=texts)
 def test_markdown_holds_in_a_sentence_of_ours(name: str) -> None:
-    rendered = _inline(f"2 projects are not classified: {foreign_text.markdown(name)} (no tenant).")
+    rendered = _inline(
+        f"2 projects have no tenant or no purpose: {foreign_text.markdown(name)} (no tenant)."
+    )
     assert {kind for kind, _ in rendered} <= {"text", "code_inline"}
 
 

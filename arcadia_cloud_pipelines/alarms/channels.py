@@ -37,11 +37,13 @@ def apprise_channel(name: str, url: Secret) -> Channel:
         service = apprise.Apprise()
         if not service.add(url.reveal()):
             raise NotifyError(
-                f"{name}: apprise does not know this address; see "
-                "https://github.com/caronc/apprise for how they are written."
+                f"{name}: this is not an address that apprise knows: write it as "
+                "https://github.com/caronc/apprise shows."
             )
         if not service.notify(title=title, body=text, body_format=apprise.NotifyFormat.TEXT):
-            raise NotifyError(f"{name}: the address did not take the message; it is sent again.")
+            raise NotifyError(
+                f"{name}: the message was not accepted. It will be sent again: check the address."
+            )
 
     return deliver
 

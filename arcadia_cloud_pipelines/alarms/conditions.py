@@ -60,7 +60,7 @@ def late(sources: Sources) -> Answer:
 
 def _age_problem(age: timedelta, limit: timedelta, done: str) -> str | None:
     if age < -CLOCK_TOLERANCE:
-        return f"last {done} {ago(-age)} in the future: a clock was wrong then"
+        return f"last {done} {ago(-age)} in the future, because a clock was wrong then"
     return f"last {done} {ago(age)} ago" if age > limit else None
 
 
@@ -77,8 +77,8 @@ def _late(source: str, problem: str, account: str | None, *, several: bool) -> A
         key=alarm_key("late", source, *part),
         subject=f"{source}{whose} late",
         text=problem,
-        advice="Look whether `arcadia up` works, at the runs in the Dagster UI, and at `arcadia "
-        "inventory status`.",
+        advice="Check that `arcadia up` runs, then look at the runs in the Dagster UI and at "
+        "`arcadia inventory status`.",
         account=account,
     )
 
@@ -94,16 +94,17 @@ def suppressed_losses(sources: Sources) -> Answer:
             losses.append(f"{sync.answer_missing:,} live rows are missing from the listing")
         if sync.answer_withheld:
             fields = ", ".join(sorted(sync.answer_withheld))
-            losses.append(f"{fields} came back empty for all rows")
+            losses.append(f"{fields} became empty in all rows")
         if losses:
             part, whose = _whose(sync.account, several)
             bad.append(
                 Alarm(
                     key=alarm_key("loss_suppressed", sync.kind, *part),
                     subject=f"{sync.kind}{whose}: implausible loss",
-                    text=f"{'; '.join(losses)}. Nothing of it was recorded",
-                    advice="Look at DigitalOcean and at the token's scopes. If it is real: "
-                    f"arcadia inventory confirm-loss {sync.kind}",
+                    text=f"{'; '.join(losses)}. This was not recorded",
+                    advice="Look at DigitalOcean and at the token's scopes. If the loss is real, "
+                    "run "
+                    f"`arcadia inventory confirm-loss {sync.kind}`.",
                     account=sync.account,
                 )
             )
@@ -135,9 +136,9 @@ def rejected_tokens(sources: Sources) -> Answer:
             Alarm(
                 key=key,
                 subject=f"token {purpose.value}{whose}",
-                text="the API refuses the token (401), so nothing is read with it",
-                advice=f"Set a valid one in DO_API_TOKEN (or DO_API_TOKEN_{purpose.name}) and "
-                "restart.",
+                text="DigitalOcean refuses the token (401), so nothing is read with it",
+                advice="Set a valid token with `arcadia init` or in DO_API_TOKEN (or "
+                f"DO_API_TOKEN_{purpose.name}), and restart.",
                 severity=Severity.CRITICAL,
                 account=sync.account,
             )
@@ -160,7 +161,7 @@ def unreconciled_invoices(sources: Sources) -> Answer:
             subject=f"invoice of {invoice.period:%Y-%m}",
             text=f"its lines add up to ${invoice.lines_total}, its amount is ${invoice.amount} "
             f"(invoice {invoice.invoice_uuid})",
-            advice="Look at the check `reconciled` of cost_lines; compare with the PDF.",
+            advice="Look at the check `reconciled` of cost_lines, and compare with the PDF.",
             severity=Severity.ERROR if invoice.off_by > report.TOLERANCE else Severity.WARNING,
         )
         for invoice in report.mismatches(sources.warehouse)
@@ -177,14 +178,15 @@ def missing_invoices(sources: Sources) -> Answer:
             how = (
                 f"could not be read: {error}"
                 if status == "failed"
-                else "is waiting since " + (f"{since:%Y-%m-%d %H:%M} UTC")
+                else "waits to be read since " + (f"{since:%Y-%m-%d %H:%M} UTC")
             )
             bad.append(
                 Alarm(
                     key=alarm_key("invoice_missing", uuid),
                     subject=f"invoice of {period:%Y-%m}",
                     text=f"it {how} (invoice {uuid})",
-                    advice="Materialise cost_lines with it in invoice_uuids to read it again.",
+                    advice="Materialise cost_lines with this invoice in invoice_uuids, to read it "
+                    "again.",
                 )
             )
     return Answer("invoice_missing/", bad)
@@ -200,7 +202,8 @@ def unknown_products(sources: Sources) -> Answer:
             subject=f"product {row.product or 'without a name'}",
             text=f"{row.lines:,} lines, ${Decimal(row.amount):,}, of a product that this release "
             "does not know",
-            advice="Update, or report it; until then its lines have no kind.",
+            advice="Update this release, or report the product. Until then its lines have no "
+            "kind of resource.",
             severity=Severity.WARNING,
         )
         for row in rows
@@ -220,16 +223,16 @@ def api_changes(sources: Sources) -> Answer:
         Alarm(
             key=alarm_key("api_change", str(row.id)),
             subject=f"{row.kind}: new field {row.field}",
-            text=f"the API began to tell {row.field} ({row.example_type}) of {row.rows:,} "
+            text=f"the API began to send {row.field} ({row.example_type}) for {row.rows:,} "
             f"resources at once, first seen {row.occurred_at:%Y-%m-%d %H:%M} UTC. No resource has "
             "an event for it",
-            advice="Nothing need be done. If it flips by itself or may hold a secret, report it.",
+            advice="Do nothing, or report it if its value changes by itself or may be a secret.",
             severity=Severity.WARNING,
             account=row.account,
         )
         for row in rows
     ]
-    return Answer("api_change/", bad, ending="It is known by now.")
+    return Answer("api_change/", bad, ending="The field is known now.")
 
 
 def new_drift(sources: Sources) -> Answer:
@@ -243,7 +246,7 @@ def new_drift(sources: Sources) -> Answer:
             subject=f"drift #{row.id} {row.kind} {row.name or row.provider_id}",
             text=f"{field_text(row.field)} "
             + says(row.field, row.desired, row.actual, row.successor),
-            advice=f"Put it right, or accept it: arcadia drift accept {row.id}",
+            advice=f"Change the resource back, or run `arcadia drift accept {row.id}`.",
             # The next detection run judges what an earlier release opened.
             severity=Severity(row.severity or Severity.WARNING),
             account=row.account,
@@ -252,7 +255,7 @@ def new_drift(sources: Sources) -> Answer:
     ]
     endings = {
         row.key: f"Accepted by {row.resolved_by}." if row.status == "accepted"
-        else "It is as desired again."
+        else "The resource is as desired again."
         for row in ended
     }  # fmt: skip
     return Answer("drift/", bad, endings=endings)
@@ -275,14 +278,14 @@ def strained_budgets(sources: Sources) -> Answer:
                     subject=f"budget {row.name}",
                     text=f"${row.used:,.2f} of ${row.amount:,.2f} are used ({row.scope}), and "
                     f"{row.period:%Y-%m} will come to ${row.expected:,.2f}",
-                    advice="Look at marts.budgets and marts.cost_jumps; end what is not needed, or "
-                    "change the file that ARCADIA_BUDGETS names.",
+                    advice="Look at marts.budgets and marts.cost_jumps. Delete what is not "
+                    "needed, or change the file that ARCADIA_BUDGETS names.",
                     severity=Severity.ERROR if over else Severity.WARNING,
                     account=row.account,
                 )
             )
     return Answer(
-        "budget/", bad, unsure=frozenset(unsure), ending="It holds, or its month is over."
+        "budget/", bad, unsure=frozenset(unsure), ending="The budget is kept, or its month is over."
     )
 
 
@@ -302,7 +305,7 @@ def ending_prepayments(sources: Sources) -> Answer:
                 Alarm(
                     key=key,
                     subject="usage is stopped" if row.blocked else "prepayment nearly used up",
-                    text=(f"{left}{days}" if left else "the gate is blocked")
+                    text=(f"{left}{days}" if left else "usage is blocked")
                     + (": DigitalOcean blocks usage" if row.blocked and left else ""),
                     advice="Pay in advance in DigitalOcean's control panel (Billing).",
                     severity=Severity.CRITICAL if row.blocked else Severity.ERROR,
@@ -329,7 +332,7 @@ def unusual_costs(sources: Sources) -> Answer:
         )
         for row in rows
     ]
-    return Answer("anomaly/", bad, ending="It is some time ago, or was corrected.")
+    return Answer("anomaly/", bad, ending="It was some time ago, or the cost was corrected.")
 
 
 QUESTIONS: dict[str, Question] = {

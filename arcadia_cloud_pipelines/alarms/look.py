@@ -108,8 +108,8 @@ def _configuration(router: Router) -> Answer:
                 key="alarm_settings/all",
                 subject="settings of alarms",
                 text=" ".join(router.problems),
-                advice="Mend the setting and restart. Until then alarms go to the other addresses "
-                "of ARCADIA_NOTIFY_URLS, or to the log.",
+                advice="Correct the setting and restart. Until then alarms go to the other "
+                "addresses of ARCADIA_NOTIFY_URLS, or to the log.",
                 severity=Severity.WARNING,
             )
         )

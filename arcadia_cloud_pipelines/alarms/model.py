@@ -35,7 +35,7 @@ class Alarm:
         return self.key.partition("/")[0]
 
 
-WELL_AGAIN = "It is well again."
+WELL_AGAIN = "This is fine again."
 
 
 @dataclass(frozen=True)

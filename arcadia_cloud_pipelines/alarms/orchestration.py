@@ -6,13 +6,14 @@ In SQL, without Dagster: these are asked by a process that must work when Dagste
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from ..digitalocean.errors import WHOLE_ACCOUNT
 from ..settings import Purpose, SettingsError
 from ..severity import Severity
 from ..teams import TAG, read_teams
@@ -65,7 +66,7 @@ def _of_team(team: str) -> tuple[tuple[str, ...], str]:
 
 
 def failed_runs(sources: Sources) -> Answer:
-    """Find jobs whose newest run failed."""
+    """Find jobs whose newest run failed, but for an account that does not answer."""
     bad, well = [], set()
     with _asking(sources) as connection:
         for run in _SQL.run(connection, "newest_runs", _teams(sources)).all():
@@ -73,10 +74,61 @@ def failed_runs(sources: Sources) -> Answer:
             key = alarm_key("run_failed", run.job, *part)
             if run.status == "SUCCESS":
                 well.add(key)
-            elif not (run.newer_under_way or _is_repeated(run, sources.now)):
+            elif not (
+                run.newer_under_way
+                or _is_repeated(run, sources.now)
+                or _failed_for_the_account(connection, run.run_id)
+            ):
                 bad.append(_failed(connection, run, key, f"job {run.job}{whose}"))
     # Of a job whose runs are all gone nothing is known.
     return Answer("run_failed/", bad, well=frozenset(well))
+
+
+def unanswered_account(sources: Sources) -> Answer:
+    """Find jobs whose newest run failed because the account does not answer: one alarm for all.
+
+    Where several teams are mirrored each has its own account, and an alarm of its own.
+    """
+    failed: dict[str, list[Any]] = {}
+    unsure = set()
+    with _asking(sources) as connection:
+        for run in _SQL.run(connection, "newest_runs", _teams(sources)).all():
+            if run.status == "SUCCESS" or not _failed_for_the_account(connection, run.run_id):
+                continue
+            if run.newer_under_way or _is_repeated(run, sources.now):
+                unsure.add(_outage_key(run.team))
+            else:
+                failed.setdefault(run.team, []).append(run)
+        bad = [_outage(connection, team, runs) for team, runs in failed.items()]
+    return Answer("account_out/", bad, unsure=frozenset(unsure))
+
+
+def _outage_key(team: str) -> str:
+    return alarm_key("account_out", team or "all")
+
+
+def _outage(connection: sa.Connection, team: str, runs: Sequence[Any]) -> Alarm:
+    _, whose = _of_team(team)
+    newest = max(runs, key=lambda run: run.end_time or 0)
+    others = sorted(run.job for run in runs if run is not newest)
+    more = f" (for it failed also: {', '.join(others)})" if others else ""
+    return Alarm(
+        key=_outage_key(team),
+        subject=f"DigitalOcean account{whose} out of reach",
+        text=f"job {newest.job}, run {newest.run_id}: {_reason(connection, newest.run_id)}{more}",
+        advice="Correct what it names. Nothing stored is lost; the schedules go on by themselves "
+        "when the account answers.",
+    )
+
+
+def _failed_for_the_account(connection: sa.Connection, run_id: str) -> bool:
+    return any(
+        entry.get("label") == WHOLE_ACCOUNT
+        for (text,) in _SQL.run(connection, "failures_of_run", {"run_id": run_id})
+        for entry in _user_failure(_json(text).get("dagster_event") or {}).get(
+            "metadata_entries", ()
+        )
+    )
 
 
 def interrupted_runs(sources: Sources) -> Answer:
@@ -96,11 +148,11 @@ def interrupted_runs(sources: Sources) -> Answer:
                 key=key,
                 subject=f"{name} interrupted",
                 text=f"run {run.run_id}: {_reason(connection, run.run_id)} Dagster repeats it once",
-                advice="Look why its process ended: memory (`dmesg`), a restart, somebody's kill. "
-                "If the repeat fails, that is told by itself.",
+                advice="Check why its process ended: no memory left (`dmesg`), a restart, or a "
+                "kill. A repeat that fails is an alarm of its own.",
                 severity=Severity.WARNING,
             )
-    return Answer("run_interrupted/", list(bad.values()), ending="It was repeated.")
+    return Answer("run_interrupted/", list(bad.values()), ending="The run was repeated.")
 
 
 def failed_by_hand(sources: Sources) -> Answer:
@@ -116,7 +168,7 @@ def failed_by_hand(sources: Sources) -> Answer:
             if run.status == "FAILURE" and not _is_repeated(run, sources.now)
         ]
     return Answer(
-        "hand_run_failed/", bad, ending="It was repeated well, or not repeated within a day."
+        "hand_run_failed/", bad, ending="A later run succeeded, or nobody repeated it within a day."
     )
 
 
@@ -125,8 +177,7 @@ def _failed(connection: sa.Connection, run: Any, key: str, subject: str) -> Alar
         key=key,
         subject=f"{subject} failed",
         text=f"run {run.run_id}: {_reason(connection, run.run_id)}",
-        advice="Look at the run in the Dagster UI. It is well again after the next run of it that "
-        "succeeds.",
+        advice="Look at the run in the Dagster UI. The alarm ends with the next run that succeeds.",
     )
 
 
@@ -164,12 +215,18 @@ def _reason(connection: sa.Connection, run_id: str) -> str:
     return f"{name}: {words}{others}"
 
 
+def _user_failure(dagster_event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what our own code said of a step's failure; empty where it said nothing."""
+    data = dagster_event.get("event_specific_data") or {}
+    return data.get("user_failure_data") or {}
+
+
 def _words(dagster_event: Mapping[str, Any]) -> str:
     """Return the innermost message of a step's failure."""
-    data = dagster_event.get("event_specific_data") or {}
-    by_user = (data.get("user_failure_data") or {}).get("description")
+    by_user = _user_failure(dagster_event).get("description")
     if by_user:
         return str(by_user)
+    data = dagster_event.get("event_specific_data") or {}
     error = data.get("error") or {}
     for _ in range(10):
         if not error.get("cause"):
@@ -201,8 +258,8 @@ def stuck_runs(sources: Sources) -> Answer:
                 key=alarm_key("run_stuck", run.job),
                 subject=f"job {run.job} stuck",
                 text=f"run {run.run_id} {state} for {ago(sources.now - run.since)}",
-                advice="Look whether the daemon works and which run holds the pool; terminate "
-                "the run in the Dagster UI if nothing moves.",
+                advice="Check that the daemon works and which run uses the pool. If nothing moves, "
+                "terminate the run in the Dagster UI.",
             )
         )
     return Answer("run_stuck/", bad)
@@ -247,7 +304,7 @@ def _broken_check(connection: sa.Connection, key: str, asset: str, row: Any) -> 
     return Alarm(
         key=key,
         subject=f"check {row.check_name} of {asset} does not run",
-        text=f"it could not be evaluated in run {row.run_id}: {_reason(connection, row.run_id)}",
+        text=f"the check could not be run (run {row.run_id}): {_reason(connection, row.run_id)}",
         advice="Look at the run in the Dagster UI.",
     )
 
@@ -276,7 +333,8 @@ def _silent(key: str, subject: str, age: timedelta) -> Alarm:
         key=key,
         subject=f"{subject} is silent",
         text=f"it gave no sign for {ago(age)}: no schedule or sensor is looked at, no run started",
-        advice="Look whether `arcadia up` works, and at logs/daemon.log in its folder; restart it.",
+        advice="Check that `arcadia up` runs, look at logs/daemon.log in its folder, and "
+        "restart it.",
         severity=Severity.CRITICAL,
         # It takes a while to start.
         wait=timedelta(minutes=2),
@@ -292,8 +350,8 @@ def closed_pools(sources: Sources) -> Answer:
         Alarm(
             key=alarm_key("pool_closed", name),
             subject=f"pool {name}",
-            text="it has no slots, so nothing in it ever runs",
-            advice=f"dagster instance concurrency set {name} 1",
+            text="it has no slots, so none of its steps can run",
+            advice=f"Run `dagster instance concurrency set {name} 1`.",
         )
         for name in names
         if name in ours
@@ -396,6 +454,7 @@ def newest_success(sources: Sources, job: str) -> datetime | None:
 
 QUESTIONS: dict[str, Question] = {
     "run_failed": failed_runs,
+    "account_out": unanswered_account,
     "run_interrupted": interrupted_runs,
     "hand_run_failed": failed_by_hand,
     "run_stuck": stuck_runs,

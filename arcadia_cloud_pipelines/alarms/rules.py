@@ -73,16 +73,23 @@ def read_rules(path: Path) -> list[Rule]:
     try:
         raw = path.read_bytes() if path.is_file() else None
         if raw is None:
-            raise AlarmRulesError(f"{path} is not a file: set ARCADIA_ALARM_RULES to one.")
+            raise AlarmRulesError(
+                f"{path} is not a file: set ARCADIA_ALARM_RULES to a file of rules."
+            )
         if len(raw) > _LARGEST:
-            raise AlarmRulesError(f"{path} is longer than {_LARGEST:,} bytes: not a file of rules.")
+            raise AlarmRulesError(
+                f"{path} is longer than {_LARGEST:,} bytes: set ARCADIA_ALARM_RULES to a file of "
+                "rules."
+            )
         rules = _File.model_validate(tomllib.loads(raw.decode("utf-8-sig"))).rule
     except OSError as error:
-        raise AlarmRulesError(f"{path} cannot be read: {error.strerror or error}.") from None
+        raise AlarmRulesError(
+            f"{path} cannot be read ({error.strerror or error}): make it readable for this user."
+        ) from None
     except UnicodeDecodeError:
-        raise AlarmRulesError(f"{path} is not UTF-8 text.") from None
+        raise AlarmRulesError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise AlarmRulesError(f"{path} is not TOML: {error}.") from None
+        raise AlarmRulesError(f"{path} is not valid TOML: {error}. Correct the file.") from None
     except ValidationError as error:
         raise AlarmRulesError(f"{path}: {_first_problem(error)}") from None
     for number, rule in enumerate(rules, start=1):
@@ -102,14 +109,15 @@ def _check(path: Path, number: int, rule: Rule) -> None:
     for name in rule.to:
         if name != LOG and not name.startswith(NOTIFY_URLS):
             raise AlarmRulesError(
-                f"{path}, rule {number}: to = {name!r}: name a variable whose name begins with "
-                f"{NOTIFY_URLS}, such as {NOTIFY_URLS}_BILLING, or {LOG}."
+                f"{path}, rule {number}: {name!r} in `to` is not a variable for addresses: write "
+                f"one that begins with {NOTIFY_URLS}, such as {NOTIFY_URLS}_BILLING, or {LOG}."
             )
     known = [severity.value for severity in Severity]
     for pattern in rule.severity:
         if not any(fnmatchcase(value, pattern.casefold()) for value in known):
             raise AlarmRulesError(
-                f"{path}, rule {number}: severity = {pattern!r} is none of {', '.join(known)}."
+                f"{path}, rule {number}: {pattern!r} is not a severity: write one of "
+                f"{', '.join(known)}."
             )
 
 
@@ -135,7 +143,8 @@ class Router:
                 self.problems.append(f"ARCADIA_ALARM_RULES: {error}")
         for number, rule in enumerate(self._rules, start=1):
             self.problems += [
-                f"ARCADIA_ALARM_RULES: rule {number} goes to {name}, which is not set."
+                f"ARCADIA_ALARM_RULES: rule {number} sends alarms to {name}, which is not set: "
+                "set it."
                 for name in rule.to
                 if name != LOG and name not in self._addresses
             ]

@@ -6,7 +6,15 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_support import DAILY, OWNERS, RETRY, reported_errors, table, table_metadata
+from ..dagster_support import (
+    DAILY,
+    OWNERS,
+    RETRY,
+    metadata,
+    reported_errors,
+    table,
+    table_metadata,
+)
 from ..plots import stacked_months
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
@@ -45,17 +53,19 @@ def cost_allocations(
         done = allocate(warehouse, load_settings().allocation_rules)
         payers = report.newest_months(warehouse, MONTHS_SHOWN)
     context.log.info(f"{done.changed:,} of {done.entries:,} lines are allocated differently now")
+    newest = [one for one in payers if one.period == payers[-1].period]
     months: dict[date, dict[str, Decimal]] = defaultdict(dict)
     for one in payers:
         months[one.period][one.name] = one.amount
     picture = stacked_months("Who pays, US dollars", months) if months else ""
     return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": done.entries,
-            "changed": done.changed,
-            "rules": len(done.file.rule),
-            "rules_digest": done.file.digest,
-            "differences": table(
+        metadata=metadata(
+            {"dagster/row_count": done.entries},
+            changed=done.changed,
+            rules=len(done.file.rule),
+            newest_month_usd=sum((one.amount for one in newest), Decimal(0)) if newest else None,
+            newest_month=table(("who", "US dollars"), [(one.name, one.amount) for one in newest]),
+            differences=table(
                 ("period", "who", "before", "after"),
                 [
                     (f"{one.period:%Y-%m}", one.tenant_id or f"(nobody: {one.reason})",
@@ -63,12 +73,9 @@ def cost_allocations(
                     for one in done.differences[-50:]
                 ],
             ),
-            "newest_month": table(
-                ("who", "US dollars"),
-                [(one.name, one.amount) for one in payers if one.period == payers[-1].period],
-            ),
-            "months": dg.MetadataValue.md(picture),
-        },
+            months=dg.MetadataValue.md(picture),
+            rules_digest=done.file.digest,
+        ),
         check_results=[checks.rules_in_use(done.unused)],
     )  # fmt: skip
 
@@ -95,16 +102,16 @@ def statement_proposals(
     for one in found:
         context.log.info(f"`arcadia statements close {one.period:%Y-%m}` may be run")
     return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(found),
-            "proposals": table(
+        metadata=metadata(
+            {"dagster/row_count": len(found)},
+            proposals=table(
                 ("account", "period", "US dollars", "nobody's", "tenants"),
                 [
                     (one.account, f"{one.period:%Y-%m}", one.amount, one.unallocated, one.tenants)
                     for one in found
                 ],
             ),
-        }
+        )
     )
 
 

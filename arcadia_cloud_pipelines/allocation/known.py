@@ -29,14 +29,14 @@ def check_known(connection: sa.Connection, file: RuleFile, source: str) -> None:
                 key = next(k for k in ("tenant", "shares", "among") if tenant in _of(rule, k))
                 raise AllocationRulesError(
                     f"{source}, {describe(number, rule)}, {key}: {tenant!r} is not a tenant"
-                    f"{_near(tenant, tenants)}; `tenants = [{tenant!r}]` at the head of the file "
-                    "makes one that no project has."
+                    f"{_near(tenant, tenants)}. Correct the name, or add `tenants = [{tenant!r}]` "
+                    "at the top of the file to allow a tenant without a project."
                 )
     for number, key in _unknown_keys(connection, file):
         raise AllocationRulesError(
             f"{source}, {describe(number, file.rule[number - 1])}, tag: no resource ever had a tag "
-            f"with the key {key!r}{_near(key, _keys(connection))}; `tag_keys = [{key!r}]` at the "
-            "head of the file allows it."
+            f"with the key {key!r}{_near(key, _keys(connection))}. Correct the key, or add "
+            f"`tag_keys = [{key!r}]` at the top of the file to allow it."
         )
 
 
@@ -65,4 +65,4 @@ def _keys(connection: sa.Connection) -> set[str]:
 
 def _near(text: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(text, sorted(known), 3)
-    return f"; near ones are {', '.join(near)}" if near else ""
+    return f" (similar names: {', '.join(near)})" if near else ""

@@ -238,7 +238,7 @@ def describe(number: int, rule: Rule) -> str:
 def _problems(file: RuleFile) -> Iterator[str]:
     """Yield what is wrong with rules whose values are right one by one."""
     if len(file.rule) > _MOST_RULES:
-        yield f"rule: there are {len(file.rule):,}, and {_MOST_RULES:,} is the most"
+        yield f"rule: there are {len(file.rule):,} rules; write at most {_MOST_RULES:,}"
     names = {rule.name for rule in file.rule} | {PROJECTS_TENANT}
     for number, rule in enumerate(file.rule, 1):
         for key, problem in _of_one(rule, names):
@@ -270,7 +270,7 @@ def _graph(rules: Sequence[Rule]) -> dict[str, set[str]]:
 def _of_one(rule: Rule, names: set[str]) -> Iterator[tuple[str, str]]:
     """Yield key and problem of one rule."""
     if rule.name in OWN_NAMES:
-        yield "name", f"{', '.join(OWN_NAMES)} are names of rules that are always there"
+        yield "name", f"{', '.join(OWN_NAMES)} are reserved names: choose another"
     if rule.first is not None and rule.last is not None and rule.first > rule.last:
         yield "to", f"{rule.last} is before `from` {rule.first}"
     given = [key for key in EFFECTS if getattr(rule, key) is not None]

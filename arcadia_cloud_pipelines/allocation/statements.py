@@ -130,19 +130,22 @@ def close_in(
     digest = apply(connection, file, source=source).file.digest
     months = _SQL.run(connection, "months", {"period": period}).mappings().all()
     if not months:
-        raise StatementError(f"No invoice bills {period:%Y-%m}: there is nothing to close.")
+        raise StatementError(
+            f"{period:%Y-%m} has no invoice, so it cannot be closed: choose a month that is billed."
+        )
     for month in months:
         not_whole = "; ".join(_against(month)) or None
         if month["closed_at"] is not None:
             raise StatementError(
                 f"{period:%Y-%m} of account {month['account']} was closed at "
-                f"{month['closed_at']:%Y-%m-%d %H:%M} UTC and stays as it is: what changed "
-                "since is a correction on the next statement."
+                f"{month['closed_at']:%Y-%m-%d %H:%M} UTC and cannot be closed again: what "
+                "changed since becomes a correction on the next statement, so close the next month."
             )
         if not_whole and not forced_because:
             raise StatementError(
-                f"{period:%Y-%m} of account {month['account']} is not whole: {not_whole}. "
-                "Close it all the same with --force --reason TEXT; the reason is kept."
+                f"{period:%Y-%m} of account {month['account']} is not complete: "
+                f"{not_whole}. Wait until it is, or close it with --force --reason TEXT; the "
+                "reason is stored."
             )
         _close(
             connection,
@@ -199,7 +202,7 @@ def read_statement(
     found = list_statements(warehouse, statement_id=statement_id)
     if not found:
         raise StatementError(
-            f"There is no statement {statement_id}: `arcadia statements list` shows all."
+            f"There is no statement {statement_id}: see `arcadia statements list`."
         )
     with warehouse.transaction() as connection:
         rows = _SQL.run(connection, "lines", {"id": statement_id})

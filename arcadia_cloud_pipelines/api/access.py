@@ -49,7 +49,12 @@ async def identified(request: Request) -> Caller:
     shares: Shares = request.app.state.shares
     if not shares.take(holder):
         request.state.refused = "more than its share"
-        raise Problem(429, "Too many of your requests are under way.", headers={"Retry-After": "1"})
+        raise Problem(
+            429,
+            "Too many of your requests run at the same time: wait for their answers, then send "
+            "more.",
+            headers={"Retry-After": "1"},
+        )
     request.state.share = partial(shares.give_back, holder)
     return caller
 
@@ -60,7 +65,7 @@ def _token(request: Request) -> str:
         raise InvalidToken("there is no Authorization header")
     scheme, _, token = values[0].partition(" ")
     if len(values) > 1 or scheme.lower() != "bearer" or not token.strip():
-        raise InvalidToken("the Authorization header is not one of the form Bearer TOKEN")
+        raise InvalidToken("the Authorization header does not have the form Bearer TOKEN")
     return token.strip()
 
 
@@ -99,7 +104,9 @@ async def admin(request: Request, caller: _Identified) -> Caller:
     """
     if not caller.is_admin:
         request.state.refused = "not platform_admin"
-        raise Problem(403, "This is for the role platform_admin.")
+        raise Problem(
+            403, "This needs the role platform_admin: ask the issuer of your token for it."
+        )
     _check_each_once(request)
     return caller
 
@@ -132,7 +139,11 @@ async def decider(request: Request, caller: Annotated[Caller, Depends(admin)]) -
     """
     if caller.subject is None:
         request.state.refused = "no sub"
-        raise Problem(403, "Decisions need somebody: the token has no sub that is a text.")
+        raise Problem(
+            403,
+            "A decision is stored with a person, but the token has no `sub`: use a token that has "
+            "one.",
+        )
     return caller.subject
 
 

@@ -112,15 +112,17 @@ class Verifier:
             NoAccess: it carries neither the role platform_admin nor a tenant, or no account.
         """
         if not self._secrets:
-            raise InvalidToken("no token can be verified here")
+            raise InvalidToken(
+                "this server cannot verify any token, because ARCADIA_JWT_SECRET is not set"
+            )
         if len(token) > TOKEN_BYTES:
             raise InvalidToken(f"the token is longer than {TOKEN_BYTES} bytes")
         claims = self._verified(token)
         self._check_times(claims)
         if claims.get("iss") != self._issuer:
-            raise InvalidToken("the token is another issuer's")
+            raise InvalidToken("the token is from another issuer")
         if "aud" in claims and self._audience not in _texts(claims["aud"]):
-            raise InvalidToken("the token is for somebody else")
+            raise InvalidToken("the token is for another audience")
         if claims.get("typ") != "access":
             raise InvalidToken("the token is not an access token")
         return _caller(claims)
@@ -158,7 +160,7 @@ def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims[name]
     # NaN is neither: it would compare as never expired.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e15:
-        raise InvalidToken(f"the token's {name} is no time")
+        raise InvalidToken(f"the token's {name} is not a time")
     return float(value)
 
 
@@ -172,7 +174,9 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
     tenant = claims.get("tenant_id")
     if isinstance(tenant, str) and _is_text(tenant):
         return Caller(subject, tenant, accounts)
-    raise NoAccess("The token carries neither the role platform_admin nor a tenant_id.")
+    raise NoAccess(
+        "The token has neither the role platform_admin nor a tenant_id: ask its issuer for one."
+    )
 
 
 def _accounts(claims: Mapping[str, Any]) -> frozenset[str] | None:

@@ -52,7 +52,9 @@ async def show_balance(
     def read(connection: sa.Connection) -> dict[str, Any]:
         row = connection.execute(newest).mappings().one_or_none()
         if row is None:
-            raise Problem(404, "No balance was captured yet.")
+            raise Problem(
+                404, "No balance was read so far: wait for the next run of balance_snapshot."
+            )
         return record(row)
 
     return json_answer(request, {"data": await opened.read(caller, read)})

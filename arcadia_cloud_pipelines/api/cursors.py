@@ -59,7 +59,9 @@ def read_cursor(
     if not isinstance(content, list) or not all(
         type(key) is int and 0 <= key <= _LARGEST for key in content[1:]
     ) or len(content) != keys + 1:  # fmt: skip
-        raise BadParameter("cursor", "is no cursor of this list: take next_cursor as it was given")
+        raise BadParameter(
+            "cursor", "is not a cursor of this list: use next_cursor as it was given"
+        )
     if content[0] != _digest(listing, filters):
         raise BadParameter("cursor", "belongs to other filters: begin again without it")
     return tuple(content[1:])

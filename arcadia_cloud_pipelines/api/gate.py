@@ -95,7 +95,11 @@ class Gate:
             _log.exception("request %s failed", request_id)
             if status:  # Half an answer must not look like a whole one.
                 raise
-            problem = Problem(500, f"Something went wrong here; its log has it as {request_id}.")
+            problem = Problem(
+                500,
+                f"The server failed: tell its operator the request id {request_id}, which is in "
+                "the log.",
+            )
             await answer(problem)(scope, receive, marked)
         finally:
             if (give_back := (scope.get("state") or {}).get("share")) is not None:
@@ -121,7 +125,7 @@ class Gate:
             len(scope.get("raw_path") or b"") + len(scope["query_string"])
             > self._config.target_bytes
         ):
-            return Problem(414, f"The address is longer than {self._config.target_bytes} bytes.")
+            return Problem(414, f"The address must have at most {self._config.target_bytes} bytes.")
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or len(length) > 12 or int(length) > self._config.body_bytes:
             return _too_large(self._config)
@@ -129,7 +133,7 @@ class Gate:
 
 
 def _too_large(config: ApiConfig) -> Problem:
-    return Problem(413, f"The body is longer than {config.body_bytes} bytes.")
+    return Problem(413, f"The body must have at most {config.body_bytes} bytes.")
 
 
 def _request_id(headers: Headers) -> str:

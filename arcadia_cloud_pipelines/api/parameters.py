@@ -28,7 +28,7 @@ _TIME = re.compile(
 
 def _whole(value: object) -> object:
     if isinstance(value, str) and not _WHOLE.fullmatch(value):
-        raise ValueError("is no whole number")
+        raise ValueError("must be a whole number")
     return value
 
 
@@ -44,17 +44,17 @@ def _date(value: object) -> object:
     if isinstance(value, date):
         return value
     if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise ValueError("is no date such as 2026-04-01")
+        raise ValueError("must be a date such as 2026-04-01")
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise ValueError("is no date such as 2026-04-01") from None
+        raise ValueError("must be a date such as 2026-04-01") from None
 
 
 def _time(value: object) -> object:
     if isinstance(value, datetime):
         return value
-    problem = "is no time with its zone such as 2026-04-01T12:00:00Z (a + is written %2B)"
+    problem = "must be a time with its zone such as 2026-04-01T12:00:00Z (write a + as %2B)"
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         raise ValueError(problem)
     try:
@@ -74,7 +74,7 @@ def _json(value: Any) -> Any:
         json.dumps(value, allow_nan=False)  # orjson makes null of it
         text = orjson.dumps(value)
     except (TypeError, ValueError, RecursionError):
-        raise ValueError("is no JSON value that a resource could have") from None
+        raise ValueError("must be a JSON value that a resource could have") from None
     if b"\\u0000" in text:
         raise ValueError("holds the character NUL, which no stored value has")
     return orjson.loads(text)

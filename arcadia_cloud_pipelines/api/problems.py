@@ -47,7 +47,9 @@ class BadParameter(Problem):
 
 def not_found() -> Problem:
     """Answer what is not there and what is somebody else's with the same words."""
-    return Problem(404, "There is nothing here.")
+    return Problem(
+        404, "There is nothing at this address that you may see: check the path and the id."
+    )
 
 
 def answer(problem: Problem) -> Response:
@@ -76,7 +78,7 @@ async def _http(_: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return answer(not_found())
     if error.status_code == 400:  # FastAPI's word for bytes that are no text
-        return answer(BadParameter("body", "is no JSON", "body"))
+        return answer(BadParameter("body", "must be valid JSON", "body"))
     return answer(Problem(error.status_code, str(error.detail), headers=error.headers))
 
 
@@ -94,7 +96,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
 
 def _message(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
-        return "there is no such parameter"
+        return "is not a parameter here: leave it out"
     return str(error["msg"]).removeprefix("Value error, ")
 
 

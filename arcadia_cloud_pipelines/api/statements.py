@@ -114,7 +114,9 @@ def _one(statement_id: int, caller: Caller) -> sa.Select[Any]:
 
 
 def _not_found() -> Problem:
-    return Problem(404, "There is no such statement, or it is not yours.")
+    return Problem(
+        404, "There is no statement with this number that you may see: take an id from the list."
+    )
 
 
 @router.get(

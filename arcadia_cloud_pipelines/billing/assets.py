@@ -1,5 +1,7 @@
 """The assets of billing: the balance, the invoices, their lines, and the month still open."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -8,16 +10,20 @@ from pydantic import Field
 
 from .. import foreign_text
 from ..dagster_support import (
+    ACCOUNT_ASSET,
     DAILY,
     HOURLY,
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
     PlainFailure,
+    metadata,
     reported_errors,
     table,
     table_metadata,
+    unless_out,
 )
+from ..digitalocean import DigitalOcean
 from ..digitalocean.clients import Clients
 from ..late import HOURLY_SOON
 from ..plots import line_plot, stacked_months
@@ -25,7 +31,7 @@ from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from . import checks, report
 from .account_facts import sync_account_facts
-from .balance import accrual_of_month, snapshot_balance
+from .balance import Balance, accrual_of_month, snapshot_balance
 from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
 from .insights import sync_daily_costs
 from .invoices import sync_invoices
@@ -46,7 +52,8 @@ from .tables import (
 )
 
 GROUP = "billing"
-POOL = Purpose.CLOUD_BILLING.value
+PURPOSE = Purpose.CLOUD_BILLING
+POOL = PURPOSE.value
 KINDS = {"digitalocean", "postgres"}
 
 MONTHS_SHOWN = 36
@@ -72,6 +79,8 @@ invoice_files = dg.AssetSpec(
     group_name=GROUP,
     owners=OWNERS,
     kinds=KINDS,
+    deps=[ACCOUNT_ASSET],
+    output_required=False,
     metadata=table_metadata(cloud_balance_snapshots),
     pool=POOL,
     retry_policy=RETRY,
@@ -83,29 +92,35 @@ def balance_snapshots(
     context: dg.AssetExecutionContext,
     warehouse: dg.ResourceParam[Warehouse],
     clients: dg.ResourceParam[Clients],
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """The balance, one snapshot a poll.
 
     Mirrors `GET /v2/customers/my/balance`. DigitalOcean computes it now and then: a snapshot with
     the `generated_at` of the one before is marked `is_repeat`. Needs the token scope
     `billing:read`.
     """
-    with reported_errors():
-        client = clients.for_purpose(Purpose.CLOUD_BILLING)
+
+    def read(client: DigitalOcean) -> tuple[Balance, list[tuple[datetime, Decimal]]]:
         balance = snapshot_balance(warehouse, client)
-        accrual = accrual_of_month(warehouse, client.account().uuid, balance.generated_at)
+        return balance, accrual_of_month(warehouse, client.account().uuid, balance.generated_at)
+
+    done = unless_out(clients, PURPOSE, read)
+    if done is None:
+        return
+    balance, accrual = done
     context.log.info(f"${balance.month_to_date_usage:,} used since the first of the month")
-    return dg.MaterializeResult(
-        metadata={
-            "month_to_date_usage": _dollars(balance.month_to_date_usage),
-            "account_balance": _dollars(balance.account_balance),
-            "month_to_date_balance": _dollars(balance.month_to_date_balance),
-            "generated_at": dg.MetadataValue.timestamp(balance.generated_at),
-            "is_repeat": balance.is_repeat,
-            # A number too, so that Dagster charts it over runs.
-            "month_to_date_usage_usd": float(balance.month_to_date_usage),
-            "accrual": dg.MetadataValue.md(line_plot("Usage this month, US dollars", accrual)),
-        }
+    yield dg.MaterializeResult(
+        metadata=metadata(
+            month_to_date_usage=_dollars(balance.month_to_date_usage),
+            account_balance=_dollars(balance.account_balance),
+            month_to_date_balance=_dollars(balance.month_to_date_balance),
+            generated_at=balance.generated_at,
+            note="DigitalOcean has not computed it anew" if balance.is_repeat else None,
+            # Numbers too: Dagster plots them over runs.
+            month_to_date_usage_usd=balance.month_to_date_usage,
+            account_balance_usd=balance.account_balance,
+            accrual=dg.MetadataValue.md(line_plot("Usage this month, US dollars", accrual)),
+        )
     )
 
 
@@ -113,6 +128,8 @@ def balance_snapshots(
     group_name=GROUP,
     owners=OWNERS,
     kinds=KINDS,
+    deps=[ACCOUNT_ASSET],
+    output_required=False,
     metadata=table_metadata(cloud_invoices),
     pool=POOL,
     retry_policy=RETRY,
@@ -122,7 +139,7 @@ def invoices(
     context: dg.AssetExecutionContext,
     warehouse: dg.ResourceParam[Warehouse],
     clients: dg.ResourceParam[Clients],
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """Invoice headers and the billing history.
 
     Mirrors `GET /v2/customers/my/invoices` with each invoice's summary into `cloud_invoices`, and
@@ -130,10 +147,13 @@ def invoices(
     refunds too. An invoice whose amount changed after its lines were read is pending again. Of the
     summaries only amounts are kept: the rest is personal data. Needs `billing:read`.
     """
-    with reported_errors():
-        result = sync_invoices(
-            warehouse, clients.for_purpose(Purpose.CLOUD_BILLING), progress=context.log.info
-        )
+    result = unless_out(
+        clients,
+        PURPOSE,
+        lambda client: sync_invoices(warehouse, client, progress=context.log.info),
+    )
+    if result is None:
+        return
     context.instance.add_dynamic_partitions(
         str(PARTITIONS.name),
         sorted(set(result.partition_keys) - set(PARTITIONS.get_partition_keys(
@@ -143,22 +163,18 @@ def invoices(
         context.log.warning(foreign_text.line(problem))
     for uuid in result.changed:
         context.log.warning(f"Invoice {uuid} was corrected: it is pending again.")
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": result.invoices,
-            "discovered": result.discovered,
-            "changed": len(result.changed),
-            "pending": result.pending,
-            "history_entries": result.entries,
-            "new_history_entries": result.new_entries,
-            "api_calls": result.api_calls,
-            "complete": result.complete,
-            **(
-                {"problems": "\n".join(map(foreign_text.line, result.problems))}
-                if result.problems
-                else {}
-            ),
-        }
+    yield dg.MaterializeResult(
+        metadata=metadata(
+            {"dagster/row_count": result.invoices},
+            discovered=result.discovered,
+            changed=len(result.changed),
+            pending=result.pending,
+            history_entries=result.entries,
+            new_history_entries=result.new_entries,
+            problems="\n".join(map(foreign_text.line, result.problems)),
+            complete=result.complete,
+            api_calls=result.api_calls,
+        )
     )
 
 
@@ -177,6 +193,7 @@ class IngestConfig(dg.Config):
     owners=OWNERS,
     kinds=KINDS,
     deps=[invoices, INVOICE_FILES, RESOURCES_ASSET],
+    output_required=False,
     metadata=table_metadata(cloud_cost_lines)
     | {
         "dagster/column_lineage": dg.TableColumnLineage(
@@ -204,7 +221,7 @@ def cost_lines(
     config: IngestConfig,
     warehouse: dg.ResourceParam[Warehouse],
     clients: dg.ResourceParam[Clients],
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """Every line of every invoice, matched to the resource it paid for.
 
     Reads each invoice's CSV (and the ids that only its JSON form has), replaces its lines in one
@@ -233,26 +250,26 @@ def cost_lines(
                 )
             )
 
+    def ingest(client: DigitalOcean) -> int:
+        uuids = config.invoice_uuids
+        ingest_invoices(warehouse, client, uuids, progress=context.log.info, on_done=ingested)
+        return rematch(warehouse)
+
     with reported_errors(InvoiceNotKnown):
-        ingest_invoices(
-            warehouse,
-            clients.for_purpose(Purpose.CLOUD_BILLING),
-            config.invoice_uuids,
-            progress=context.log.info,
-            on_done=ingested,
-        )
-        rematched = rematch(warehouse)
+        rematched = unless_out(clients, PURPOSE, ingest)
+    if rematched is None:
+        return
     good = [result for result in done if result.error is None]
     failed = [result for result in done if result.error is not None]
-    metadata = _ingest_metadata(warehouse, good, failed, rematched)
+    said = _ingest_metadata(warehouse, good, failed, rematched)
     if failed:
         raise PlainFailure(
             f"{len(failed):,} of {len(done):,} invoices could not be ingested and kept the lines "
             "they had; they are asked for again twice, a day apart. "
             + " ".join(foreign_text.line(result.error) for result in failed[:5]),
-            metadata=metadata,
+            metadata=said,
         )
-    return dg.MaterializeResult(metadata=metadata)
+    yield dg.MaterializeResult(metadata=said)
 
 
 def _ingest_metadata(
@@ -260,65 +277,47 @@ def _ingest_metadata(
 ) -> dict[str, Any]:
     shares = report.shares(warehouse)
     months = dict(list(report.months_by_product(warehouse).items())[-MONTHS_SHOWN:])
-    preview = report.largest_lines(warehouse, [r.invoice.invoice_uuid for r in good])
-    return {
-        "dagster/row_count": sum(share.lines for share in shares),
-        "invoices_found": len(good) + len(failed),
-        "invoices_ingested": len(good),
-        "invoices_failed": len(failed),
-        "lines": sum(result.lines for result in good),
-        "dollars": _dollars(sum((result.total for result in good), Decimal(0))),
-        "rematched": rematched,
-        "matched_by": table(
+    return metadata(
+        {"dagster/row_count": sum(share.lines for share in shares)},
+        invoices_ingested=len(good),
+        invoices_failed=len(failed),
+        lines=sum(result.lines for result in good),
+        dollars=_dollars(sum((result.total for result in good), Decimal(0))) if good else None,
+        rematched=rematched,
+        matched_by=table(
             ("method or reason", "lines", "US dollars"),
             [(s.method, f"{s.lines:,}", f"{s.amount:,}") for s in shares],
         ),
-        **(
-            {
-                "invoices": table(
-                    ("period", "invoice", "number", "lines", "US dollars", "note"),
-                    [
-                        (
-                            f"{r.invoice.period:%Y-%m}",
-                            r.invoice.invoice_uuid,
-                            r.invoice.invoice_id,
-                            f"{r.lines:,}",
-                            _dollars(r.total),
-                            r.note,
-                        )
-                        for r in sorted(good, key=lambda r: r.invoice.period)[-50:]
-                    ],
-                )
-            }
-            if good
-            else {}
+        failures=table(
+            ("invoice", "uuid", "error"),
+            [(r.invoice.key, r.invoice.invoice_uuid, r.error) for r in failed],
         ),
-        **(
-            {
-                "largest_lines": table(
-                    ("period", "product", "text", "US dollars", "matched", "resource"),
-                    [(f"{row[0]:%Y-%m}", *row[1:]) for row in preview],
-                )
-            }
-            if preview
-            else {}
+        invoices=_invoices_table(good),
+        largest_lines=table(
+            ("period", "product", "text", "US dollars", "matched", "resource"),
+            [
+                (f"{row[0]:%Y-%m}", *row[1:])
+                for row in report.largest_lines(warehouse, [r.invoice.invoice_uuid for r in good])
+            ],
         ),
-        **(
-            {"cost_by_month": dg.MetadataValue.md(stacked_months("US dollars a month", months))}
-            if months
-            else {}
+        newest_month_usd=sum(list(months.values())[-1].values(), Decimal(0)) if months else None,
+        cost_by_month=dg.MetadataValue.md(
+            stacked_months("US dollars a month", months) if months else ""
         ),
-        **(
-            {
-                "failures": table(
-                    ("invoice", "uuid", "error"),
-                    [(r.invoice.key, r.invoice.invoice_uuid, r.error) for r in failed],
-                )
-            }
-            if failed
-            else {}
-        ),
-    }
+    )
+
+
+def _invoices_table(good: list[Ingested]) -> dg.MetadataValue:
+    return table(
+        ("period", "invoice", "number", "lines", "US dollars", "note"),
+        [
+            (
+                f"{r.invoice.period:%Y-%m}", r.invoice.invoice_uuid, r.invoice.invoice_id,
+                f"{r.lines:,}", _dollars(r.total), r.note,
+            )
+            for r in sorted(good, key=lambda r: r.invoice.period)[-50:]
+        ],
+    )  # fmt: skip
 
 
 @dg.asset(
@@ -353,7 +352,8 @@ def kept_months(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
     group_name=GROUP,
     owners=OWNERS,
     kinds=KINDS,
-    deps=[invoices, RESOURCES_ASSET],
+    deps=[ACCOUNT_ASSET, invoices, RESOURCES_ASSET],
+    output_required=False,
     metadata=table_metadata(cloud_open_month_lines),
     pool=POOL,
     retry_policy=RETRY,
@@ -361,24 +361,26 @@ def kept_months(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
 )
 def open_month_lines(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """Provisional lines of the month that is not billed yet.
 
     Mirrors the invoice preview, which DigitalOcean renews daily, into `cloud_open_month_lines`,
     and what it says in total, as of when, into `cloud_open_months`: replaced whole at each read,
     gone when the month is over and its invoice has arrived, never part of `cloud_cost_lines`.
     """
-    with reported_errors():
-        month = refresh_open_month(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": month.lines,
-            "period": f"{month.period:%Y-%m}" if month.period else "none",
-            "dollars_so_far": _dollars(month.total),
-            **({"amount": _dollars(month.amount)} if month.amount is not None else {}),
-            **({"as_of": dg.MetadataValue.timestamp(month.updated_at)} if month.updated_at else {}),
-            **({"note": month.note} if month.note else {}),
-        }
+    month = unless_out(clients, PURPOSE, lambda client: refresh_open_month(warehouse, client))
+    if month is None:
+        return
+    yield dg.MaterializeResult(
+        metadata=metadata(
+            {"dagster/row_count": month.lines},
+            period=f"{month.period:%Y-%m}" if month.period else "none",
+            dollars_so_far=_dollars(month.total),
+            amount=None if month.amount is None else _dollars(month.amount),
+            dollars_so_far_usd=month.total,
+            as_of=month.updated_at,
+            note=month.note,
+        )
     )
 
 
@@ -386,6 +388,8 @@ def open_month_lines(
     group_name=GROUP,
     owners=OWNERS,
     kinds=KINDS,
+    deps=[ACCOUNT_ASSET],
+    output_required=False,
     metadata=table_metadata(cloud_rates),
     pool=POOL,
     retry_policy=RETRY,
@@ -393,20 +397,21 @@ def open_month_lines(
 )
 def rate_card(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """List prices of the plans in DigitalOcean's catalogue, dated.
 
     Mirrors the prices of `GET /v2/sizes` into `cloud_rates`. Needs the token scope `sizes:read`.
     """
-    with reported_errors():
-        card = sync_rates(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": card.plans,
-            "changed": card.changed,
-            "complete": card.complete,
-            **({"problem": card.problem} if card.problem else {}),
-        }
+    card = unless_out(clients, PURPOSE, lambda client: sync_rates(warehouse, client))
+    if card is None:
+        return
+    yield dg.MaterializeResult(
+        metadata=metadata(
+            {"dagster/row_count": card.plans},
+            changed=card.changed,
+            problem=card.problem,
+            complete=card.complete,
+        )
     )
 
 
@@ -414,6 +419,8 @@ def rate_card(
     group_name=GROUP,
     owners=OWNERS,
     kinds=KINDS,
+    deps=[ACCOUNT_ASSET],
+    output_required=False,
     metadata=table_metadata(cloud_account_facts),
     pool=POOL,
     retry_policy=RETRY,
@@ -421,23 +428,25 @@ def rate_card(
 )
 def account_facts(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """Limits and state of the account, dated.
 
     Mirrors `GET /v2/account` into `cloud_account_facts`; names and mail addresses are dropped.
     Needs the token scope `account:read`.
     """
-    with reported_errors():
-        read = sync_account_facts(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
-    return dg.MaterializeResult(
-        metadata={"changed": read.changed, **dict(sorted(read.facts.items()))}
-    )
+    read = unless_out(clients, PURPOSE, lambda client: sync_account_facts(warehouse, client))
+    if read is not None:
+        yield dg.MaterializeResult(
+            metadata=metadata(dict(sorted(read.facts.items())), changed=read.changed)
+        )
 
 
 @dg.asset(
     group_name=GROUP,
     owners=OWNERS,
     kinds=KINDS,
+    deps=[ACCOUNT_ASSET],
+    output_required=False,
     metadata=table_metadata(cloud_prepayments),
     pool=POOL,
     retry_policy=RETRY,
@@ -445,25 +454,30 @@ def account_facts(
 )
 def prepayments(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """Mirror what is paid in advance, and whether usage is stopped.
 
     Reads `GET /v2/customers/my/prepayment_status` and `…/prepayment_config` into
     `cloud_prepayments`. Most teams have neither; nothing is written then. Needs `billing:read`.
     """
-    with reported_errors():
-        read = sync_prepayment(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
-    if read is None:
-        return dg.MaterializeResult(metadata={"available": False})
-    said = {name: str(value) for name, value in vars(read).items() if value is not None}
-    return dg.MaterializeResult(metadata={"available": True, **said})
+
+    def read(client: DigitalOcean) -> dict[str, Any]:
+        found = sync_prepayment(warehouse, client)
+        if found is None:
+            return {"available": False}
+        return {name: str(value) for name, value in vars(found).items() if value is not None}
+
+    said = unless_out(clients, PURPOSE, read)
+    if said is not None:
+        yield dg.MaterializeResult(metadata=metadata(said))
 
 
 @dg.asset(
     group_name=GROUP,
     owners=OWNERS,
     kinds=KINDS,
-    deps=[RESOURCES_ASSET],
+    deps=[ACCOUNT_ASSET, RESOURCES_ASSET],
+    output_required=False,
     metadata=table_metadata(cloud_daily_costs),
     pool=POOL,
     retry_policy=RETRY,
@@ -473,7 +487,7 @@ def daily_costs(
     context: dg.AssetExecutionContext,
     warehouse: dg.ResourceParam[Warehouse],
     clients: dg.ResourceParam[Clients],
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """The cost of each day since December 2025, by SKU and region.
 
     Mirrors `GET /v2/billing/{account_urn}/insights/{start}/{end}` into `cloud_daily_costs`: the
@@ -481,23 +495,20 @@ def daily_costs(
     in `cloud_cost_days`. Needs the token scope `billing:read`; an account without insights is
     told, and nothing else fails for it.
     """
-    with reported_errors():
-        read = sync_daily_costs(warehouse, clients.for_purpose(Purpose.CLOUD_BILLING))
+    read = unless_out(clients, PURPOSE, lambda client: sync_daily_costs(warehouse, client))
+    if read is None:
+        return
     for problem in read.problems:
         context.log.warning(foreign_text.line(problem))
-    return dg.MaterializeResult(
-        metadata={
-            "available": read.available,
-            "days_read": read.days,
-            "rows_read": read.rows,
-            "days_changed": read.changed,
-            "days_revised": read.revised,
-            **(
-                {"problems": "\n".join(map(foreign_text.line, read.problems))}
-                if read.problems
-                else {}
-            ),
-        }
+    yield dg.MaterializeResult(
+        metadata=metadata(
+            available=None if read.available else False,
+            days_read=read.days,
+            rows_read=read.rows,
+            days_changed=read.changed,
+            days_revised=read.revised,
+            problems="\n".join(map(foreign_text.line, read.problems)),
+        )
     )
 
 

@@ -41,7 +41,7 @@ def read_balance(client: DigitalOcean, captured_at: datetime) -> Balance:
     answer = client.get(ENDPOINT, scope=SCOPE)
     generated_at = parse_time(answer.get("generated_at"))
     if generated_at is None:
-        raise BadAnswer(f"GET {ENDPOINT}", "has no readable generated_at")
+        raise BadAnswer(f"GET {ENDPOINT}", "has no valid generated_at")
     try:
         return Balance(
             month_to_date_balance=parse_amount(answer.get("month_to_date_balance")),
@@ -51,7 +51,7 @@ def read_balance(client: DigitalOcean, captured_at: datetime) -> Balance:
             captured_at=captured_at,
         )
     except AmountError as error:
-        raise BadAnswer(f"GET {ENDPOINT}", f"has an amount that is none: {error}") from None
+        raise BadAnswer(f"GET {ENDPOINT}", f"has an amount that is not valid: {error}") from None
 
 
 def snapshot_balance(

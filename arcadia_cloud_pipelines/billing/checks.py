@@ -72,7 +72,7 @@ def _differences(name: str, rows: list[Mismatch]) -> dict[str, dg.MetadataValue]
     asset="cost_lines",
     description=f"In each of the newest {report.RECENT_MONTHS} months, at least "
     f"{MATCHED_SHARE:.0%} of the dollars spent on resources are matched. Credits do not count, "
-    "nor does usage that was over before its kind was first listed.",
+    "nor does usage that ended before its kind of resource was first listed.",
 )
 def matched(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     """Compare the dollars that found their resource with those that should have."""
@@ -125,8 +125,8 @@ def products_known(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResul
     return dg.AssetCheckResult(
         passed=not unknown,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{len(unknown):,} products are unknown, so that their lines are matched by "
-        f"id alone: {told}. Add rules for them to billing/products.toml."
+        description=f"{len(unknown):,} products are not known, so their lines are matched by id "
+        f"only: {told}. Add rules for them to billing/products.toml."
         if unknown
         else "Every product has a rule.",
         metadata={
@@ -154,10 +154,10 @@ def ids_agree(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not conflicts,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"The two ids of {len(conflicts):,} lines name two resources; the one of the "
-        "product's own kind was taken, else the uuid's."
+        description=f"{len(conflicts):,} lines have two ids that name two resources. The one of "
+        "the product's own kind was used, or else the one of the uuid."
         if conflicts
-        else "No line's ids disagree.",
+        else "The ids of every line agree.",
         metadata={
             "conflicts": table(
                 ("period", "invoice", "line", "product", "id", "other id", "taken", "other"),
@@ -182,8 +182,8 @@ def none_left_behind(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRes
     return dg.AssetCheckResult(
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{len(waiting):,} invoices are not ingested, {len(late):,} of them failed or "
-        "late. Materialise `cost_lines` with their invoice_uuids to read them again."
+        description=f"{len(waiting):,} invoices are not read so far, {len(late):,} of them "
+        "failed or late. Materialise `cost_lines` with their invoice_uuids to read them again."
         if late
         else f"{len(waiting):,} invoices are waiting, none for long.",
         metadata={
@@ -200,7 +200,7 @@ def none_left_behind(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRes
 @dg.asset_check(
     asset="balance_snapshots",
     name="fresh",
-    description=f"The newest snapshot is younger than {BALANCE_STALE_AFTER}.",
+    description=f"The newest balance is younger than {BALANCE_STALE_AFTER}.",
 )
 def balance_fresh(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     """Compare the age of the newest snapshot with what is allowed."""
@@ -210,7 +210,7 @@ def balance_fresh(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
     return dg.AssetCheckResult(
         passed=age is not None and age < BALANCE_STALE_AFTER,
         severity=dg.AssetCheckSeverity.WARN,
-        description="There is no snapshot."
+        description="The balance was never read: materialise `balance_snapshots`."
         if age is None
         else f"Captured {int(age.total_seconds() // 60):,} minutes ago.",
     )
@@ -219,7 +219,7 @@ def balance_fresh(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
 @dg.asset_check(
     asset="cost_lines",
     description="The JSON form of each invoice, which has the ids of the resources billed, was "
-    "read whole.",
+    "read completely.",
 )
 def ids_whole(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     """Name the invoices whose lines may lack the id of their resource, and why."""
@@ -257,7 +257,8 @@ def days_whole(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not missing,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"DigitalOcean says nothing of {len(missing):,} days, the last {missing[-1]}."
+        description=f"DigitalOcean gives no costs for {len(missing):,} days, the last one "
+        f"{missing[-1]}."
         if missing
         else "No day is missing.",
         metadata={

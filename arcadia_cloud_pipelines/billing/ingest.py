@@ -146,7 +146,7 @@ def select_invoices(
     missing = sorted(wanted.difference(*((i.invoice_uuid, i.invoice_id, i.key) for i in found)))
     if missing:
         raise InvoiceNotKnown(
-            f"No invoice {', '.join(missing)} is known: take the uuids from "
+            f"The invoice {', '.join(missing)} is not known: take the uuids from "
             "cloud_invoices.invoice_uuid, or materialise `invoices` first."
         )
     return found

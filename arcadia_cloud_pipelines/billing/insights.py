@@ -141,6 +141,7 @@ def sync_daily_costs(
         try:
             points = _read(client, account, begin, end)
         except (Forbidden, NotFound) as error:
+            client.raise_outage(error)
             return replace(result, available=False, problems=(*result.problems, str(error)))
         except BadAnswer as error:
             result = replace(result, problems=(*result.problems, str(error)))
@@ -185,7 +186,7 @@ def parse_points(items: Iterable[dict[str, Any]], begin: date, end: date) -> pd.
         except AmountError as error:
             raise BadAnswer("Billing insights", f"have a day without an amount: {error}") from None
         except ValueError:
-            raise BadAnswer("Billing insights", "have a start_date that is no day") from None
+            raise BadAnswer("Billing insights", "have a start_date that is not a day") from None
         if not begin <= day <= end + timedelta(1):
             raise BadAnswer("Billing insights", f"of {begin} to {end} have the day {day}")
         if day <= end:

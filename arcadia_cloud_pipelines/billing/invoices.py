@@ -118,7 +118,7 @@ def read_history(client: DigitalOcean) -> tuple[list[Entry], str | None]:
     for number, item in enumerate(listing.items, 1):
         occurred_at = parse_time(item.get("date"))
         if occurred_at is None:
-            raise BadAnswer(f"GET {HISTORY}", f"has no readable date in entry {number}")
+            raise BadAnswer(f"GET {HISTORY}", f"has no valid date in entry {number}")
         facts = (
             str(item.get("type") or "Unknown"),
             # Receipts name the payer's mail address.
@@ -158,7 +158,7 @@ def read_headers(
         uuid = str(item["invoice_uuid"])
         period = parse_month(item.get("invoice_period"))
         if period is None:
-            raise BadAnswer(f"GET {INVOICES}", f"has no readable invoice_period for {uuid}")
+            raise BadAnswer(f"GET {INVOICES}", f"has no valid invoice_period for {uuid}")
         headers.append(
             Header(
                 invoice_uuid=uuid,
@@ -226,7 +226,8 @@ def sync_invoices(
     }
     try:
         headers, list_doubt = read_headers(client, issued)
-    except NotFound:
+    except NotFound as error:
+        client.raise_outage(error)
         # The history alone names every invoice too.
         headers, list_doubt = [], None
     headers += headers_of_history(entries, {header.invoice_uuid for header in headers})
@@ -270,7 +271,7 @@ def _amount(value: object, endpoint: str, where: str) -> Decimal:
     try:
         return parse_amount(value)
     except AmountError as error:
-        raise BadAnswer(endpoint, f"has an amount that is none in {where}: {error}") from None
+        raise BadAnswer(endpoint, f"has an amount in {where} that is not valid: {error}") from None
 
 
 def _read_summaries(

@@ -25,7 +25,7 @@ def parse_amount(value: object) -> Decimal:
         return Decimal(value)
     match = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
     if match is None or bool(match["open"]) != bool(match["close"]):
-        raise AmountError(f"{str(value)[:40]!r} is no amount of money")
+        raise AmountError(f"{str(value)[:40]!r} is not an amount of money")
     signs = f"{match['sign']}{match['sign2']}"
     if len(signs) > 1 or (signs and match["open"]):
         raise AmountError(f"{str(value)[:40]!r} has two signs")

@@ -94,7 +94,8 @@ def refresh_open_month(
         return _clear(warehouse, scope, OpenMonth(header.period, note=note))
     try:
         header, fetched, summary, notes = _read_preview(client, header)
-    except NotFound:
+    except NotFound as error:
+        client.raise_outage(error)
         return _clear(warehouse, scope, OpenMonth(header.period, note="The preview has no lines."))
     lines = read_lines([fetched], inventory)
     notes += _doubts(header, summary, sum(map(Decimal, lines["amount"]), Decimal(0)))
@@ -124,13 +125,13 @@ def _read_header(client: DigitalOcean) -> _Header | None:
         raise BadAnswer(f"GET {INVOICES}", "has an invoice_preview that is not an object")
     period = parse_month(preview.get("invoice_period"))
     if period is None:
-        raise BadAnswer(f"GET {INVOICES}", "has no readable invoice_period for the preview")
+        raise BadAnswer(f"GET {INVOICES}", "has no valid invoice_period for the preview")
     said = preview.get("amount")
     try:
         amount = None if said in (None, "") else parse_amount(said)
     except AmountError as error:
         raise BadAnswer(
-            f"GET {INVOICES}", f"has an amount that is none in the preview: {error}"
+            f"GET {INVOICES}", f"has an amount in the preview that is not valid: {error}"
         ) from None
     return _Header(period, parse_time(preview.get("updated_at")), amount)
 

@@ -81,7 +81,8 @@ def sync_prepayment(
     account = client.account().uuid
     try:
         status = _object(client, STATUS, "status")
-    except (Forbidden, NotFound):
+    except (Forbidden, NotFound) as error:
+        client.raise_outage(error)
         return None
     try:
         config = _object(client, CONFIG, "config")

@@ -102,7 +102,7 @@ def load_rules(text: str, source: str) -> Rules:
         raise ProductRulesError(f"{source} is not TOML: {error}.") from None
     entries = document.get("product")
     if set(document) != {"product"} or not isinstance(entries, list):
-        raise ProductRulesError(f"{source} must consist of [[product]] tables.")
+        raise ProductRulesError(f"{source} must hold only [[product]] tables.")
     rules = Rules()
     for number, entry in enumerate(entries, 1):
         rule = _rule(entry, f"{source}, [[product]] number {number}")
@@ -220,7 +220,7 @@ def _check_pattern(pattern: object, refuse: Any) -> list[str]:
         compiled = re.compile(pattern)
         pc.match_substring_regex(pa.scalar("", pa.large_string()), pattern)
     except (re.error, pa.ArrowException) as error:
-        raise refuse(f"{pattern!r} is no RE2 pattern: {error}") from None
+        raise refuse(f"{pattern!r} is not an RE2 pattern: {error}") from None
     if compiled.groups != len(compiled.groupindex):
         raise refuse(f"{pattern!r} has a group without a name; write (?:…)")
     return list(compiled.groupindex)

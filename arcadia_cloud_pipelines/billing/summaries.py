@@ -81,7 +81,7 @@ def read_summary(client: DigitalOcean, path: str) -> Summary:
 
 
 def _not_an_amount(path: str, where: str, error: AmountError) -> BadAnswer:
-    return BadAnswer(f"GET {path}", f"has an amount that is none in {where}: {error}")
+    return BadAnswer(f"GET {path}", f"has an amount in {where} that is not valid: {error}")
 
 
 def parts_of(row: Mapping[str, Any]) -> dict[str, Decimal]:

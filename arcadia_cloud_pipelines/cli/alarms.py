@@ -48,13 +48,13 @@ def tell() -> None:
 
     looked = look_once(load_settings())
     if looked is None:
-        raise click.ClickException("The warehouse cannot be used: ask `arcadia doctor`.")
+        raise click.ClickException("The warehouse cannot be used: run `arcadia doctor`.")
     if not looked.turn:
-        echo("Another process looks right now.")
+        echo("Another process is looking for alarms right now.")
     for name, reason in looked.unanswered.items():
-        echo(f"– {name}: could not be looked at: {reason}")
+        echo(f"– {name}: could not be checked: {reason}")
     for channel, error in looked.delivered.items():
-        echo(f"✗ {error}" if error else f"✓ told {channel}")
+        echo(f"✗ {error}" if error else f"✓ notified {channel}")
     if any(looked.delivered.values()):
         raise click.exceptions.Exit(1)
 

@@ -48,7 +48,7 @@ def allocate_costs(file: Path | None, dry_run: bool, format_: str | None) -> Non
     if file is None or dry_run:
         return
     if settings.allocation_rules is None:
-        echo(f"They hold until others are applied. Set {VARIABLE} to have the file followed.")
+        echo(f"They stay until others are applied. Set {VARIABLE} to this file to apply it always.")
     elif settings.allocation_rules.resolve() != file.resolve():
         echo(f"Note: the next run applies {settings.allocation_rules} ({VARIABLE}).")
 
@@ -72,7 +72,7 @@ def rebuild_lines(period: str | None, invoices: tuple[str, ...], format_: str | 
 
     month = parse_month(period) if period is not None else None
     if period is not None and month is None:
-        raise click.BadParameter("give a month such as 2026-10", param_hint="--period")
+        raise click.BadParameter("--period must be a month such as 2026-10", param_hint="--period")
     done = rebuild(open_warehouse(load_settings()), period=month, invoices=invoices)
     if format_:
         print_objects(Rebuilt, done, format_)

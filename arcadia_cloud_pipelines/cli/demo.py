@@ -34,7 +34,7 @@ def demo() -> None:
             *failed[0].failed_checks,
         ]
         raise OperationsError(
-            f"The demo failed: {'; '.join(reasons)} (log: {result.home.logs / 'demo.log'})"
+            f"The demo failed: {'; '.join(reasons)}. See the log {result.home.logs / 'demo.log'}."
         )
     _show(console, result)
 

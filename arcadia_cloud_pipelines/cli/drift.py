@@ -156,7 +156,7 @@ def add(
         expires_at=None if expires is None else expires.replace(tzinfo=UTC),
         account=account,
     )
-    echo(f"Ignoring from the next sweep on: {rule}, until {rule.expires_at:%Y-%m-%d} UTC.")
+    echo(f"Ignored from the next detection run on: {rule}, until {rule.expires_at:%Y-%m-%d} UTC.")
 
 
 @ignore.command("list")

@@ -24,9 +24,9 @@ def told_in_one_sentence() -> Iterator[None]:
         if error.errno not in _OF_THE_MACHINE:
             raise
         raise click.ClickException(
-            f"{error.filename or 'A file'}: {error.strerror}. Run the command as the user whose "
-            "the folder of local state is, or set ARCADIA_HOME to a folder of your own; where the "
-            "disk is full, free some space."
+            f"{error.filename or 'A file'}: {error.strerror}. Run the command as the owner of "
+            "the folder of local state, or set ARCADIA_HOME to a folder of your own; if the disk "
+            "is full, free some space."
         ) from None
     except Exception as error:
         if not isinstance(error, _for_people()):

@@ -53,7 +53,7 @@ def _month(_ctx: click.Context, _param: click.Parameter, value: str) -> date:
 
     month = parse_month(value)
     if month is None:
-        raise click.BadParameter(f"{value!r} is not a month such as 2026-10.")
+        raise click.BadParameter(f"{value!r} must be a month, such as 2026-10.")
     return month
 
 

@@ -44,7 +44,9 @@ def init(token_file: Path | None, yes: bool, start: bool | None) -> None:
         raise click.ClickException(f"{foreign_text.line(error)} Nothing was written.") from None
     _show(tried)
     if not _wants_to_write(place, token, tried, yes):
-        raise click.ClickException(f"Nothing was written. {place.path} is as it was.")
+        raise click.ClickException(
+            f"Nothing was written to {place.path}: run the command again to change your mind."
+        )
     write_token(place, token)
     echo(f"wrote {place.path}, readable by you alone", mark=_mark(ok=True))
     if place.set_already is not None:

@@ -91,13 +91,15 @@ def classify(
     """
     if file is not None:
         if project is not None or tenant is not None or purpose is not None:
-            raise click.UsageError("--rules is about all projects: leave PROJECT and the rest out")
+            raise click.UsageError(
+                "--rules is for all projects: leave PROJECT and the other options out"
+            )
         if tenant_by_rules or purpose_by_rules:
-            raise click.UsageError("--rules is about all projects: leave the other options out")
+            raise click.UsageError("--rules is for all projects: leave the other options out")
         _apply_rules(file, dry_run)
         return
     if dry_run:
-        raise click.UsageError("--dry-run goes with --rules")
+        raise click.UsageError("--dry-run has a meaning only with --rules: give both")
     if project is None:
         raise click.UsageError("name a PROJECT, or give --rules FILE")
     _classify_one(project, tenant, purpose, tenant_by_rules, purpose_by_rules)
@@ -121,10 +123,12 @@ def _classify_one(
         ("purpose", "purpose", purpose, purpose_by_rules),
     ):
         if by_rules and value is not None:
-            raise click.UsageError(f"--{option} and --{option}-by-rules contradict each other")
+            raise click.UsageError(
+                f"--{option} and --{option}-by-rules cannot be used together: give one"
+            )
         left += [field] * by_rules
     if tenant is None and purpose is None and not left:
-        raise click.UsageError("nothing to say: give --tenant, --purpose or both")
+        raise click.UsageError("Nothing would change: give --tenant, --purpose or both")
     settings = load_settings()
     rules = read_rules(settings.project_rules) if left and settings.project_rules else ()
     stored = classify_project(
@@ -137,7 +141,7 @@ def _classify_one(
     )
     echo(f"{stored.name}: tenant {stored.tenant_id or 'none'}, purpose {stored.purpose or 'none'}")
     if left and settings.project_rules is None:
-        echo("ARCADIA_PROJECT_RULES is not set, so no rule says anything for now.")
+        echo("ARCADIA_PROJECT_RULES is not set, so no rules apply now.")
 
 
 def _apply_rules(file: Path, dry_run: bool) -> None:
@@ -150,7 +154,7 @@ def _apply_rules(file: Path, dry_run: bool) -> None:
     rules = read_rules(file)
     _show(apply_rules(open_warehouse(settings), rules, dry_run=dry_run), dry_run)
     if settings.project_rules is None:
-        echo("Syncs apply no rules: set ARCADIA_PROJECT_RULES to have this file followed.")
+        echo("The rules are not applied by syncs: set ARCADIA_PROJECT_RULES to this file for that.")
     elif settings.project_rules.resolve() != file.resolve():
         echo(f"Note: the next sync applies {settings.project_rules} (ARCADIA_PROJECT_RULES).")
 

@@ -46,11 +46,13 @@ def record(
     text = sys.stdin.read() if spec == "-" else spec
     values = json_value(text or "{}")
     if not isinstance(values, dict):
-        raise click.UsageError('--spec takes a JSON object: {"size_slug": "s-1vcpu-1gb"}.')
+        raise click.UsageError(
+            '--spec must be a JSON object, such as {"size_slug": "s-1vcpu-1gb"}.'
+        )
     for field in fields:
         name, separator, value = field.partition("=")
         if not separator:
-            raise click.UsageError(f"{field} is not FIELD=VALUE.")
+            raise click.UsageError(f"{field} must be FIELD=VALUE.")
         values[name] = json_value(value)
     if not values and not unset:
         raise click.UsageError("Name at least one FIELD=VALUE, or give --spec.")
@@ -65,7 +67,7 @@ def record(
     )
     for left_out in recorded.left_out:
         echo(
-            f"{left_out} was left out: it holds a credential, or the inventory does not hold it.",
+            f"{left_out} was left out: it is a credential, or the inventory does not store it.",
             fg="yellow",
             err=True,
         )
@@ -233,7 +235,7 @@ def reset_serial_(source: str) -> None:
     from ..drift.terraform import reset_serial
 
     reset_serial(warehouse(), source)
-    echo(f"{source}: the next reading takes whatever serial it finds.")
+    echo(f"{source}: the next read accepts any serial.")
 
 
 def _ref(text: str) -> ResourceRef:
@@ -241,5 +243,5 @@ def _ref(text: str) -> ResourceRef:
 
     kind, separator, provider_id = text.partition("/")
     if not separator:
-        raise click.UsageError(f"{text} is not KIND/ID.")
+        raise click.UsageError(f"{text} must be KIND/ID, such as droplet/123.")
     return ResourceRef(kind, provider_id)

@@ -40,7 +40,7 @@ def query(name: str | None, format_: str, limit: int | None, output: Path | None
         return
     view = reading.find(name)
     if format_ == "parquet" and output is None:
-        raise click.UsageError("Parquet is no text: name a file with --output.")
+        raise click.UsageError("Parquet cannot be shown at a terminal: name a file with --output.")
     if format_ == "table" and limit is None:
         limit = SHOWN
     with reading.read(open_marts(), view, limit) as rows:
@@ -78,4 +78,4 @@ def _table(rows: Rows, limit: int | None) -> None:
     }
     print_table(rows.columns, shown, right=numbers)
     if len(shown) == limit:
-        echo(f"The first {limit:,} rows; --limit says otherwise.", err=True)
+        echo(f"The first {limit:,} rows only; --limit shows more.", err=True)

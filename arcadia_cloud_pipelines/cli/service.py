@@ -40,4 +40,4 @@ def service(name: str, check: bool, code_host: str, code_port: int, ui_port: int
     if not check:
         operations.start(settings, name, where)
     if not operations.answers(settings, name, where):
-        raise click.ClickException(f"{name} does not answer")
+        raise click.ClickException(f"The service {name} does not answer: see its log.")

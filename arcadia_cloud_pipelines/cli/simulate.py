@@ -25,7 +25,7 @@ import click
 def simulate(host: str, port: int, droplets: int, seed: int, live: bool, resume: bool) -> None:
     """Serve a simulated DigitalOcean account until Ctrl-C."""
     if resume and live:
-        raise click.UsageError("--resume is live already")
+        raise click.UsageError("--resume already lets the account live: leave --live out")
     if droplets < 1:
         raise click.UsageError("--droplets must be at least 1")
     try:

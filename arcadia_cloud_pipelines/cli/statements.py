@@ -72,7 +72,9 @@ def close(month: date, actor: str | None, force: bool, reason: str | None) -> No
     from ..allocation.statements import close_month
 
     if force != bool(reason and reason.strip()):
-        raise click.UsageError("--force and --reason TEXT go together")
+        raise click.UsageError(
+            "--force needs a reason, and a reason needs --force: give both or none"
+        )
     warehouse, rules = _open()
     made = close_month(warehouse, month, actor=actor or user(), path=rules, forced_because=reason)
     _show(made)
@@ -101,7 +103,9 @@ def show(statement_id: int, format_: str, output: Path | None) -> None:
             echo(f"{len(lines):,} lines in {output}")
         return
     if output is not None:
-        raise click.UsageError("a table is for people: choose --format csv, json or html")
+        raise click.UsageError(
+            "A table cannot be written to a file: choose --format csv, json or html"
+        )
     _show([statement])
     print_table(
         ("month", "corrects", "project", "product", "what", "rule", "US dollars"),

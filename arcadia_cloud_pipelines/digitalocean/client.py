@@ -269,6 +269,16 @@ class DigitalOcean:
         """
         return self._whose.cause(error, self._ask_account)
 
+    def raise_outage(self, error: DigitalOceanError) -> None:
+        """Do nothing where `error` is alone: before a refusal is taken for an answer.
+
+        Raises:
+            DigitalOceanError: nothing is answered any more.
+        """
+        cause = self.cause(error)
+        if cause.account_wide:
+            raise cause from None
+
     def _ask_account(self) -> Account:
         refusal: DigitalOceanError | None = None
         try:
@@ -291,7 +301,7 @@ class DigitalOcean:
                 return Account(uuid, None, source="project")
         raise Forbidden(
             "GET /v2/account",
-            "did not say whose account it is, and neither did the default project",
+            "did not say which account the token is of, and neither did the default project",
             advice="give the token the scope account:read",
             status=refusal.status if refusal else 200,
             error_id=refusal.error_id if refusal else None,

@@ -38,6 +38,10 @@ def clean(text: object, *, hide: Iterable[str] = (), limit: int = 200) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+WHOLE_ACCOUNT = "whole_account"
+"""Marks, in Dagster's events, a failure that is the whole account's: see `account_wide`."""
+
+
 class DigitalOceanError(Exception):
     """A call failed; the text says which, how, and what to do.
 
@@ -125,7 +129,9 @@ class Forbidden(DigitalOceanError):
 class NotFound(DigitalOceanError):
     """404: the thing is gone, or the team never used the feature; a missing scope may look so."""
 
-    advice = "it is gone, the team never used the feature, or the token may not see it"
+    advice = (
+        "check that it still exists, that the team uses the feature, and that the token may see it"
+    )
 
 
 class RateLimited(DigitalOceanError):
@@ -158,7 +164,7 @@ class BadAnswer(DigitalOceanError):
 class PagingError(DigitalOceanError):
     """The link to the next page loops, skips, goes elsewhere, or never ends."""
 
-    advice = "the listing cannot be trusted, so nothing was taken from it; please report it"
+    advice = "the list cannot be trusted, so nothing of it was stored; please report it"
 
 
 class RedirectRefused(DigitalOceanError):
@@ -170,4 +176,4 @@ class RedirectRefused(DigitalOceanError):
 class RequestRefused(DigitalOceanError):
     """Any other 4xx: the request itself was not accepted (400, 409, 412, 422)."""
 
-    advice = "the request was not accepted and repeating it will not help"
+    advice = "repeating the request will not help, so look at DigitalOcean's message"

@@ -319,7 +319,7 @@ class _Reader:
         if number is None:
             return current, token
         if not (number.isascii() and number.isdigit() and len(number) <= 9):
-            raise self._paging("links to a next page whose number is none")
+            raise self._paging("links to a next page that has no valid number")
         page = int(number)
         if token is None and page > current + 1:
             # Without a total nothing else would show that pages were left out.

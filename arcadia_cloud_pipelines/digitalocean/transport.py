@@ -197,7 +197,9 @@ class Transport:
         if (outage := self._whose.outage()) is not None:
             return Failure(outage)
         if self._patience.is_over() and not call.decides:
-            problem = f"was not sent: for {self._patience.seconds:.0f} s nothing was answered"
+            problem = (
+                f"was not sent, because nothing was answered for {self._patience.seconds:.0f} s"
+            )
             return Failure(Unreachable(call.endpoint, problem))
         try:
             self._budget.acquire(call.path)
@@ -207,7 +209,7 @@ class Transport:
             retry_at = None
         if retry_at is not None:
             when = f"{retry_at:%Y-%m-%d %H:%M:%S} UTC"
-            problem = f"was not sent: the token's rate limit is used up until {when}"
+            problem = f"was not sent, because the token's rate limit is used up until {when}"
             return Failure(RateLimited(call.endpoint, problem, retry_at=retry_at))
         headers = {"Accept": call.accept}
         if call.accept != "application/json":

@@ -133,7 +133,7 @@ class Verdicts:
                 f"make a new token that has it and set {self._variable}"
             )
         elif status == 404 and call.scope:
-            advice = f"{NotFound.advice} without the scope {call.scope}"
+            advice = f"{NotFound.advice}, for which it needs the scope {call.scope}"
         elif (status == 429 or status >= 500) and retry_at is not None:
             advice = f"run it again after {retry_at:%Y-%m-%d %H:%M:%S} UTC"
         again = (status == 429 or status >= 500) and not too_long

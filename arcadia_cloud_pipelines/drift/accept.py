@@ -88,7 +88,7 @@ def accept(
         AcceptError: nobody is named.
     """
     if not actor.strip():
-        raise AcceptError("Say who accepts: the actor is empty.")
+        raise AcceptError("The actor is empty: give the name of the person who accepts.")
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         lock(connection)
@@ -96,22 +96,25 @@ def accept(
         known = 0 < drift_id < 2**63
         row = _SQL.run(connection, "read", {"id": drift_id if known else 0}).one_or_none()
         if row is None:
-            raise NotFound(f"There is no drift record {drift_id}: `arcadia drift list` shows them.")
+            raise NotFound(f"There is no drift record {drift_id}: see `arcadia drift list`.")
         if row.status != "open":
             raise AlreadyResolved(
-                f"Drift {drift_id} ({row.field} of {row.name}) is {row.status} already, "
-                f"by {row.resolved_by} at {row.resolved_at:%Y-%m-%d %H:%M} UTC."
+                f"Drift {drift_id} ({row.field} of {row.name}) was {row.status} already, by "
+                f"{row.resolved_by} at {row.resolved_at:%Y-%m-%d %H:%M} UTC: see `arcadia drift "
+                "list` for what is open."
             )
         live = present(row.field, row.desired, row.live)
         expected = row.actual if expected_actual is SHOWN else expected_actual
         if not same(row.field, expected, live, About(row.kind)):
             raise Moved(
-                f"{row.field} of {row.name} is {json_text(live)} now, not {json_text(expected)} "
-                "as it was shown: look again and accept what is there, or wait for the next sweep."
+                f"{row.field} of {row.name} is {json_text(live)} now, and was "
+                f"{json_text(expected)} when it was shown: look at it again, and accept the new "
+                "value or wait for the next detection run."
             )
         if row.spec_version is None:
             raise AlreadyResolved(
-                f"{row.name} has no spec any more: the next sweep closes drift {drift_id}."
+                f"{row.name} has no spec any more, so the next detection run closes drift "
+                f"{drift_id}: wait for it."
             )
         at = now()
         version: int = _SQL.run(

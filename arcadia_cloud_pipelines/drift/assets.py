@@ -9,10 +9,10 @@ from ..dagster_support import (
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
+    metadata,
     reported_errors,
     table,
     table_metadata,
-    timestamp,
 )
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
@@ -77,29 +77,28 @@ def terraform_specs(
         )
     for problem in result.problems:
         context.log.warning(problem.text)
-    if where.is_empty:
-        context.log.info(f"No Terraform state is configured: set {STATES} or {VARIABLE}.")
+    nothing = f"No Terraform state is configured: set {STATES} or {VARIABLE}."
     unknown: dict[str, int] = {}
     for state in result.files:
         for name, count in state.unknown_types.items():
             unknown[name] = unknown.get(name, 0) + count
     return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": result.recorded,
-            "changed": result.changed,
-            "withdrawn": result.withdrawn,
-            "problems": len(result.problems),
-            "files": table(
+        metadata=metadata(
+            {"dagster/row_count": result.recorded},
+            changed=result.changed,
+            withdrawn=result.withdrawn,
+            problems=len(result.problems),
+            note=nothing if where.is_empty else None,
+            files=table(
                 ("file", "serial", "resources", "other providers"),
                 [(s.path, s.serial, len(s.specs), s.other_providers) for s in result.files],
             ),
-            "unknown_types": table(("type", "instances"), sorted(unknown.items())),
-            "not_in_inventory": len(result.not_in_inventory),
-            "not_in_inventory_examples": ", ".join(
+            unknown_types=table(("type", "instances"), sorted(unknown.items())),
+            not_in_inventory=len(result.not_in_inventory),
+            not_in_inventory_examples=", ".join(
                 map(foreign_text.line, result.not_in_inventory[:10])
-            )
-            or "none",
-        }
+            ),
+        )
     )
 
 
@@ -132,17 +131,17 @@ def drift_records(
     for rule in result.rules_expired:
         context.log.warning(f"Ignore {rule} expired at {rule.expires_at:%Y-%m-%d %H:%M} UTC.")
     return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": result.open_after,
-            "specs": result.specs,
-            "opened": result.opened,
-            "updated": result.updated,
-            "closed": result.closed,
-            "ignored": result.ignored,
-            "swept_at": timestamp(result.started_at),
-            "kinds_swept": len(result.kinds_swept),
-            "kinds_skipped": table(("kind", "why"), result.kinds_skipped.items()),
-            "inbox": table(
+        metadata=metadata(
+            {"dagster/row_count": result.open_after},
+            specs=result.specs,
+            opened=result.opened,
+            updated=result.updated,
+            closed=result.closed,
+            ignored=result.ignored,
+            swept_at=result.started_at,
+            kinds_swept=len(result.kinds_swept),
+            kinds_skipped=table(("kind", "why"), result.kinds_skipped.items()),
+            inbox=table(
                 ("id", "severity", "kind", "name", "field", "desired", "actual", "since (UTC)"),
                 [
                     (
@@ -152,14 +151,14 @@ def drift_records(
                     for d in inbox
                 ],
             ),
-            "coverage": table(
+            coverage=table(
                 ("kind", "resources", "managed", "share"),
                 [
                     (c.kind, c.resources, c.managed, "" if c.share is None else f"{c.share:.0%}")
                     for c in shares
                 ],
             ),
-        }
+        )
     )  # fmt: skip
 
 

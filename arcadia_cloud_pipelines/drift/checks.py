@@ -16,7 +16,8 @@ STALE_AFTER = LATE_AFTER["drift"]
 
 
 @dg.asset_check(
-    asset="drift_records", description="Nothing differs from its spec. A warning, with the inbox."
+    asset="drift_records",
+    description="Nothing differs from its spec. A warning that lists what does.",
 )
 def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     """Warn of fields that differ from what is desired."""
@@ -26,7 +27,7 @@ def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
         passed=not found,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{len(found):,} fields differ from their specs. Accept one with `arcadia "
-        "drift accept ID`, or put the resource right."
+        "drift accept ID`, or change the resource back."
         if found
         else "Nothing differs from its spec.",
         metadata={
@@ -48,8 +49,8 @@ def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
 
 @dg.asset_check(
     asset="drift_records",
-    description=f"The newest sweep is younger than {STALE_AFTER} and found every kind with specs "
-    "freshly and completely listed.",
+    description=f"The newest detection run is younger than {STALE_AFTER}, and every kind of "
+    "resource with specs was listed completely shortly before.",
 )
 def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     """Did the newest sweep see everything?"""
@@ -59,26 +60,27 @@ def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResu
         return dg.AssetCheckResult(
             passed=False,
             severity=dg.AssetCheckSeverity.WARN,
-            description="There was no sweep yet: materialise `drift_records`.",
+            description="Drift was never looked for: materialise `drift_records`.",
         )
     age = warehouse.now() - newest.started_at
     late = age > STALE_AFTER
-    problems = [f"The newest sweep is {age.total_seconds() / 3600:.1f} hours old."] * late
+    problems = [f"Drift was last looked for {age.total_seconds() / 3600:.1f} hours ago."] * late
     if age < -CLOCK_TOLERANCE:
         problems.append(
-            f"The newest sweep is dated {newest.started_at:%Y-%m-%d %H:%M} UTC, which is ahead of "
-            "now: a clock was wrong. A new one of `drift_records` goes by the database's clock."
+            f"The newest detection run is dated {newest.started_at:%Y-%m-%d %H:%M} UTC, in the "
+            "future, because a clock was wrong. Materialise `drift_records`, which uses the "
+            "database's clock."
         )
     if newest.kinds_skipped:
         problems.append(
-            f"{len(newest.kinds_skipped):,} kinds were left alone, in whole or in part: "
-            "materialise their assets and look at their checks."
+            f"{len(newest.kinds_skipped):,} kinds of resources were not compared, or not "
+            "completely: materialise their assets and look at their checks."
         )
     return dg.AssetCheckResult(
         passed=not problems,
         severity=dg.AssetCheckSeverity.WARN,
         description=" ".join(problems)
-        or f"{len(newest.kinds_swept):,} kinds were compared, all freshly listed.",
+        or f"{len(newest.kinds_swept):,} kinds of resources were compared.",
         metadata={"skipped": table(("kind", "why"), newest.kinds_skipped.items())}
         if newest.kinds_skipped
         else {},
@@ -86,7 +88,7 @@ def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResu
 
 
 @dg.asset_check(
-    asset="drift_records", description="No ignore rule has expired without being removed."
+    asset="drift_records", description="Every ignore rule still works: none has expired."
 )
 def ignore_rules_alive(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     """Warn of rules that have stopped working."""
@@ -97,7 +99,7 @@ def ignore_rules_alive(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckR
         passed=not expired,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{len(expired):,} ignore rules have expired and ignore nothing any more: "
-        "make them anew or end them with `arcadia drift ignore remove ID`."
+        "make them again, or remove them with `arcadia drift ignore remove ID`."
         if expired
         else f"{len(rules):,} ignore rules are working.",
         metadata={
@@ -154,7 +156,7 @@ def terraform_sources(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRe
 
 @dg.asset_check(
     asset="drift_records",
-    description="Every spec names fields that the inventory holds; others are left out.",
+    description="Every field of every spec is stored in the inventory, so it can be compared.",
 )
 def specs_comparable(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
     """Name the fields of specs that can never be compared."""
@@ -164,8 +166,8 @@ def specs_comparable(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRes
     return dg.AssetCheckResult(
         passed=not unheld,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"The inventory does not hold these fields, so they are not compared: {names}. "
-        "Drop them with `arcadia provisioned record KIND ID --unset FIELD`."
+        description=f"These fields are not stored, so they are not compared: {names}. "
+        "Remove them with `arcadia provisioned record KIND ID --unset FIELD`."
         if unheld
         else "Every field of every spec is compared.",
     )

@@ -120,11 +120,15 @@ def add_rule(
     at = now()
     expires_at = expires_at or at + timedelta(days=DEFAULT_DAYS)
     if not owner.strip() or not reason.strip():
-        raise IgnoreRuleError("An ignore rule needs an owner and a reason.")
+        raise IgnoreRuleError("The ignore rule has no owner or no reason: give both.")
     if kind == name_pattern == field == "*":
-        raise IgnoreRuleError("A rule for everything would hide all drift: name a kind or a field.")
+        raise IgnoreRuleError(
+            "This ignore rule would hide all drift: name a kind, a name or a field."
+        )
     if expires_at <= at:
-        raise IgnoreRuleError(f"The rule would have expired already, at {expires_at:%Y-%m-%d}.")
+        raise IgnoreRuleError(
+            f"The ignore rule would end in the past, on {expires_at:%Y-%m-%d}: give a later date."
+        )
     warehouse.check_migrated()
     table = cloud_drift_ignore_rules
     with warehouse.transaction() as connection:
@@ -171,4 +175,6 @@ def remove_rule(warehouse: Warehouse, rule_id: int, *, actor: str, now: Clock = 
     )
     with warehouse.transaction() as connection:
         if connection.execute(statement).rowcount == 0:
-            raise IgnoreRuleError(f"There is no ignore rule {rule_id}, or it was removed before.")
+            raise IgnoreRuleError(
+                f"There is no ignore rule {rule_id}: see `arcadia drift ignore list`."
+            )

@@ -117,7 +117,7 @@ def get_drift(warehouse: Warehouse, drift_id: int) -> tuple[DriftRecord, Sequenc
     with warehouse.transaction() as connection:
         rows = _SQL.run(connection, "drift", parameters).all() if 0 < drift_id < 2**63 else []
         if not rows:
-            raise NotFound(f"There is no drift record {drift_id}: `arcadia drift list` shows them.")
+            raise NotFound(f"There is no drift record {drift_id}: see `arcadia drift list`.")
         decisions = _SQL.run(connection, "decisions", {"id": drift_id}).mappings().all()
     return _record(rows[0]), [dict(row) for row in decisions]
 

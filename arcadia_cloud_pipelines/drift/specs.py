@@ -144,7 +144,7 @@ def record_provisioned(
     """
     kept, left_out = without_secrets(_checked(spec))
     if not actor.strip():
-        raise SpecError("Say who records this spec: the actor is empty.")
+        raise SpecError("The actor is empty: give the name of the person who records the spec.")
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         lock(connection)
@@ -241,9 +241,9 @@ def _refuse_unheld(kind: str, spec: Spec) -> None:
     unheld = sorted(field for field in spec if not holds(kind, field))
     if unheld:
         raise SpecError(
-            f"The inventory does not hold {', '.join(unheld)} of a {kind}: it changes by itself, "
-            "is secret, or has another name there (the columns of cloud_resources). A spec of it "
-            "could never be compared, so nothing was recorded: leave it out."
+            f"{', '.join(unheld)} of a {kind} is not stored, so it cannot be compared: it changes "
+            "by itself, is secret, or has another name (see the columns of cloud_resources). "
+            "Nothing was recorded: leave it out."
         )
 
 
@@ -256,7 +256,9 @@ def find_resource(connection: sa.Connection, resource: ResourceRef | int) -> int
     if isinstance(resource, int):
         found = _SQL.run(connection, "exists", {"resource_id": resource}).scalars().all()
         if not found:
-            raise ResourceNotFound(f"There is no resource with the row id {resource}.")
+            raise ResourceNotFound(
+                f"There is no resource with the row id {resource}: see cloud_resources.id."
+            )
         return int(found[0])
     kind = kind_called(resource.kind)
     rows = _SQL.run(
@@ -268,11 +270,12 @@ def find_resource(connection: sa.Connection, resource: ResourceRef | int) -> int
     if best:
         ids = ", ".join(f"{row.provider_id} of account {row.account}" for row in rows[:5])
         raise ResourceNotFound(
-            f"{len(best)} live {kind}s are called {resource.id}: say which: {ids}."
+            f"{len(best)} live resources of kind {kind} have the name {resource.id}: give one of "
+            f"the ids {ids}."
         )
     raise ResourceNotFound(
-        f"The inventory knows no {kind} with the id or name {resource.id}: run the asset that "
-        "lists it, or check the spelling with `arcadia psql`."
+        f"There is no {kind} with the id or name {resource.id}: check the spelling, or materialise "
+        "the asset of this kind first."
     )
 
 
@@ -363,14 +366,14 @@ def show(warehouse: Warehouse, resource: ResourceRef | int) -> SpecView:
 def _checked(spec: object) -> dict[str, Any]:
     if not isinstance(spec, Mapping) or not all(isinstance(k, str) and k for k in spec):
         raise SpecError(
-            'A spec is a JSON object of fields and values: {"size_slug": "s-1vcpu-1gb"}.'
+            'The spec must be a JSON object of fields and values: {"size_slug": "s-1vcpu-1gb"}.'
         )
     try:
         decoded: dict[str, Any] = orjson.loads(orjson.dumps(dict(spec)))
     except (TypeError, ValueError) as error:
-        raise SpecError(f"The spec is no JSON: {error}.") from None
+        raise SpecError(f"The spec is not valid JSON: {error}. Correct it.") from None
     if "\\u0000" in orjson.dumps(decoded).decode():
-        raise SpecError("The spec holds a zero byte, which PostgreSQL cannot store.")
+        raise SpecError("The spec holds a zero byte, which PostgreSQL cannot store: remove it.")
     return decoded
 
 

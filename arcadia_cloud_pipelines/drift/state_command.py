@@ -46,25 +46,25 @@ def read_command(source: CommandSource, *, clock: Callable[[], float] = monotoni
     except (OSError, ValueError) as error:
         problem = getattr(error, "strerror", None) or "it holds a zero byte"
     if problem is not None:
-        raise TerraformError(f"{source.shown} could not be started: {problem}.")
+        raise TerraformError(f"{source.shown} could not be started: {problem}. Check the command.")
     try:
         text, errors = _printed(process, source, clock)
     except TimeoutError:
         problem = f"was still running after {source.timeout_seconds} s"
     except OverflowError:
-        problem = f"printed more than {MAX_BYTES // 2**20} MiB, which no Terraform state is"
+        problem = f"printed more than {MAX_BYTES // 2**20} MiB, so it is not a Terraform state"
     finally:
         _end(process)
     if problem is not None:
-        raise TerraformError(f"{source.shown} {problem}, and was ended.")
+        raise TerraformError(f"{source.shown} {problem}, and was ended: run it by hand.")
     if process.returncode != 0:
         said = clean(errors.decode("utf-8", "replace"), hide=_secrets(given), limit=_SHOWN)
         how = f"failed (exit code {process.returncode})" + (f": {said}" if said else "")
-        raise TerraformError(f"{source.shown} {how}.")
+        raise TerraformError(f"{source.shown} {how}. Run it by hand.")
     if not text.strip():
         raise TerraformError(
-            f"{source.shown} printed nothing: there is no state, or the directory is not "
-            "initialised (`tofu init`)."
+            f"{source.shown} printed nothing: run `tofu init` in its directory, or check that "
+            "there is a state."
         )
     return text
 

@@ -127,7 +127,7 @@ def _get(
     if problem is not None:
         raise _Passing(f"{problem}; the next reading tries again")
     if body.lstrip()[:1] == b"<":
-        raise _Refused("it answered a page (HTML or XML) and no state: check the address")
+        raise _Refused("it answered a page (HTML or XML) instead of a state: check the address")
     return body
 
 
@@ -155,7 +155,7 @@ def _body(response: requests.Response, clock: Callable[[], float]) -> bytes:
             size += len(chunk)
             if size > MAX_BYTES:
                 largest = MAX_BYTES // 2**20
-                raise _Refused(f"it is larger than {largest} MiB, which no Terraform state is")
+                raise _Refused(f"it is larger than {largest} MiB, so it is not a Terraform state")
             if clock() - start > _LONGEST:
                 raise _Refused(f"it was still not read after {_LONGEST:.0f} s")
     except urllib3.exceptions.DecodeError:

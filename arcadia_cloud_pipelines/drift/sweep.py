@@ -199,7 +199,7 @@ def sweep(
             specs += row.specs
             if row.withheld:
                 fields = ", ".join(sorted(row.withheld))
-                skipped[label] = f"{fields} came back empty everywhere; other fields compared"
+                skipped[label] = f"{fields} became empty in all rows; other fields were compared"
         _withhold_parts(connection, swept, skipped, started_at)
         rules = read_rules(connection)
         working = [rule for rule in rules if not rule.expired(started_at)]

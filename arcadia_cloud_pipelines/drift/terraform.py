@@ -127,7 +127,7 @@ def confirm_withdrawal(
         SpecError: there is no such source, or nothing to confirm.
     """
     if not actor.strip():
-        raise SpecError("Say who confirms this: the actor is empty.")
+        raise SpecError("The actor is empty: give the name of the person who confirms.")
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         lock(connection)
@@ -135,10 +135,10 @@ def confirm_withdrawal(
         row = _SQL.run(connection, "source", {"source": source}).one_or_none()
         if row is None:
             raise SpecError(
-                f"There is no source {source}: `arcadia provisioned sources` lists them."
+                f"There is no Terraform state {source}: see `arcadia provisioned sources`."
             )
         if row.status not in ("held", "orphaned") and not described(known[source].held):
-            raise SpecError(f"Nothing of {source} is held back: there is nothing to confirm.")
+            raise SpecError(f"No change of {source} waits for confirmation: leave it as it is.")
         before = {name: together(s.contents, s.held) for name, s in known.items()}
         orphaned = row.status == "orphaned"
         left = Contents() if orphaned else known[source].contents
@@ -161,7 +161,7 @@ def reset_serial(warehouse: Warehouse, source: str) -> None:
         lock(connection)
         if _SQL.run(connection, "reset_serial", {"source": source}).rowcount == 0:
             raise SpecError(
-                f"There is no source {source}: `arcadia provisioned sources` lists them."
+                f"There is no Terraform state {source}: see `arcadia provisioned sources`."
             )
 
 

@@ -35,7 +35,9 @@ def find_files(paths: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]:
             problems.append((path, f"{path!r} cannot be looked up: {_reason(error)}."))
             continue
         if not matches:
-            problems.append((path, f"There is no Terraform state at {path}."))
+            problems.append(
+                (path, f"There is no Terraform state at {path}: correct ARCADIA_TERRAFORM_STATES.")
+            )
         for match in matches:
             found.setdefault(_identity(match), str(match))
     return list(found.values()), problems
@@ -71,10 +73,14 @@ def read_file(path: str) -> bytes:
             _refuse_irregular(path, os.fstat(descriptor).st_mode)
             text = file.read(MAX_BYTES + 1)
     except (OSError, ValueError, MemoryError) as error:
-        raise TerraformError(f"{path} cannot be read: {_reason(error)}.") from None
+        raise TerraformError(
+            f"{path} cannot be read ({_reason(error)}): correct ARCADIA_TERRAFORM_STATES, or make "
+            "the file readable for this user."
+        ) from None
     if len(text) > MAX_BYTES:
         raise TerraformError(
-            f"{path} is larger than {MAX_BYTES // 2**20} MiB, which no Terraform state is."
+            f"{path} is larger than {MAX_BYTES // 2**20} MiB, so it is not a Terraform state: "
+            "name a file that `terraform state pull` wrote."
         )
     return text
 
@@ -83,7 +89,7 @@ def _refuse_irregular(path: str, mode: int) -> None:
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "Is not a file")
         raise TerraformError(
-            f"{path} cannot be read: {kind}. Name a file that `terraform state pull` wrote."
+            f"{path} cannot be read ({kind}): name a file that `terraform state pull` wrote."
         )
 
 

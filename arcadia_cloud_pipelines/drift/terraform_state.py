@@ -42,6 +42,9 @@ Identity = tuple[str, str]
 """Kind and the provider's id."""
 
 
+_WRITE_ANEW = "write it again with `terraform state pull`"
+
+
 class TerraformError(DriftError):
     """A state cannot be read; the text names the file, the place and what to do."""
 
@@ -109,13 +112,13 @@ def _decoded(text: bytes, path: str) -> Any:
         json.loads(decoded, object_pairs_hook=_no_key_twice)
     except orjson.JSONDecodeError as error:
         raise TerraformError(
-            f"{path} is no JSON (line {error.lineno}: {error.msg}): write it with `terraform state "
+            f"{path} is not valid JSON (line {error.lineno}: {error.msg}): write it with "
+            "`terraform state "
             "pull`."
         ) from None
     except UnicodeDecodeError:
         raise TerraformError(
-            f"{path} is no JSON: it is not text in UTF-8 or UTF-16. Write it with `terraform state "
-            "pull`."
+            f"{path} is not text in UTF-8 or UTF-16: write it with `terraform state pull`."
         ) from None
     except RecursionError:
         raise TerraformError(
@@ -124,7 +127,7 @@ def _decoded(text: bytes, path: str) -> Any:
         ) from None
     except Unreadable as error:
         raise TerraformError(
-            f"{path} is not a Terraform state as Terraform writes it: {error}. Write it anew with "
+            f"{path} is not a Terraform state as Terraform writes it: {error}. Write it again with "
             "`terraform state pull`."
         ) from None
     return state
@@ -156,18 +159,18 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> None:
 
 def _header(state: Any, path: str) -> tuple[str, int]:
     if not isinstance(state, dict):
-        raise TerraformError(f"{path} is no Terraform state: it has no version.")
+        raise TerraformError(f"{path} is not a Terraform state (it has no version): {_WRITE_ANEW}.")
     if "encrypted_data" in state or "encryption_version" in state:
-        raise TerraformError(
-            f"{path} is encrypted: give the state as `tofu state pull` prints it, decrypted."
-        )
+        raise TerraformError(f"{path} is encrypted: write it decrypted, with `tofu state pull`.")
     if "format_version" in state:
         raise TerraformError(
             f"{path} is what `terraform show -json` prints: write it with `terraform state pull`."
         )
     version = state.get("version")
     if not isinstance(version, int) or isinstance(version, bool):
-        raise TerraformError(f"{path} is no Terraform state: it has no version as a number.")
+        raise TerraformError(
+            f"{path} is not a Terraform state (it has no version as a number): {_WRITE_ANEW}."
+        )
     if version != FORMAT:
         raise TerraformError(
             f"{path} has state format {version}, this release reads {FORMAT}: "
@@ -187,40 +190,42 @@ def _header(state: Any, path: str) -> tuple[str, int]:
         or not 0 <= serial < 2**63
     ):
         raise TerraformError(
-            f"{path} is no whole Terraform state: lineage or serial is missing, or is not a text "
-            "and a number as Terraform writes them."
+            f"{path} is not a complete Terraform state (lineage or serial is missing or has the "
+            f"wrong type): {_WRITE_ANEW}."
         )
     return lineage, serial
 
 
 def _instances(resources: Any, path: str) -> Iterator[tuple[str, str, Json]]:
     """Yield place, type and attributes of every instance that is managed and not replaced."""
-    broken = f"{path} is no whole Terraform state"
+    broken = f"{path} is not a complete Terraform state"
     if not isinstance(resources, list) or not all(isinstance(r, dict) for r in resources):
-        raise TerraformError(f"{broken}: resources is missing, or is not a list of resources.")
+        raise TerraformError(f"{broken} (resources is not a list of resources): {_WRITE_ANEW}.")
     for number, resource in enumerate(resources):
         name, instances = resource.get("type"), resource.get("instances")
         if not isinstance(name, str) or not isinstance(instances, list):
-            raise TerraformError(f"{broken}: a resource has no type or no instances ({number}).")
+            raise TerraformError(
+                f"{broken} (resource {number} has no type or no instances): {_WRITE_ANEW}."
+            )
         if (mode := resource.get("mode")) == "data":
             continue
         if mode != "managed":
             raise TerraformError(
-                f"{broken}: the mode of resource {number} is not managed and not data."
+                f"{broken} (the mode of resource {number} is not managed or data): {_WRITE_ANEW}."
             )
         label = _label(resource, name)
         for index, instance in enumerate(instances):
             place = f"{label}[{index}]" if len(instances) > 1 else label
             ours = name.startswith(OURS)
             if not isinstance(instance, dict):
-                raise TerraformError(f"{broken}: {place} is not an instance.")
+                raise TerraformError(f"{broken} ({place} is not an instance): {_WRITE_ANEW}.")
             if instance.get("deposed"):
                 continue
             attributes = instance.get("attributes")
             if ours and not isinstance(attributes, dict):
                 raise TerraformError(
-                    f"{broken}: {place} has no attributes. Run `terraform apply -refresh-only`, or "
-                    "remove it with `terraform state rm`."
+                    f"{broken} ({place} has no attributes): run `terraform apply -refresh-only`, "
+                    "or remove it with `terraform state rm`."
                 )
             yield place, name, attributes if isinstance(attributes, dict) else {}
 
@@ -249,8 +254,9 @@ def _read(contents: Contents, name: str, attributes: Json, place: str) -> bool:
             return False
     except Unreadable as error:
         raise TerraformError(
-            f"{place}: {error}. Nothing of this state is recorded or withdrawn until it can be "
-            "read: run `terraform apply -refresh-only`, or look at `terraform state show`."
+            f"{place} cannot be read, because {error}. Until it can, nothing of this state is "
+            "recorded or withdrawn: run `terraform apply -refresh-only`, or look at `terraform "
+            "state show`."
         ) from None
     return True
 

@@ -7,6 +7,7 @@ from ..dagster_support import (
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
+    metadata,
     reported_errors,
     table,
     table_metadata,
@@ -47,8 +48,8 @@ def cost_forecasts(
         if one.note:
             context.log.warning(f"The forecast of {one.account} may be wrong: {one.note}")
     return dg.MaterializeResult(
-        metadata={
-            "forecasts": table(
+        metadata=metadata(
+            forecasts=table(
                 ("account", "period", "method", "low", "expected", "high", "error in past months"),
                 [
                     (
@@ -59,10 +60,10 @@ def cost_forecasts(
                     for one in made.forecasts
                 ],
             ),
-            "months_tested": made.months_tested,
-            "months_kept": TEST_MONTHS,
-            **({"expected_usd": float(structure[0].expected)} if len(structure) == 1 else {}),
-        }
+            months_tested=made.months_tested,
+            months_kept=TEST_MONTHS if made.months_tested else None,
+            expected_usd=structure[0].expected if len(structure) == 1 else None,
+        )
     )  # fmt: skip
 
 

@@ -56,7 +56,9 @@ def read_budgets(path: Path) -> tuple[Budget, ...]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise BudgetsError(f"The budgets {path} cannot be read: {reason}.") from None
+        raise BudgetsError(
+            f"The file of budgets {path} cannot be read ({reason}): correct ARCADIA_BUDGETS."
+        ) from None
     return load_budgets(text, str(path))
 
 
@@ -73,19 +75,21 @@ def load_budgets(text: str, source: str) -> tuple[Budget, ...]:
     try:
         document = tomllib.loads(text, parse_float=Decimal)
     except (tomllib.TOMLDecodeError, ArithmeticError, RecursionError) as error:
-        raise BudgetsError(f"{source} is not TOML: {error}.") from None
+        raise BudgetsError(f"{source} is not valid TOML: {error}. Correct the file.") from None
     entries = document.get("budget")
     if set(document) != {"budget"} or not isinstance(entries, list):
         # A file cut short must not end all budgets.
         raise BudgetsError(
-            f"{source} must consist of [[budget]] tables; one without any says `budget = []`."
+            f"{source} must hold only [[budget]] tables: write at least one, or `budget = []` for "
+            "no budgets."
         )
     budgets: dict[str, Budget] = {}
     for number, entry in enumerate(entries, 1):
         budget = _budget(entry, f"{source}, [[budget]] number {number}")
         if budget.name in budgets:
             raise BudgetsError(
-                f"{source}, [[budget]] number {number}: name {budget.name!r} is there already."
+                f"{source}, [[budget]] number {number}: the name {budget.name!r} is used "
+                "twice: choose another."
             )
         budgets[budget.name] = budget
     return tuple(budgets.values())
@@ -93,20 +97,23 @@ def load_budgets(text: str, source: str) -> tuple[Budget, ...]:
 
 def _budget(entry: Any, where: str) -> Budget:
     if not isinstance(entry, Mapping):
-        raise BudgetsError(f"{where}: it must be a table.")
+        raise BudgetsError(f"{where} must be a table.")
     known = ("name", "amount", "account", *SCOPES)
     unknown = sorted(set(entry) - set(known))
     if unknown:
         raise BudgetsError(
-            f"{where}: unknown key {', '.join(map(repr, unknown))}; known are {', '.join(known)}."
+            f"{where}: {', '.join(map(repr, unknown))} is not a key: write one of "
+            f"{', '.join(known)}."
         )
     for key in ("name", "amount"):
         if key not in entry:
-            raise BudgetsError(f"{where}: {key} is missing.")
+            raise BudgetsError(f"{where}: {key} is missing: add it.")
     texts = {key: _text(entry[key], f"{where}: {key}") for key in entry if key != "amount"}
     scopes = [key for key in SCOPES if key in texts]
     if len(scopes) > 1:
-        raise BudgetsError(f"{where}: {' and '.join(scopes)} exclude each other: give one of them.")
+        raise BudgetsError(
+            f"{where}: {' and '.join(scopes)} cannot be used together: give one of them."
+        )
     return Budget(
         texts["name"],
         _amount(entry["amount"], where),
@@ -120,8 +127,8 @@ def _text(value: Any, what: str) -> str:
         raise BudgetsError(f"{what} must be a text.")
     if not value or value != value.strip() or not value.isprintable() or len(value) > 200:
         raise BudgetsError(
-            f"{what} must be a text of at most 200 characters, without blanks around or control "
-            "characters."
+            f"{what} must be a text of 1 to 200 characters, without blanks at its ends and without "
+            "control characters."
         )
     return value
 
@@ -133,7 +140,7 @@ def _amount(value: Any, where: str) -> Decimal:
     if not amount.is_finite() or not 0 < amount <= MOST:
         raise BudgetsError(f"{where}: amount must be above 0 and at most {MOST:,}.")
     if amount != amount.quantize(Decimal("0.01")):
-        raise BudgetsError(f"{where}: amount has parts of a cent.")
+        raise BudgetsError(f"{where}: amount must have at most two decimals.")
     return amount
 
 

@@ -123,14 +123,14 @@ def retire_account(
         if _SQL.run(connection, "newest").scalar_one_or_none() == account:
             raise NothingToRetire(
                 f"The account {account} is the one that was listed last: its next sync would bring "
-                "everything back. Set the token of the other account and sync first."
+                "everything back. Set the token of the other account first, and run a sync."
             )
         resources = _SQL.run(connection, "retire_resources", values).scalar_one()
         projects = _SQL.run(connection, "retire_projects", values).scalar_one()
         if not resources and not projects:
             raise NothingToRetire(
-                f"Nothing of an account {account} is live: `arcadia inventory status` names those "
-                "that are not listed any more."
+                f"The account {account} has no live resource or project: take an account that "
+                "`arcadia inventory status` shows."
             )
         _SQL.run(connection, "close_memberships", values)
         _SQL.run(connection, "note", values | {"resources": resources, "projects": projects})

@@ -101,7 +101,8 @@ def sync_actions(
     since = at - timedelta(days=FIRST_DAYS) if known is None else known - OVERLAP
     try:
         items, complete = _read(client, since)
-    except (Forbidden, NotFound):
+    except (Forbidden, NotFound) as error:
+        client.raise_outage(error)
         return ActionsRead(available=False)
     found = [parse_action(item) for item in items]
     actions = {action.action_id: action for action in found if action is not None}

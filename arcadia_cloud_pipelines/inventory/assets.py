@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
@@ -12,17 +12,19 @@ from ..dagster_support import (
     OWNERS,
     RESOURCES_ASSET,
     RETRY,
+    metadata,
     reported_errors,
     table,
     table_metadata,
-    timestamp,
+    unless_out,
+    unless_told,
     view_asset,
 )
-from ..digitalocean import Account, DigitalOceanError
+from ..digitalocean import Account
 from ..digitalocean.clients import Clients, ask_each_token
 from ..kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
 from ..late import HOURLY_SOON
-from ..settings import Purpose, SettingsError
+from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from . import checks
 from .actions import sync_actions
@@ -37,8 +39,6 @@ from .tables import cloud_actions, cloud_projects, cloud_resources
 
 GROUP = "inventory"
 ACCOUNT = "account"
-
-T = TypeVar("T")
 
 
 def _listings(context: dg.InitResourceContext) -> Iterator[Listings]:
@@ -129,7 +129,7 @@ def build_asset(kind: Kind, sync: Sync = _from_api, priority: int = 0) -> dg.Ass
         warehouse: dg.ResourceParam[Warehouse],
         listings: dg.ResourceParam[Listings],
     ) -> Iterator[dg.MaterializeResult]:
-        result = _unless_told(context, listings, lambda: sync(context, warehouse, listings, kind))
+        result = unless_told(lambda: sync(context, warehouse, listings, kind))
         if result is None:
             return
         yield dg.MaterializeResult(
@@ -186,29 +186,12 @@ def _synced(
 
 def _preview(result: SyncResult) -> dict[str, Any]:
     """Return the first objects of a listing as a table, or nothing where there are none."""
-    if not result.sample:
-        return {}
     columns = ("id", "name", "region", "status", "size", "tags")
     rows = (
         (one.provider_id, one.name, one.region, one.status, one.size_slug, " ".join(one.tags))
         for one in result.sample
     )
-    return {"preview": table(columns, rows)}
-
-
-def _unless_told(
-    context: dg.AssetExecutionContext, listings: Listings, work: Callable[[], T]
-) -> T | None:
-    """Return what `work` returns, or None where another step failed for what keeps it from that."""
-    with reported_errors():
-        try:
-            return work()
-        except (DigitalOceanError, SettingsError) as error:
-            if listings.is_news(error):
-                raise
-            told = foreign_text.line(error)
-            context.log.warning(f"Skipped; another step of this run failed for it: {told}")
-    return None
+    return metadata(preview=table(columns, rows))
 
 
 def _kinds_of_run(context: dg.AssetExecutionContext) -> list[Kind]:
@@ -220,23 +203,19 @@ def _kinds_of_run(context: dg.AssetExecutionContext) -> list[Kind]:
 def _sync_metadata(result: SyncResult) -> dict[str, Any]:
     """Return what an asset's page shows of a sync; counts of nothing are left out."""
     recorded = result.recorded
-    counts = {
-        "discovered": recorded.discovered,
-        "updated": recorded.updated,
-        "restored": recorded.restored,
-        "struck": recorded.struck,
-        "deleted": recorded.deleted,
-    }
-    return {
-        "dagster/row_count": recorded.live,
-        **{name: count for name, count in counts.items() if count},
-        **({"problem": foreign_text.line(result.error)} if result.error else {}),
-        "rows_seen": result.rows_seen or 0,
-        "complete": result.complete,
-        "api_calls": result.api_calls,
-        "seconds": round((result.ended_at - result.started_at).total_seconds(), 3),
-        "listed_at": timestamp(result.started_at),
-    }
+    return metadata(
+        {"dagster/row_count": recorded.live},
+        discovered=recorded.discovered,
+        updated=recorded.updated,
+        restored=recorded.restored,
+        struck=recorded.struck,
+        deleted=recorded.deleted,
+        problem=foreign_text.line(result.error) if result.error else None,
+        complete=result.complete,
+        listed_at=result.started_at,
+        api_calls=result.api_calls,
+        seconds=round((result.ended_at - result.started_at).total_seconds(), 3),
+    )
 
 
 @dg.asset(
@@ -310,7 +289,7 @@ def projects(
         by_rules = rules is not None
         return result, followed, checks.classified_result(listed, followed, by_rules=by_rules)
 
-    done = _unless_told(context, listings, sync)
+    done = unless_told(sync)
     if done is None:
         return
     result, followed, classified = done
@@ -326,7 +305,7 @@ def projects(
     yield dg.MaterializeResult(
         metadata=_sync_metadata(result.sync)
         | _projects_metadata(result)
-        | {"classified_by_rules": len(followed.changes)},
+        | metadata(classified_by_rules=len(followed.changes)),
         check_results=[
             *checks.sync_check_results("projects", result.sync, SCOPE, result.unknown),
             classified,
@@ -335,14 +314,14 @@ def projects(
 
 
 def _projects_metadata(result: ProjectsResult) -> dict[str, Any]:
-    return {
-        "dagster/row_count": len(result.names),
-        "members": result.members,
-        "attributed": result.attributed,
-        "unknown_members": result.unknown.live,
-        "bootstrap": result.bootstrap.outcome if result.bootstrap else "not available",
-        "preview": table(("project", "environment", "members"), result.names[:20]),
-    }
+    return metadata(
+        {"dagster/row_count": len(result.names)},
+        members=result.members,
+        attributed=result.attributed,
+        unknown_members=result.unknown.live,
+        bootstrap=result.bootstrap.outcome if result.bootstrap else "not available",
+        preview=table(("project", "environment", "members"), result.names[:20]),
+    )
 
 
 _SYNCED: list[dg.AssetsDefinition] = [
@@ -375,18 +354,21 @@ _RESOURCES = view_asset(
     pool=Purpose.CLOUD_SYNC_SLOW.value,
     retry_policy=RETRY,
     freshness_policy=FRESHNESS,
+    output_required=False,
 )
 def actions(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """Mirror what is new in the account's log of actions, which says what caused a change.
 
     Reads `GET /v2/actions` into `cloud_actions`. Who acted is not in it. Needs `actions:read`; a
     token without it is told, and nothing else fails for it.
     """
-    with reported_errors():
-        read = sync_actions(warehouse, clients.for_purpose(Purpose.CLOUD_SYNC_SLOW))
-    return dg.MaterializeResult(metadata=dict(vars(read)))
+    slow = Purpose.CLOUD_SYNC_SLOW
+    read = unless_out(clients, slow, lambda client: sync_actions(warehouse, client))
+    if read is not None:
+        said = vars(read) | {"available": None if read.available else False}
+        yield dg.MaterializeResult(metadata=metadata(said))
 
 
 ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [account_asset, *_SYNCED, _RESOURCES, actions]

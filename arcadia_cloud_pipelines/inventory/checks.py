@@ -26,15 +26,16 @@ def sync_check_specs(asset: str) -> Sequence[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(
             "complete",
             asset=asset,
-            description="Every page was read and the distinct ids agree with the API's total. "
-            "Nothing is struck or deleted after a listing that is not.",
+            description="Every page was read, and there are as many ids as the API counts. After a "
+            "listing that is not complete nothing is taken for missing or deleted.",
         ),
         dg.AssetCheckSpec(
             "plausible",
             asset=asset,
-            description="No more than half of the live rows missing at once, and no field gone "
-            "empty everywhere at once, as happens when a token loses a scope. Tells, too, which "
-            "fields the API began to give for all rows at once.",
+            description="No more than half of the live rows are missing at once, and no field "
+            "became "
+            "empty in all rows at once, as happens when a token loses a scope. It also names "
+            "fields that the API began to send for all rows at once.",
         ),
     ]
 
@@ -56,33 +57,34 @@ def sync_check_results(
     elif result.error is not None:
         complete = markdown(result.error)
     else:
-        complete = f"{result.rows_seen:,} listed, all of them."
+        complete = f"All {result.rows_seen:,} are listed."
     problems = []
     confirm = f"`arcadia inventory confirm-loss {result.kind}`"
     if recorded.implausible:
         problems.append(
-            f"{recorded.missing:,} live rows are missing from the listing, more than plausibly "
-            f"could be, so none was struck. If they are really gone: {confirm}."
+            f"{recorded.missing:,} live rows are missing from the listing, too many to be "
+            f"plausible, so none was marked as missing. If they are really gone, run {confirm}."
         )
     for field, rows in recorded.withheld.items():
         problems.append(
-            f"`{field}` came back empty for all of the {rows:,} rows that had it, as when a token "
-            f"loses a scope; not recorded as change. If it is real: {confirm}."
+            f"`{field}` became empty in all {rows:,} rows that had it, as when a token loses a "
+            f"scope, so this was not recorded. If it is real, run {confirm}."
         )
     if unknown is not None and unknown.implausible:
         problems.append(
-            f"{unknown.missing:,} live rows of kind unknown are missing from the projects, more "
-            "than plausibly could be. If they are really gone: `arcadia inventory confirm-loss "
+            f"{unknown.missing:,} live rows of kind unknown are missing from the projects, too "
+            "many to be plausible. If they are really gone, run `arcadia inventory confirm-loss "
             "unknown`."
         )
     if recorded.foreign:
         problems.append(
-            f"{recorded.foreign:,} listed here are live rows of another account and were left "
-            "alone; they are taken over when that account's listings miss them."
+            f"{recorded.foreign:,} resources listed here are live rows of another account and were "
+            "not changed: look at `arcadia inventory status`. They move to this account when the "
+            "other one's listings miss them."
         )
     news = [
-        f"The API began to tell `{markdown(field)}`: {rows:,} rows have it. One row in "
-        "cloud_schema_events, no event of a resource."
+        f"The API began to send `{markdown(field)}`: {rows:,} rows have it. This is one row in "
+        "cloud_schema_events, and no event of a resource."
         for field, rows in recorded.appeared.items()
     ]
     return [
@@ -152,18 +154,17 @@ def classified_result(
         if not by_rules and all(p.tenant_id is p.purpose is None for p in projects):
             named = ", ".join(markdown(p.name) for p, _ in shown)
             texts.append(
-                f"Nobody has said yet whose the {len(projects):,} live projects are and what they "
-                f"are for, with {resources:,} live resources in them: {named}{more}. To begin, "
-                "say it of one with `arcadia projects classify PROJECT --tenant … --purpose …`, "
-                "or of many in a file of rules that ARCADIA_PROJECT_RULES names "
-                "(docs/operations.md)."
+                f"None of the {len(projects):,} live projects has a tenant or a purpose, with "
+                f"{resources:,} live resources in them: {named}{more}. Set them for one with "
+                "`arcadia projects classify PROJECT --tenant … --purpose …`, or for many with a "
+                "file of rules that ARCADIA_PROJECT_RULES names (docs/operations.md)."
             )
         else:
             named = ", ".join(f"{markdown(p.name)} (no {' or '.join(lacks)})" for p, lacks in shown)
             texts.append(
-                f"{len(lacking):,} {of}, are not classified: {named}{more}. Say it with `arcadia "
-                "projects classify PROJECT --tenant … --purpose …`, or in the rules of "
-                "ARCADIA_PROJECT_RULES."
+                f"{len(lacking):,} {of}, have no tenant or no purpose: {named}{more}. Set them "
+                "with `arcadia projects classify PROJECT --tenant … --purpose …`, or in the rules "
+                "of ARCADIA_PROJECT_RULES."
             )
     return dg.AssetCheckResult(
         check_name=CLASSIFIED.name,
@@ -239,8 +240,8 @@ def fresh(
 
 @dg.asset_check(
     asset="projects",
-    description="What members of projects and tags mention is in the listings, and each kind of it "
-    f"was listed completely in the last {RECENT.days} days. Asked once a week.",
+    description="Everything that projects and tags mention is in a listing, and each kind of "
+    f"resource was listed completely in the last {RECENT.days} days. Checked once a week.",
     pool=PURPOSE.value,
     retry_policy=RETRY,
 )
@@ -254,16 +255,17 @@ def nothing_overlooked(
     if found.findings:
         kinds = ", ".join(dict.fromkeys(markdown(finding.kind) for finding in found.findings))
         texts.append(
-            f"Members of projects or tags mention what no listing holds, or not of late: {kinds}. "
-            "The table says what and why, docs/operations.md what to do; the check `complete` of a "
-            "kind's asset says whether its listing is whole and which scope the token lacks."
+            f"Projects or tags mention resources that no recent listing has: {kinds}. "
+            "The table says which and why; see docs/operations.md for what to do. The check "
+            "`complete` of a kind's asset says if its listing is complete and which scope is "
+            "missing."
         )
     else:
-        texts.append(f"{found.members:,} members of projects are all recorded.")
+        texts.append(f"All {found.members:,} members of projects are stored.")
     if found.skipped:
         texts.append(f"Tags were not compared: {markdown(found.skipped)}")
     elif not found.findings:
-        texts.append(f"{found.tags:,} tags count no more than carries them.")
+        texts.append(f"The counts of {found.tags:,} tags agree with what is stored.")
     return dg.AssetCheckResult(
         passed=not found.findings,
         severity=dg.AssetCheckSeverity.WARN,

@@ -156,11 +156,13 @@ def classify_project(
     ]
     if not found:
         raise ProjectError(
-            f"There is no live project {name_or_id!r}: `arcadia projects list` shows those known."
+            f"There is no live project {name_or_id!r}: take one that `arcadia projects list` shows."
         )
     if len(found) > 1:
         uuids = ", ".join(project.provider_id for project in found)
-        raise ProjectError(f"{len(found)} projects are called {name_or_id!r}: take one of {uuids}.")
+        raise ProjectError(
+            f"{len(found)} projects have the name {name_or_id!r}: give one of the ids {uuids}."
+        )
     values: dict[str, str | None] = {}
     for field, value in (("tenant_id", tenant_id), ("purpose", purpose)):
         if value is not None:

@@ -64,7 +64,7 @@ def confirm_loss(
     """
     if kind not in CONFIRMABLE:
         raise NothingToConfirm(
-            f"There is no kind {kind!r}; the kinds are {', '.join(sorted(CONFIRMABLE))}."
+            f"{kind!r} is not a kind of resource: use one of {', '.join(sorted(CONFIRMABLE))}."
         )
     warehouse.check_migrated()
     row, whose = _newest_loss(warehouse, kind, account)
@@ -93,7 +93,9 @@ def _newest_loss(warehouse: Warehouse, kind: str, account: str | None) -> tuple[
     """Return the newest sync that found an implausible loss, and its account."""
     newest = [sync for sync in kind_syncs(warehouse) if sync.kind == kind]
     if not newest:
-        raise NothingToConfirm(f"The kind {kind} was never synced: there is nothing to confirm.")
+        raise NothingToConfirm(
+            f"{kind} was never listed, so there is no loss to confirm: materialise its asset first."
+        )
     lost = [
         (sync, sync.account)
         for sync in newest
@@ -105,6 +107,6 @@ def _newest_loss(warehouse: Warehouse, kind: str, account: str | None) -> tuple[
         return max(lost, key=lambda found: found[0].started_at)
     last = max(newest, key=lambda sync: sync.started_at)
     raise NothingToConfirm(
-        f"The newest sync of {kind} ({last.started_at:%Y-%m-%d %H:%M} UTC) found nothing "
-        "implausible: there is nothing to confirm."
+        f"The newest sync of {kind} ({last.started_at:%Y-%m-%d %H:%M} UTC) found no "
+        "implausible loss, so there is nothing to confirm: leave it as it is."
     )

@@ -227,7 +227,7 @@ def _really_gone(
     try:
         again = list_kind(client, parent_kind)
     except DigitalOceanError as error:
-        logger.warning("the parents were not listed again: %s", error)
+        logger.warning("what contains these resources could not be listed again: %s", error)
         return []
     if not again.complete:
         return []
@@ -269,7 +269,9 @@ def children_inside(kind: Kind, endpoint: Endpoint, parents: Iterable[Json]) -> 
                     child.setdefault(inherited, parent.get(inherited))
                 children[identity(child)] = child
         except (LookupError, TypeError, AttributeError):
-            problem = f"answered 200, but has a {endpoint.per} whose {endpoint.envelope!r} are none"
+            problem = (
+                f"answered 200, but has a {endpoint.per} whose {endpoint.envelope!r} is not a list"
+            )
             unread[name] = BadAnswer(f"GET {endpoint.path}", problem, status=200)
         else:
             found |= children
@@ -297,7 +299,12 @@ def supplemented(client: DigitalOcean, kind: Kind, listing: KindListing) -> Kind
             reason = other.reason
         if reason is not None:
             unknown.add(supplement.field)
-            logger.warning("%s: %s is left as it was: %s", kind.asset, supplement.field, reason)
+            logger.warning(
+                "%s: %s keeps its stored value, because it could not be read: %s",
+                kind.asset,
+                supplement.field,
+                reason,
+            )
             continue
         facts = supplement.facts(other.items)
         for item in listing.items:

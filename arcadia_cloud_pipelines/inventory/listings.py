@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from ..digitalocean import DigitalOceanError, Unreachable
+from ..digitalocean import Unreachable
 from ..digitalocean.clients import Clients
 from ..kinds import Kind
 from ..times import Clock, utc_now
@@ -99,19 +99,6 @@ class Listings:
         self._workers = Workers(threads, "listings")
         self._lock = threading.Lock()
         self._pending: dict[str, _Pending] | None = None
-        self._told: set[str] = set()
-
-    def is_news(self, error: Exception) -> bool:
-        """Return false for what is wrong with more than one kind, and a step of the run failed for.
-
-        Then the run has the sentence that names cause and remedy; it needs no second one.
-        """
-        if isinstance(error, DigitalOceanError) and not error.account_wide:
-            return True
-        with self._lock:
-            news = str(error) not in self._told
-            self._told.add(str(error))
-        return news
 
     def begin(self, kinds: Sequence[Kind], then: Then = _as_it_is) -> None:
         """Start to fetch these kinds. Only the first call does anything.

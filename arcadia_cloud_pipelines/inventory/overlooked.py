@@ -144,7 +144,7 @@ def find_overlooked(
         *(
             Finding(
                 row.kind,
-                "member of a project, and in no listing of its kind",
+                "is in a project, but in no listing of its kind",
                 row.mentioned,
                 row.mentioned - row.overlooked,
                 _shown(row.examples),
@@ -166,7 +166,7 @@ def find_overlooked(
         *(
             Finding(
                 counter,
-                "counted by tags, and not known to this release",
+                "is counted by tags, but not known to this release",
                 sum(count for _, count in tags),
                 None,
                 _shown(f"tag {tag} ({count:,})" for tag, count in tags),
@@ -285,7 +285,7 @@ def _still_too_few(
         if missing:
             yield Finding(
                 "other kinds" if counter == OTHERS else _KINDS_OF[counter][0],
-                "fewer carry a tag than it counts",
+                "fewer resources have a tag than it counts",
                 sum(mentioned for _, mentioned, _ in missing),
                 sum(recorded for _, _, recorded in missing),
                 _shown(

@@ -124,7 +124,10 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ProjectRulesError(f"The project rules {path} cannot be read: {reason}.") from None
+        raise ProjectRulesError(
+            f"The file of project rules {path} cannot be read ({reason}): correct "
+            "ARCADIA_PROJECT_RULES."
+        ) from None
     return load_rules(text, str(path))
 
 
@@ -142,12 +145,13 @@ def load_rules(text: str, source: str) -> tuple[Rule, ...]:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ProjectRulesError(f"{source} is not TOML: {error}.") from None
+        raise ProjectRulesError(f"{source} is not valid TOML: {error}. Correct the file.") from None
     entries = document.get("rule")
     if set(document) != {"rule"} or not isinstance(entries, list):
         # Nothing at all is refused, too: a file cut short would take every tenant's access away.
         raise ProjectRulesError(
-            f"{source} must consist of [[rule]] tables; one without any says `rule = []`."
+            f"{source} must hold only [[rule]] tables: write at least one, or `rule = []` for no "
+            "rules."
         )
     rules: list[Rule] = []
     for number, entry in enumerate(entries, 1):
@@ -166,14 +170,15 @@ def _rule(number: int, entry: Any, where: str) -> Rule:
     unknown = sorted(set(entry) - {*MATCHERS, *EFFECTS})
     if unknown:
         known = ", ".join((*MATCHERS, *EFFECTS))
-        raise refuse(f"unknown key {', '.join(unknown)}; known are {known}")
+        raise refuse(f"{', '.join(unknown)} is not a key: write one of {known}")
     for key, value in entry.items():
         if not isinstance(value, str):
             raise refuse(f"{key} must be a text")
         # Such a value would look like another and be none: a tenant is compared letter by letter.
         if not value or value != value.strip() or not value.isprintable():
             raise refuse(
-                f"{key} is {value!r} and must be a text without blanks around or control characters"
+                f"{key} is {value!r} and must be a text without blanks at its ends and without "
+                "control characters"
             )
     if not set(entry) & set(MATCHERS):
         raise refuse(f"it matches nothing: give {', '.join(MATCHERS[:-1])} or {MATCHERS[-1]}")
@@ -205,6 +210,7 @@ def _check_reachable(rule: Rule, earlier: Iterable[Rule], source: str) -> None:
         for key in EFFECTS:
             if getattr(rule, key) is not None and getattr(before, key) is not None:
                 raise ProjectRulesError(
-                    f"{source}, [[rule]] number {rule.number}: {key} can never hold, for rule "
-                    f"{before.number} comes first and matches whatever this one does."
+                    f"{source}, [[rule]] number {rule.number}: its {key} is never used, because "
+                    f"rule {before.number} comes first and matches all that this one does: put "
+                    "this rule before it, or remove it."
                 )

@@ -94,7 +94,7 @@ def _without_long_identities(kind: Kind, listing: KindListing) -> KindListing:
         return listing
     example = clean(identity(long[0]), limit=60)
     told = (
-        f"{len(long):,} {kind.asset} have an identity of more than {LONGEST} letters and were "
+        f"{len(long):,} {kind.asset} have an id of more than {LONGEST} characters and were "
         f"left out: {example}"
     )
     return replace(
@@ -230,7 +230,7 @@ def _with_outside(reason: str | None, outside: int) -> str | None:
     if not outside:
         return reason
     told = (
-        f"{outside:,} live rows are of regions that were not asked for, so nothing is known of "
-        "them: have SPACES_REGIONS name their regions, too"
+        f"{outside:,} live rows are of regions that were not listed: add their regions to "
+        "SPACES_REGIONS"
     )
     return f"{reason}; {told}" if reason else told

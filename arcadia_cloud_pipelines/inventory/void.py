@@ -48,12 +48,14 @@ def void_sync(warehouse: Warehouse, sync_id: int, *, actor: str, reason: str | N
         row = connection.execute(sa.select(runs).where(this).with_for_update()).one_or_none()
         if row is None:
             raise NothingToVoid(
-                f"There is no sync {sync_id}: `arcadia inventory status` shows the newest of each "
-                "kind with its number."
+                f"There is no sync {sync_id}: see `arcadia inventory status` for the newest of "
+                "each kind of resource."
             )
         now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
         if row.rows_seen is None and not row.complete and row.started_at <= now:
-            raise NothingToVoid(f"The sync {sync_id} of {row.kind} counts for nothing already.")
+            raise NothingToVoid(
+                f"The sync {sync_id} of {row.kind} was voided already: leave it as it is."
+            )
         why = f": {reason}" if reason else ""
         told = f"voided by {actor}{why} (it said that it began {row.started_at:%Y-%m-%d %H:%M} UTC)"
         connection.execute(

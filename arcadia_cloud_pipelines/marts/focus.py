@@ -148,8 +148,8 @@ def _totals(connection: sa.Connection, version: str, period: date) -> Export:
     ).one()
     if row[0] == 0:
         raise FocusError(
-            f"Nothing is billed for {period:%Y-%m}, and the preview has nothing of it. "
-            "`arcadia query billing_months` lists the months that are billed."
+            f"There are no costs for {period:%Y-%m}: choose a month that `arcadia query "
+            "billing_months` lists."
         )
     return Export((), *row)
 
@@ -226,7 +226,7 @@ def _halved(
     path.unlink()
     if len(chunk) < 2:
         raise FocusError(
-            f"A file of one row has {size:,} bytes, more than the {limit:,} of --max-bytes."
+            f"One row alone makes a file of {size:,} bytes: set --max-bytes above {limit:,}."
         )
     middle = len(chunk) // 2
     for half in (chunk[:middle], chunk[middle:]):
@@ -263,12 +263,12 @@ def _check_folder(folder: Path) -> None:
     except FileNotFoundError:
         return
     except NotADirectoryError:
-        raise FocusError(f"{folder} is a file; name a folder with --output.") from None
+        raise FocusError(f"{folder} is a file: name a folder with --output.") from None
     others = sorted(found - _listed(folder / MANIFEST))
     if others:
         raise FocusError(
-            f"{folder} holds {others[0]}, which no export wrote: "
-            "name an empty folder with --output."
+            f"{folder} holds {others[0]}, which is not from an "
+            "export: name an empty folder with --output."
         )
 
 

@@ -69,8 +69,8 @@ def find(name: str) -> views.View:
         if view.name == wanted:
             return view
     near = difflib.get_close_matches(wanted, names(), cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "`arcadia query` lists them."
-    raise UnknownMart(f"There is no mart {wanted!r}. {hint}")
+    hint = f"Did you mean {' or '.join(near)}?" if near else "See `arcadia query` for the list."
+    raise UnknownMart(f"There is no view {wanted!r} in the schema marts. {hint}")
 
 
 @contextmanager

@@ -6,23 +6,14 @@ from pathlib import Path
 import dagster as dg
 import sqlalchemy as sa
 
-from ..allocation.jobs import allocation_job
-from ..billing.jobs import balance_job, daily_costs_job, facts_job, history_job, open_month_job
-from ..dagster_support import (
-    IN_FLIGHT,
-    newest_run_speaks_against,
-    reported_errors,
-    team_tags,
-    teams_of_runs,
-)
-from ..drift.jobs import sweep_job, terraform_job
-from ..forecast.jobs import forecast_job
+from ..dagster_support import FIRST_REFRESH, reported_errors, team_tags, teams_of_runs
 from ..inventory.assets import ACCOUNT
-from ..inventory.definitions import inventory_job
+from ..inventory.checks import nothing_overlooked
 from ..settings import load_settings
 from ..times import utc_now
 from ..warehouse.engine import dagster_url
-from .first_refresh import AFTER, LOOKED_AT, MOST_ATTEMPTS, OF_A_TEAM, Past, due, is_done
+from . import first_runs
+from .first_refresh import MOST_ATTEMPTS
 from .retention import KEEP_EVENTS, KEEP_OUTPUT, KEEP_RUNS, forget
 from .watch import look_once, watched_lately
 
@@ -62,87 +53,70 @@ housekeeping_schedule = dg.ScheduleDefinition(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Looks at everything that can turn bad, and tells people once when it does and "
-    "once when it is well again, where no `arcadia alarms watch` does so.",
+    "once when it is fine again, unless `arcadia alarms watch` does so.",
 )
 def alarm_sensor() -> dg.SkipReason:
     """Look, unless the process that does nothing else looked a moment ago."""
     settings = load_settings()
     with reported_errors():
         if watched_lately(settings):
-            return dg.SkipReason("`arcadia alarms watch` looks.")
+            return dg.SkipReason("`arcadia alarms watch` looks for alarms already.")
         looked = look_once(settings)
     if looked is None:
-        return dg.SkipReason("The warehouse cannot be used.")
+        return dg.SkipReason("The warehouse cannot be used: run `arcadia doctor`.")
     told = ", ".join(name for name, error in looked.delivered.items() if error is None)
-    return dg.SkipReason(f"Looked; told {told or 'nobody'}.")
+    return dg.SkipReason(f"Looked for alarms; notified {told or 'nobody'}.")
 
 
-def past_runs(instance: dg.DagsterInstance, team: str | None = None) -> dict[str, Past]:
-    """Return what Dagster knows of each job of a first refresh, of one team."""
-    return {name: _past(instance, name, team if name in OF_A_TEAM else None) for name in LOOKED_AT}
-
-
-def _past(instance: dg.DagsterInstance, name: str, team: str | None) -> Past:
-    tags = team_tags(team)
-    runs = instance.get_runs(dg.RunsFilter(job_name=name, tags=tags), limit=MOST_ATTEMPTS)
-    succeeded = dg.RunsFilter(job_name=name, tags=tags, statuses=[dg.DagsterRunStatus.SUCCESS])
-    return Past(
-        runs=len(runs),
-        succeeded=bool(instance.get_runs(succeeded, limit=1)),
-        reason_to_wait=newest_run_speaks_against(instance, name, team),
-        under_way=any(run.status in IN_FLIGHT for run in runs),
-    )
+# Everything that the schedules and `invoice_ingest_sensor` fill, in one run: a process for each of
+# their jobs would cost more than the work, and each would wait for the ones before it.
+first_refresh_job = dg.define_asset_job(
+    FIRST_REFRESH,
+    selection=dg.AssetSelection.all() - dg.AssetSelection.checks(nothing_overlooked),
+    description="Read everything once: each kind, the bills with their lines, what differs.",
+)
 
 
 @dg.sensor(
     name="first_refresh_sensor",
-    jobs=[
-        inventory_job,
-        balance_job,
-        history_job,
-        facts_job,
-        open_month_job,
-        daily_costs_job,
-        terraform_job,
-        sweep_job,
-        allocation_job,
-        forecast_job,
-    ],
-    minimum_interval_seconds=20,
+    job=first_refresh_job,
+    minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts at once what never ran to an end here: the first refresh of the "
-    f"inventory, balance, invoices and all that follows, each at most {MOST_ATTEMPTS} times.",
+    description="Starts at once, in one run, what was never read here; what fails is tried again "
+    f"half an hour later, {MOST_ATTEMPTS} times in all. Then the schedules go on.",
 )
 def first_refresh_sensor(
     context: dg.SensorEvaluationContext,
 ) -> dg.SensorResult | dg.SkipReason:
-    """Is there a job that never ran to an end, and nothing that it waits for?"""
-    # Nothing is looked up once all is done, until a release adds a job, or somebody a team.
-    teams = teams_of_runs()
-    jobs = " ".join([*sorted(AFTER), *(team for team in teams if team is not None)])
-    if context.cursor == jobs:
-        return dg.SkipReason("Every job ran before: the schedules go on.")
-    past = {team: past_runs(context.instance, team) for team in teams}
-    if all(map(is_done, past.values())):
-        context.update_cursor(jobs)
-        return dg.SkipReason("Every job ran before: the schedules go on.")
-    answers = context.instance.get_latest_materialization_event(dg.AssetKey(ACCOUNT)) is not None
-    wanted = {
-        (name, team if name in OF_A_TEAM else None): None
-        for team in teams
-        for name in due(past[team], account_answers=answers)
-    }
-    if wanted:
+    """Is there an asset that was never filled, and nothing that it waits for?"""
+    parts = first_runs.parts(context.repository_def, teams_of_runs())  # type: ignore[arg-type]
+    # Nothing is looked up once all is done, until a release adds an asset, or somebody a team.
+    done = first_runs.digest(parts)
+    if context.cursor == done:
+        return dg.SkipReason("Everything was read before: the schedules go on.")
+    looks = [first_runs.look(context.instance, part) for part in parts]
+    if all(look.is_over for look in looks):
+        left, of = sum(len(x.missing) for x in looks), sum(len(x.part.keys) for x in looks)
         return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(job_name=name, tags=team_tags(team)) for name, team in wanted
-            ]
+            skip_reason=f"{left} of {of} assets are left to the schedules.", cursor=done
         )
-    return dg.SkipReason("The first refresh is under way, or failed a moment ago.")
+    if wanted := first_runs.next_ones(looks):
+        return dg.SensorResult(run_requests=[_request(look) for look in wanted])
+    under_way = next((look.past.under_way for look in looks if look.past.under_way), None)
+    return dg.SkipReason(under_way or "What is left failed a moment ago: it waits.")
+
+
+def _request(look: first_runs.Look) -> dg.RunRequest:
+    # With the account: where it does not answer, the run fails for it once.
+    account = {ACCOUNT} & {key.to_user_string() for key in look.part.keys}
+    return dg.RunRequest(
+        asset_selection=[dg.AssetKey(name) for name in sorted(look.due | account)],
+        tags={first_runs.ASSETS: look.part.digest, **team_tags(look.part.team)},
+    )
 
 
 defs = dg.Definitions(
-    jobs=[housekeeping_job],
+    jobs=[housekeeping_job, first_refresh_job],
     schedules=[housekeeping_schedule],
     sensors=[alarm_sensor, first_refresh_sensor],
 )

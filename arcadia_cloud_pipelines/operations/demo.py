@@ -273,7 +273,7 @@ class _DriftStory:
 
     def _look_again(self) -> None:
         if not self._open():
-            self._reporter.told("that drift is gone: the next sweep finds it as planned")
+            self._reporter.told("that drift is gone: the next detection run finds it as planned")
 
     def _open(self) -> list[DriftRecord]:
         return [r for r in list_drift(self._warehouse) if (r.resource_id, r.name) == self._droplet]

@@ -178,8 +178,8 @@ def _start_services(
     say(f"warehouse: {kind} {prepared.place}, schema {prepared.after}{done}")
     if prepared.first:
         say(
-            "first start: inventory, balance and invoices are read at once, then their lines, the "
-            "open month and drift; the UI shows the runs (Runs)"
+            "first start: everything is read at once, in a minute or two; the run first_refresh in "
+            f"the UI shows it: http://{_HOST}:{port}/runs"
         )
     simulator_port = None if settings.has_account else free_port()
     environ = environment(settings, home, simulator_port)

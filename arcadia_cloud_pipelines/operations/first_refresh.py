@@ -1,85 +1,65 @@
-"""Which jobs should run at once because they never ran to an end here?
+"""Which assets should be read at once because they were never read here?
 
 Dagster itself runs, once, a tick that a schedule missed while the deployment was away. It has no
 such tick for a schedule that it never saw before: without this a first start would show nothing
-until the next quarter past, and no invoice until the next night.
+until the next quarter past, and no invoice until the next night. What counts is whether an asset
+was ever filled, by whatever run: after a demo nothing is left to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 MOST_ATTEMPTS = 3
-"""Runs without success after which a job waits for its schedule, as where a scope is missing."""
+"""Runs without success after which the schedules go on alone, as where a kind always fails."""
 
-FIRST = "inventory_sync"
-"""Begins alone: where the account does not answer, one run fails for it and not one of each job."""
-
-AFTER: Mapping[str, tuple[str, ...]] = {
-    FIRST: (),
-    "balance_snapshot": (),
-    "billing_history": (),
-    "account_and_rates": (),
-    "open_month": (FIRST, "billing_history"),
-    "daily_costs_read": (FIRST,),
-    "terraform_import": (FIRST,),
-    "drift_sweep": (FIRST, "terraform_import"),
-    "cost_allocation": ("invoice_ingest",),
-    "cost_forecast": ("invoice_ingest", "open_month", "daily_costs_read", "account_and_rates"),
-}
-"""Jobs by name, each with those that have to be over before it: it reads what they wrote.
-
-`invoice_ingest`, the lines of invoices, is not started here: its sensor asks for it once invoices
-are known."""
-
-OF_A_TEAM = frozenset(
-    {FIRST, "balance_snapshot", "billing_history", "account_and_rates", "open_month",
-     "daily_costs_read", "invoice_ingest"}
-)  # fmt: skip
+OF_A_TEAM = (
+    "inventory_sync",
+    "balance_snapshot",
+    "billing_history",
+    "account_and_rates",
+    "open_month",
+    "daily_costs_read",
+    "invoice_ingest",
+)
 """Jobs that ask the API: where several teams are mirrored, each has runs of its own."""
-
-LOOKED_AT = tuple(dict.fromkeys([*AFTER, *(name for before in AFTER.values() for name in before)]))
-"""Jobs whose runs matter here."""
 
 
 @dataclass(frozen=True)
 class Past:
-    """The runs that a job had so far."""
+    """Earlier runs of a first refresh."""
 
-    runs: int = 0
-    succeeded: bool = False
-    reason_to_wait: str | None = None
-    """Why not to start another now: one is under way, or failed a moment ago."""
-    under_way: bool = False
+    under_way: str | None = None
+    """The one that still works."""
+    failed: frozenset[str] = frozenset()
+    """Assets that failed a moment ago. Those that were skipped for them are not among these."""
+    outage: bool = False
+    """True if the newest run failed for the whole account, which did not answer since."""
+    outage_is_new: bool = False
+    """True if that was a moment ago."""
+    attempts: int = 0
+    """Runs that failed for something else."""
+    outages: int = 0
+    """Runs that failed for the whole account."""
 
 
-def due(past: Mapping[str, Past], *, account_answers: bool) -> list[str]:
-    """Return the jobs to start now, in order.
+def due(missing: AbstractSet[str], past: Past) -> frozenset[str]:
+    """Return the assets to read now, all in one run: their order is Dagster's business.
+
+    What a failed asset kept others from is read without it; it has its own next attempt later.
 
     Args:
-        past: of each job; one that is not in it never ran.
-        account_answers: whether a run learned whose the account is.
+        missing: assets that were never filled.
+        past: earlier runs.
     """
-    known = {name: past.get(name, Past()) for name in LOOKED_AT}
-    return [
-        name
-        for name, before in AFTER.items()
-        if _is_wanted(known[name])
-        and known[name].reason_to_wait is None
-        and (account_answers or name == FIRST)
-        and all(_is_over(known[other]) for other in before)
-    ]
+    if past.under_way is not None or is_over(missing, past):
+        return frozenset()
+    if past.outage and (past.outage_is_new or past.outages >= MOST_ATTEMPTS):
+        return frozenset()
+    return frozenset(missing) - past.failed
 
 
-def is_done(past: Mapping[str, Past]) -> bool:
+def is_over(missing: AbstractSet[str], past: Past) -> bool:
     """Return whether nothing is left to start here."""
-    return not any(_is_wanted(past.get(name, Past())) for name in AFTER)
-
-
-def _is_wanted(past: Past) -> bool:
-    return not past.succeeded and past.runs < MOST_ATTEMPTS
-
-
-def _is_over(past: Past) -> bool:
-    return past.runs > 0 and not past.under_way
+    return not missing or past.attempts >= MOST_ATTEMPTS

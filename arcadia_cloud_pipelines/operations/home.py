@@ -152,7 +152,7 @@ class Home:
             who = f"`arcadia {state.get('command', 'up')}` (process {state.get('pid', 'unknown')})"
             where = f": look at {state['url']}" if state.get("url") else ""
             raise AlreadyRunning(
-                f"{who} already works in {self.path}{where}. Stop it first, or set ARCADIA_HOME to "
+                f"{who} already uses {self.path}{where}. Stop it first, or set ARCADIA_HOME to "
                 "another folder."
             )
         try:

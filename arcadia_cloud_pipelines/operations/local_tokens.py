@@ -69,11 +69,14 @@ def sign(
         OperationsError: this is no demo, or none was started yet.
     """
     if (reason := why_not(settings)) is not None:
-        raise OperationsError(f"No token can be made here: {reason}.")
+        raise OperationsError(
+            f"`arcadia api token` is only for the simulator, and {reason}: ask the issuer for a "
+            "token."
+        )
     if not home.api_secret.exists():
         raise OperationsError(
-            f"There is no demo in {home.path} yet: run `make up` first, without DO_API_TOKEN, and "
-            "ask again while it runs."
+            f"The simulator was never started in {home.path}: run `make up` without DO_API_TOKEN, "
+            "and repeat the command while it runs."
         )
     claims = {
         "iss": settings.jwt_issuer,
@@ -97,14 +100,17 @@ def _read(path: Path) -> Secret:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise OperationsError(f"{path} cannot be read ({error.strerror}): remove it.") from None
+        raise OperationsError(
+            f"The file {path} cannot be read ({error.strerror}): remove it, and start `make up` "
+            "again."
+        ) from None
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
         private = found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
         text = file.read(4 * _BYTES) if stat.S_ISREG(found.st_mode) else b""
     if not private or len(text) < _BYTES:
         raise OperationsError(
-            f"{path} is not a secret of this user alone: remove it, and start `make up` again, "
-            "which makes a new one."
+            f"{path} can be read or written by other users, or is too short: remove it, and "
+            "start `make up` again, which makes a new one."
         )
     return Secret(text.decode("ascii", "replace").strip())

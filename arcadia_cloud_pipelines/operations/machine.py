@@ -48,7 +48,7 @@ def low_disk(sources: Sources) -> Answer:
                 subject=f"disk of {_host()}",
                 text=f"{free / 2**30:.1f} GiB of {total / 2**30:.0f} free for "
                 f"{sources.settings.home}",
-                advice="Free some space: when there is none, the database stops.",
+                advice="Free some disk space. When there is none left, the database stops.",
                 severity=Severity.CRITICAL if free < FULL_BELOW else Severity.WARNING,
             )
         ],
@@ -74,7 +74,7 @@ def wrong_clock(sources: Sources, local: Clock = utc_now) -> Answer:
                 subject=f"clock of {_host()}",
                 text=f"{abs(off).total_seconds():.0f} s "
                 f"{'ahead of' if off > timedelta(0) else 'behind'} the warehouse's",
-                advice="Set both machines' clocks, with NTP.",
+                advice="Set the clocks of both machines, with NTP.",
             )
         ],
     )
@@ -93,8 +93,8 @@ def dead_processes(sources: Sources) -> Answer:
         Alarm(
             key=alarm_key("process_dead", _host(), str(child["name"])),
             subject=f"process {child['name']} on {_host()}",
-            text="it is gone and does not come back",
-            advice=f"Look at logs/{child['name']}.log in {home.path}; restart `arcadia up`.",
+            text="the process ended and was not started again",
+            advice=f"Look at logs/{child['name']}.log in {home.path}, and restart `arcadia up`.",
             severity=Severity.CRITICAL,
             # It is started again within a minute.
             wait=timedelta(minutes=3),

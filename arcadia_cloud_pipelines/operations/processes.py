@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,13 @@ _DAY = 86_400
 _GIBIBYTE = 2**30
 
 Environ = Mapping[str, str]
+
+_ALARMING = re.compile(
+    r"^(?!.*\bArcadia: ).*\b(WARNING|ERROR|CRITICAL|FATAL)\b"
+    r"|Arcadia: (error|critical): |worst (error|critical)|^Traceback "
+)
+"""What `alarms` says on the terminal. Mere warnings, as a demo leaves some, are in its log;
+a message that could not be sent is told."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,7 @@ def alarms(environ: Environ, looks: Callable[[], bool | None] | None = None) -> 
         _python(f"{LOCATION}.cli.main", "alarms", "watch"),
         environ=for_child("alarms", environ),
         alive=looks,
+        loud=_ALARMING,
     )
 
 

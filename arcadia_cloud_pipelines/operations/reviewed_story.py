@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..drift.ignore import add_rule, list_rules
-from ..drift.inbox import list_drift
 from ..warehouse.engine import Warehouse
 from .home import Home, replace_file
 
@@ -20,16 +19,16 @@ FILES = {
 # What a month may cost, US dollars. docs/operations.md says what a budget can be about.
 [[budget]]
 name = "everything"
-amount = 2500
+amount = 4000
 
 [[budget]]
 name = "droplets"
-amount = 1500
+amount = 2500
 kind = "droplet"
 
 [[budget]]
 name = "what is marked with env"
-amount = 400
+amount = 1000
 tag = "env"
 """,
     ),
@@ -80,7 +79,7 @@ def variables(home: Home) -> dict[str, str]:
 
 
 class IgnoreStory:
-    """One drift that nobody wants to hear of for a while: a rule with an owner and an end."""
+    """Drift that nobody wants to hear of for a while: a rule with an owner and an end."""
 
     def __init__(self, warehouse: Warehouse, told: Callable[[str], None]) -> None:
         """Do nothing yet.
@@ -93,16 +92,11 @@ class IgnoreStory:
         self._told = told
 
     def after(self, number: int) -> None:
-        """Ignore a droplet that is gone, when the others' rounds are over; once."""
-        if number != 3 or list_rules(self._warehouse):
+        """Ignore droplets that are gone, after the round that found them so; once."""
+        if number != 4 or list_rules(self._warehouse):
             return
-        gone = [
-            one for one in list_drift(self._warehouse)
-            if one.field == "deleted_at" and one.name
-        ]  # fmt: skip
-        if gone:
-            add_rule(
-                self._warehouse, owner="demo", reason="its successor is planned for next month",
-                kind=gone[0].kind, name_pattern=gone[0].name or "*", field="deleted_at",
-            )  # fmt: skip
-            self._told(f"drift of {gone[0].name} is ignored for 90 days: it is gone on purpose")
+        add_rule(
+            self._warehouse, owner="demo", kind="droplet", field="deleted_at",
+            reason="machines of this account come and go",
+        )  # fmt: skip
+        self._told("droplets that are gone are not drift from now on, for 90 days")

@@ -11,10 +11,12 @@ from ..settings import Purpose, Settings
 from ..warehouse.engine import open_warehouse
 from ..warehouse.migrate import migrate
 from .errors import OperationsError
+from .first_runs import filled
 from .home import Home
 from .run_launcher import lost, run_workers
 
 POOL_SLOTS = 1
+_FIRST_FILLED = ("projects", "balance_snapshots")
 _ORPHANED = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
@@ -34,7 +36,7 @@ class Prepared:
     orphaned: list[str]
     """Runs that nothing was working on any more."""
     first: bool
-    """True where the inventory was never refreshed: the first refresh begins by itself."""
+    """True where nothing was ever read: the first refresh begins by itself."""
 
 
 def open_instance(home: Home) -> dg.DagsterInstance:
@@ -51,7 +53,7 @@ def open_instance(home: Home) -> dg.DagsterInstance:
         reason = " ".join(str(error.orig).split()) or type(error.orig).__name__
         raise OperationsError(
             f"Dagster's own database does not answer: {reason}. Check the server that "
-            "DAGSTER_POSTGRES_URL names, or ask `arcadia doctor`."
+            "DAGSTER_POSTGRES_URL names, or run `arcadia doctor`."
         ) from None
 
 
@@ -68,10 +70,9 @@ def prepare(settings: Settings, home: Home, say: Callable[[str], None]) -> Prepa
         instance.upgrade()
         set_pools(instance)
         orphaned = fail_orphaned_runs(instance)
-        refreshed = dg.RunsFilter(job_name="inventory_sync")
-        first = not instance.get_runs(refreshed, limit=1)
+        first = not filled(instance, [dg.AssetKey(name) for name in _FIRST_FILLED])
     if orphaned:
-        say(f"{len(orphaned)} run(s) of before the last stop were marked as failed")
+        say(f"{len(orphaned)} runs that the last stop interrupted were marked as failed")
     return Prepared(warehouse.place, before, after, orphaned, first)
 
 

@@ -61,10 +61,16 @@ def _problem(sync: KindSyncs, ahead: AheadOfTime | None) -> str | None:
     elif not sync.complete:
         problems.append("incomplete")
     if sync.implausible:
-        problems.append(f"{sync.missing:,} missing at once: real? Then confirm-loss {sync.kind}")
+        problems.append(
+            f"{sync.missing:,} missing at once: if it is real, run `arcadia inventory "
+            f"confirm-loss {sync.kind}`"
+        )
     if sync.withheld:
         fields = ", ".join(sorted(sync.withheld))
-        problems.append(f"{fields} gone empty everywhere: real? Then confirm-loss {sync.kind}")
+        problems.append(
+            f"{fields} gone empty everywhere: if it is real, run `arcadia inventory "
+            f"confirm-loss {sync.kind}`"
+        )
     return "; ".join(problems) or None
 
 

@@ -252,12 +252,12 @@ class Supervisor:
                     running.finish_reading()
                     raise OperationsError(
                         f"{child.name} ended ({_describe(running.process.returncode)}) before it "
-                        f"was ready; {self._tail(running)}"
+                        f"was ready: see its log. {self._tail(running)}"
                     )
                 if self._clock() > deadline:
                     raise OperationsError(
-                        f"{child.name} was not ready after {child.ready_within:.0f} s; "
-                        f"{self._tail(running)}"
+                        f"{child.name} was not ready after {child.ready_within:.0f} s: see its "
+                        f"log. {self._tail(running)}"
                     )
                 stop.wait(0.1)
             if child.ready is not None and not stop.is_set():

@@ -46,7 +46,8 @@ def followed(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         passed=not found.resources,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{found.resources:,} resources, ${found.amount:,.2f} in the last closed "
-        "month, break the tag policy; the dearest are below, all in marts.untagged_resources."
+        "month, break the tag policy. The most expensive are below; marts.untagged_resources has "
+        "all."
         if found.resources
         else "Every resource follows the tag policy.",
         metadata={

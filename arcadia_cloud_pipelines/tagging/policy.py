@@ -153,7 +153,7 @@ def load_policy(text: str, source: str) -> TagPolicy:
 
 def _problems(policy: TagPolicy) -> Iterator[str]:
     if len(policy.tag) > MOST:
-        yield f"tag: there are {len(policy.tag):,}, and {MOST:,} is the most"
+        yield f"tag: there are {len(policy.tag):,} tags; write at most {MOST:,}"
     before: dict[Wanted, int] = {}
     for number, one in enumerate(policy.tag, 1):
         asked = one.model_copy(update={"values": None})

@@ -31,7 +31,7 @@ def backup(warehouse: Warehouse, file: Path) -> int:
             whole.
     """
     if not file.parent.is_dir():
-        raise BackupError(f"There is no folder {file.parent}.")
+        raise BackupError(f"The folder {file.parent} does not exist: make it, or choose another.")
     warehouse.check_migrated()
     part = file.with_name(f".{file.name}.part")
     try:
@@ -69,11 +69,13 @@ def check_whole(warehouse: Warehouse, file: Path) -> None:
         BackupError: it is not a backup, or only a part of one.
     """
     if not file.is_file():
-        raise BackupError(f"There is no file {file}.")
+        raise BackupError(f"The file {file} does not exist: check the path.")
     try:
         _run(warehouse, "pg_restore", "--file=/dev/null", str(file))
     except BackupError as error:
-        raise BackupError(f"{file} is not a whole backup: {error}") from None
+        raise BackupError(
+            f"{file} is not a complete backup, so take another one: {error}"
+        ) from None
 
 
 def _check_empty(connection: sa.Connection, warehouse: Warehouse) -> None:
@@ -86,8 +88,8 @@ def _check_empty(connection: sa.Connection, warehouse: Warehouse) -> None:
     )
     if found is not None:
         raise BackupError(
-            f"The warehouse {warehouse.place} is not empty: it has {found}. Restore into an empty "
-            "database, named by ARCADIA_DATABASE_URL or in another ARCADIA_HOME."
+            f"The warehouse {warehouse.place} is not empty (it holds {found}): restore into an "
+            "empty database, which ARCADIA_DATABASE_URL or another ARCADIA_HOME names."
         )
 
 
@@ -102,7 +104,10 @@ def _make_roles(connection: sa.Connection) -> None:
     )
     if missing and not may_create:
         wanted = " ".join(f"CREATE ROLE {role} NOLOGIN;" for role in missing)
-        raise BackupError(f"Roles are missing that the backup grants to: have made {wanted}")
+        raise BackupError(
+            f"The roles {wanted}, which the backup grants rights to, do not exist here: let an "
+            "administrator create them (CREATE ROLE name NOLOGIN)."
+        )
     for role in missing:
         connection.execute(sa.text(f"CREATE ROLE {role} NOLOGIN"))
 

@@ -74,8 +74,8 @@ class EmbeddedPostgres:
             self._users = _Lock(self._server.users_lock)
             if not self._users.share(_STOP_SECONDS):
                 raise EmbeddedPostgresError(
-                    f"The embedded PostgreSQL in {self.folder} is stopping and does not finish; "
-                    f"its log is {self._server.log}."
+                    f"The embedded PostgreSQL in {self.folder} does not finish "
+                    f"stopping: look at its log {self._server.log}, and run the command again."
                 )
             # Before the server may stop: see `close`.
             atexit.register(self.close)
@@ -253,7 +253,7 @@ def supervised(home: Path) -> Iterator[None]:
     try:
         if not users.share(_STOP_SECONDS) or not mine.take_alone(_STOP_SECONDS):
             raise EmbeddedPostgresError(
-                f"Another process looks after the embedded PostgreSQL in {home}: stop it first."
+                f"Another process runs the embedded PostgreSQL in {home}: stop it first."
             )
         yield
     finally:

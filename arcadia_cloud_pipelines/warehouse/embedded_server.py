@@ -288,7 +288,7 @@ class ServerFolder:
         found = self.data.stat()
         if not stat.S_ISDIR(found.st_mode):
             raise EmbeddedPostgresError(
-                f"{self.data} is not a folder. Where data are to lie elsewhere, set ARCADIA_HOME."
+                f"{self.data} is not a folder: remove it, or set ARCADIA_HOME to another folder."
             )
         account = Account()
         if not is_root:
@@ -478,8 +478,8 @@ def _usable_programs(account: Account) -> Path:
     found, programs = copy.lstat(), copy / shipped.relative_to(shipped.parents[2])
     if found.st_uid != 0 or found.st_mode & 0o022 or not _runs_as(programs, account):
         raise EmbeddedPostgresError(
-            f"{copy} holds no programs of root's that {user_name(account.uid)} can run: remove it "
-            "and run the command again."
+            f"{copy} does not hold PostgreSQL programs that {user_name(account.uid)} can run: "
+            "remove it and run the command again."
         )
     return programs
 

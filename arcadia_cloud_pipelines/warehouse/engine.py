@@ -133,10 +133,10 @@ class Warehouse:
         if refusal is None:
             return self._unreachable(error)
         kind = WarehouseUnreachable if refusal.passes else WarehouseRefused
-        todo = "run again" if refusal.passes else "mend that and run again"
+        todo = "run it again" if refusal.passes else "correct that and run it again"
         return kind(
             f"The warehouse {self.place} {refusal.text} ({told(error)}). What was stored before is "
-            f"untouched; {todo}, or ask `arcadia doctor`."
+            f"not changed: {todo}, or run `arcadia doctor`."
         )
 
     def _unreachable(self, error: BaseException | None) -> WarehouseUnreachable:
@@ -144,7 +144,7 @@ class Warehouse:
         reason = " ".join(str(error).split()) or type(error).__name__
         return WarehouseUnreachable(
             f"The warehouse {self.place} does not answer: {reason}. What was stored before is "
-            "untouched; check the server and run again, or ask `arcadia doctor`."
+            "not changed: check the server and run it again, or run `arcadia doctor`."
         )
 
     def check_migrated(self) -> None:
@@ -166,7 +166,7 @@ class Warehouse:
             return
         if current == head_revision():
             raise WarehouseNotMigrated(
-                f"The views of the warehouse {self.place} are another release's: "
+                f"The views of the warehouse {self.place} are from another release: "
                 "run `arcadia migrate`."
             )
         raise WarehouseNotMigrated(

@@ -93,7 +93,9 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
 
     with warehouse.transaction() as connection:
         if problem := server_problem(connection):
-            raise WarehouseError(f"The warehouse {warehouse.place} cannot be used: {problem}")
+            raise WarehouseError(
+                f"The warehouse {warehouse.place} cannot be used, because {problem}"
+            )
         connection.execute(
             sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
         )
@@ -104,8 +106,8 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
         }
         if before is not None and before not in known:
             raise WarehouseNotMigrated(
-                f"The warehouse {warehouse.place} has schema {before}, which this release does "
-                "not know: it was migrated by a newer one. Install that release."
+                f"The warehouse {warehouse.place} has schema {before}, which is newer than this "
+                "release: install the release that made it."
             )
         stale = before != head_revision() or views.installed_digest(connection) != views.digest()
         if stale:

@@ -16,17 +16,17 @@ class Meaning(NamedTuple):
 
 
 _STATES: Final = {
-    "40P01": Meaning("broke off two transactions that waited for each other", True),
-    "53100": Meaning("has no room left on its disk: free some", False),
-    "53300": Meaning("has no connection to spare: raise max_connections or end some", True),
+    "40P01": Meaning("ended one of two transactions that waited for each other", True),
+    "53100": Meaning("has no space left on its disk: free some", False),
+    "53300": Meaning("has no free connection: raise max_connections or end some", True),
     "55P03": Meaning("did not get a lock in time", True),
     "57014": Meaning("was told to cancel the statement, by a person or by a timeout", True),
 }
 _CLASSES: Final = {
     "22": Meaning("cannot store a value as it is", False),
-    "40": Meaning("broke off a transaction that another was in the way of", True),
+    "40": Meaning("ended a transaction that collided with another", True),
     "53": Meaning("is short of memory, disk or connections", True),
-    "54": Meaning("cannot store a value that is so long", False),
+    "54": Meaning("cannot store a value that is too long", False),
 }
 
 

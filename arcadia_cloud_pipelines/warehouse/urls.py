@@ -46,7 +46,7 @@ def sqlalchemy_url(secret: Secret, variable: str) -> URL:
     try:
         hosts = [_split_address(address) for address in addresses.split(",") if address]
     except ValueError:
-        raise SettingsError(f"{problem}: a port is not a number") from None
+        raise SettingsError(f"{problem}: write the port as a number") from None
     host, port = hosts[0] if len(hosts) == 1 else (None, None)
     if len(hosts) > 1 or (host or "").startswith("/"):
         host, port = None, None

@@ -74,7 +74,7 @@ def read_view(path: Path) -> View:
     """
     found = _HEADER.match(path.read_text(encoding="utf-8"))
     if found is None:
-        raise ViewError(f"{path}: expected a header in /* */ before the query")
+        raise ViewError(f"{path} has no header: write one in /* */ before the query.")
     try:
         header = tomllib.loads(found["header"])
         return View(
@@ -87,7 +87,7 @@ def read_view(path: Path) -> View:
             **header,
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise ViewError(f"{path}: the header is not usable: {error}") from None
+        raise ViewError(f"{path} has a header that cannot be used: {error}. Correct it.") from None
 
 
 @cache
@@ -100,7 +100,10 @@ def read_views(folder: Path = FOLDER) -> tuple[View, ...]:
     order = [*sorter.static_order()]
     unknown = [name for name in order if name not in views]
     if unknown:
-        raise ViewError(f"{folder}: a view reads {', '.join(unknown)}, which no file defines")
+        raise ViewError(
+            f"A view in {folder} reads {', '.join(unknown)}, which no file defines: correct the "
+            "name."
+        )
     return tuple(views[name] for name in order)
 
 
@@ -151,8 +154,8 @@ def drop(connection: sa.Connection) -> Kept:
     fixed = [name for name, is_view, _ in others if not is_view]
     if fixed:
         raise ViewError(
-            f"{', '.join(fixed)} reads the schema {SCHEMA}, which is made anew by this release: "
-            "drop it, run `arcadia migrate`, and make it again."
+            f"{', '.join(fixed)} reads the schema {SCHEMA}, which this release replaces: drop it, "
+            "run `arcadia migrate`, and create it again."
         )
     grants = connection.execute(sa.text(_GRANTS), {"schema": SCHEMA}).all()
     connection.execute(sa.text(f"DROP SCHEMA {SCHEMA} CASCADE"))

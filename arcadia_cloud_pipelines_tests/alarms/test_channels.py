@@ -85,7 +85,7 @@ def test_addresses_are_secrets_and_a_bad_one_takes_away_itself_alone(
     assert "CANARY" not in repr(settings)
     assert unknown_addresses(settings) == ["ARCADIA_NOTIFY_URLS 1"]
     channels = configured_channels(settings)
-    with pytest.raises(NotifyError, match="does not know this address") as caught:
+    with pytest.raises(NotifyError, match="not an address that apprise knows") as caught:
         channels["ARCADIA_NOTIFY_URLS 1"]("title", "text")
     assert "CANARY" not in str(caught.value)
     channels["ARCADIA_NOTIFY_URLS 2"]("title", "text")
@@ -99,7 +99,7 @@ def test_a_file_that_is_not_there_stops_nothing_and_is_said(tmp_path: Path) -> N
     assert [*settings.notify] == ["ARCADIA_NOTIFY_URLS_X"]
     router = Router(settings)
     assert router.route("late", "error", "droplet", None) == ("log",)
-    assert "ARCADIA_NOTIFY_URLS_FILE: cannot read" in router.problems[0]
+    assert "ARCADIA_NOTIFY_URLS_FILE names" in router.problems[0]
 
 
 def test_without_addresses_the_log_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -154,15 +154,15 @@ def test_the_first_rule_that_matches_decides(tmp_path: Path) -> None:
     [
         ("[[rule]]\nkind = 'late'", "rule 1, to: Field required"),
         ("[[rule]]\nto = 'log'\n[[rule]]\nknd = 'x'\nto = 'log'", "rule 2, knd"),
-        ("[[rule]]\nto = 'slack://CANARY'", "name a variable"),
-        ("[[rule]]\nto = 'PATH'", "name a variable"),
-        ("[[rule]]\nto = 'log'\nseverity = 'fatal'", "is none of warning, error, critical"),
+        ("[[rule]]\nto = 'slack://CANARY'", "not a variable for addresses"),
+        ("[[rule]]\nto = 'PATH'", "not a variable for addresses"),
+        ("[[rule]]\nto = 'log'\nseverity = 'fatal'", "write one of warning, error, critical"),
         ("[[rule]]\nto = 5", "rule 1, to"),
         ("rule = 5", "rule:"),
         ("rules = []", "rule: Field required"),
         ("", "rule: Field required"),
-        ("[[rule", "is not TOML"),
-        ("a = " + "[" * 5000, "is not TOML"),
+        ("[[rule", "is not valid TOML"),
+        ("a = " + "[" * 5000, "is not valid TOML"),
     ],
 )
 def test_rules_that_cannot_be_used_are_said_and_swallow_nothing(

@@ -17,6 +17,8 @@ from arcadia_cloud_pipelines.alarms import conditions, look, orchestration
 from arcadia_cloud_pipelines.alarms.model import Answer
 from arcadia_cloud_pipelines.alarms.sources import Sources
 from arcadia_cloud_pipelines.alarms.state import open_alarms
+from arcadia_cloud_pipelines.dagster_support import PlainFailure
+from arcadia_cloud_pipelines.digitalocean.errors import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations import machine
 from arcadia_cloud_pipelines.operations.home import Home
@@ -87,7 +89,7 @@ def test_a_loss_that_was_not_recorded(sources: Sources) -> None:
     assert keys(conditions.suppressed_losses(sources)) == ["loss_suppressed/droplet"]
     assert "confirm-loss droplet" in conditions.suppressed_losses(sources).bad[0].advice
     sync(sources, 1, withheld={"tags": 3})
-    assert "tags came back empty" in conditions.suppressed_losses(sources).bad[0].text
+    assert "tags became empty" in conditions.suppressed_losses(sources).bad[0].text
     sync(sources, 0)
     assert conditions.suppressed_losses(sources).bad == []
 
@@ -219,7 +221,8 @@ def test_each_drift_is_an_alarm_until_it_is_settled(sources: Sources) -> None:
     take_look(sources, {"drift": conditions.new_drift})
     ended = rows(sources.warehouse, "SELECT key, ending FROM cloud_alarms ORDER BY key")
     assert [(e["key"], e["ending"]) for e in ended] == [
-        (f"drift/{ids[0]}", "Accepted by ann."), (f"drift/{ids[1]}", "It is as desired again."),
+        (f"drift/{ids[0]}", "Accepted by ann."), (f"drift/{ids[1]}", "The resource is as desired "
+            "again."),
     ]  # fmt: skip
 
 
@@ -271,6 +274,42 @@ def test_a_job_is_bad_until_a_run_of_it_succeeds(
     run(instance)
     answer = orchestration.failed_runs(sources)
     assert (answer.bad, answer.well) == ([], frozenset({"run_failed/things"}))
+
+
+def test_an_account_that_does_not_answer_is_one_alarm_of_all_jobs(
+    instance: dg.DagsterInstance, sources: Sources
+) -> None:
+    assert orchestration.unanswered_account(sources).bad == []
+
+    def job(name: str, *, fails: bool) -> None:
+        @dg.asset(name="account")
+        def one() -> None:
+            if fails:
+                raise PlainFailure("GET /v2/account answered 401: set it.", {WHOLE_ACCOUNT: True})
+
+        made = dg.Definitions(
+            [one], jobs=[dg.define_asset_job(name, selection=dg.AssetSelection.all())],
+            executor=dg.in_process_executor,
+        )  # fmt: skip
+        made.resolve_job_def(name).execute_in_process(instance=instance, raise_on_error=False)
+
+    job("hourly", fails=True)
+    job("daily", fails=True)
+    assert orchestration.failed_runs(sources).bad == []
+    [alarm] = orchestration.unanswered_account(sources).bad
+    assert "job daily" in alarm.text
+    assert "GET /v2/account answered 401: set it." in alarm.text
+    assert "for it failed also: hourly" in alarm.text
+    job("daily", fails=False)
+    [alarm] = orchestration.unanswered_account(sources).bad
+    assert "daily" not in alarm.text, "what has not run well since is still told"
+    instance.add_run(dg.DagsterRun(job_name="hourly", run_id="r-1"))
+    answer = orchestration.unanswered_account(sources)
+    assert (answer.bad, len(answer.unsure)) == ([], 1), "it stays as it is until that has ended"
+    instance.delete_run("r-1")
+    job("hourly", fails=False)
+    answer = orchestration.unanswered_account(sources)
+    assert (answer.bad, answer.unsure) == ([], frozenset())
 
 
 def test_a_run_whose_worker_died_is_waited_for_while_dagster_repeats_it(
@@ -530,7 +569,7 @@ def test_a_field_that_the_api_began_to_tell_is_told_once(sources: Sources) -> No
         """,
     )
     (alarm,) = conditions.api_changes(sources).bad
-    assert "subnet_uuid (string) of 1,000 resources" in alarm.text
+    assert "subnet_uuid (string) for 1,000 resources" in alarm.text
     assert (alarm.account, alarm.severity) == ("team", Severity.WARNING)
     for _ in range(2):
         take_look(sources, {"api_change": conditions.api_changes})

@@ -111,4 +111,4 @@ def test_the_command_shows_what_would_change_and_then_does_it(
     assert "by 1 rules; 0 months changed" in call()
     assert paid(filled) == {"acme": Decimal("10.00")}
     rules.write_text("rule = 1")
-    assert f"{rules}: expected [[rule]] tables" in call("--rules", str(rules), code=1)
+    assert f"{rules} has no [[rule]] table" in call("--rules", str(rules), code=1)

@@ -20,9 +20,10 @@ from .conftest import Apply
 A = 'rule = [{ name = "a", tenant = "x"'
 TWO = '{ name = "a", tenant = "x" }, { name = "b"'
 BAD = {
-    "not TOML": ("[[rule", "rules.toml is not TOML"),
-    "empty": ("", "rules.toml: expected [[rule]] tables; a file without any says `rule = []`"),
-    "a table": ("[rule]", "expected [[rule]] tables"),
+    "not TOML": ("[[rule", "rules.toml is not valid TOML"),
+    "empty": ("", "rules.toml has no [[rule]] table: write at least one, or `rule = []` for "
+        "none"),
+    "a table": ("[rule]", "has no [[rule]] table"),
     "no table": ("rule = [1]", "rule 1: must be a table"),
     "unknown key at the head": ("x = 1\nrule = []", "x: is not a key; known are tenants,"),
     "unknown key": (f'{A}, colour = "r" }}]', "rule 1 (a), colour: is not a key; known are name,"),
@@ -87,7 +88,7 @@ BAD = {
         "rule 2 (a), name: rule 1 has the same name and holds in the same months",
     ),
     "a name that is ours": (
-        'rule = [{ name = "follows spend", tenant = "x" }]', "are names of rules that are always",
+        'rule = [{ name = "follows spend", tenant = "x" }]', "are reserved names",
     ),
 }  # fmt: skip
 
@@ -141,7 +142,7 @@ def test_tenants_and_keys_that_nobody_has_are_refused_and_nothing_changes(
     account.line(account.invoice("i", "1.00"), "1.00", web)
     run()
     for rule, says in (
-        ('tenant = "akme"', "rule 1 (r), tenant: 'akme' is not a tenant; near ones are acme"),
+        ('tenant = "akme"', "rule 1 (r), tenant: 'akme' is not a tenant (similar names: acme"),
         ("shares = { acme = 0.5, akme = 0.5 }", "rule 1 (r), shares: 'akme' is not"),
         ('by = "even"\namong = ["akme"]', "rule 1 (r), among: 'akme' is not"),
         ('tenant = "acme"\ntag = "teem:a"', "tag: no resource ever had a tag with the key 'teem'"),

@@ -131,7 +131,7 @@ BAD_FILES = {
     "empty": b"",
     "cut in mid-row": b"product,description,USD\nDroplets,web (s-1),$1.00\nDroplets,w",
     "no USD column": b"product,description\nDroplets,web (s-1)\n",
-    "an amount that is none": b"product,description,USD\nDroplets,web (s-1),lots\n",
+    "an amount that is not valid": b"product,description,USD\nDroplets,web (s-1),lots\n",
 }
 
 

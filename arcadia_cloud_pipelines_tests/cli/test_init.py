@@ -11,7 +11,11 @@ from pathlib import Path
 
 import fasteners
 import pytest
+from click.testing import CliRunner
 
+from arcadia_cloud_pipelines.cli.main import main
+from arcadia_cloud_pipelines.operations import deployment
+from arcadia_cloud_pipelines.settings import Purpose, Settings
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 
 from ..s3 import closed_port
@@ -218,6 +222,22 @@ def test_it_can_be_run_again_where_the_file_is_for_another_address(
     again = arcadia("init", "-y", "--token-file", given, DO_API_URL=server.url)
     assert again.returncode == 0, again.stderr
     assert arcadia("doctor", DO_API_URL=server.url).returncode == 0
+
+
+def test_it_starts_the_deployment_with_the_token_that_it_wrote(
+    server: RunningSimulator, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Settings] = []
+    monkeypatch.setattr(deployment, "up", lambda settings, *, say: started.append(settings))
+    monkeypatch.setenv("ARCADIA_HOME", str(file.parent))
+    monkeypatch.setenv("DO_API_URL", server.url)
+    given = token_file(tmp_path, server.token)
+    asked = CliRunner().invoke(main, ["init", "--token-file", given])
+    assert (asked.exit_code, started) == (0, []), asked.output
+    done = CliRunner().invoke(main, ["init", "--yes", "--start", "--token-file", given])
+    assert done.exit_code == 0, done.output
+    assert [one.token(Purpose.METERING).reveal() for one in started] == [server.token]
+    assert server.token not in done.output
 
 
 def test_a_deployment_that_runs_is_to_be_started_again(

@@ -39,4 +39,4 @@ def test_status_and_confirm_loss(arcadia: Run, warehouse: Warehouse, libpq_url: 
     )  # fmt: skip
     unknown = arcadia("inventory", "confirm-loss", "drplet", ARCADIA_DATABASE_URL=libpq_url)
     assert unknown.returncode == 1
-    assert "There is no kind 'drplet'" in unknown.stderr
+    assert "'drplet' is not a kind of resource" in unknown.stderr

@@ -166,13 +166,13 @@ def test_a_field_is_left_to_the_rules_again(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("u-1", "--rules", "f"), "--rules is about all projects"),
-        (("--rules", "f", "--tenant", "t"), "--rules is about all projects"),
-        (("--rules", "f", "--purpose-by-rules"), "--rules is about all projects"),
-        (("u-1", "--tenant", "t", "--dry-run"), "--dry-run goes with --rules"),
+        (("u-1", "--rules", "f"), "--rules is for all projects"),
+        (("--rules", "f", "--tenant", "t"), "--rules is for all projects"),
+        (("--rules", "f", "--purpose-by-rules"), "--rules is for all projects"),
+        (("u-1", "--tenant", "t", "--dry-run"), "--dry-run has a meaning only with --rules"),
         (("--tenant", "t"), "name a PROJECT"),
-        (("u-1", "--tenant", "t", "--tenant-by-rules"), "contradict"),
-        (("u-1", "--purpose", "", "--purpose-by-rules"), "contradict"),
+        (("u-1", "--tenant", "t", "--tenant-by-rules"), "cannot be used together"),
+        (("u-1", "--purpose", "", "--purpose-by-rules"), "cannot be used together"),
     ],
 )
 def test_options_that_do_not_go_together(

@@ -303,9 +303,9 @@ def test_bad_answers(body: Any, match: str, server: Server, client: DigitalOcean
     ("next_", "match"),
     [
         (f"{API}/v2/things", "without a number"),
-        (f"{API}/v2/things?page=x", "whose number is none"),
-        (f"{API}/v2/things?page=-2", "whose number is none"),
-        (f"{API}/v2/things?page=٢", "whose number is none"),
+        (f"{API}/v2/things?page=x", "that has no valid number"),
+        (f"{API}/v2/things?page=-2", "that has no valid number"),
+        (f"{API}/v2/things?page=٢", "that has no valid number"),
         (f"{API}/v2/things?page=1", "already read"),
         (f"{API}/v2/things?page=3", "from page 1 to page 3"),
         (7, "not text"),

@@ -96,11 +96,11 @@ def test_the_checks(warehouse: Warehouse, drifting: int, monkeypatch: Any) -> No
     add_rule(warehouse, owner="ann", reason="x", kind="vpc", expires_at=at(0.1), now=lambda: at(0))
     listed(warehouse, complete=False, hours=0.05)
     swept(warehouse, 0.1)
-    assert "left alone" in str(checks.fresh_inventory(warehouse).description)
+    assert "not compared" in str(checks.fresh_inventory(warehouse).description)
     assert not checks.ignore_rules_alive(warehouse).passed
     assert checks.no_open_drift(warehouse).passed
-    monkeypatch.setattr(Warehouse, "now", lambda _self: at(3))
-    assert "2.9 hours old" in str(checks.fresh_inventory(warehouse).description)
+    monkeypatch.setattr(Warehouse, "now", lambda _self: at(3.5))
+    assert "3.4 hours ago" in str(checks.fresh_inventory(warehouse).description)
 
 
 def test_accepting_by_a_job(warehouse: Warehouse, instance: Any, drifting: int) -> None:
@@ -151,7 +151,7 @@ def test_the_command_line(
     number = str(drift(warehouse)[0]["id"])
     assert "size_slug" in call(drift_command, "list", "--kind", "droplet")
     assert "live now" in call(drift_command, "show", number)
-    assert "look again" in call(drift_command, "accept", number, "--expect", '"x"', code=1)
+    assert "look at it again" in call(drift_command, "accept", number, "--expect", '"x"', code=1)
     assert "spec version 2" in call(drift_command, "accept", number, "--reason", "grown")
     assert drift(warehouse)[0]["resolved_by"] == "ann-at-keyboard"
     assert "accepted already" in call(drift_command, "accept", number, "--actor", "x", code=1)
@@ -174,7 +174,7 @@ def test_the_command_line(
     assert "≠ tags" in shown
     assert "  size_slug" in shown
     assert "1 specs" in call(provisioned_command, "adopt", "--resource", "droplet/1")
-    assert "knows no droplet" in call(provisioned_command, "show", "droplet", "404", code=1)
+    assert "There is no droplet" in call(provisioned_command, "show", "droplet", "404", code=1)
     assert "no Terraform state" in call(provisioned_command, "terraform", "/no/where", code=1)
     assert os.environ.get("ARCADIA_NOTIFY_URLS") is None
     from arcadia_cloud_pipelines.warehouse import engine

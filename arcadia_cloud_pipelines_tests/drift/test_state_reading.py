@@ -346,11 +346,11 @@ print(open("state.json").read())
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ("raise SystemExit(3)", r"failed \(exit code 3\)\.$"),
+        ("raise SystemExit(3)", r"failed \(exit code 3\)\. Run it by hand\.$"),
         ("import sys; sys.exit('Error: state is locked, ID: 7')", "exit code 1.*state is locked"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"failed \(exit code -9\)"),
-        ("", "printed nothing: there is no state"),
-        ("print('  ')", "printed nothing: there is no state"),
+        ("", "printed nothing: run `tofu init`"),
+        ("print('  ')", "printed nothing: run `tofu init`"),
     ],
 )
 def test_faults_of_a_command(tmp_path: Path, body: str, reason: str) -> None:
@@ -399,7 +399,7 @@ subprocess.run([sys.executable, "-c", child])
         return 1e9 if started.exists() else 0.0
 
     source = command(tmp_path, body, timeout_seconds=1)
-    with pytest.raises(TerraformError, match=r"still running after 1 s, and was ended\.$"):
+    with pytest.raises(TerraformError, match=r"still running after 1 s, and was ended: run it"):
         read_command(source, clock=clock)
     # Its lock is free once it is dead.
     with (tmp_path / "held").open() as held:
@@ -411,7 +411,7 @@ def test_a_command_that_prints_without_end_is_ended(
 ) -> None:
     monkeypatch.setattr(state_command, "MAX_BYTES", 1_000_000)
     body = "import sys\nwhile True: sys.stdout.write('x' * 65536)"
-    with pytest.raises(TerraformError, match="which no Terraform state is, and was ended"):
+    with pytest.raises(TerraformError, match="so it is not a Terraform state, and was ended"):
         read_command(command(tmp_path, body))
 
 

@@ -94,7 +94,7 @@ def test_an_implausible_withdrawal_waits(
         assert terraform_sources(warehouse).passed
         history = query(warehouse, "SELECT * FROM cloud_provisioned_history ORDER BY id DESC")
         assert (history[0]["actor"], history[0]["reason"]) == ("ann", "moved")
-        with pytest.raises(SpecError, match="nothing to confirm"):
+        with pytest.raises(SpecError, match="waits for confirmation"):
             confirm_withdrawal(warehouse, "terraform/l-1", actor="ann", reason=None)
 
 
@@ -187,7 +187,7 @@ def test_an_older_serial_says_nothing(warehouse: Warehouse, tmp_path: Path) -> N
     assert [row["status"] for row in list_sources(warehouse)] == ["older"]
     reset_serial(warehouse, "terraform/l-1")
     assert read(warehouse, old).withdrawn == 1
-    with pytest.raises(SpecError, match="no source terraform/x"):
+    with pytest.raises(SpecError, match="no Terraform state terraform/x"):
         reset_serial(warehouse, "terraform/x")
 
 
@@ -407,7 +407,7 @@ def with_rules(rules: Any) -> dict[str, Any]:
     [
         (state() | {"resources": 5}, "not a list of resources"),
         (state() | {"resources": {}}, "not a list of resources"),
-        (with_rules([1]), r"digitalocean_firewall\.this: inbound_rule\[0\] is not a block"),
+        (with_rules([1]), r"\.this cannot be read, because inbound_rule\[0\] is not a block"),
         (with_rules({"protocol": "tcp"}), "inbound_rule is not a list"),
         (with_rules([{"protocol": {"a": 1}}]), "protocol is not a single value"),
         (with_rules([{"protocol": "tcp", "source_addresses": "x"}]), "source_addresses is not"),
@@ -430,21 +430,24 @@ def with_rules(rules: Any) -> dict[str, Any]:
         (state(item("digitalocean_project", {"id": "1", "resources": 5})), "resources is not"),
         (state(item("digitalocean_project", {"resources": ["do:droplet:1"]})), "id is empty"),
         (deep(900), None),
-        (deep(100_000), "no JSON|nested too deeply"),
-        ("[" * 1_000_000, "no JSON"),
-        ('{"version": 4, "lineage": "\\ud800", "serial": 1, "resources": []}', "no JSON"),
-        ('{"version": 4, "lineage": "x", "serial": NaN, "resources": []}', "no JSON"),
-        ('{"version": 4, "lineage": "x", "serial": 1e400, "resources": []}', "no JSON"),
+        (deep(100_000), "not valid JSON|nested too deeply"),
+        ("[" * 1_000_000, "not valid JSON|nested too deeply"),
+        ('{"version": 4, "lineage": "\\ud800", "serial": 1, '
+            '"resources": []}', "not valid JSON|not text in UTF-8"),
+        ('{"version": 4, "lineage": "x", "serial": NaN, '
+            '"resources": []}', "not valid JSON|not text in UTF-8"),
+        ('{"version": 4, "lineage": "x", "serial": 1e400, '
+            '"resources": []}', "not valid JSON|not text in UTF-8"),
         ('{"version": 4, "lineage": "x", "serial": 1, "resources": [], "resources": []}',
          "'resources' comes twice"),
         ({"serial": 1, "lineage": "x", "meta": {}, "encrypted_data": "a", "encryption_version":
-          "v0"}, "is encrypted: give the state as `tofu state pull`"),
+          "v0"}, "is encrypted: write it decrypted, with `tofu state pull`"),
         ({"format_version": "1.0", "values": {}}, "terraform show -json"),
-        (b"\x1f\x8b\x08\x00\xff", "no JSON"),
-        (b"\xff\xfe\x00", "no JSON"),
-        (b"\xff\xfe\x00\x00\x00", "no JSON"),
-        (b"\0", "no JSON"),
-        (b"\xc3\x28", "no JSON"),
+        (b"\x1f\x8b\x08\x00\xff", "not valid JSON|not text in UTF-8"),
+        (b"\xff\xfe\x00", "not valid JSON|not text in UTF-8"),
+        (b"\xff\xfe\x00\x00\x00", "not valid JSON|not text in UTF-8"),
+        (b"\0", "not valid JSON|not text in UTF-8"),
+        (b"\xc3\x28", "not valid JSON|not text in UTF-8"),
     ],
 )  # fmt: skip
 def test_odd_contents_end_in_one_sentence(

@@ -42,11 +42,11 @@ def test_a_file_says_what_a_month_may_cost() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "must consist of"),
-        ("budget = 1", "must consist of"),
-        ("[[budgets]]\nname='a'\namount=1", "must consist of"),
-        ("[[budget]", "is not TOML"),
-        ("budget = [1]", "number 1: it must be a table"),
+        ("", "must hold only"),
+        ("budget = 1", "must hold only"),
+        ("[[budgets]]\nname='a'\namount=1", "must hold only"),
+        ("[[budget]", "is not valid TOML"),
+        ("budget = [1]", "number 1 must be a table"),
         ("[[budget]]\namount = 1", "number 1: name is missing"),
         ("[[budget]]\nname = 'a'", "number 1: amount is missing"),
         ("[[budget]]\nname = 'a'\namount = '1'", "amount must be a number"),
@@ -56,13 +56,13 @@ def test_a_file_says_what_a_month_may_cost() -> None:
         ("[[budget]]\nname = 'a'\namount = nan", "amount must be above 0"),
         ("[[budget]]\nname = 'a'\namount = inf", "amount must be above 0"),
         ("[[budget]]\nname = 'a'\namount = 1e400", "amount must be above 0"),
-        ("[[budget]]\nname = 'a'\namount = 0.001", "parts of a cent"),
+        ("[[budget]]\nname = 'a'\namount = 0.001", "at most two decimals"),
         ("[[budget]]\nname = ''\namount = 1", "name must be a text"),
         ("[[budget]]\nname = ' a'\namount = 1", "name must be a text"),
         ("[[budget]]\nname = 'a'\namount = 1\nproject = 7", "project must be a text"),
-        ("[[budget]]\nname = 'a'\namount = 1\nowner = 'x'", "unknown key 'owner'"),
-        ("[[budget]]\nname = 'a'\namount = 1\nkind = 'x'\ntag = 'y'", "exclude each other"),
-        (GOOD + "[[budget]]\nname = 'all'\namount = 1", "number 3: name 'all' is there already"),
+        ("[[budget]]\nname = 'a'\namount = 1\nowner = 'x'", "'owner' is not a key"),
+        ("[[budget]]\nname = 'a'\namount = 1\nkind = 'x'\ntag = 'y'", "cannot be used together"),
+        (GOOD + "[[budget]]\nname = 'all'\namount = 1", "number 3: the name 'all' is used twice"),
     ],
 )
 def test_a_bad_file_is_refused_with_file_budget_and_key(text: str, says: str) -> None:
@@ -98,7 +98,7 @@ def test_the_file_is_followed_and_a_bad_one_changes_nothing(
     path.write_text(GOOD + "[[budget]]\nname = 'x'\n")
     with pytest.raises(BudgetsError):
         follow_budgets(warehouse, path)
-    with pytest.raises(BudgetsError, match="cannot be read: No such file"):
+    with pytest.raises(BudgetsError, match=r"cannot be read \(No such file"):
         follow_budgets(warehouse, tmp_path / "gone.toml")
     assert stored(warehouse) == both
     path.write_text("[[budget]]\nname = 'all'\namount = 600")

@@ -158,7 +158,9 @@ def test_a_missing_token_fails_with_the_sentence(deployment: Deployment) -> None
     deployment.clients = TestClients(deployment.server.url, None)
     result = deployment.run("volumes")
     assert not result.success
-    assert "No DigitalOcean token: set DO_API_TOKEN" in messages(deployment.instance, result)
+    assert "No DigitalOcean token is set: run `arcadia init`, or set DO_API_TOKEN" in messages(
+        deployment.instance, result
+    )
 
 
 def test_an_unmigrated_warehouse_fails_with_the_command(
@@ -281,7 +283,7 @@ def test_plausible_says_which_field_went_empty(deployment: Deployment) -> None:
     deployment.clients = TestClients(deployment.server.url, narrow)
     found = check(deployment.run("droplets"), "droplets", "plausible")
     assert not found.passed
-    assert "`tags` came back empty" in str(found.description)
+    assert "`tags` became empty" in str(found.description)
     assert "`arcadia inventory confirm-loss droplet`" in str(found.description)
 
 
@@ -321,9 +323,9 @@ def test_a_newcomer_is_told_how_to_begin(deployment: Deployment) -> None:
     found = check(deployment.run("projects"), "projects", "classified")
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
     said = str(found.description)
-    assert said.startswith("Nobody has said yet whose the 5 live projects are")
+    assert said.startswith("None of the 5 live projects has a tenant or a purpose")
     assert "with 14 live resources in them" in said, "an unknown member, too"
-    for way in ("To begin", "`arcadia projects classify PROJECT --tenant", "ARCADIA_PROJECT_RULES"):
+    for way in ("Set them", "`arcadia projects classify PROJECT --tenant", "ARCADIA_PROJECT_RULES"):
         assert way in said
     assert [found.metadata[name].value for name in ("unclassified", "resources")] == [5, 14]
     assert "skyai-internal" in str(found.metadata["projects"].value)
@@ -482,7 +484,13 @@ def test_nothing_overlooked_says_what_was(deployment: Deployment) -> None:
     overlooked = found.metadata["overlooked"]
     assert isinstance(overlooked, dg.TableMetadataValue)
     table = [tuple(record.data.values()) for record in overlooked.records]
-    assert ("droplet", "fewer carry a tag than it counts", "1", "0", "tag a|b (0 of 1)") in table
+    assert (
+        "droplet",
+        "fewer resources have a tag than it counts",
+        "1",
+        "0",
+        "tag a|b (0 of 1)",
+    ) in table
     assert "do:space:simulated-assets" in str(table)
     assert found.metadata["members"].value > 20
     assert deployment.server.token not in messages(deployment.instance, result)
@@ -496,8 +504,8 @@ def test_nothing_overlooked_says_what_was(deployment: Deployment) -> None:
     )
     found = check(look(deployment), "projects", "nothing_overlooked")
     assert found.passed, found.description
-    assert "members of projects are all recorded" in str(found.description)
-    assert "tags count no more than carries them" in str(found.description)
+    assert "members of projects are stored" in str(found.description)
+    assert "tags agree with what is stored" in str(found.description)
 
     scopes = {"account:read", "project:read", *(kind.scope for kind in KINDS)} - {"tag:read"}
     narrow = account.add_token("no tags", scopes)

@@ -48,19 +48,21 @@ def test_fields_gone_empty_can_be_confirmed(warehouse: Warehouse) -> None:
 
 
 def test_no_such_kind(warehouse: Warehouse) -> None:
-    with pytest.raises(NothingToConfirm, match=r"no kind 'drplet'; the kinds are .*droplet"):
+    with pytest.raises(
+        NothingToConfirm, match=r"'drplet' is not a kind of resource: use one of .*droplet"
+    ):
         confirm(warehouse, "drplet")
 
 
 def test_a_kind_without_a_sync(warehouse: Warehouse) -> None:
-    with pytest.raises(NothingToConfirm, match="never synced"):
+    with pytest.raises(NothingToConfirm, match="never listed"):
         confirm(warehouse, "volume")
 
 
 def test_nothing_implausible_in_the_newest_sync(warehouse: Warehouse) -> None:
     sync(warehouse, 2, implausible=True, missing=12)
     sync(warehouse, 1)
-    with pytest.raises(NothingToConfirm, match="nothing implausible"):
+    with pytest.raises(NothingToConfirm, match="no implausible loss"):
         confirm(warehouse)
     assert confirmations(warehouse) == []
 

@@ -288,7 +288,7 @@ def test_a_warehouse_that_is_not_migrated_names_the_command(
 def test_a_connection_lost_while_recording_has_its_sync_row(synced: Mirror, part: str) -> None:
     with before_statement(synced.warehouse, part, lambda: cut_connections(synced.warehouse)):
         text = refused(synced, WarehouseUnreachable)
-    assert "run again" in text
+    assert "run it again" in text
     goes_on(synced)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 import pytest
 
+from arcadia_cloud_pipelines.billing.assets import ASSETS as BILLING
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, DigitalOceanError
 from arcadia_cloud_pipelines.inventory import checks
 from arcadia_cloud_pipelines.inventory.assets import ACCOUNT, ASSETS, LISTINGS
@@ -34,8 +35,12 @@ class Outage(NamedTuple):
 # Errors that may pass by themselves are asked for nine times, those that do not once.
 OUTAGES = {
     "revoked": Outage(401, {}, "answered 401", "set a valid one in DO_API_TOKEN", 1),
-    "no scope": Outage(403, {}, "did not say whose account it is", "the scope account:read", 2),
-    "no such path": Outage(404, {}, "did not say whose account it is", "scope account:read", 2),
+    "no scope": Outage(
+        403, {}, "did not say which account the token is of", "the scope account:read", 2
+    ),
+    "no such path": Outage(
+        404, {}, "did not say which account the token is of", "scope account:read", 2
+    ),
     "rate limit": Outage(429, {"retry_after": 3000}, "answered 429", "run it again after", 1),
     "rate limit for ever": Outage(429, {"retry_after": 20}, "answered 429", "run it again", 3),
     "maintenance": Outage(503, {}, "answered 503", "run it again later", 9),
@@ -71,7 +76,7 @@ def run(
     instance: dg.DagsterInstance, warehouse: Warehouse, clients: TestClients, *assets: str
 ) -> dg.ExecuteInProcessResult:
     bound = dg.Definitions(
-        assets=ASSETS, asset_checks=[checks.fresh], executor=dg.in_process_executor,
+        assets=[*ASSETS, *BILLING], asset_checks=[checks.fresh], executor=dg.in_process_executor,
         resources={"clients": clients, "warehouse": warehouse, **LISTINGS},
     )  # fmt: skip
     return bound.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -154,6 +159,27 @@ def test_an_outage_in_the_middle_fails_one_step_too(
     assert all(row["stale_strike_count"] == 0 for row in rows(warehouse).values())
     server.account.faults.clear()
     assert run(instance, warehouse, RunClients(server.url, server.token)).success
+
+
+@pytest.mark.parametrize("sort", ["revoked", "no scope", "no such path", "maintenance", "html"])
+def test_what_is_no_kind_is_skipped_for_an_outage_as_well(
+    instance: dg.DagsterInstance, warehouse: Warehouse, server: RunningSimulator, sort: str
+) -> None:
+    """A first refresh reads bills and actions in the same run."""
+    outage = OUTAGES[sort]
+    others = (
+        "actions", "balance_snapshots", "invoices", "open_month_lines", "rate_card",
+        "account_facts", "prepayments", "daily_costs", "cost_lines",
+    )  # fmt: skip
+    server.account.faults.add("/v2/*", outage.fault, None, after=1, **outage.options)
+    result = run(
+        instance, warehouse, RunClients(server.url, server.token), ACCOUNT, "droplets", *others
+    )
+    found = failures(result)
+    assert len(found) == 1, found
+    (error,) = found.values()
+    assert_one_sentence(error, outage)
+    assert materialized(result) == {ACCOUNT}
 
 
 def test_after_an_outage_in_the_middle_nothing_is_asked_any_more(

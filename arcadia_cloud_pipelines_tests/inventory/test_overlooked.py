@@ -115,7 +115,7 @@ def test_a_member_that_its_kinds_listing_leaves_out(mirror: Looking) -> None:
     (found,) = mirror.look().findings
     droplets = len(mirror.account.ids("droplet"))
     assert (found.kind, found.mentioned, found.recorded) == ("droplet", droplets + 7, droplets)
-    assert found.why == "member of a project, and in no listing of its kind"
+    assert found.why == "is in a project, but in no listing of its kind"
     assert found.examples == tuple(f"do:droplet:90000{number}" for number in range(5))
 
 
@@ -127,7 +127,7 @@ def test_a_member_whose_row_was_deleted_is_missing_too(mirror: Looking) -> None:
         "UPDATE cloud_resources SET deleted_at = now() WHERE provider_id = :id RETURNING 1",
         id=str(gone),
     )
-    (found,) = [f for f in mirror.look().findings if "member" in f.why]
+    (found,) = [f for f in mirror.look().findings if "is in a project" in f.why]
     assert found.examples == (f"do:droplet:{gone}",)
 
 
@@ -303,7 +303,7 @@ def test_a_tag_that_counts_more_than_carry_it(mirror: Looking, kind: str, shown:
     mirror.settle()
     found = mirror.look().findings
     assert found == (
-        Finding(shown, "fewer carry a tag than it counts", 3, 1, ("tag Hidden (1 of 3)",)),
+        Finding(shown, "fewer resources have a tag than it counts", 3, 1, ("tag Hidden (1 of 3)",)),
     )
 
 
@@ -402,7 +402,7 @@ def test_counters_that_nobody_knows(mirror: Looking, answering: Any) -> None:
     )
     (found,) = mirror.look().findings
     assert found == Finding(
-        "vaults", "counted by tags, and not known to this release", 7, None,
+        "vaults", "is counted by tags, but not known to this release", 7, None,
         ("tag t0 (3)", "tag t1 (4)"),
     )  # fmt: skip
 
@@ -419,7 +419,7 @@ def test_what_a_total_holds_beside_its_counters(mirror: Looking, answering: Any)
         answering({"count": 4, "droplets": {"count": 1}, **beside})
         (found,) = mirror.look().findings
         assert found == Finding(
-            "other kinds", "fewer carry a tag than it counts", 3, 1, ("tag t0 (1 of 3)",)
+            "other kinds", "fewer resources have a tag than it counts", 3, 1, ("tag t0 (1 of 3)",)
         )
 
 

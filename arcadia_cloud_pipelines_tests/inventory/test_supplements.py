@@ -116,7 +116,11 @@ def test_a_supplement_that_fails_is_unknown_and_the_listing_complete(
     assert (result.complete, result.available, result.error) == (True, True, None)
     assert result.rows_expected == result.rows_seen == len(before)
     assert result.recorded.withheld == syncs(mirror.warehouse)[-1]["withheld"] == {}
-    assert [m for m in caplog.messages if m.startswith(f"droplets: {field} is left as it was: ")]
+    assert [
+        m
+        for m in caplog.messages
+        if m.startswith(f"droplets: {field} keeps its stored value, because it could not be read: ")
+    ]
     assert [c.keys() for c in changes(mirror)] == [{"name"}], "other changes are recorded"
     after = rows(mirror.warehouse)
     assert {i: r["attrs"] for i, r in after.items()} == {i: r["attrs"] for i, r in before.items()}

@@ -113,7 +113,9 @@ def test_the_commands(arcadia: Run, filled: Warehouse, libpq_url: str, tmp_path:
     assert arcadia("query", "resources", "--csv", **url).stdout.startswith("account,")
     wrong = arcadia("query", "resource", **url)
     assert wrong.returncode == 1
-    assert wrong.stderr.startswith("Error: There is no mart 'resource'. Did you mean resources")
+    assert wrong.stderr.startswith(
+        "Error: There is no view 'resource' in the schema marts. Did you mean resources"
+    )
     done = arcadia("export", str(tmp_path / "out"), **url)
     assert done.returncode == 0, done.stderr
     assert len([*(tmp_path / "out").iterdir()]) == len(reading.names())

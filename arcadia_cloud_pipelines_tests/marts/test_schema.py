@@ -106,9 +106,9 @@ def test_what_cannot_be_put_back_is_named_and_nothing_is_dropped(warehouse: Ware
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("SELECT 1", "expected a header"),
+        ("SELECT 1", "has no header"),
         ("/*\ncomment = 'x'\n*/\nSELECT 1", "grain"),
-        ("/*\ncomment = 'x\n*/\nSELECT 1", "not usable"),
+        ("/*\ncomment = 'x\n*/\nSELECT 1", "cannot be used"),
         ("/*\ncomment = 'x'\ngrain = []\nexample = ''\ntypo = 1\n*/\nSELECT 1", "typo"),
     ],
 )

@@ -63,6 +63,21 @@ def test_loopback_alone(home: Home) -> None:
             assert child.command[list(child.command).index("--host") + 1] == "127.0.0.1"
 
 
+def test_the_terminal_shows_what_somebody_must_act_on(home: Home) -> None:
+    [alarms] = [
+        child
+        for child in services(home, ui_port=3000, code_socket=SOCKET)
+        if child.name == "alarms"
+    ]
+    at = "2026-11-26 18:59:25,138 WARNING Arcadia:"
+    assert not alarms.loud.search(f"{at} 13 new alarms, worst warning")
+    assert not alarms.loud.search(f"{at} warning: drift #1 droplet web-01")
+    assert not alarms.loud.search(f"{at} ended: job inventory_sync failed")
+    assert alarms.loud.search(f"{at} 13 new alarms, worst error")
+    assert alarms.loud.search(f"{at} critical: warehouse; 2 ended")
+    assert alarms.loud.search("18:59:25,138 WARNING alarms: slack did not take the message")
+
+
 def test_without_a_token_the_simulators_data_stay_apart_from_an_accounts(
     home: Home, warehouse: Warehouse, libpq_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

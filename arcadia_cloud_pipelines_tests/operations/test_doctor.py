@@ -156,7 +156,7 @@ def test_spaces_without_keys_is_said_and_not_wrong(
     findings = found(environ, now)
     state, text = findings["Spaces"]
     assert state is State.NEITHER
-    assert "SPACES_ACCESS_KEY_ID, SPACES_SECRET_ACCESS_KEY" in text
+    assert "SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY" in text
     assert findings["freshness"][0] is State.WELL
 
 
@@ -265,7 +265,7 @@ def test_nonsense_in_settings_is_said(environ: dict[str, str], tmp_path: Path) -
     findings = list(examine(load_settings(environ)))
     said = [f"{f.subject}: {f.text}" for f in findings if f.state is State.WRONG]
     for expected in (
-        "ARCADIA_NOTIFY_URLS 2: apprise does not know it", "none.toml is not a file",
+        "ARCADIA_NOTIFY_URLS 2: this is not an address", "none.toml is not a file",
         "ARCADIA_HEARTBEAT_URL must be", "project rules:",
         "allocation rules: " + str(rules), "Terraform states: There is no",
         "ARCADIA_TERRAFORM_STATES: https:… cannot be used", f"Terraform states: {rules}: expected",

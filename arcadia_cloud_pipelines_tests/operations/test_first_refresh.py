@@ -14,21 +14,22 @@ from dagster._core.test_utils import create_test_daemon_workspace_context, freez
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
+from arcadia_cloud_pipelines.billing.definitions import balance_schedule
+from arcadia_cloud_pipelines.dagster_support import (
+    AFTER_A_FAILURE,
+    FIRST_REFRESH,
+    PlainFailure,
+    newest_run_speaks_against,
+)
 from arcadia_cloud_pipelines.definitions import defs
-from arcadia_cloud_pipelines.operations import first_refresh
+from arcadia_cloud_pipelines.digitalocean.errors import WHOLE_ACCOUNT
+from arcadia_cloud_pipelines.operations import first_runs
 from arcadia_cloud_pipelines.operations.definitions import first_refresh_sensor
-from arcadia_cloud_pipelines.operations.first_refresh import AFTER, FIRST, MOST_ATTEMPTS, Past
+from arcadia_cloud_pipelines.operations.first_refresh import MOST_ATTEMPTS, Past, due, is_over
 
 LOG = logging.getLogger(__name__)
 Status = dg.DagsterRunStatus
-OVER = Past(runs=1, succeeded=True)
-AT_WORK = Past(runs=1, reason_to_wait="under way", under_way=True)
-FAILED = Past(runs=1)
-AT_ONCE = {"inventory_sync", "balance_snapshot", "billing_history", "account_and_rates"}
-
-
-def due(past: dict[str, Past]) -> list[str]:
-    return first_refresh.due(past, account_answers=True)
+ACCOUNT = "account"
 
 
 @pytest.fixture
@@ -37,97 +38,185 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-def test_what_needs_nothing_begins_at_once() -> None:
-    assert set(due({})) == AT_ONCE
+def test_what_was_never_filled_is_read_in_one_go() -> None:
+    assert due({"droplets", "invoices"}, Past()) == {"droplets", "invoices"}
+    assert due(set(), Past()) == frozenset()
+    assert is_over(set(), Past())
 
 
-def test_where_the_account_does_not_answer_one_job_alone_fails_for_it() -> None:
-    assert first_refresh.due({}, account_answers=False) == [FIRST]
-    failed = {FIRST: Past(runs=1, reason_to_wait="failed a moment ago")}
-    assert first_refresh.due(failed, account_answers=False) == []
-    assert set(first_refresh.due(failed, account_answers=True)) == AT_ONCE - {FIRST} | {
-        "daily_costs_read", "terraform_import",
-    }  # fmt: skip
+def test_one_run_at_a_time() -> None:
+    assert due({"droplets"}, Past(under_way="Run 1 is under way.")) == frozenset()
 
 
-def test_what_reads_the_others_waits_until_they_are_over() -> None:
-    begun = dict.fromkeys(AT_ONCE, AT_WORK)
-    assert due(begun) == []
-    begun["inventory_sync"] = OVER
-    assert due(begun) == ["daily_costs_read", "terraform_import"]
-    begun["billing_history"] = OVER
-    begun["daily_costs_read"] = AT_WORK
-    begun["terraform_import"] = OVER
-    assert due(begun) == ["open_month", "drift_sweep"]
-    begun |= dict.fromkeys((*AT_ONCE, "open_month", "drift_sweep", "daily_costs_read"), OVER)
-    assert due(begun) == []
-    begun["invoice_ingest"] = OVER
-    assert due(begun) == ["cost_allocation", "cost_forecast"], (
-        "once the lines are in, for which a sensor asks"
+def test_what_a_failed_asset_kept_others_from_is_read_without_it() -> None:
+    missing = {"volumes", "cost_lines", "drift_records"}
+    past = Past(failed=frozenset({"volumes"}), attempts=1)
+    assert due(missing, past) == {"cost_lines", "drift_records"}
+    # Half an hour later its failure is no longer new.
+    assert due({"volumes"}, Past(attempts=1)) == {"volumes"}
+    assert is_over({"volumes"}, Past(attempts=MOST_ATTEMPTS))
+    assert due({"volumes"}, Past(attempts=MOST_ATTEMPTS)) == frozenset()
+
+
+def test_an_outage_is_waited_for_and_uses_up_no_attempt() -> None:
+    missing = {ACCOUNT, "droplets"}
+    assert due(missing, Past(outage=True, outage_is_new=True, outages=1)) == frozenset()
+    assert due(missing, Past(outage=True, outages=1)) == missing
+    enough = Past(outage=True, outages=MOST_ATTEMPTS)
+    assert due(missing, enough) == frozenset(), "the schedules' runs find out when it is over"
+    assert not is_over(missing, enough)
+    assert due({"droplets"}, Past(outages=MOST_ATTEMPTS)) == {"droplets"}, "it answered since"
+
+
+def keys() -> set[str]:
+    layer = defs.resolve_job_def(FIRST_REFRESH).asset_layer
+    return {key.to_user_string() for key in layer.executable_asset_keys}
+
+
+def asked(
+    instance: dg.DagsterInstance, cursor: str | None = None
+) -> tuple[set[str], dict[str, str], str | None]:
+    """What one look of the sensor asks for: assets, tags of the run, and its cursor after it."""
+    context = dg.build_sensor_context(instance=instance, definitions=defs, cursor=cursor)
+    found = first_refresh_sensor(context)
+    if not isinstance(found, dg.SensorResult):
+        return set(), {}, cursor
+    requests = found.run_requests or []
+    assert len(requests) <= 1
+    return (
+        {key.to_user_string() for one in requests for key in one.asset_selection or ()},
+        {name: value for one in requests for name, value in one.tags.items()},
+        found.cursor or cursor,
     )
 
 
-def test_one_that_failed_is_tried_again_a_few_times_and_stops_nothing_else() -> None:
-    past = dict.fromkeys(AFTER, OVER) | {"inventory_sync": FAILED, "drift_sweep": Past()}
-    assert due(past) == ["inventory_sync", "drift_sweep"]
-    past["inventory_sync"] = Past(runs=1, reason_to_wait="failed a moment ago")
-    assert due(past) == ["drift_sweep"]
-    past["inventory_sync"] = Past(runs=MOST_ATTEMPTS)
-    assert due(past) == ["drift_sweep"]
-
-
-def test_after_the_first_time_the_schedules_go_on() -> None:
-    assert due(dict.fromkeys(AFTER, OVER)) == []
-
-
-def asked(instance: dg.DagsterInstance, cursor: str | None = None) -> tuple[set[str], str | None]:
-    """The jobs that one look of the sensor asks for, and its cursor after it."""
-    context = dg.build_sensor_context(instance=instance, definitions=defs, cursor=cursor)
-    found = first_refresh_sensor(context)
-    requests = found.run_requests or [] if isinstance(found, dg.SensorResult) else []
-    return {str(request.job_name) for request in requests}, context.cursor
-
-
-def ran(instance: dg.DagsterInstance, *names: str) -> None:
+def fill(instance: dg.DagsterInstance, *names: str) -> None:
     for name in names:
-        instance.add_run(dg.DagsterRun(job_name=name, run_id=name, status=Status.SUCCESS))
+        instance.report_runless_asset_event(dg.AssetMaterialization(name))
 
 
-def answers(instance: dg.DagsterInstance) -> None:
-    """A run learned whose the account is."""
-    instance.report_runless_asset_event(dg.AssetMaterialization("account"))
+def attempt(instance: dg.DagsterInstance, *failing: str, outage: bool = False) -> dg.DagsterRun:
+    """A run that the sensor asks for now, in which these assets fail; the others are not in it."""
+    selection, tags, _ = asked(instance)
+    assert selection, "nothing is asked for"
+
+    def make(name: str) -> dg.AssetsDefinition:
+        @dg.asset(name=name, deps=[] if name == ACCOUNT else [ACCOUNT])
+        def one() -> dg.MaterializeResult:
+            if name in failing:
+                marks = {WHOLE_ACCOUNT: True} if outage else None
+                raise PlainFailure("GET /v2/x answered 503", marks)
+            return dg.MaterializeResult()
+
+        return one
+
+    job = dg.Definitions(
+        assets=[make(name) for name in selection & {ACCOUNT, *failing}],
+        jobs=[dg.define_asset_job(FIRST_REFRESH, selection=dg.AssetSelection.all())],
+        executor=dg.in_process_executor,
+    ).resolve_job_def(FIRST_REFRESH)
+    done = job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    return done.dagster_run
 
 
-def test_the_sensor_begins_with_the_inventory_and_goes_on_when_the_account_answered(
+def test_one_run_reads_everything(instance: dg.DagsterInstance) -> None:
+    assert asked(instance)[0] == keys()
+    fill(instance, *keys())
+    assert asked(instance)[0] == set(), "whatever run filled them: a demo's, too"
+
+
+def test_the_run_reads_what_schedules_and_sensors_fill() -> None:
+    jobs = [s.job_name for s in defs.schedules or ()] + ["invoice_ingest"]
+    filled = {
+        key.to_user_string()
+        for name in jobs
+        for key in defs.resolve_job_def(name).asset_layer.executable_asset_keys
+    }
+    assert keys() == filled
+    # The weekly look lists everything again: not at a first start.
+    checks = defs.resolve_job_def(FIRST_REFRESH).asset_layer.asset_graph.asset_check_keys
+    assert "nothing_overlooked" not in {key.name for key in checks}
+
+
+def test_while_it_works_nothing_reads_the_same_beside_it(instance: dg.DagsterInstance) -> None:
+    instance.add_run(dg.DagsterRun(job_name=FIRST_REFRESH, run_id="r-1", status=Status.STARTED))
+    assert asked(instance)[0] == set()
+    tick = balance_schedule.evaluate_tick(
+        dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=datetime(2026, 11, 20, 12, 7, tzinfo=UTC)
+        )
+    )
+    assert "r-1" in str(tick.skip_message)
+    assert "r-1" in str(newest_run_speaks_against(instance, "invoice_ingest"))
+
+
+def test_what_failed_waits_and_what_it_kept_others_from_does_not(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt(instance, "volumes", "agents")
+    fill(instance, *keys() - {"volumes", "agents", "cost_lines"})
+    assert asked(instance)[0] == {"cost_lines", ACCOUNT}
+    fill(instance, "cost_lines")
+    assert asked(instance)[0] == set()
+    monkeypatch.setattr(first_runs, "utc_now", lambda: datetime.now(UTC) + AFTER_A_FAILURE)
+    assert asked(instance)[0] == {"volumes", "agents", ACCOUNT}
+    for _ in range(MOST_ATTEMPTS - 1):
+        attempt(instance, "volumes", "agents")
+    wanted, _, cursor = asked(instance)
+    assert (wanted, cursor is not None) == (set(), True), "the schedules go on with them"
+
+
+def test_after_an_outage_it_goes_on_as_soon_as_any_run_was_answered(
     instance: dg.DagsterInstance,
 ) -> None:
-    assert asked(instance)[0] == {FIRST}
-    # As a schedule's tick leaves it.
-    tick = dg.DagsterRun(job_name=FIRST, run_id="tick", status=Status.STARTED)
-    instance.add_run(tick)
+    attempt(instance, ACCOUNT, outage=True)
+    assert asked(instance)[0] == set(), "one failed run, not one after the other"
+    fill(instance, ACCOUNT)  # by a tick of the schedule
+    assert asked(instance)[0] == keys()
+
+
+def test_an_outage_is_waited_for_some_minutes_and_not_beyond_a_new_start(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt(instance, ACCOUNT, outage=True)
     assert asked(instance)[0] == set()
-    answers(instance)
-    assert asked(instance)[0] == AT_ONCE - {FIRST}
-    ran(instance, *AT_ONCE - {FIRST})
+    with monkeypatch.context() as patched:
+        later = datetime.now(UTC) + first_runs.AFTER_AN_OUTAGE
+        patched.setattr(first_runs, "utc_now", lambda: later)
+        assert asked(instance)[0] == keys()
+    # Somebody sets the token that the run asked for, and starts again.
+    monkeypatch.setattr(first_runs, "BEGAN", datetime.now(UTC))
+    assert asked(instance)[0] == keys()
+
+
+def test_an_outage_in_the_middle_is_waited_for_as_well(instance: dg.DagsterInstance) -> None:
+    attempt(instance, "volumes", outage=True)
+    assert first_runs.filled(instance, [dg.AssetKey(ACCOUNT)]), "it answered at first"
     assert asked(instance)[0] == set()
-    instance.report_run_failed(tick, "the machine went away")
-    assert asked(instance)[0] == {"open_month", "daily_costs_read", "terraform_import"}
+    fill(instance, ACCOUNT)
+    assert asked(instance)[0] == keys()
+
+
+def test_a_run_that_was_ended_from_outside_is_not_begun_again_at_once(
+    instance: dg.DagsterInstance,
+) -> None:
+    _, tags, _ = asked(instance)
+    run = dg.DagsterRun(
+        job_name=FIRST_REFRESH, run_id="r-1", status=Status.STARTED, tags=tags,
+        asset_selection=frozenset(map(dg.AssetKey, keys())),
+    )  # fmt: skip
+    instance.add_run(run)
+    instance.report_run_canceled(run)
+    assert asked(instance)[0] == set()
 
 
 def test_when_all_is_done_the_sensor_looks_no_more(instance: dg.DagsterInstance) -> None:
-    ran(instance, *AFTER)
-    wanted, cursor = asked(instance)
-    assert wanted == set()
-    for run in instance.get_runs():
-        instance.delete_run(run.run_id)
-    assert asked(instance, cursor)[0] == set(), "also after housekeeping took the runs"
-    assert asked(instance, "balance_snapshot")[0] == {FIRST}, "a release that adds jobs looks again"
-
-
-def test_every_job_of_a_first_refresh_exists_and_the_sensor_may_start_it() -> None:
-    sensor = defs.resolve_sensor_def("first_refresh_sensor")
-    assert {target.job_name for target in sensor.targets} == set(AFTER)
-    assert {defs.resolve_job_def(name).name for name in AFTER} == set(AFTER)
+    fill(instance, *keys())
+    cursor = asked(instance)[2]
+    assert cursor is not None
+    instance.wipe()
+    assert asked(instance, cursor)[0] == set(), "also after housekeeping took what was there"
+    assert asked(instance, "another release")[0] == keys(), "a release that adds assets looks again"
 
 
 def test_a_later_start_catches_up_once_what_the_schedules_missed() -> None:
@@ -149,5 +238,5 @@ def test_a_later_start_catches_up_once_what_the_schedules_missed() -> None:
         assert looked(first) == [], "the first start is the sensor's"
         caught_up = looked(back)
         assert len(caught_up) == len(set(caught_up))
-        assert set(AFTER) < set(caught_up)
+        assert {"inventory_sync", "billing_history", "drift_sweep"} < set(caught_up)
         assert looked(back + timedelta(minutes=1)) == caught_up

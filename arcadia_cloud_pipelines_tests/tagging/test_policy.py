@@ -49,10 +49,10 @@ def test_a_file_says_which_tags_resources_must_have() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "expected [[tag]] tables"),
-        ("tag = 1", "expected [[tag]] tables"),
-        ("[[tags]]\nkey = 'a'", "expected [[tag]] tables"),
-        ("[[tag]", "is not TOML"),
+        ("", "has no [[tag]] table"),
+        ("tag = 1", "has no [[tag]] table"),
+        ("[[tags]]\nkey = 'a'", "has no [[tag]] table"),
+        ("[[tag]", "is not valid TOML"),
         ("owner = 1\ntag = []", ", owner: is not a key; known are tag."),
         ("tag = ['env']", "tag 1: must be a table"),
         ("[[tag]]\nvalues = ['a']", "tag 1, key: is missing"),
@@ -115,7 +115,7 @@ def test_the_table_follows_the_file(warehouse: Warehouse, tmp_path: Path) -> Non
     with pytest.raises(TagPolicyError):
         follow_policy(warehouse, file)
     assert len(stored(warehouse)) == 2
-    with pytest.raises(TagPolicyError, match="is not a file: set ARCADIA_TAG_POLICY to one"):
+    with pytest.raises(TagPolicyError, match="not a file: set ARCADIA_TAG_POLICY to the path"):
         follow_policy(warehouse, tmp_path / "missing.toml")
     follow_policy(warehouse, None)
     assert stored(warehouse) == []

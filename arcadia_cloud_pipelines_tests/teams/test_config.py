@@ -118,7 +118,9 @@ def test_an_entry_that_is_no_table_and_a_name_that_is_none(path: Path) -> None:
 def test_a_secret_that_is_not_there_is_an_error_where_it_is_used(path: Path, entry: str) -> None:
     settings, env = load(path, f"[acme]\n{entry}\n")
     own = team_settings(settings, "acme", env)
-    with pytest.raises(SettingsError, match=r"team 'acme'.*(NOT_SET is not set|cannot read)"):
+    with pytest.raises(
+        SettingsError, match=r"team 'acme'.*(NOT_SET is not set|its entry names .*cannot be read)"
+    ):
         own.token(Purpose.CLOUD_SYNC_FAST)
 
 

@@ -10,9 +10,10 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from arcadia_cloud_pipelines.dagster_support import FIRST_REFRESH, newest_run_speaks_against
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.operations.definitions import first_refresh_sensor
-from arcadia_cloud_pipelines.operations.first_refresh import AFTER, OF_A_TEAM
+from arcadia_cloud_pipelines.operations.first_refresh import OF_A_TEAM
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 from arcadia_cloud_pipelines.teams import TAG
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
@@ -153,7 +154,7 @@ def test_a_job_has_a_run_for_each_team_if_it_asks_the_api(
     warehouse: Warehouse, instance: dg.DagsterInstance
 ) -> None:
     for schedule in defs.schedules or ():
-        asks = schedule.job_name in OF_A_TEAM | {"inventory_overlooked"}
+        asks = schedule.job_name in {*OF_A_TEAM, "inventory_overlooked"}
         tick = tick_of(schedule.name, instance)
         tagged = {TAG in request.tags for request in tick.run_requests or ()}
         assert tagged == {asks}, schedule.name
@@ -169,11 +170,70 @@ def test_what_reads_a_setting_alone_works_without_a_team(
     assert result.success
 
 
+def asked(instance: dg.DagsterInstance) -> dict[str | None, set[str]]:
+    """The assets that the first refresh asks for now, by the team of the run."""
+    found = first_refresh_sensor(dg.build_sensor_context(instance=instance, definitions=defs))
+    requests = found.run_requests or [] if isinstance(found, dg.SensorResult) else []
+    assert all(request.job_name in (None, FIRST_REFRESH) for request in requests)
+    return {
+        request.tags.get(TAG): {key.to_user_string() for key in request.asset_selection or ()}
+        for request in requests
+    }
+
+
 def test_a_first_start_begins_for_each_team(
     warehouse: Warehouse, instance: dg.DagsterInstance
 ) -> None:
-    result = first_refresh_sensor(dg.build_sensor_context(instance=instance, definitions=defs))
-    assert isinstance(result, dg.SensorResult)
-    begun = {(request.job_name, request.tags.get(TAG)) for request in result.run_requests or ()}
-    assert begun == {("inventory_sync", "one"), ("inventory_sync", "two")}
-    assert set(AFTER) >= OF_A_TEAM - {"invoice_ingest"}
+    begun = asked(instance)
+    assert begun.keys() == {"one", "two"}
+    assert begun["one"] == begun["two"] >= {*ASSETS, "cost_lines"}
+    # What asks no API reads what both write: it comes when neither has anything to read.
+    assert not begun["one"] & {"drift_records", "terraform_specs", "reviewed_budgets"}
+
+
+def fill(instance: dg.DagsterInstance, team: str | None, names: set[str]) -> None:
+    """Have a run of the team fill these assets."""
+
+    def make(name: str) -> dg.AssetsDefinition:
+        @dg.asset(name=name)
+        def one() -> dg.MaterializeResult:
+            return dg.MaterializeResult()
+
+        return one
+
+    tags = {} if team is None else {TAG: team}
+    assert dg.materialize([make(name) for name in names], instance=instance, tags=tags).success
+
+
+def test_what_one_team_read_is_still_to_be_read_of_another(
+    warehouse: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    of_a_team = asked(instance)["one"]
+    fill(instance, "one", of_a_team)
+    assert asked(instance) == {"two": of_a_team}
+    fill(instance, "two", of_a_team - {"droplets"})
+    assert asked(instance) == {"two": {"droplets", "account"}}
+    fill(instance, "two", {"droplets"})
+    rest = asked(instance)
+    assert rest.keys() == {None}
+    assert {"drift_records", "terraform_specs"} <= rest[None]
+    assert not rest[None] & of_a_team, "it has no token"
+    fill(instance, None, rest[None])
+    assert asked(instance) == {}
+
+
+def test_a_first_refresh_holds_up_its_own_team_alone(
+    warehouse: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    both = asked(instance)
+    instance.add_run(
+        dg.DagsterRun(job_name=FIRST_REFRESH, run_id="r-1", status=dg.DagsterRunStatus.STARTED,
+                      tags={TAG: "one"})
+    )  # fmt: skip
+    assert asked(instance) == {"two": both["two"]}
+    tick = tick_of("balance_schedule", instance)
+    assert [request.tags[TAG] for request in tick.run_requests or ()] == ["two"]
+    assert "r-1" in str(newest_run_speaks_against(instance, "invoice_ingest", "one"))
+    assert newest_run_speaks_against(instance, "invoice_ingest", "two") is None
+    # What asks no API reads what it is about to write.
+    assert "r-1" in str(tick_of("drift_schedule", instance).skip_message)

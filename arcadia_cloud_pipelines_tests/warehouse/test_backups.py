@@ -71,7 +71,7 @@ def test_a_short_file_is_refused_and_nothing_is_restored(
     file = tmp_path / "short.dump"
     size = backup(filled, file)
     file.write_bytes(file.read_bytes()[: int(size * share)])
-    with pytest.raises(BackupError, match=r"short\.dump is not a whole backup"):
+    with pytest.raises(BackupError, match=r"short\.dump is not a complete backup"):
         restore(empty, file)
     assert ask(empty, TABLES) == (0,)
 
@@ -97,9 +97,12 @@ def test_the_commands(arcadia: Run, filled: Warehouse, libpq_url: str, tmp_path:
     again = arcadia("restore", "a.dump", **url)
     assert (again.returncode, again.stderr[:21]) == (1, "Error: The warehouse ")
     missing = arcadia("restore", "b.dump", **url)
-    assert (missing.returncode, missing.stderr) == (1, "Error: There is no file b.dump.\n")
+    assert (missing.returncode, missing.stderr) == (
+        1,
+        "Error: The file b.dump does not exist: check the path.\n",
+    )
     nowhere = arcadia("backup", "no/such/folder/a.dump", **url)
     assert (nowhere.returncode, nowhere.stderr) == (
         1,
-        "Error: There is no folder no/such/folder.\n",
+        "Error: The folder no/such/folder does not exist: make it, or choose another.\n",
     )

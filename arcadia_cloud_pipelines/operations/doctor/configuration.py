@@ -25,42 +25,51 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
         shown = ", ".join(names) or "sets nothing"
         yield well("environment file", f"{settings.environment_file}: {shown}")
     problems = list(Router(settings).problems)
-    problems += [f"{name}: apprise does not know it." for name in unknown_addresses(settings)]
+    problems += [
+        f"{name}: this is not an address that apprise knows."
+        for name in unknown_addresses(settings)
+    ]
     for problem in problems:
-        yield wrong("alarms", problem, "mend the setting: what it should carry goes elsewhere")
+        yield wrong(
+            "alarms",
+            problem,
+            "correct this setting; until then its alarms go to the other addresses, or to the log",
+        )
     if not problems:
         count = sum(map(len, settings.notify.values()))
         yield (
             well("alarms", f"go to {count} address{'' if count == 1 else 'es'}")
             if count
-            else neither("alarms", f"go to the log alone ({NOTIFY_URLS})")
+            else neither("alarms", f"go to the log only: {NOTIFY_URLS} is not set")
         )
     if settings.project_rules is not None:
         try:
             rules = read_rules(settings.project_rules)
         except ProjectRulesError as error:
-            yield wrong("project rules", str(error), "mend the file; it changes nothing until then")
+            yield wrong(
+                "project rules", str(error), "correct the file; until then it changes nothing"
+            )
         else:
             yield well("project rules", f"{len(rules):,} in {settings.project_rules}")
     if settings.budgets is not None:
         try:
             budgets = read_budgets(settings.budgets)
         except BudgetsError as error:
-            yield wrong("budgets", str(error), "mend the file; it changes nothing until then")
+            yield wrong("budgets", str(error), "correct the file; until then it changes nothing")
         else:
             yield well("budgets", f"{len(budgets):,} in {settings.budgets}")
     if settings.tag_policy is not None:
         try:
             policy = read_policy(settings.tag_policy)
         except TagPolicyError as error:
-            yield wrong("tag policy", str(error), "mend the file; it changes nothing until then")
+            yield wrong("tag policy", str(error), "correct the file; it changes nothing until then")
         else:
             yield well("tag policy", f"{len(policy.tag):,} in {settings.tag_policy}")
     if settings.allocation_rules is not None:
         try:
             file = read_allocation_rules(settings.allocation_rules)
         except AllocationRulesError as error:
-            advice = "mend the file; who pays stays as it is until then"
+            advice = "correct the file; until then who pays stays as it is"
             yield wrong("allocation rules", str(error), advice)
         else:
             yield well("allocation rules", f"{len(file.rule):,} in {settings.allocation_rules}")
@@ -68,11 +77,11 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
     if not where.is_empty:
         found, missing = find_files(where.paths)
         for _, problem in missing:
-            yield wrong("Terraform states", problem, f"mend {STATES}")
+            yield wrong("Terraform states", problem, f"correct {STATES}")
         unusable = [problem for _, problem in where.problems]
         unusable += [text for source in where.sources if (text := unset(source)) is not None]
         for reason in unusable:
-            yield wrong("Terraform states", reason, f"mend {STATES} or {VARIABLE}")
+            yield wrong("Terraform states", reason, f"correct {STATES} or {VARIABLE}")
         if not missing and not unusable:
             elsewhere = f", {len(where.sources):,} elsewhere" if where.sources else ""
             yield well("Terraform states", f"{len(found):,} files{elsewhere}")

@@ -14,7 +14,7 @@ from ...warehouse.engine import Warehouse
 from ..home import Home
 from .findings import Finding, neither, well, wrong
 
-NOTHING_YET = "nothing was listed yet, so the tables are empty (`make up` fills them)"
+NOTHING_YET = "nothing was listed so far, so the tables are empty: `make up` fills them"
 
 
 def check_freshness(
@@ -34,9 +34,11 @@ def check_freshness(
     fresh = len(syncs) - len(stale) - len(unavailable)
     hours = f"{STALE_AFTER.total_seconds() / 3600:.0f} hours"
     if unavailable:
-        yield neither("freshness", f"not available: {', '.join(unavailable)}")
+        yield neither("freshness", f"this token may not read: {', '.join(unavailable)}")
     if not stale:
-        yield well("freshness", f"{fresh} kinds listed completely in the last {hours}")
+        yield well(
+            "freshness", f"{fresh} kinds of resources were listed completely in the last {hours}"
+        )
     elif not settings.has_account and not home.in_use():
         yield neither(
             "freshness", f"simulated, from {ago(now - max(s.started_at for s in syncs))} ago"

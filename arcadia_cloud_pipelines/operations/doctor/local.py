@@ -21,7 +21,7 @@ def check_folder(settings: Settings, home: Home) -> Iterator[Finding]:
     try:
         check_home(home.path)
     except FolderError as error:
-        yield wrong("folder", str(error), "as said")
+        yield wrong("folder", str(error), "do what this sentence says")
         return
     existing = home.path
     while not existing.exists():
@@ -40,17 +40,19 @@ def check_folder(settings: Settings, home: Home) -> Iterator[Finding]:
     else:
         yield well("folder", f"{home.path}: writable, {size}")
     if settings.database_url is not None and settings.dagster_database_url is not None:
-        yield neither("embedded server", "not used: both databases are given by URL")
+        yield neither("embedded server", "not used: both databases are other servers")
     else:
         yield _embedded(settings)
     instance = home.dagster / "dagster.yaml"
     if not instance.is_file():
-        yield neither("DAGSTER_HOME", f"{home.dagster}: made by the first `arcadia up` or `demo`")
+        yield neither(
+            "DAGSTER_HOME", f"{home.dagster} does not exist yet: the first `arcadia up` makes it"
+        )
     elif not os.access(home.dagster, os.W_OK) or not os.access(instance, os.R_OK):
         yield wrong(
             "DAGSTER_HOME",
             f"{home.dagster} cannot be written by this user",
-            "run as the user who owns it, or give it to this one",
+            "run the command as its owner, or change its owner to this user",
         )
     else:
         yield well("DAGSTER_HOME", str(home.dagster))

@@ -17,15 +17,20 @@ def check_rows(warehouse: Warehouse) -> Iterator[Finding]:
             "clock of a sync",
             f"the sync {ahead.id} of {ahead.kind} is dated {ahead.started_at:%Y-%m-%d %H:%M} UTC, "
             "ahead of now",
-            f"set the clocks with NTP, then `arcadia inventory void-sync {ahead.id}`",
+            f"set the clocks with NTP, then run `arcadia inventory void-sync {ahead.id}`",
         )
     for stale in stale_accounts(warehouse):
         yield wrong(
             "accounts",
-            f"{stale.rows:,} live rows are of account {stale.account}, which nobody lists any more",
-            f"if it is over: `arcadia inventory retire-account {stale.account}`",
+            f"{stale.rows:,} live rows are of account {stale.account}, which no token lists any "
+            "more",
+            "if you do not use it any more, run `arcadia inventory retire-account "
+            f"{stale.account}`",
         )
     for foreign in foreign_rows(warehouse):
         yield wrong(
-            "accounts", str(foreign), "retire the other account if it is over (inventory status)"
+            "accounts",
+            str(foreign),
+            "if you do not use the other account any more, run `arcadia inventory "
+            "retire-account ID`; `arcadia inventory status` shows the id",
         )

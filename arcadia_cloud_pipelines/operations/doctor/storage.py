@@ -64,13 +64,13 @@ def check_warehouse(settings: Settings) -> tuple[Warehouse | None, list[Finding]
     if migrated:
         found.append(well("schema", head))
     elif revision == head:
-        found.append(wrong("schema", "its views are another release's", "run `arcadia migrate`"))
+        found.append(wrong("schema", "its views are from another release", "run `arcadia migrate`"))
     elif warehouse.embedded and revision is None:
-        found.append(neither("schema", "none yet: the first use makes it"))
+        found.append(neither("schema", "the database is empty: the first use fills it"))
     else:
         found.append(
-            wrong("schema", f"{revision or 'none'}, this release needs {head}",
-                   "run `arcadia migrate`; if the schema is the newer, install the newer release")
+            wrong("schema", f"{revision or 'none'}, but this release needs {head}",
+                   "run `arcadia migrate`; if the schema is newer, install the newer release")
         )  # fmt: skip
     for role in ROLES:
         if role in roles:
@@ -78,8 +78,8 @@ def check_warehouse(settings: Settings) -> tuple[Warehouse | None, list[Finding]
         elif migrated:
             found.append(
                 wrong("role", f"{role} is missing",
-                       f"as an administrator: CREATE ROLE {role} NOLOGIN, then run "
-                       "`arcadia migrate` or grant it SELECT on the cloud_ tables")
+                       f"let an administrator run CREATE ROLE {role} NOLOGIN, then run "
+                       "`arcadia migrate`")
             )  # fmt: skip
     return (warehouse if migrated else None), found
 
@@ -89,10 +89,13 @@ def _embedded_is_down(settings: Settings, subject: str) -> Finding:
     if Home(settings.home).in_use():
         return wrong(
             subject,
-            f"the embedded PostgreSQL of {settings.home} does not answer to `arcadia up`",
-            f"wait half a minute for its restart; then see {settings.home}/logs/postgres.log",
+            f"the embedded PostgreSQL of {settings.home} does not answer, but `arcadia up` runs",
+            f"wait half a minute, it is restarted; then look at {settings.home}/logs/postgres.log",
         )
-    return neither(subject, "the embedded PostgreSQL is not running: the next use starts it")
+    return neither(
+        subject,
+        "the embedded PostgreSQL does not run now: the next command that needs it starts it",
+    )
 
 
 def check_dagster_storage(settings: Settings) -> Iterator[Finding]:
@@ -106,7 +109,7 @@ def check_dagster_storage(settings: Settings) -> Iterator[Finding]:
         with engine.connect() as connection:
             place = f"PostgreSQL, database {engine.url.database}"
             if connection.execute(sa.text("SELECT to_regclass('event_logs')")).scalar() is None:
-                yield neither("Dagster storage", f"{place}: empty, Dagster fills it at first use")
+                yield neither("Dagster storage", f"{place}: empty; the first use fills it")
                 return
             yield well("Dagster storage", place)
             limits = dict(
@@ -128,11 +131,13 @@ def check_dagster_storage(settings: Settings) -> Iterator[Finding]:
     if closed:
         yield wrong(
             "pools",
-            f"{', '.join(closed)}: no slots, so nothing in them ever runs",
-            f"run `dagster instance concurrency set {closed[0]} 1` (and so on)",
+            f"{', '.join(closed)}: no slots, so none of their steps can run",
+            f"run `dagster instance concurrency set {closed[0]} 1`, and the same for the others",
         )
     elif missing:
-        yield neither("pools", f"{', '.join(missing)}: set by the first `arcadia up` or `demo`")
+        yield neither(
+            "pools", f"{', '.join(missing)}: not set yet: the first `arcadia up` sets them"
+        )
     else:
         slots = ", ".join(f"{name} {limits[name]}" for name in sorted(limits) if name in {*Purpose})
         yield well("pools", slots)

@@ -35,11 +35,11 @@ def check_tokens(settings: Settings, home: Home, warehouse: Warehouse | None) ->
             yield wrong(
                 "token",
                 f"none is set, but the warehouse mirrors the account {min(real)}",
-                "set DO_API_TOKEN",
+                "run `arcadia init`, or set DO_API_TOKEN",
             )
         else:
             yield neither(
-                "token", "none is set: `make demo` and `make up` use the simulator (DO_API_TOKEN)"
+                "token", "none is set, so `make up` uses the simulator: `arcadia init` sets one"
             )
         return
     yield from _check_purposes(settings, warehouse)
@@ -66,7 +66,11 @@ def _check_purposes(settings: Settings, warehouse: Warehouse | None) -> Iterator
         try:
             settings.token(purpose)
         except SettingsError as error:
-            yield wrong(f"token {purpose.value}", str(error), "as said; the rest works without")
+            yield wrong(
+                f"token {purpose.value}",
+                str(error),
+                "do what this sentence says; the rest works without",
+            )
             continue
         by_token.setdefault(settings.tokens[purpose], []).append(purpose)
     of_purpose: dict[Purpose, Account] = {}
@@ -96,7 +100,10 @@ def _check_purposes(settings: Settings, warehouse: Warehouse | None) -> Iterator
         if calls is not None:
             yield well("rate limit", f"{calls.last_hour():,} of {HOURLY:,} calls in the last hour")
     for problem in odd_tokens(of_purpose):
-        yield wrong("accounts", problem, "the tokens of all purposes must be of one team")
+        advice = "set tokens of one team: a deployment mirrors one"
+        if settings.team is not None:
+            advice = f"set tokens of {settings.team} for all purposes in its entry"
+        yield wrong("accounts", problem, advice)
 
 
 def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:
@@ -129,8 +136,9 @@ def check_scopes(
             missing += 1
             yield wrong(
                 f"scope {scope}",
-                f"the {subject} lacks it: GET {path} is refused",
-                "make a new token that has it (scopes of a token cannot be changed)",
+                f"the {subject} does not have this scope: GET {path} is refused",
+                "make a new token that has it, as the scopes of a token cannot be changed, and run "
+                "`arcadia init`",
             )
         except NotFound:
             pass  # a feature that the team never used
@@ -162,8 +170,8 @@ def _check_spaces(settings: Settings) -> Finding:
     if spaces.key is None:
         return neither(
             "Spaces",
-            "no key pair is set, so only the buckets that something else names are known "
-            "(SPACES_ACCESS_KEY_ID, SPACES_SECRET_ACCESS_KEY)",
+            "no key pair is set, so only buckets are known that a project, a CDN endpoint or a "
+            "Spaces key names: set SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY to list all",
         )
     try:
         listing = list_buckets(Spaces(spaces.endpoint, spaces.key, attempts=1), spaces.regions)
@@ -172,5 +180,9 @@ def _check_spaces(settings: Settings) -> Finding:
     except DigitalOceanError as error:
         return wrong("Spaces", str(error), error.advice)
     if listing.reason is not None:
-        return wrong("Spaces", listing.reason, "as said; the other regions are read")
+        return wrong(
+            "Spaces",
+            listing.reason,
+            "check SPACES_REGIONS and the key pair; other regions are read",
+        )
     return well("Spaces", f"{len(listing.items):,} buckets in {len(spaces.regions):,} regions")

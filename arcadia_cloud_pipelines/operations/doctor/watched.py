@@ -47,11 +47,11 @@ def check_watched(
             answer = question(sources)
         except Exception as error:  # one that cannot be answered takes away no other
             if not _is_empty(dagster):
-                yield neither(name, f"could not be looked at: {type(error).__name__}")
+                yield neither(name, f"could not be checked: {type(error).__name__}")
             continue
         asked += 1
         yield from _findings(name, answer.bad)
-    yield well("looked at", f"{asked} of the things that alarms are raised for")
+    yield well("alarms", f"{asked} things that raise alarms were checked")
     yield from _watch(home, warehouse, now)
 
 
@@ -61,7 +61,7 @@ def _findings(name: str, bad: Sequence[Alarm]) -> Iterator[Finding]:
     if errors:
         yield wrong(name, _listed(errors), plain(errors[0].advice))
     if warnings:
-        yield neither(name, f"to look at: {_listed(warnings)}")
+        yield neither(name, f"warning: {_listed(warnings)}")
 
 
 def _listed(alarms: Sequence[Alarm]) -> str:
@@ -89,10 +89,10 @@ def _watch(home: Home, warehouse: Warehouse, now: datetime) -> Iterator[Finding]
     if waiting:
         yield wrong(
             "alarms", f"{waiting:,} messages could not be delivered so far",
-            "look at cloud_alarm_deliveries.error, and at the address",
+            "look at cloud_alarm_deliveries.error, and check the address",
         )  # fmt: skip
     if home.in_use() and (looked is None or now - looked > UNWATCHED_AFTER):
         yield wrong(
-            "watch", "nobody has looked for alarms in the last 10 minutes",
-            f"see {home.logs}/alarms.log; restart `arcadia up`",
+            "watch", "no process has looked for alarms in the last 10 minutes",
+            f"look at {home.logs}/alarms.log, and restart `arcadia up`",
         )  # fmt: skip
