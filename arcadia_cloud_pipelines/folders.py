@@ -7,7 +7,10 @@ import pwd
 import stat
 from pathlib import Path
 
-OURS = ("postgres", "dagster", "logs", "up.", "simulator.", "api-secret", "demo", ".")
+OURS = (
+    "postgres", "dagster", "logs", "up.", "simulator.", "api-secret", "demo", "reviewed", "env",
+    ".",
+)  # fmt: skip
 """How the names in a folder of local state begin."""
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
 LARGEST = 1_000_000
@@ -26,6 +26,29 @@ _TOML_WORDS = {
 
 class ReviewedFileError(Exception):
     """A file of reviewed data cannot be used, and changes nothing; the text says where and why."""
+
+
+def _plain(text: str) -> str:
+    # Such a value would look like another: texts of files are compared letter by letter.
+    if not text or text != text.strip() or not text.isprintable() or len(text) > 255:
+        raise ValueError("must be a text of 1 to 255 letters, without blanks around it")
+    return text
+
+
+def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise ValueError("must name at least one")
+    if len(set(values)) < len(values):
+        raise ValueError("names one of them twice")
+    return values
+
+
+Text = Annotated[str, AfterValidator(_plain)]
+ONE_OR_MORE = (
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    AfterValidator(_distinct),
+)
+"""Of a tuple: one text may stand for a list of it; none, and the same twice, is refused."""
 
 
 def read_text(path: Path, variable: str) -> str:

@@ -52,11 +52,21 @@ def pytest_configure(config: pytest.Config) -> None:
         atexit.register(shutil.rmtree, os.environ[HOME], ignore_errors=True)
 
 
+MACHINE = (
+    "DO_", "ARCADIA_", "DAGSTER_", "DIGITALOCEAN_", "SPACES_", "AWS_",
+    # PostgreSQL's client library reads these before it is told anything.
+    "PG",
+    # `make test` hands its own options on to each make that a test starts.
+    "MAKE", "MFLAGS", "GNUMAKEFLAGS",
+)  # fmt: skip
+"""What the variables of a machine that the product or its tools read begin with."""
+
+
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the machine reaches a test."""
     for name in list(os.environ):
-        if name.startswith(("DO_", "ARCADIA_", "DAGSTER_", "DIGITALOCEAN_", "SPACES_", "AWS_")):
+        if name.startswith(MACHINE):
             monkeypatch.delenv(name)
     # Nor does the file that a developer's own deployment reads.
     monkeypatch.setenv("ARCADIA_ENV_FILE", "")

@@ -22,7 +22,7 @@ ELSEWHERE = {
     # Programs that are not ours, and words of the shell.
     "export", "curl", "git", "docker", "podman", "kubectl", "createdb", "useradd", "jq", "psql",
 }  # fmt: skip
-PLACEHOLDER = re.compile(r"^[A-Z_]+$")
+PLACEHOLDER = re.compile(r"^[A-Z_]+$|\{")
 
 
 def lines(page: Path) -> Iterator[str]:

@@ -44,7 +44,7 @@ from pydantic import (
 )
 
 from ..inventory.kind_names import unknown_kind
-from ..reviewed_files import ReviewedFileError, parse, read_text, tuples
+from ..reviewed_files import ONE_OR_MORE, ReviewedFileError, Text, parse, read_text, tuples
 
 VARIABLE = "ARCADIA_ALLOCATION_RULES"
 CHARGES = ("usage", "credit", "tax", "support", "summary")
@@ -66,29 +66,10 @@ class AllocationRulesError(ReviewedFileError):
     """The rules cannot be used, and change nothing; the text names file, rule and key."""
 
 
-def _plain(text: str) -> str:
-    # Such a value would look like another: tenants and names are compared letter by letter.
-    if not text or text != text.strip() or not text.isprintable() or len(text) > 255:
-        raise ValueError("must be a text of 1 to 255 letters, without blanks around it")
-    return text
-
-
 def _month(text: str) -> str:
     if not _MONTH.fullmatch(text):
         raise ValueError("must be a month such as 2026-10")
     return text
-
-
-def _as_list(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-def _not_empty(values: tuple[str, ...]) -> tuple[str, ...]:
-    if not values:
-        raise ValueError("must name at least one")
-    if len(set(values)) < len(values):
-        raise ValueError("names one of them twice")
-    return values
 
 
 def _exact(value: Any) -> Any:
@@ -97,8 +78,7 @@ def _exact(value: Any) -> Any:
     return Decimal(value)
 
 
-Text = Annotated[str, AfterValidator(_plain)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list), AfterValidator(_not_empty)]
+Texts = Annotated[tuple[Text, ...], *ONE_OR_MORE]
 Month = Annotated[str, AfterValidator(_month)]
 
 

@@ -1,11 +1,12 @@
 """The assets of billing: the balance, the invoices, their lines, and the month still open."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import dagster as dg
+import sqlalchemy as sa
 from pydantic import Field
 
 from .. import foreign_text
@@ -75,15 +76,31 @@ invoice_files = dg.AssetSpec(
 )
 
 
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds=KINDS,
-    deps=[ACCOUNT_ASSET],
-    output_required=False,
-    metadata=table_metadata(cloud_balance_snapshots),
-    pool=POOL,
-    retry_policy=RETRY,
+def _from_api(
+    table: sa.Table,
+    *,
+    after: Sequence[dg.AssetKey | dg.AssetsDefinition] = (),
+    freshness_policy: dg.FreshnessPolicy = DAILY,
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Return what makes an asset that fills a table from the API, after the account was asked.
+
+    Of an outage a run tells once: then such an asset yields nothing.
+    """
+    return dg.asset(
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds=KINDS,
+        deps=[ACCOUNT_ASSET, *after],
+        output_required=False,
+        metadata=table_metadata(table),
+        pool=POOL,
+        retry_policy=RETRY,
+        freshness_policy=freshness_policy,
+    )
+
+
+@_from_api(
+    cloud_balance_snapshots,
     freshness_policy=dg.FreshnessPolicy.time_window(
         fail_window=checks.BALANCE_STALE_AFTER, warn_window=HOURLY_SOON
     ),
@@ -124,17 +141,7 @@ def balance_snapshots(
     )
 
 
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds=KINDS,
-    deps=[ACCOUNT_ASSET],
-    output_required=False,
-    metadata=table_metadata(cloud_invoices),
-    pool=POOL,
-    retry_policy=RETRY,
-    freshness_policy=DAILY,
-)
+@_from_api(cloud_invoices)
 def invoices(
     context: dg.AssetExecutionContext,
     warehouse: dg.ResourceParam[Warehouse],
@@ -348,17 +355,7 @@ def kept_months(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
     )
 
 
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds=KINDS,
-    deps=[ACCOUNT_ASSET, invoices, RESOURCES_ASSET],
-    output_required=False,
-    metadata=table_metadata(cloud_open_month_lines),
-    pool=POOL,
-    retry_policy=RETRY,
-    freshness_policy=DAILY,
-)
+@_from_api(cloud_open_month_lines, after=[invoices, RESOURCES_ASSET])
 def open_month_lines(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
 ) -> Iterator[dg.MaterializeResult]:
@@ -384,17 +381,7 @@ def open_month_lines(
     )
 
 
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds=KINDS,
-    deps=[ACCOUNT_ASSET],
-    output_required=False,
-    metadata=table_metadata(cloud_rates),
-    pool=POOL,
-    retry_policy=RETRY,
-    freshness_policy=DAILY,
-)
+@_from_api(cloud_rates)
 def rate_card(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
 ) -> Iterator[dg.MaterializeResult]:
@@ -415,17 +402,7 @@ def rate_card(
     )
 
 
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds=KINDS,
-    deps=[ACCOUNT_ASSET],
-    output_required=False,
-    metadata=table_metadata(cloud_account_facts),
-    pool=POOL,
-    retry_policy=RETRY,
-    freshness_policy=DAILY,
-)
+@_from_api(cloud_account_facts)
 def account_facts(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
 ) -> Iterator[dg.MaterializeResult]:
@@ -441,17 +418,7 @@ def account_facts(
         )
 
 
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds=KINDS,
-    deps=[ACCOUNT_ASSET],
-    output_required=False,
-    metadata=table_metadata(cloud_prepayments),
-    pool=POOL,
-    retry_policy=RETRY,
-    freshness_policy=DAILY,
-)
+@_from_api(cloud_prepayments)
 def prepayments(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
 ) -> Iterator[dg.MaterializeResult]:
@@ -472,17 +439,7 @@ def prepayments(
         yield dg.MaterializeResult(metadata=metadata(said))
 
 
-@dg.asset(
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds=KINDS,
-    deps=[ACCOUNT_ASSET, RESOURCES_ASSET],
-    output_required=False,
-    metadata=table_metadata(cloud_daily_costs),
-    pool=POOL,
-    retry_policy=RETRY,
-    freshness_policy=DAILY,
-)
+@_from_api(cloud_daily_costs, after=[RESOURCES_ASSET])
 def daily_costs(
     context: dg.AssetExecutionContext,
     warehouse: dg.ResourceParam[Warehouse],

@@ -6,6 +6,7 @@ sent and read stands in `transport`, what an answer means in `verdicts`.
 
 from __future__ import annotations
 
+import copy
 import logging
 import random
 import re
@@ -98,10 +99,10 @@ class DigitalOcean:
         self._verdicts = Verdicts(token, purpose, clock)
         self._timeout = timeout
         self._largest_body = largest_body
-        self._connect()
+        self._transport = self._connect()
 
-    def _connect(self) -> None:
-        self._transport = Transport(
+    def _connect(self) -> Transport:
+        return Transport(
             self._base, self._token, timeout=self._timeout, largest_body=self._largest_body,
             budget=self._budget, clock=self._clock, patience=self._patience, whose=self._whose,
             verdicts=self._verdicts,
@@ -136,15 +137,9 @@ class DigitalOcean:
 
     def twin(self) -> DigitalOcean:
         """The same again, for another thread: with one budget, and one answer to `account`."""
-        twin = DigitalOcean(
-            self._base, self._token, purpose=self._purpose, timeout=self._timeout,
-            attempts=self._attempts, budget=self._budget, clock=self._clock,
-            jitter=self._jitter, largest_body=self._largest_body,
-        )  # fmt: skip
-        twin._whose = self._whose
-        twin.presumed_account = self.presumed_account
-        twin._patience = self._patience
-        twin._connect()
+        twin = copy.copy(self)
+        twin._closed = False
+        twin._transport = self._connect()
         return twin
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..settings import Purpose
+from ..severity import Severity
 from .kind import Edge, Endpoint, Kind
 
 _CACHES = ("redis", "valkey")
@@ -41,6 +42,8 @@ DATABASE = Kind(
     secret=("users",),
     urn_types=("dbaas", "database"),
     purpose=Purpose.CLOUD_SYNC_FULL,
+    # Who may reach it.
+    severities={"firewall_rules": Severity.CRITICAL},
 )  # fmt: skip
 
 DATABASE_REPLICA = Kind(

@@ -95,9 +95,9 @@ def _run(
     if port == settings.api_port:
         raise OperationsError(
             f"The Dagster UI and the HTTP API are both to listen on port {port}: choose another "
-            "with `arcadia up --port`, or set ARCADIA_API_PORT to another."
+            "with `arcadia up --port PORT`, or set ARCADIA_API_PORT to another."
         )
-    check_port(port, "The Dagster UI", other="choose another with `arcadia up --port`")
+    check_port(port, "The Dagster UI", other="choose another with `arcadia up --port PORT`")
     check_port(
         settings.api_port, "The HTTP API", settings.api_host,
         other="set ARCADIA_API_PORT or ARCADIA_API_HOST to another",

@@ -17,13 +17,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from ..inventory.kind_names import unknown_kind
 from ..kinds import REGISTRY
-from ..reviewed_files import ReviewedFileError, parse, read_text
+from ..reviewed_files import ONE_OR_MORE, ReviewedFileError, Text, parse, read_text
 from ..warehouse.copy import array_literal, copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
@@ -64,21 +64,7 @@ def _kind(name: str) -> str:
     return name
 
 
-def _plain(text: str) -> str:
-    if not text or text != text.strip() or not text.isprintable() or len(text) > 255:
-        raise ValueError("must be a text of 1 to 255 letters, without blanks around it")
-    return text
-
-
-def _as_list(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-def _different(values: tuple[str, ...]) -> tuple[str, ...]:
-    if not values:
-        raise ValueError("must name at least one")
-    if len(set(values)) < len(values):
-        raise ValueError("names one of them twice")
+def _sorted(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(values))
 
 
@@ -86,15 +72,14 @@ def _taggable() -> frozenset[str]:
     return frozenset(kind.name for kind in REGISTRY if kind.taggable)
 
 
-Text = Annotated[str, AfterValidator(_plain)]
 Key = Annotated[str, AfterValidator(_key)]
 Values = Annotated[
     tuple[Annotated[str, AfterValidator(_value)], ...],
-    BeforeValidator(_as_list), AfterValidator(_different),
+    *ONE_OR_MORE, AfterValidator(_sorted),
 ]  # fmt: skip
 Kinds = Annotated[
     tuple[Annotated[str, AfterValidator(_kind)], ...],
-    BeforeValidator(_as_list), AfterValidator(_different),
+    *ONE_OR_MORE, AfterValidator(_sorted),
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONPATH
 
 from ..kinds import REGISTRY
+from .copy import copy_rows
 from .metadata import metadata
 
 cloud_edge_rules = sa.Table(
@@ -28,14 +29,15 @@ cloud_edge_rules = sa.Table(
 
 def install(connection: sa.Connection) -> None:
     """Make the table as the registry has it. Takes no lock and writes nothing where it is so."""
-    rows = [
-        {"kind": kind.name, "relation": edge.relation, "by": edge.by, "to": edge.to,
-         "path": edge.path}
-        for kind in REGISTRY
-        for edge in kind.edges
-    ]  # fmt: skip
     connection.execute(sa.text(_WANTED))
-    connection.execute(sa.text(_FILL), rows)
+    copy_rows(
+        connection, "edge_rules", ("kind", "relation", "by", "to_kind", "path"),
+        (
+            (kind.name, edge.relation, edge.by, edge.to, edge.path)
+            for kind in REGISTRY
+            for edge in kind.edges
+        ),
+    )  # fmt: skip
     if connection.scalar(sa.text(_DIFFER)):
         connection.execute(sa.text("DELETE FROM cloud_edge_rules"))
         connection.execute(sa.text("INSERT INTO cloud_edge_rules SELECT * FROM edge_rules"))
@@ -43,7 +45,6 @@ def install(connection: sa.Connection) -> None:
 
 
 _WANTED = "CREATE TEMP TABLE edge_rules (LIKE cloud_edge_rules) ON COMMIT DROP"
-_FILL = "INSERT INTO edge_rules VALUES (:kind, :relation, :by, :to, CAST(:path AS jsonpath))"
 # A jsonpath has no equality of its own.
 _DIFFER = """
 WITH

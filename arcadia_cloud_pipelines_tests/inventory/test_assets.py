@@ -420,7 +420,7 @@ def test_at_most_twenty_projects_are_named() -> None:
     assert "p21" not in said
     assert "p21" not in str(found.metadata["projects"].value)
     last = checks.classified_result(projects[:21], Followed(), by_rules=False)
-    assert "p20 (no purpose). Say" in str(last.description)
+    assert "p20 (no purpose). Set them" in str(last.description)
     missing = project(1, tenant_id=None, tenant_id_by=None)
     said = str(checks.classified_result([missing], Followed(), by_rules=False).description)
     assert "p1 (no tenant_id)" in said

@@ -114,7 +114,7 @@ def test_what_is_no_pool_costs_its_cluster_alone(cluster: Json) -> None:
     assert [pool["id"] for pool in listing.items] == ["a"]
     assert not listing.complete
     assert "whose list could not be read: c: " in str(listing.reason)
-    assert "kubernetes_cluster whose 'node_pools' are none" in str(listing.reason)
+    assert "kubernetes_cluster whose 'node_pools' is not a list" in str(listing.reason)
 
 
 def test_a_child_that_says_for_itself_inherits_nothing() -> None:

@@ -490,7 +490,7 @@ def test_a_connection_lost_in_the_middle_is_told_and_leaves_everything(
     with (
         untouched(warehouse),
         before_statement(warehouse, part, lambda: cut_connections(warehouse)),
-        pytest.raises(WarehouseUnreachable, match=r"does not answer.*run again"),
+        pytest.raises(WarehouseUnreachable, match=r"does not answer.*run it again"),
     ):
         record(warehouse, fleet([3, 4]), 1)
     assert record(warehouse, fleet([3, 4]), 2).recorded.discovered == 1

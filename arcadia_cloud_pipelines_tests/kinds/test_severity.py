@@ -25,6 +25,7 @@ WARNING, ERROR, CRITICAL = Severity
         ("load_balancer", "droplet_ids", ERROR),
         ("load_balancer", "firewall", CRITICAL),
         ("kubernetes_cluster", "control_plane_firewall", CRITICAL),
+        ("database", "firewall_rules", CRITICAL),
         ("droplet", "size_slug", ERROR),
         ("droplet", "a field of next year", ERROR),
         ("a kind of next year", "tags", WARNING),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from arcadia_cloud_pipelines.folders import OURS
 from arcadia_cloud_pipelines.marts.reading import names
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 
@@ -61,6 +62,7 @@ def test_shows_what_came_of_it(first: tuple[Path, str]) -> None:
     home, text = first
     log = (home / "logs" / "demo.log").read_text()
     assert "✓ droplets" in log, "the long list"
+    assert all(entry.name.startswith(OURS) for entry in home.iterdir())
     assert len(text.splitlines()) < 110, text
     # The answers come before the counts.
     places = [text.index(question) for question in QUESTIONS]

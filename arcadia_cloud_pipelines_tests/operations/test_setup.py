@@ -275,8 +275,8 @@ class Clone:
     def make(self, *before: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*before, str(shutil.which("make")), "setup", f"PYTHON={sys.executable}"],
-            cwd=self.folder, env={**os.environ, **variables}, capture_output=True, text=True,
-            check=False, timeout=60,
+            cwd=self.folder, env={**os.environ, "LC_ALL": "C", **variables}, capture_output=True,
+            text=True, check=False, timeout=60,
         )  # fmt: skip
 
     @property

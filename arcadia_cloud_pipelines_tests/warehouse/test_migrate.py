@@ -79,7 +79,9 @@ def test_an_unmigrated_database_is_told_the_command(bare: Warehouse) -> None:
 
 def test_a_newer_schema_asks_for_the_newer_release(warehouse: Warehouse) -> None:
     run(warehouse, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(WarehouseNotMigrated, match=r"9999.*newer.*Install that release"):
+    with pytest.raises(
+        WarehouseNotMigrated, match=r"9999.*newer.*install the release that made it"
+    ):
         migrate(warehouse)
     with pytest.raises(WarehouseNotMigrated, match=r"9999"):
         warehouse.check_migrated()

@@ -22,6 +22,8 @@ from .findings import Finding, neither, well, wrong
 ASKED_ELSEWHERE = frozenset({"late", "token_rejected", "pool_closed", "disk_low", "clock_off"})
 ONLY_AT_WORK = frozenset({"daemon_silent", "code_silent", "run_stuck", "asset_late"})
 """A deployment that was stopped, such as a demo, is silent and late for that reason."""
+OF_THE_ACCOUNT = frozenset({"drift"})
+"""Says how the account is, not whether this deployment works: shown, and never wrong."""
 SHOWN = 5
 UNWATCHED_AFTER = timedelta(minutes=10)
 
@@ -56,6 +58,9 @@ def check_watched(
 
 
 def _findings(name: str, bad: Sequence[Alarm]) -> Iterator[Finding]:
+    if name in OF_THE_ACCOUNT and bad:
+        yield neither(name, _listed(bad))
+        return
     warnings = [alarm for alarm in bad if alarm.severity is Severity.WARNING]
     errors = [alarm for alarm in bad if alarm.severity is not Severity.WARNING]
     if errors:
