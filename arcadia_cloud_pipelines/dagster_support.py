@@ -25,7 +25,7 @@ from .digitalocean import DigitalOcean, DigitalOceanError
 from .digitalocean.clients import Clients, expected_account
 from .digitalocean.errors import WHOLE_ACCOUNT
 from .settings import Purpose, SettingsError, asset_owners, load_settings
-from .teams import TAG, read_teams, settings_of_run, team_settings
+from .teams import TAG, read_teams, settings_of_run
 from .times import utc_now
 from .warehouse.engine import Warehouse, WarehouseError, WarehouseUnreachable, open_warehouse
 
@@ -330,13 +330,13 @@ def teams_of_runs() -> list[str | None]:
 def account_of_team(warehouse: Warehouse, team: str) -> str | None:
     """Return the account of a team: what its entry says, else what its tokens were found to be of.
 
-    None before the API said so, and of a team whose entry cannot be used.
+    None before the API said so, and where the file has no such team.
     """
     try:
-        settings = team_settings(load_settings(), team)
+        found = read_teams(load_settings()).get(team)
     except SettingsError:
         return None
-    return expected_account(settings, warehouse)
+    return None if found is None else expected_account(found.settings, warehouse)
 
 
 def team_tags(team: str | None) -> dict[str, str]:

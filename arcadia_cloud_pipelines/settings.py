@@ -169,6 +169,10 @@ class Settings:
     """File of teams, where one deployment mirrors several; see `teams.py`."""
     team: str | None = None
     """Name of the team whose tokens these are; None where one team is all there is."""
+    token_sources: Mapping[Purpose, str] = field(default_factory=dict)
+    """Where a team's token of each purpose stands: the name of a variable, or a file's path."""
+    other_teams: frozenset[str] = frozenset()
+    """Names of the other teams that the deployment mirrors."""
     expected_account: str | None = None
     """The account that the tokens must belong to; any when None."""
     environment_file: Path | None = None

@@ -32,6 +32,9 @@ from .settings import (
 TAG = "arcadia/account"
 """Tag of a run that says which team it is about, by the name that the file gives it."""
 
+_ACCOUNT = re.compile(r"[0-9a-f]{40}")
+_VARIABLE = r"[A-Z_][A-Z0-9_]{0,127}"
+_QUOTED_NAME = re.compile(rf"""["']({_VARIABLE})["']""")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 
@@ -43,7 +46,7 @@ class _File(_Strict):
     file: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
-_Reference = _File | Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,127}$")]
+_Reference = _File | Annotated[str, StringConstraints(pattern=rf"^{_VARIABLE}$")]
 """A variable by its name, or a file: `{ file = "/run/secrets/acme" }`."""
 
 
@@ -54,7 +57,7 @@ class _Spaces(_Strict):
 
 
 class _Entry(_Strict):
-    account: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = None
+    account: Annotated[str, StringConstraints(pattern=rf"^{_ACCOUNT.pattern}$")] | None = None
     token: _Reference | None = None
     tokens: dict[Purpose, _Reference] = {}
     spaces: _Spaces | None = None
@@ -97,7 +100,10 @@ def read_teams(settings: Settings, environ: Mapping[str, str] | None = None) -> 
     for name, entry in entries.items():
         team = _team(settings, name, entry, env)
         teams[team.name] = replace(team, problem=team.problem or _clash(team, [*teams.values()]))
-    return teams
+    return {
+        name: replace(team, settings=replace(team.settings, other_teams=frozenset(teams) - {name}))
+        for name, team in teams.items()
+    }
 
 
 def team_settings(
@@ -154,28 +160,22 @@ def settings_of_run(settings: Settings, team: str | None) -> Settings:
 def named_variables(path: str) -> frozenset[str]:
     """Return the variables that a file of teams names: secrets, whatever they are called.
 
-    None where the file cannot be used; whoever needs it says so.
+    Every text in it that reads as a variable's name is one. A mistake beside it, or one that keeps
+    the whole file from being read as TOML, is no reason to hand the secret around.
     """
     try:
-        entries = tomllib.loads(read_text(Path(path).expanduser(), "ARCADIA_ACCOUNTS"))
-    except (ReviewedFileError, tomllib.TOMLDecodeError):
+        text = read_text(Path(path).expanduser(), "ARCADIA_ACCOUNTS")
+    except ReviewedFileError:
         return frozenset()
-    names: set[str] = set()
-    for entry in entries.values():
-        try:
-            said = _Entry.model_validate(entry)
-        except ValidationError:
-            continue
-        spaces = said.spaces
-        keys = [] if spaces is None else [spaces.access_key_id, spaces.secret_access_key]
-        references = [said.token, *said.tokens.values(), *keys]
-        names |= {reference for reference in references if isinstance(reference, str)}
-    return frozenset(names)
+    return frozenset(_QUOTED_NAME.findall(text))
 
 
 def _team(settings: Settings, name: str, entry: Any, environ: Mapping[str, str]) -> Team:
     where = f"ARCADIA_ACCOUNTS: {settings.accounts}, team {masked(name[:63])!r}"
-    nobody = replace(settings, tokens={}, team=name, spaces=replace(settings.spaces, key=None))
+    nobody = replace(
+        settings, tokens={}, team=name, spaces=replace(settings.spaces, key=None),
+        expected_account=_account(entry),
+    )  # fmt: skip
     if not _NAME.fullmatch(name):
         rule = "a name has letters, digits, dots, dashes and underscores, 63 at most"
         return Team(masked(name[:63]), nobody, f"{where}: {rule}")
@@ -186,12 +186,13 @@ def _team(settings: Settings, name: str, entry: Any, environ: Mapping[str, str])
     if said.token is None and not said.tokens:
         return Team(name, nobody, f'{where}: it names no token (token = "NAME_OF_A_VARIABLE")')
     general = None if said.token is None else _secret(said.token, where, environ)
-    tokens = {}
+    tokens, sources = {}, {}
     for purpose in Purpose:
         own = said.tokens.get(purpose)
         token = general if own is None else _secret(own, where, environ)
         if token is not None:
             tokens[purpose] = token
+            sources[purpose] = _source(own or said.token)
     spaces = nobody.spaces
     if said.spaces is not None:
         key = SpacesKey(
@@ -201,10 +202,20 @@ def _team(settings: Settings, name: str, entry: Any, environ: Mapping[str, str])
         regions = tuple(dict.fromkeys(said.spaces.regions)) or spaces.regions
         spaces = replace(spaces, key=key, regions=regions)
     own_settings = replace(
-        nobody, tokens=tokens, spaces=spaces, expected_account=said.account,
+        nobody, tokens=tokens, token_sources=sources, spaces=spaces,
         project_name=said.project_name or settings.project_name,
     )  # fmt: skip
     return Team(name, own_settings)
+
+
+def _account(entry: object) -> str | None:
+    """Return the account that an entry names, also where the rest of it cannot be used."""
+    said = entry.get("account") if isinstance(entry, dict) else None
+    return said if isinstance(said, str) and _ACCOUNT.fullmatch(said) else None
+
+
+def _source(reference: _File | str | None) -> str:
+    return reference.file if isinstance(reference, _File) else str(reference)
 
 
 def _secret(reference: _File | str, where: str, environ: Mapping[str, str]) -> Secret:

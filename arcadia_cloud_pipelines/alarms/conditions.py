@@ -5,23 +5,20 @@ Each asks about everything of its kind at once, and raises where there is no ans
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
 from ..billing import report
 from ..drift.inbox import says
 from ..drift.words import field_text
-from ..inventory.freshness import (
-    STALE_AFTER,
-    KindSyncs,
-    kind_syncs,
-    mirrored_accounts,
-)
+from ..inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs, mirrored_teams
 from ..inventory.projects import PURPOSE as PROJECTS_PURPOSE
 from ..kinds import KIND_BY_NAME
 from ..late import CLOCK_TOLERANCE
-from ..settings import Purpose
+from ..settings import Purpose, Settings, SettingsError
 from ..severity import Severity
+from ..teams import read_teams
 from ..times import ago
 from ..warehouse.statements import Statements
 from .model import Alarm, Answer, alarm_key
@@ -39,8 +36,7 @@ _SQL = Statements(__file__)
 def late(sources: Sources) -> Answer:
     """Find kinds and other sources that have not come in for too long."""
     now = sources.now
-    accounts = mirrored_accounts(sources.warehouse)
-    several = len(accounts) > 1
+    teams = mirrored_teams(sources.warehouse)
     bad = []
     for sync in kind_syncs(sources.warehouse):
         if sync.kind not in KIND_BY_NAME and sync.kind not in _LISTED_ELSEWHERE:
@@ -48,11 +44,11 @@ def late(sources: Sources) -> Answer:
         if sync.complete_at is None:
             continue  # never listed: the check `complete` says why
         if problem := _age_problem(now - sync.complete_at, STALE_AFTER, "listed completely"):
-            bad.append(_late(sync.kind, problem, sync.account, several=several))
+            bad.append(_late(sync.kind, problem, sync.account, teams))
     with sources.warehouse.transaction() as connection:
         bad += [
-            _late(row.source, problem, row.account, several=several)
-            for row in _SQL.run(connection, "sources", {"accounts": accounts})
+            _late(row.source, problem, row.account, teams)
+            for row in _SQL.run(connection, "sources", {"accounts": [*teams]})
             if (problem := _age_problem(now - row.as_of, row.late_after, "read"))
         ]
     return Answer("late/", bad)
@@ -64,21 +60,22 @@ def _age_problem(age: timedelta, limit: timedelta, done: str) -> str | None:
     return f"last {done} {ago(age)} ago" if age > limit else None
 
 
-def _whose(account: str | None, several: bool) -> tuple[tuple[str, ...], str]:
+def _whose(account: str | None, teams: Mapping[str, str | None]) -> tuple[tuple[str, ...], str]:
     """Return what tells one team's alarm from another's: more of its key, and of its subject."""
-    if not several or account is None:
+    if len(teams) < 2 or account is None:
         return (), ""
-    return (account,), f" of team {account}"
+    return (account,), f" of team {teams.get(account) or account}"
 
 
-def _late(source: str, problem: str, account: str | None, *, several: bool) -> Alarm:
-    part, whose = _whose(account, several)
+def _late(source: str, problem: str, account: str | None, teams: Mapping[str, str | None]) -> Alarm:
+    part, whose = _whose(account, teams)
+    over = f" If the team is over: `arcadia inventory retire-account {account}`." if part else ""
     return Alarm(
         key=alarm_key("late", source, *part),
         subject=f"{source}{whose} late",
         text=problem,
         advice="Check that `arcadia up` runs, then look at the runs in the Dagster UI and at "
-        "`arcadia inventory status`.",
+        f"`arcadia inventory status`.{over}",
         account=account,
     )
 
@@ -86,9 +83,8 @@ def _late(source: str, problem: str, account: str | None, *, several: bool) -> A
 def suppressed_losses(sources: Sources) -> Answer:
     """Find kinds that lost more at once than is plausible, so that nothing was recorded."""
     bad = []
-    syncs = kind_syncs(sources.warehouse)
-    several = len(mirrored_accounts(sources.warehouse)) > 1
-    for sync in syncs:
+    teams = mirrored_teams(sources.warehouse)
+    for sync in kind_syncs(sources.warehouse):
         losses = []
         if sync.answer_implausible:
             losses.append(f"{sync.answer_missing:,} live rows are missing from the listing")
@@ -96,15 +92,15 @@ def suppressed_losses(sources: Sources) -> Answer:
             fields = ", ".join(sorted(sync.answer_withheld))
             losses.append(f"{fields} became empty in all rows")
         if losses:
-            part, whose = _whose(sync.account, several)
+            part, whose = _whose(sync.account, teams)
+            of = f" --account {sync.account}" if part else ""
             bad.append(
                 Alarm(
                     key=alarm_key("loss_suppressed", sync.kind, *part),
                     subject=f"{sync.kind}{whose}: implausible loss",
                     text=f"{'; '.join(losses)}. This was not recorded",
                     advice="Look at DigitalOcean and at the token's scopes. If the loss is real, "
-                    "run "
-                    f"`arcadia inventory confirm-loss {sync.kind}`.",
+                    f"run `arcadia inventory confirm-loss {sync.kind}{of}`.",
                     account=sync.account,
                 )
             )
@@ -113,19 +109,18 @@ def suppressed_losses(sources: Sources) -> Answer:
 
 def rejected_tokens(sources: Sources) -> Answer:
     """Find purposes whose token the API refused at their newest sync."""
-    syncs = kind_syncs(sources.warehouse)
-    several = len(mirrored_accounts(sources.warehouse)) > 1
+    teams = mirrored_teams(sources.warehouse)
     newest: dict[tuple[Purpose, str | None], KindSyncs] = {}
-    for sync in syncs:
+    for sync in kind_syncs(sources.warehouse):
         purpose = _purpose(sync.kind)
         if purpose is None:
             continue
-        of = (purpose, sync.account if several else None)
+        of = (purpose, sync.account if len(teams) > 1 else None)
         if of not in newest or sync.started_at > newest[of].started_at:
             newest[of] = sync
     bad, unsure = [], set()
     for (purpose, _), sync in newest.items():
-        part, whose = _whose(sync.account, several)
+        part, whose = _whose(sync.account, teams)
         key = alarm_key("token_rejected", purpose.value, *part)
         if sync.complete or not sync.available:
             continue
@@ -137,13 +132,27 @@ def rejected_tokens(sources: Sources) -> Answer:
                 key=key,
                 subject=f"token {purpose.value}{whose}",
                 text="DigitalOcean refuses the token (401), so nothing is read with it",
-                advice="Set a valid token with `arcadia init` or in DO_API_TOKEN (or "
-                f"DO_API_TOKEN_{purpose.name}), and restart.",
+                advice=_new_token(sources.settings, purpose, teams.get(sync.account or "")),
                 severity=Severity.CRITICAL,
                 account=sync.account,
             )
         )
     return Answer("token_rejected/", bad, unsure=frozenset(unsure))
+
+
+def _new_token(settings: Settings, purpose: Purpose, team: str | None) -> str:
+    """Return where to put a valid token."""
+    if settings.accounts is None or team is None:
+        return (
+            "Set a valid token with `arcadia init` or in DO_API_TOKEN (or "
+            f"DO_API_TOKEN_{purpose.name}), and restart."
+        )
+    entry = f"the entry of {team} in {settings.accounts} names"
+    try:
+        where = read_teams(settings)[team].settings.token_sources[purpose]
+    except (SettingsError, KeyError):
+        where = "the variable or the file"
+    return f"Set a valid token of the team {team} in {where}, which {entry}, and restart."
 
 
 def _purpose(kind: str) -> Purpose | None:

@@ -3,7 +3,9 @@
 
 -- name: newest_runs
 -- Of each job the newest run that came to an end, and whether a newer one is under way: of each of
--- the :teams, by the tag of its runs, and of all runs without one, which are the empty name.
+-- the :teams, by the tag of its runs, and of all runs without one, which are the empty name. Where
+-- there are no :teams the empty name is of all runs. One without a tag is superseded by a newer one
+-- of any team: somebody started it by hand and forgot the tag, or it was before there were teams.
 WITH RECURSIVE job AS (
     (SELECT pipeline_name AS name FROM runs ORDER BY pipeline_name LIMIT 1)
     UNION ALL
@@ -22,7 +24,11 @@ SELECT j.name AS job, team.name AS team, r.run_id, r.status, r.end_time, r.run_b
             AND (cardinality(CAST(:teams AS text[])) = 0 OR team.name = coalesce((
                 SELECT t.value FROM run_tags AS t WHERE t.run_id = n.run_id AND t.key = :tag
             ), ''))
-    ) AS newer_under_way
+    ) AS newer_under_way,
+    team.name = '' AND cardinality(CAST(:teams AS text[])) > 0 AND EXISTS (
+        SELECT FROM runs AS n JOIN run_tags AS t ON t.run_id = n.run_id AND t.key = :tag
+        WHERE n.pipeline_name = j.name AND n.id > r.id AND n.status IN ('SUCCESS', 'FAILURE')
+    ) AS superseded
 FROM job AS j
 CROSS JOIN unnest(CAST(:teams AS text[]) || ARRAY['']) AS team (name)
 CROSS JOIN LATERAL (
@@ -94,7 +100,12 @@ SELECT k.asset_key, k.check_name, team.name AS team, c.execution_status, c.run_i
             WHERE e.run_id = c.run_id AND e.asset_key = c.asset_key
                 AND e.dagster_event_type = 'ASSET_MATERIALIZATION_PLANNED'
         )
-    ) AS broke
+    ) AS broke,
+    team.name = '' AND cardinality(CAST(:teams AS text[])) > 0 AND EXISTS (
+        SELECT FROM asset_check_executions AS n
+        JOIN run_tags AS t ON t.run_id = n.run_id AND t.key = :tag
+        WHERE n.asset_key = k.asset_key AND n.check_name = k.check_name AND n.id > c.id
+    ) AS superseded
 FROM known AS k
 CROSS JOIN unnest(CAST(:teams AS text[]) || ARRAY['']) AS team (name)
 CROSS JOIN LATERAL (
@@ -123,9 +134,18 @@ LEFT JOIN LATERAL (
 ) AS t ON true;
 
 -- name: old_materializations
-SELECT asset_key, last_materialization_timestamp AT TIME ZONE 'UTC' AS at
-FROM asset_keys
-WHERE asset_key = ANY (CAST(:keys AS text[])) AND last_materialization_timestamp IS NOT NULL;
-
--- name: newest_success
-SELECT to_timestamp(max(end_time)) FROM runs WHERE pipeline_name = :job AND status = 'SUCCESS';
+-- When each asset was filled last; of each of the :teams where there are any, else by any run.
+SELECT k.asset_key, '' AS team, k.last_materialization_timestamp AT TIME ZONE 'UTC' AS at
+FROM asset_keys AS k
+WHERE k.asset_key = ANY (CAST(:keys AS text[])) AND k.last_materialization_timestamp IS NOT NULL
+  AND cardinality(CAST(:teams AS text[])) = 0
+UNION ALL
+SELECT k.asset_key, team.name, e.timestamp AT TIME ZONE 'UTC'
+FROM unnest(CAST(:keys AS text[])) AS k (asset_key)
+CROSS JOIN unnest(CAST(:teams AS text[])) AS team (name)
+CROSS JOIN LATERAL (
+    SELECT e.timestamp FROM event_logs AS e
+    JOIN run_tags AS t ON t.run_id = e.run_id AND t.key = :tag AND t.value = team.name
+    WHERE e.asset_key = k.asset_key AND e.dagster_event_type = 'ASSET_MATERIALIZATION'
+    ORDER BY e.id DESC LIMIT 1
+) AS e;

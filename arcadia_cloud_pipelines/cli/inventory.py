@@ -129,14 +129,20 @@ def retire_account(account: str, actor: str | None, reason: str | None, yes: boo
     For what moved to another team and what was of a token that is not used any more. `arcadia
     inventory status` names such accounts. What another account lists later becomes that one's.
     """
+    from ..digitalocean.accounts import accounts_of
     from ..inventory.accounts import retire_account as retire
     from ..settings import load_settings
+    from ..teams import read_teams
     from ..warehouse.engine import open_warehouse
 
     if not yes:
         click.confirm(f"Mark everything of account {account} as deleted?", abort=True)
-    warehouse = open_warehouse(load_settings())
-    retired = retire(warehouse, account, actor=actor or _user(), reason=reason)
+    settings = load_settings()
+    warehouse = open_warehouse(settings)
+    teams = read_teams(settings)
+    said = {name: team.settings.expected_account for name, team in teams.items()}
+    known = accounts_of(warehouse, teams) | {name: of for name, of in said.items() if of}
+    retired = retire(warehouse, account, actor=actor or _user(), reason=reason, teams=known)
     echo(
         f"Retired account {retired.account}: {retired.resources:,} resources and "
         f"{retired.projects:,} projects count as deleted."

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from ..settings import Purpose, Secret, Settings, SettingsError, UnreadableSecret
+from ..settings import Purpose, Secret, Settings, SettingsError
 from ..warehouse.engine import Warehouse
-from .accounts import ExpectedAccounts, KnownAccounts, know_accounts
+from .accounts import ExpectedAccounts, KnownAccounts, account_of, know_accounts
 from .budget import Budget
 from .calls import SharedCalls
 from .client import DigitalOcean
@@ -48,14 +48,17 @@ class Clients:
             of_token = self._clients.setdefault(token, {})
             if thread not in of_token:
                 other = next(iter(of_token.values()), None)
-                of_token[thread] = other.twin() if other else self._connect(token)
+                of_token[thread] = other.twin() if other else self._connect(token, purpose)
             return of_token[thread]
 
-    def _connect(self, token: Secret) -> DigitalOcean:
+    def _connect(self, token: Secret, purpose: Purpose) -> DigitalOcean:
         budget = None
         if self._warehouse is not None:
             budget = Budget(shared=SharedCalls(self._warehouse, token))
-        client = DigitalOcean(self._settings.api_url, token, budget=budget)
+        client = DigitalOcean(
+            self._settings.api_url, token, budget=budget,
+            token_from=self._settings.token_sources.get(purpose),
+        )  # fmt: skip
         client.remember_outages()
         if self._settings.team is not None:
             self._expect(client, token, self._settings.team)
@@ -66,10 +69,12 @@ class Clients:
     def _expect(self, client: DigitalOcean, token: Secret, team: str) -> None:
         """Have the client refuse another team's account, and say whose its failures are."""
         expected = self._settings.expected_account
-        known = None if self._warehouse is None else KnownAccounts(self._warehouse, token)
-        client.presumed_account = expected or (None if known is None else known.known())
-        if expected is not None:
-            client.know(lambda _: ExpectedAccounts(expected, team, known))
+        others = self._settings.other_teams
+        known = None
+        if self._warehouse is not None:
+            known = KnownAccounts(self._warehouse, token, team)
+            client.presumed_account = expected_account(self._settings, self._warehouse)
+        client.know(lambda _: ExpectedAccounts(expected, team, others, known))
 
     def close(self) -> None:
         """Close every connection."""
@@ -80,14 +85,10 @@ class Clients:
 
 
 def expected_account(settings: Settings, warehouse: Warehouse) -> str | None:
-    """Return the account of a team's settings, or what one of its tokens was found to belong to."""
-    if settings.expected_account is not None:
+    """Return the account of a team: what its entry says, else what its token was found to be of."""
+    if settings.expected_account is not None or settings.team is None:
         return settings.expected_account
-    tokens = dict.fromkeys(
-        t for t in settings.tokens.values() if not isinstance(t, UnreadableSecret)
-    )
-    known = (KnownAccounts(warehouse, token).known() for token in tokens)
-    return next((account for account in known if account is not None), None)
+    return account_of(warehouse, settings.team)
 
 
 def ask_each_token(

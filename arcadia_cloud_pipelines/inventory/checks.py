@@ -214,7 +214,9 @@ def fresh(
     team = context.run.tags.get(TAG)
     with reported_errors():
         account = None if team is None else account_of_team(warehouse, team)
-        newest = newest_complete_syncs(warehouse, account)
+        # Of a team whose account nobody knows nothing was listed.
+        known = team is None or account is not None
+        newest = newest_complete_syncs(warehouse, account) if known else {}
         ahead = {sync.kind: sync for sync in ahead_of_time(warehouse)}
         now = warehouse.now()
     for key in context.selected_asset_check_keys:

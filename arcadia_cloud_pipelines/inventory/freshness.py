@@ -64,18 +64,31 @@ def kind_syncs(warehouse: Warehouse) -> list[KindSyncs]:
 
 
 def mirrored_accounts(warehouse: Warehouse) -> list[str]:
-    """Return the accounts that are asked for now: those that syncs of the last hours were about."""
+    """Return the accounts that are looked after now, in order.
+
+    Those that syncs of the last hours were about, and those of teams, until they are retired: a
+    team of which nothing comes any more is one to tell of, not one that is over.
+    """
+    return [*mirrored_teams(warehouse)]
+
+
+def mirrored_teams(warehouse: Warehouse) -> dict[str, str | None]:
+    """Return the same accounts, each with the name of its team where it has one."""
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         return _mirrored(connection)
 
 
-def _mirrored(connection: sa.Connection) -> list[str]:
-    newest = dict(_SQL.run(connection, "accounts").tuples().all())
-    if not newest:
-        return []
-    since = max(newest.values()) - MIRRORED_WITHIN
-    return [account for account, started_at in newest.items() if started_at >= since]
+def _mirrored(connection: sa.Connection) -> dict[str, str | None]:
+    accounts = _SQL.run(connection, "accounts").all()
+    if not accounts:
+        return {}
+    since = max(row.started_at for row in accounts) - MIRRORED_WITHIN
+    return {
+        row.account: row.team
+        for row in accounts
+        if row.started_at >= since or (row.team is not None and row.lives)
+    }
 
 
 @dataclass(frozen=True)

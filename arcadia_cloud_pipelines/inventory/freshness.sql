@@ -103,6 +103,16 @@ WITH RECURSIVE known AS (
 SELECT k.account, (
     SELECT r.started_at FROM cloud_sync_runs AS r
     WHERE r.account = k.account ORDER BY r.started_at DESC LIMIT 1
-)
+) AS started_at, team.name AS team,
+    EXISTS (SELECT FROM cloud_resources AS r WHERE r.account = k.account AND r.deleted_at IS NULL)
+        AS lives
 FROM known AS k
+LEFT JOIN LATERAL (
+    -- By each team's newest token: an older one may have been of another account.
+    SELECT newest.team AS name FROM (
+        SELECT DISTINCT ON (t.team) t.team, t.account, t.noted_at FROM cloud_token_accounts AS t
+        WHERE t.team IS NOT NULL ORDER BY t.team, t.noted_at DESC
+    ) AS newest
+    WHERE newest.account = k.account ORDER BY newest.noted_at DESC LIMIT 1
+) AS team ON true
 WHERE k.account IS NOT NULL;

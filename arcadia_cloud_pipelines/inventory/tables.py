@@ -201,7 +201,6 @@ cloud_resource_events = sa.Table(
     ),
     sa.Index("cloud_resource_events_resource_idx", "resource_id", "occurred_at"),
     sa.Index("cloud_resource_events_time_idx", "occurred_at"),
-    sa.Index("cloud_resource_events_account_idx", "account", "occurred_at"),
     sa.Index(
         "cloud_resource_events_moves_idx", "resource_id", "id",
         postgresql_where=sa.text("changes ? 'project_id'"),

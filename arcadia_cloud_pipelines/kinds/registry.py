@@ -41,7 +41,14 @@ UNKNOWN = "unknown"
 """The kind of what a project holds and whose urn type nobody told us about."""
 
 NAMED: frozenset[str] = frozenset(
-    {UNKNOWN, *(k.name for k in REGISTRY if k.id_form == "name" and not k.is_address)}
+    {
+        UNKNOWN,
+        *(
+            kind.name
+            for kind in REGISTRY
+            if kind.listed_by_all or (kind.id_form == "name" and not kind.is_address)
+        ),
+    }
 )
-"""Kinds whose identity is a name that two accounts may both use, such as the tag `prod`. A number
-or an address of DigitalOcean's is one thing, in whatever account."""
+"""Kinds whose identity two accounts may both list: a name, such as the tag `prod`, or what is their
+organisation's. Another number or an address of DigitalOcean's is one thing, in whatever account."""

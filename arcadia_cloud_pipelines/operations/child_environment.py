@@ -47,5 +47,6 @@ def for_child(name: str, environ: Mapping[str, str]) -> dict[str, str]:
     return {
         k: v
         for k, v in environ.items()
-        if not (SECRET_NAME.search(k) or k in of_teams) or (needs is not None and needs.search(k))
+        if k not in of_teams
+        and (not SECRET_NAME.search(k) or (needs is not None and needs.search(k)))
     }

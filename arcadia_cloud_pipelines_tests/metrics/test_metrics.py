@@ -139,10 +139,11 @@ def test_runs_that_wait_that_crashed_and_that_ended_well(
     assert states == {"queued": 1, "started": 1}
     assert only(samples, "arcadia_runs", state="canceling") == 0
     assert 3600 <= only(samples, "arcadia_queue_age_seconds") < 7200
-    assert only(samples, "arcadia_job_failed", job="inventory_sync") == 1
-    assert only(samples, "arcadia_job_failed", job="invoices_sync") == 0
+    assert only(samples, "arcadia_job_failed", job="inventory_sync", team="") == 1
+    assert only(samples, "arcadia_job_failed", job="invoices_sync", team="") == 0
     # A run without an end says nothing of when it ended.
-    assert ("arcadia_job_last_success_age_seconds", (("job", "inventory_sync"),)) not in samples
+    labels = (("job", "inventory_sync"), ("team", ""))
+    assert ("arcadia_job_last_success_age_seconds", labels) not in samples
 
 
 def test_a_database_that_is_away_costs_its_own_metrics(warehouse: Warehouse) -> None:

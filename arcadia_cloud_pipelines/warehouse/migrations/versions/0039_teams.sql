@@ -20,9 +20,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cloud_fill_account() IS 'Gives a row that does not say its account that of its resource. What this release writes says it.';
 
--- Filled from the resource. Append-only tables let that happen once, here.
+-- Filled from the resource. The account that most resources are of comes as the column's first default,
+-- which PostgreSQL keeps beside the table: where there is one account, no row is written, however many
+-- there are. Append-only tables let the others happen once, here.
 DO $$
 DECLARE
+    usual text := coalesce((
+        SELECT account FROM cloud_resources GROUP BY account ORDER BY count(*) DESC, account LIMIT 1
+    ), '');
     of_resource text;
     guard text;
 BEGIN
@@ -32,11 +37,12 @@ BEGIN
     ] LOOP
         SELECT tgname INTO guard FROM pg_trigger
         WHERE tgrelid = of_resource::regclass AND tgname = of_resource || '_append_only';
-        EXECUTE format('ALTER TABLE %I ADD COLUMN account TEXT', of_resource);
+        EXECUTE format('ALTER TABLE %I ADD COLUMN account TEXT NOT NULL DEFAULT %L', of_resource, usual);
+        EXECUTE format('ALTER TABLE %I ALTER COLUMN account DROP DEFAULT', of_resource);
         IF guard IS NOT NULL THEN
             EXECUTE format('ALTER TABLE %I DISABLE TRIGGER %I', of_resource, guard);
         END IF;
-        EXECUTE format('UPDATE %I AS o SET account = r.account FROM cloud_resources AS r WHERE r.id = o.resource_id', of_resource);
+        EXECUTE format('UPDATE %I AS o SET account = r.account FROM cloud_resources AS r WHERE r.id = o.resource_id AND r.account <> %L', of_resource, usual);
         IF of_resource = 'cloud_resource_events' THEN
             -- Before a resource moved to another account its events were the first one's.
             UPDATE cloud_resource_events AS e
@@ -59,12 +65,10 @@ BEGIN
         IF guard IS NOT NULL THEN
             EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', of_resource, guard);
         END IF;
-        EXECUTE format('ALTER TABLE %I ALTER COLUMN account SET NOT NULL', of_resource);
         EXECUTE format('COMMENT ON COLUMN %I.account IS %L', of_resource, 'The team that the token belongs to: its uuid, 40 hex digits without dashes.');
         EXECUTE format('CREATE TRIGGER %I BEFORE INSERT ON %I FOR EACH ROW WHEN (NEW.account IS NULL) EXECUTE FUNCTION cloud_fill_account()', of_resource || '_account', of_resource);
     END LOOP;
 END $$;
-CREATE INDEX cloud_resource_events_account_idx ON cloud_resource_events (account, occurred_at);
 CREATE INDEX cloud_drift_account_idx ON cloud_drift (account) WHERE status = 'open';
 CREATE INDEX cloud_sync_runs_account_kind_idx ON cloud_sync_runs (account, kind, started_at);
 CREATE INDEX cloud_provisioned_account_idx ON cloud_provisioned (account);
@@ -81,6 +85,10 @@ COMMENT ON FUNCTION cloud_follow_account() IS 'Has the spec and the open drift o
 CREATE TRIGGER cloud_resources_moved AFTER UPDATE OF account ON cloud_resources
     FOR EACH ROW WHEN (OLD.account IS DISTINCT FROM NEW.account)
     EXECUTE FUNCTION cloud_follow_account();
+
+-- The team that used a token last: its failures are its account's also where its token cannot be read.
+ALTER TABLE cloud_token_accounts ADD COLUMN team TEXT;
+COMMENT ON COLUMN cloud_token_accounts.team IS 'The team that used the token last, by its name in the file of teams; null where one team is mirrored.';
 
 -- A rule that was made while one team was mirrored is about that team.
 ALTER TABLE cloud_drift_ignore_rules ADD COLUMN account TEXT;
