@@ -123,7 +123,10 @@ def team_settings(
     if settings.accounts is None:
         if team is None:
             return settings
-        raise SettingsError(f"The run is about team {team!r}, and ARCADIA_ACCOUNTS is not set.")
+        raise SettingsError(
+            f"The run is about team {team!r}, and ARCADIA_ACCOUNTS is not set: set it, or start a "
+            f"run without the tag {TAG}."
+        )
     teams = read_teams(settings, environ)
     if team is None and len(teams) == 1:
         team = next(iter(teams))
@@ -134,7 +137,8 @@ def team_settings(
         )
     if team not in teams:
         raise SettingsError(
-            f"{settings.accounts} (ARCADIA_ACCOUNTS) has no team {team!r}, only {', '.join(teams)}."
+            f"{settings.accounts} (ARCADIA_ACCOUNTS) has no team {team!r}: use one of "
+            f"{', '.join(teams)}."
         )
     if (problem := teams[team].problem) is not None:
         raise SettingsError(problem)

@@ -127,12 +127,18 @@ def rejected_tokens(sources: Sources) -> Answer:
         if "answered 401" not in (sync.error or ""):
             unsure.add(key)
             continue
+        where = _token_place(sources.settings, purpose, teams.get(sync.account or ""))
         bad.append(
             Alarm(
                 key=key,
                 subject=f"token {purpose.value}{whose}",
                 text="DigitalOcean refuses the token (401), so nothing is read with it",
-                advice=_new_token(sources.settings, purpose, teams.get(sync.account or "")),
+                advice=(
+                    f"Set a valid token in {where}, and restart."
+                    if where
+                    else "Set a valid token with `arcadia init` or in DO_API_TOKEN (or "
+                    f"DO_API_TOKEN_{purpose.name}), and restart."
+                ),
                 severity=Severity.CRITICAL,
                 account=sync.account,
             )
@@ -140,19 +146,15 @@ def rejected_tokens(sources: Sources) -> Answer:
     return Answer("token_rejected/", bad, unsure=frozenset(unsure))
 
 
-def _new_token(settings: Settings, purpose: Purpose, team: str | None) -> str:
-    """Return where to put a valid token."""
+def _token_place(settings: Settings, purpose: Purpose, team: str | None) -> str | None:
+    """Return where the token of a team stands; None where one team is mirrored."""
     if settings.accounts is None or team is None:
-        return (
-            "Set a valid token with `arcadia init` or in DO_API_TOKEN (or "
-            f"DO_API_TOKEN_{purpose.name}), and restart."
-        )
-    entry = f"the entry of {team} in {settings.accounts} names"
+        return None
     try:
-        where = read_teams(settings)[team].settings.token_sources[purpose]
+        place = read_teams(settings)[team].settings.token_sources[purpose]
     except (SettingsError, KeyError):
-        where = "the variable or the file"
-    return f"Set a valid token of the team {team} in {where}, which {entry}, and restart."
+        place = "what it names"
+    return f"{place} (the entry of {team} in {settings.accounts})"
 
 
 def _purpose(kind: str) -> Purpose | None:

@@ -188,7 +188,7 @@ def _accounts(claims: Mapping[str, Any]) -> frozenset[str] | None:
         return None
     named = frozenset(one for one in _texts(claims["accounts"]) if isinstance(one, str))
     if not named:
-        raise NoAccess("The token's accounts names no account.")
+        raise NoAccess("The token's accounts names no account: ask its issuer for one.")
     return named
 
 

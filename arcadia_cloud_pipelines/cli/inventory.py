@@ -77,8 +77,7 @@ def confirm_loss(kind: str, actor: str | None, reason: str | None, account: str 
     accounts = mirrored_accounts(warehouse)
     if account is None and len(accounts) > 1:
         raise click.UsageError(
-            f"Several accounts are mirrored: say whose loss it is with --account: "
-            f"{', '.join(accounts)}."
+            f"Several accounts are mirrored: give --account, one of {', '.join(accounts)}."
         )
     confirmation = confirm(
         warehouse,

@@ -111,7 +111,7 @@ class ExpectedAccounts:
                 "GET /v2/account",
                 f"says that this token is of account {account.uuid}, while the team {self._team} "
                 f"is account {self._expected}, so nothing was recorded",
-                advice=f"set a token of {self._team}, or mend its `account` in the file that "
+                advice=f"set a token of {self._team}, or correct its `account` in the file that "
                 "ARCADIA_ACCOUNTS names",
             )
         if self._known is None:

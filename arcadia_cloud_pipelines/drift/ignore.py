@@ -156,8 +156,10 @@ def only_account(connection: sa.Connection, account: str | None) -> str | None:
         return known[0] if known else None
     if account in known:
         return account
-    asked = "Say which account the rule is about" if account is None else "No such account"
-    raise IgnoreRuleError(f"{asked}: {', '.join(known) or 'nothing was listed yet'}.")
+    names = ", ".join(known) or "(nothing was listed yet)"
+    if account is None:
+        raise IgnoreRuleError(f"The rule must be about one account: give one of {names}.")
+    raise IgnoreRuleError(f"There is no account {account}: give one of {names}.")
 
 
 def remove_rule(warehouse: Warehouse, rule_id: int, *, actor: str, now: Clock = utc_now) -> None:

@@ -167,3 +167,52 @@ def test_variables_that_the_file_names_are_secrets_whatever_they_are_called(path
         child = for_child(name, env)
         assert "HARMLESS" not in child
         assert child["PLAIN"] == "x"
+
+
+BESIDE = {
+    "an unknown setting": '[acme]\ntoken = "HARMLESS"\ntokenn = 5\n',
+    "an account with dashes": '[acme]\ntoken = "HARMLESS"\naccount = "f81d-4fae"\n',
+    "a broken table": '[other]\ntoken = "OTHER_TOKEN"\n[acme\ntoken = "HARMLESS"\n',
+    "a name that is none": '["a b"]\ntoken = "HARMLESS"\n',
+    "a key pair": "[acme]\nspaces = { access_key_id = 'HARMLESS' }\n",
+    "a purpose": '[acme]\ntokens.bogus = "HARMLESS"\n',
+    "in another case": '[acme]\ntokens.cloud_billing = "HARMLESS"\ntoken = 5\n',
+}
+
+
+@pytest.mark.parametrize("mistake", BESIDE)
+def test_a_mistake_hands_no_variable_to_others(path: Path, mistake: str) -> None:
+    path.write_text(BESIDE[mistake])
+    env = {"ARCADIA_ACCOUNTS": str(path), "HARMLESS": "secret", "PLAIN": "x"}
+    assert for_child("code", env)["HARMLESS"] == "secret"
+    for name in ("webserver", "daemon", "api", "alarms", "postgres"):
+        child = for_child(name, env)
+        assert "HARMLESS" not in child
+        assert child["PLAIN"] == "x"
+
+
+def test_a_variable_of_a_team_is_nobody_elses_whatever_its_name_begins_with(path: Path) -> None:
+    _, env = load(path, '[acme]\ntoken = "PGPASSWORD_ACME"\n', PGPASSWORD_ACME="s", PGPASSWORD="w")
+    child = for_child("api", env)
+    assert ("PGPASSWORD_ACME" in child, child["PGPASSWORD"]) == (False, "w")
+
+
+def test_the_account_of_an_entry_that_cannot_be_used_is_known(path: Path) -> None:
+    """What fails is that team's; nobody else is blamed for it."""
+    found = teams(path, f'[acme]\naccount = "{UUID}"\ntoken = "{SECRET}"\n')
+    assert found["acme"].problem is not None
+    assert found["acme"].settings.expected_account == UUID
+
+
+def test_a_team_knows_where_its_tokens_stand_and_who_the_others_are(path: Path) -> None:
+    text = """
+        [acme]
+        token = "ACME_TOKEN"
+        tokens.cloud_billing = { file = "/run/acme" }
+        [other]
+        token = "OTHER_TOKEN"
+    """
+    acme = teams(path, text)["acme"].settings
+    assert acme.token_sources[Purpose.METERING] == "ACME_TOKEN"
+    assert acme.token_sources[Purpose.CLOUD_BILLING] == "/run/acme"
+    assert acme.other_teams == {"other"}

@@ -50,11 +50,11 @@ def _check_teams(settings: Settings, warehouse: Warehouse | None) -> Iterator[Fi
     try:
         teams = read_teams(settings)
     except SettingsError as error:
-        yield wrong("teams", str(error), "mend the file: no team is mirrored until then")
+        yield wrong("teams", str(error), "correct the file: no team is mirrored until then")
         return
     for name, team in teams.items():
         if team.problem is not None:
-            yield wrong(f"team {name}", team.problem, "mend its entry; other teams go on")
+            yield wrong(f"team {name}", team.problem, "correct its entry; other teams go on")
             continue
         for finding in _check_purposes(team.settings, warehouse):
             yield replace(finding, subject=f"team {name}: {finding.subject}")
@@ -91,7 +91,7 @@ def _check_purposes(settings: Settings, warehouse: Warehouse | None) -> Iterator
                 yield wrong(
                     subject,
                     f"it is of account {account.uuid}, and {settings.expected_account} is expected",
-                    f"set a token of {settings.team}, or mend `account` in its entry",
+                    f"set a token of {settings.team}, or correct `account` in its entry",
                 )
                 continue
             of_purpose |= dict.fromkeys(purposes, account)
@@ -176,7 +176,7 @@ def _check_spaces(settings: Settings) -> Finding:
     try:
         listing = list_buckets(Spaces(spaces.endpoint, spaces.key, attempts=1), spaces.regions)
     except SettingsError as error:
-        return wrong("Spaces", str(error), "as said; the rest works without")
+        return wrong("Spaces", str(error), "do what this sentence says; the rest works without")
     except DigitalOceanError as error:
         return wrong("Spaces", str(error), error.advice)
     if listing.reason is not None:
