@@ -80,6 +80,8 @@ def fetch_kind(
     seen = sightings(kind, listing.items)
     # Its objects are the most of what is held until it is recorded.
     listing = replace(listing, items=[])
+    # As old as the oldest list that it is made of: another kind of the run may have read that.
+    started_at = min(started_at, listing.started_at or started_at)
     return Fetched(kind, account, started_at, seen, listing, client.calls - calls_before)
 
 
