@@ -12,7 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from ..digitalocean import Account
-from ..kinds import REGISTRY, UNKNOWN
+from ..kinds import PROJECT, REGISTRY, UNKNOWN
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
@@ -122,7 +122,7 @@ def retire_account(
     """
     warehouse.check_migrated()
     # In the order in which syncs take them: the projects first, unknown last.
-    kinds = ["project", *sorted(kind.name for kind in REGISTRY), UNKNOWN]
+    kinds = [PROJECT.name, *sorted(kind.name for kind in REGISTRY), UNKNOWN]
     values = {"account": account, "actor": actor, "reason": reason}
     for team in (name for name, of in teams.items() if of == account):
         raise NothingToRetire(

@@ -193,7 +193,7 @@ def classified_result(
     )
 
 
-_KIND_OF_ASSET = {"projects": "project", **{kind.asset: kind.name for kind in REGISTRY}}
+_KIND_OF_ASSET = {kind.asset: kind.name for kind in REGISTRY}
 
 
 @dg.multi_asset_check(

@@ -18,7 +18,7 @@ from .tables import cloud_loss_confirmations
 VALID_FOR = timedelta(days=7)
 """Long enough for the three complete listings that a deletion takes, and some that fail."""
 
-CONFIRMABLE = frozenset({*KIND_BY_NAME, UNKNOWN, "project"})
+CONFIRMABLE = frozenset({*KIND_BY_NAME, UNKNOWN})
 
 
 class NothingToConfirm(Exception):

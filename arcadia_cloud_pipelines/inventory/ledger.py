@@ -201,6 +201,7 @@ def record(
         struck, deleted = _SQL.run(connection, "strike", scope | limits).one()
     if confirmed and observation.complete and not missing:
         end_confirmation(connection, scope)
+    _SQL.run(connection, "clear")
     return Recorded(
         discovered=discovered,
         updated=updated,

@@ -371,3 +371,7 @@ SELECT EXISTS (
 UPDATE cloud_loss_confirmations
 SET valid_until = :seen_at
 WHERE provider = :provider AND account = :account AND kind = :kind AND valid_until > :seen_at;
+
+-- name: clear
+-- One transaction may record several kinds.
+DROP TABLE listed, compared, incoming, described, changed, appeared;

@@ -7,6 +7,7 @@ Source of every entry: DigitalOcean's API reference and OpenAPI specification (2
 """
 
 from .kind import Edge, Endpoint, Json, Kind, Supplement
+from .projects import PROJECT
 from .registry import KIND_BY_NAME, KIND_OF_URN_TYPE, KINDS, NAMED, REGISTRY, UNKNOWN
 from .severity import GONE, severity_of
 from .storage import SPACES_BUCKET
@@ -17,6 +18,7 @@ __all__ = [
     "KIND_BY_NAME",
     "KIND_OF_URN_TYPE",
     "NAMED",
+    "PROJECT",
     "REGISTRY",
     "SPACES_BUCKET",
     "UNKNOWN",

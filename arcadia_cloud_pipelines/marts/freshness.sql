@@ -11,7 +11,7 @@ example = """
 SELECT source, as_of, complete, error FROM marts.freshness WHERE is_late OR NOT complete ORDER BY as_of
 """
 [columns]
-source = "Kind of resource as cloud_resources.kind spells it, project, or a source that is no kind."
+source = "Kind of resource as cloud_resources.kind spells it, or a source that is no kind."
 source_group = "inventory, billing or drift: the group of its asset."
 as_of = "When the newest complete listing began. Null when there never was one."
 complete = "True when the newest attempt was read whole and nothing in it was implausible."

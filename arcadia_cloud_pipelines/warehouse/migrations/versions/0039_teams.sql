@@ -108,6 +108,8 @@ SELECT
         WHEN 'image' THEN coalesce(r.attrs ->> 'type' = 'backup', false)
         -- Every region that is used has one.
         WHEN 'vpc' THEN coalesce(r.attrs -> 'default' = 'true', false)
+        -- Every account has one.
+        WHEN 'project' THEN coalesce(r.attrs -> 'is_default' = 'true', false)
         ELSE false
     END AS is_platform_owned
 FROM cloud_resources AS r
