@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from . import messages
 from .billing import account_facts, balance, rates
 from .drift.terraform_types import CLAIMS, TYPES, UNMAPPED
-from .inventory import actions, projects
+from .inventory import actions
 from .kinds import REGISTRY
 from .kinds.severity import COMMON
 from .late import HOURLY, OTHER_SOURCES
@@ -91,7 +91,7 @@ def _terraform_lines() -> Iterator[str]:
     yield "### What Terraform says of each kind"
     yield ""
     yield "Types of the DigitalOcean provider, and the fields that are compared. Membership in a"
-    yield "project is read from `digitalocean_project` and `digitalocean_project_resources`,"
+    yield "project is read from `digitalocean_project` and `digitalocean_project_resources`, too,"
     yield "further node pools from `digitalocean_kubernetes_node_pool`."
     yield ""
     yield "| kind | types | fields |"
@@ -202,7 +202,7 @@ registry and `late.py` by `python -m arcadia_cloud_pipelines.docs`.
 grain = ["source"]
 example = "SELECT source, source_group, late_after FROM marts.sources ORDER BY source"
 [columns]
-source = "Kind of resource, project, or a source that is no kind."
+source = "Kind of resource, or a source that is no kind."
 source_group = "inventory, billing or drift: the group of its asset."
 late_after = "Age from which it is late: three times its schedule's interval."
 account = "Always null: sources belong to no account."
@@ -273,7 +273,6 @@ _SCOPES_END = "<!-- The end of what is made. -->\n"
 _FURTHER_SCOPES = (
     (account_facts.SCOPE, "whose account it is, which is asked first, and its limits"),
     (balance.SCOPE, "balance, invoices with their lines, costs of each day"),
-    (projects.SCOPE, "projects, and which resource is in which"),
     (actions.SCOPE, "what was done to which resource, and when"),
     (rates.SCOPE, "list prices of plans"),
 )

@@ -32,7 +32,6 @@ class OtherSource:
 
 
 OTHER_SOURCES = (
-    OtherSource("project", "inventory", HOURLY),
     OtherSource("unknown", "inventory", HOURLY),
     OtherSource("balance", "billing", HOURLY),
     OtherSource("invoice_list", "billing", DAILY),

@@ -165,6 +165,16 @@ class Settings:
     """Port of 127.0.0.1 on which the embedded server lets readers in; None: on its socket alone."""
     strike_interval: timedelta = timedelta(minutes=STRIKE_MINUTES)
     """Least time between two strikes of one resource."""
+    accounts: Path | None = None
+    """File of teams, where one deployment mirrors several; see `teams.py`."""
+    team: str | None = None
+    """Name of the team whose tokens these are; None where one team is all there is."""
+    token_sources: Mapping[Purpose, str] = field(default_factory=dict)
+    """Where a team's token of each purpose stands: the name of a variable, or a file's path."""
+    other_teams: frozenset[str] = frozenset()
+    """Names of the other teams that the deployment mirrors."""
+    expected_account: str | None = None
+    """The account that the tokens must belong to; any when None."""
     environment_file: Path | None = None
     """File that some of the variables come from, where there is one."""
 
@@ -194,6 +204,11 @@ class Settings:
             else self.metrics_token,
         )
 
+    @property
+    def has_account(self) -> bool:
+        """Return whether there is an account of DigitalOcean; without one the simulator is used."""
+        return bool(self.tokens) or self.accounts is not None
+
     def token(self, purpose: Purpose) -> Secret:
         """The token for one purpose.
 
@@ -203,6 +218,11 @@ class Settings:
         try:
             token = self.tokens[purpose]
         except KeyError:
+            if self.team is not None:
+                raise SettingsError(
+                    f"The team {self.team} has no token for {purpose.value}: name one in its entry "
+                    f"in {self.accounts} (ARCADIA_ACCOUNTS)."
+                ) from None
             raise SettingsError(
                 f"No DigitalOcean token is set: run `arcadia init`, or set DO_API_TOKEN (or "
                 f"DO_API_TOKEN_{purpose.name}, or "
@@ -223,7 +243,7 @@ def environment() -> dict[str, str]:
     return with_file(os.environ)
 
 
-def _read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
+def read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
     """The secret in variable `name`, or in the file that `name_FILE` gives the path of."""
     value = environ.get(name, "").strip()
     if value:
@@ -246,7 +266,7 @@ def _read_secret(environ: Mapping[str, str], name: str) -> Secret | None:
     return Secret(value)
 
 
-def _check_token(name: str, token: Secret, environ: Mapping[str, str]) -> Secret:
+def check_token(name: str, token: Secret, environ: Mapping[str, str]) -> Secret:
     """Refuse what could never be sent in a header, without showing it."""
     if isinstance(token, UnreadableSecret):
         return token
@@ -269,7 +289,7 @@ def can_be_sent(token: Secret) -> bool:
 
 def _metrics_token(environ: Mapping[str, str]) -> Secret | None:
     name = "ARCADIA_METRICS_TOKEN"
-    token = _read_secret(environ, name)
+    token = read_secret(environ, name)
     if token is None or isinstance(token, UnreadableSecret):
         return token
     if not can_be_sent(token) or len(token.reveal()) < METRICS_TOKEN_LETTERS:
@@ -374,9 +394,7 @@ def _check_owners(environ: Mapping[str, str]) -> None:
 def _spaces(environ: Mapping[str, str]) -> SpacesSettings:
     names = ("SPACES_ACCESS_KEY_ID", "SPACES_SECRET_ACCESS_KEY")
     keys = [
-        _check_token(n, key, environ)
-        for n in names
-        if (key := _read_secret(environ, n)) is not None
+        check_token(n, key, environ) for n in names if (key := read_secret(environ, n)) is not None
     ]
     if len(keys) == 1:
         raise SettingsError(
@@ -424,7 +442,7 @@ def _alarm_settings(
     found, problems = {}, []
     for name in sorted(names):
         try:
-            value = _read_secret(environ, name)
+            value = read_secret(environ, name)
             if value is not None:
                 found[name] = tuple(map(Secret, value.reveal().split()))
         except SettingsError as error:
@@ -439,7 +457,7 @@ def _alarm_settings(
 
 def _heartbeat(environ: Mapping[str, str]) -> Secret | None:
     name = "ARCADIA_HEARTBEAT_URL"
-    url = _read_secret(environ, name)
+    url = read_secret(environ, name)
     if url is None:
         return None
     # Not shown: whoever knows it can keep the switch from going off.
@@ -483,7 +501,7 @@ def named_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret:
     Raises:
         SettingsError: it is not set, or its file cannot be read.
     """
-    secret = _read_secret(environment() if environ is None else environ, name)
+    secret = read_secret(environment() if environ is None else environ, name)
     if secret is None:
         raise SettingsError(f"{name} is not set: set it, or {name}_FILE to the path of a file")
     if isinstance(secret, UnreadableSecret):
@@ -512,31 +530,32 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     file = environment_file.path_of(os.environ) if environ is None else None
     env = environment() if environ is None else environ
     _check_owners(env)
-    general = _read_secret(env, "DO_API_TOKEN")
+    general = read_secret(env, "DO_API_TOKEN")
     tokens = {}
     for purpose in Purpose:
         name = f"DO_API_TOKEN_{purpose.name}"
-        token = _read_secret(env, name)
+        token = read_secret(env, name)
         if token is not None:
-            tokens[purpose] = _check_token(name, token, env)
+            tokens[purpose] = check_token(name, token, env)
         elif general is not None:
-            tokens[purpose] = _check_token("DO_API_TOKEN", general, env)
+            tokens[purpose] = check_token("DO_API_TOKEN", general, env)
     project_rules = env.get("ARCADIA_PROJECT_RULES", "").strip()
     budgets = env.get("ARCADIA_BUDGETS", "").strip()
     tag_policy = env.get("ARCADIA_TAG_POLICY", "").strip()
     allocation_rules = env.get("ARCADIA_ALLOCATION_RULES", "").strip()
     alarm_rules = env.get("ARCADIA_ALARM_RULES", "").strip()
     state_sources = env.get("ARCADIA_STATE_SOURCES", "").strip()
+    accounts = env.get("ARCADIA_ACCOUNTS", "").strip()
     notify, heartbeat_url, alarm_problems = _alarm_settings(env)
-    jwt_secrets = (_read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
+    jwt_secrets = (read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
         home=home_of(env),
         environment_file=file if file is not None and os.access(file, os.R_OK) else None,
         api_url=_check_api_url(env.get("DO_API_URL", "").strip() or API_URL),
         tokens=tokens,
         project_name=env.get("DO_PROJECT_NAME", "").strip() or PROJECT_NAME,
-        database_url=_read_secret(env, "ARCADIA_DATABASE_URL"),
-        dagster_database_url=_read_secret(env, "DAGSTER_POSTGRES_URL"),
+        database_url=read_secret(env, "ARCADIA_DATABASE_URL"),
+        dagster_database_url=read_secret(env, "DAGSTER_POSTGRES_URL"),
         jwt_secrets=tuple(secret for secret in jwt_secrets if secret is not None),
         jwt_issuer=env.get("ARCADIA_JWT_ISSUER", "").strip() or JWT_ISSUER,
         jwt_audience=env.get("ARCADIA_JWT_AUDIENCE", "").strip() or None,
@@ -561,4 +580,5 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ),
         embedded_port=embedded_port(env),
         strike_interval=strike_interval(env),
+        accounts=Path(accounts).expanduser().absolute() if accounts else None,
     )

@@ -27,6 +27,7 @@ import jwt
 import psycopg2
 import sqlalchemy as sa
 
+from arcadia_cloud_pipelines.api.auth import Caller
 from arcadia_cloud_pipelines.api.billing import CostLineQuery, cost_line_listing
 from arcadia_cloud_pipelines.api.cursors import write_cursor
 from arcadia_cloud_pipelines.api.inventory import ResourceQuery, resource_listing
@@ -122,17 +123,19 @@ def cases(warehouse: Warehouse) -> list[dict[str, Any]]:
     inventory, cost = "/api/v1/inventory", "/api/v1/billing/cost-lines"
     deep = (newest - 5000,)
     of = resource_listing
+    admin, tenant = Caller("bench", None), Caller("bench", TENANT)
     return [
-        case("resources, first", inventory, of(resources, None), resources, None),
-        case("resources, deep", inventory, of(resources, None), resources, deep),
-        case("droplets, first", f"{inventory}?kind=droplet", of(droplets, None), droplets, None),
-        case("droplets, deep", f"{inventory}?kind=droplet", of(droplets, None), droplets, deep),
-        case("tenant, first", inventory, of(resources, TENANT), resources, None, tenant=True),
-        case("tenant, deep", inventory, of(resources, TENANT), resources, deep, tenant=True),
-        case("lines, first", cost, cost_line_listing(lines), lines, None),
-        case("lines, deep", cost, cost_line_listing(lines), lines, (invoice, 100)),
-        case("a month, first", f"{cost}?period=2025-05-01", cost_line_listing(month), month, None),
-        case("a month, deep", f"{cost}?period=2025-05-01", cost_line_listing(month), month,
+        case("resources, first", inventory, of(resources, admin), resources, None),
+        case("resources, deep", inventory, of(resources, admin), resources, deep),
+        case("droplets, first", f"{inventory}?kind=droplet", of(droplets, admin), droplets, None),
+        case("droplets, deep", f"{inventory}?kind=droplet", of(droplets, admin), droplets, deep),
+        case("tenant, first", inventory, of(resources, tenant), resources, None, tenant=True),
+        case("tenant, deep", inventory, of(resources, tenant), resources, deep, tenant=True),
+        case("lines, first", cost, cost_line_listing(lines, admin), lines, None),
+        case("lines, deep", cost, cost_line_listing(lines, admin), lines, (invoice, 100)),
+        case("a month, first", f"{cost}?period=2025-05-01", cost_line_listing(month, admin), month,
+             None),
+        case("a month, deep", f"{cost}?period=2025-05-01", cost_line_listing(month, admin), month,
              (invoice, 7000)),
     ]  # fmt: skip
 

@@ -84,7 +84,7 @@ def step_whole(warehouse: Warehouse, csv: Path) -> None:
     """The product's own way, from bytes to rows."""
     period = date(2026, 10, 1)
     with warehouse.transaction() as connection:
-        inventory = load_inventory(connection)
+        inventory = load_inventory(connection, "a")
         row = connection.execute(
             sa.text(
                 "INSERT INTO cloud_invoices (account, invoice_uuid, amount, period, first_seen_at) "

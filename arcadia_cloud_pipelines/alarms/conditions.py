@@ -5,18 +5,20 @@ Each asks about everything of its kind at once, and raises where there is no ans
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
 from ..billing import report
 from ..drift.inbox import says
 from ..drift.words import field_text
-from ..inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs
+from ..inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs, mirrored_teams
 from ..inventory.projects import PURPOSE as PROJECTS_PURPOSE
-from ..kinds import KIND_BY_NAME
+from ..kinds import KIND_BY_NAME, UNKNOWN
 from ..late import CLOCK_TOLERANCE
-from ..settings import Purpose
+from ..settings import Purpose, Settings, SettingsError
 from ..severity import Severity
+from ..teams import read_teams
 from ..times import ago
 from ..warehouse.statements import Statements
 from .model import Alarm, Answer, alarm_key
@@ -26,7 +28,7 @@ PENDING_TOO_LONG = timedelta(days=2)
 PREPAID_DAYS = 3
 """Days of prepaid usage from which people are told."""
 
-_LISTED_ELSEWHERE = {"project": PROJECTS_PURPOSE, "unknown": PROJECTS_PURPOSE}
+_LISTED_ELSEWHERE = {UNKNOWN: PROJECTS_PURPOSE}
 
 _SQL = Statements(__file__)
 
@@ -34,6 +36,7 @@ _SQL = Statements(__file__)
 def late(sources: Sources) -> Answer:
     """Find kinds and other sources that have not come in for too long."""
     now = sources.now
+    teams = mirrored_teams(sources.warehouse)
     bad = []
     for sync in kind_syncs(sources.warehouse):
         if sync.kind not in KIND_BY_NAME and sync.kind not in _LISTED_ELSEWHERE:
@@ -41,11 +44,11 @@ def late(sources: Sources) -> Answer:
         if sync.complete_at is None:
             continue  # never listed: the check `complete` says why
         if problem := _age_problem(now - sync.complete_at, STALE_AFTER, "listed completely"):
-            bad.append(_late(sync.kind, problem, sync.account))
+            bad.append(_late(sync.kind, problem, sync.account, teams))
     with sources.warehouse.transaction() as connection:
         bad += [
-            _late(row.source, problem, None)
-            for row in _SQL.run(connection, "sources")
+            _late(row.source, problem, row.account, teams)
+            for row in _SQL.run(connection, "sources", {"accounts": [*teams]})
             if (problem := _age_problem(now - row.as_of, row.late_after, "read"))
         ]
     return Answer("late/", bad)
@@ -57,13 +60,22 @@ def _age_problem(age: timedelta, limit: timedelta, done: str) -> str | None:
     return f"last {done} {ago(age)} ago" if age > limit else None
 
 
-def _late(source: str, problem: str, account: str | None) -> Alarm:
+def _whose(account: str | None, teams: Mapping[str, str | None]) -> tuple[tuple[str, ...], str]:
+    """Return what tells one team's alarm from another's: more of its key, and of its subject."""
+    if len(teams) < 2 or account is None:
+        return (), ""
+    return (account,), f" of team {teams.get(account) or account}"
+
+
+def _late(source: str, problem: str, account: str | None, teams: Mapping[str, str | None]) -> Alarm:
+    part, whose = _whose(account, teams)
+    over = f" If the team is over: `arcadia inventory retire-account {account}`." if part else ""
     return Alarm(
-        key=alarm_key("late", source),
-        subject=f"{source} late",
+        key=alarm_key("late", source, *part),
+        subject=f"{source}{whose} late",
         text=problem,
         advice="Check that `arcadia up` runs, then look at the runs in the Dagster UI and at "
-        "`arcadia inventory status`.",
+        f"`arcadia inventory status`.{over}",
         account=account,
     )
 
@@ -71,6 +83,7 @@ def _late(source: str, problem: str, account: str | None) -> Alarm:
 def suppressed_losses(sources: Sources) -> Answer:
     """Find kinds that lost more at once than is plausible, so that nothing was recorded."""
     bad = []
+    teams = mirrored_teams(sources.warehouse)
     for sync in kind_syncs(sources.warehouse):
         losses = []
         if sync.answer_implausible:
@@ -79,13 +92,15 @@ def suppressed_losses(sources: Sources) -> Answer:
             fields = ", ".join(sorted(sync.answer_withheld))
             losses.append(f"{fields} became empty in all rows")
         if losses:
+            part, whose = _whose(sync.account, teams)
+            of = f" --account {sync.account}" if part else ""
             bad.append(
                 Alarm(
-                    key=alarm_key("loss_suppressed", sync.kind),
-                    subject=f"{sync.kind}: implausible loss",
+                    key=alarm_key("loss_suppressed", sync.kind, *part),
+                    subject=f"{sync.kind}{whose}: implausible loss",
                     text=f"{'; '.join(losses)}. This was not recorded",
                     advice="Look at DigitalOcean and at the token's scopes. If the loss is real, "
-                    f"run `arcadia inventory confirm-loss {sync.kind}`.",
+                    f"run `arcadia inventory confirm-loss {sync.kind}{of}`.",
                     account=sync.account,
                 )
             )
@@ -94,31 +109,52 @@ def suppressed_losses(sources: Sources) -> Answer:
 
 def rejected_tokens(sources: Sources) -> Answer:
     """Find purposes whose token the API refused at their newest sync."""
-    newest: dict[Purpose, KindSyncs] = {}
+    teams = mirrored_teams(sources.warehouse)
+    newest: dict[tuple[Purpose, str | None], KindSyncs] = {}
     for sync in kind_syncs(sources.warehouse):
         purpose = _purpose(sync.kind)
-        if purpose and (purpose not in newest or sync.started_at > newest[purpose].started_at):
-            newest[purpose] = sync
+        if purpose is None:
+            continue
+        of = (purpose, sync.account if len(teams) > 1 else None)
+        if of not in newest or sync.started_at > newest[of].started_at:
+            newest[of] = sync
     bad, unsure = [], set()
-    for purpose, sync in newest.items():
-        key = alarm_key("token_rejected", purpose.value)
+    for (purpose, _), sync in newest.items():
+        part, whose = _whose(sync.account, teams)
+        key = alarm_key("token_rejected", purpose.value, *part)
         if sync.complete or not sync.available:
             continue
         if "answered 401" not in (sync.error or ""):
             unsure.add(key)
             continue
+        where = _token_place(sources.settings, purpose, teams.get(sync.account or ""))
         bad.append(
             Alarm(
                 key=key,
-                subject=f"token {purpose.value}",
+                subject=f"token {purpose.value}{whose}",
                 text="DigitalOcean refuses the token (401), so nothing is read with it",
-                advice="Set a valid token with `arcadia init` or in DO_API_TOKEN (or "
-                f"DO_API_TOKEN_{purpose.name}), and restart.",
+                advice=(
+                    f"Set a valid token in {where}, and restart."
+                    if where
+                    else "Set a valid token with `arcadia init` or in DO_API_TOKEN (or "
+                    f"DO_API_TOKEN_{purpose.name}), and restart."
+                ),
                 severity=Severity.CRITICAL,
                 account=sync.account,
             )
         )
     return Answer("token_rejected/", bad, unsure=frozenset(unsure))
+
+
+def _token_place(settings: Settings, purpose: Purpose, team: str | None) -> str | None:
+    """Return where the token of a team stands; None where one team is mirrored."""
+    if settings.accounts is None or team is None:
+        return None
+    try:
+        place = read_teams(settings)[team].settings.token_sources[purpose]
+    except (SettingsError, KeyError):
+        place = "what it names"
+    return f"{place} (the entry of {team} in {settings.accounts})"
 
 
 def _purpose(kind: str) -> Purpose | None:

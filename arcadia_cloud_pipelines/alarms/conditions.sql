@@ -2,12 +2,15 @@
 
 -- name: sources
 -- Of the sources that are no kind. Invoices and the preview are looked for as assets: an account
--- may have none to read.
-SELECT source, max(as_of) AS as_of, max(late_after) AS late_after
+-- may have none to read. Of each of the :accounts where there are several, else of all together.
+SELECT source, max(as_of) AS as_of, max(late_after) AS late_after,
+    CASE WHEN cardinality(CAST(:accounts AS text[])) > 1 THEN account END AS account
 FROM marts.freshness
 WHERE source IN ('balance', 'daily_costs', 'drift', 'forecast', 'prepayment', 'terraform_specs')
   AND as_of IS NOT NULL
-GROUP BY source;
+  AND (cardinality(CAST(:accounts AS text[])) < 2 OR account = ANY (CAST(:accounts AS text[])))
+GROUP BY source, 4
+ORDER BY source, 4;
 
 -- name: unknown_products
 SELECT product, count(*) AS lines, sum(amount) AS amount

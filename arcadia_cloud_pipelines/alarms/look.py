@@ -20,10 +20,11 @@ from .model import Alarm, Answer
 from .rules import Router
 from .sources import Question, Sources
 from .state import marks, record, set_mark, take_turn
+from .teams import newest_success
 from .texts import plain
 
 REFRESH_JOB = "inventory_sync"
-"""The job whose good runs keep the dead man's switch from going off."""
+"""The job whose good runs, of every team, keep the dead man's switch from going off."""
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,8 @@ def _ping(sources: Sources) -> None:
     if url is None:
         return
     try:
-        refreshed_at = orchestration.newest_success(sources, REFRESH_JOB)
+        with orchestration.asking(sources) as connection:
+            refreshed_at = newest_success(sources.settings, connection, REFRESH_JOB)
     except sa.exc.SQLAlchemyError as error:
         logger.info("alarms: the newest refresh is not known: %s", type(error).__name__)
         return

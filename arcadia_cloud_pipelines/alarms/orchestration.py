@@ -20,6 +20,7 @@ from ..times import ago
 from ..warehouse.statements import Statements
 from .model import Alarm, Answer, alarm_key
 from .sources import Question, Sources
+from .teams import OVER, of_team, run_teams, whose_run
 
 RETRY_COMES = timedelta(minutes=15)
 """How long a run that Dagster said it repeats is waited for."""
@@ -35,8 +36,6 @@ DAILY_LATE_AFTER = timedelta(hours=36)
 DAILY = ("invoices", "open_month_lines")
 """Assets that come once a day and leave no time of their own in the warehouse."""
 
-_OUTAGE = alarm_key("account_out", "all")
-
 TOLD_BY_OTHERS = frozenset(
     {"fresh", "plausible", "reconciled", "none_left_behind", "no_open_drift"}
 )
@@ -46,7 +45,8 @@ _SQL = Statements(__file__)
 
 
 @contextmanager
-def _asking(sources: Sources) -> Iterator[sa.Connection]:
+def asking(sources: Sources) -> Iterator[sa.Connection]:
+    """Open a transaction in Dagster's own database, for questions that take seconds at most."""
     with sources.dagster.begin() as connection:
         connection.execute(sa.text("SET LOCAL statement_timeout = '20s'"))
         yield connection
@@ -55,43 +55,59 @@ def _asking(sources: Sources) -> Iterator[sa.Connection]:
 def failed_runs(sources: Sources) -> Answer:
     """Find jobs whose newest run failed, but for an account that does not answer."""
     bad, well = [], set()
-    with _asking(sources) as connection:
-        for run in _SQL.run(connection, "newest_runs").all():
-            key = alarm_key("run_failed", run.job)
-            if run.status == "SUCCESS":
+    endings: dict[str, str] = {}
+    with asking(sources) as connection:
+        teams = run_teams(sources.settings, connection)
+        for run in _SQL.run(connection, "newest_runs", teams.scope).all():
+            part, whose = of_team(run.team)
+            key = alarm_key("run_failed", run.job, *part)
+            endings |= {alarm_key("run_failed", run.job, team): OVER for team in teams.over}
+            if run.status == "SUCCESS" or run.superseded:
                 well.add(key)
             elif not (
                 run.newer_under_way
                 or _is_repeated(run, sources.now)
                 or _failed_for_the_account(connection, run.run_id)
             ):
-                bad.append(_failed(connection, run, key, f"job {run.job}"))
+                bad.append(_failed(connection, run, key, f"job {run.job}{whose}"))
     # Of a job whose runs are all gone nothing is known.
-    return Answer("run_failed/", bad, well=frozenset(well))
+    return Answer("run_failed/", bad, well=frozenset(well | endings.keys()), endings=endings)
 
 
 def unanswered_account(sources: Sources) -> Answer:
-    """Find jobs whose newest run failed because the account does not answer: one alarm for all."""
-    failed, unsure = [], set()
-    with _asking(sources) as connection:
-        for run in _SQL.run(connection, "newest_runs").all():
-            if run.status == "SUCCESS" or not _failed_for_the_account(connection, run.run_id):
+    """Find jobs whose newest run failed because the account does not answer: one alarm for all.
+
+    Where several teams are mirrored each has its own account, and an alarm of its own.
+    """
+    failed: dict[str, list[Any]] = {}
+    unsure = set()
+    with asking(sources) as connection:
+        for run in _SQL.run(
+            connection, "newest_runs", run_teams(sources.settings, connection).scope
+        ).all():
+            is_well = run.status == "SUCCESS" or run.superseded
+            if is_well or not _failed_for_the_account(connection, run.run_id):
                 continue
             if run.newer_under_way or _is_repeated(run, sources.now):
-                unsure.add(_OUTAGE)
+                unsure.add(_outage_key(run.team))
             else:
-                failed.append(run)
-        bad = [_outage(connection, failed)] if failed else []
+                failed.setdefault(run.team, []).append(run)
+        bad = [_outage(connection, team, runs) for team, runs in failed.items()]
     return Answer("account_out/", bad, unsure=frozenset(unsure))
 
 
-def _outage(connection: sa.Connection, runs: Sequence[Any]) -> Alarm:
+def _outage_key(team: str) -> str:
+    return alarm_key("account_out", team or "all")
+
+
+def _outage(connection: sa.Connection, team: str, runs: Sequence[Any]) -> Alarm:
+    _, whose = of_team(team)
     newest = max(runs, key=lambda run: run.end_time or 0)
     others = sorted(run.job for run in runs if run is not newest)
     more = f" (for it failed also: {', '.join(others)})" if others else ""
     return Alarm(
-        key=_OUTAGE,
-        subject="DigitalOcean account out of reach",
+        key=_outage_key(team),
+        subject=f"DigitalOcean account{whose} out of reach",
         text=f"job {newest.job}, run {newest.run_id}: {_reason(connection, newest.run_id)}{more}",
         advice="Correct what it names. Nothing stored is lost; the schedules go on by themselves "
         "when the account answers.",
@@ -114,10 +130,15 @@ def interrupted_runs(sources: Sources) -> Answer:
     Dagster repeats them, mostly before anybody looks; why the process ended is still to be found.
     """
     bad: dict[str, Alarm] = {}
-    with _asking(sources) as connection:
+    with asking(sources) as connection:
         since = (sources.now - RETRY_COMES).timestamp()
         for run in _SQL.run(connection, "failures_since", {"since": since}).all():
-            name = _selection(run.run_body) if run.job.startswith("__") else f"job {run.job}"
+            by_hand = run.job.startswith("__")
+            name = (
+                _selection(run.run_body)
+                if by_hand
+                else f"job {run.job}{whose_run(_json(run.run_body))}"
+            )
             key = alarm_key("run_interrupted", name)
             if key in bad or not _is_repeated(run, sources.now):
                 continue
@@ -135,7 +156,7 @@ def interrupted_runs(sources: Sources) -> Answer:
 def failed_by_hand(sources: Sources) -> Answer:
     """Find assets that somebody materialised by hand in the last day, and that failed."""
     newest: dict[str, Any] = {}
-    with _asking(sources) as connection:
+    with asking(sources) as connection:
         since = (sources.now - AD_HOC_FOR).timestamp()
         for run in _SQL.run(connection, "ad_hoc_runs", {"since": since}).all():
             newest.setdefault(_selection(run.run_body), run)
@@ -167,11 +188,11 @@ def _is_repeated(run: Any, now: datetime) -> bool:
 
 
 def _selection(run_body: str) -> str:
-    """Return the assets of a run as text."""
+    """Return the assets of a run, and its team, as text."""
     chosen = _json(run_body).get("asset_selection") or {}
     keys = chosen.get("__frozenset__") or chosen.get("__set__") or [] if chosen else []
     names = sorted("/".join(map(str, key.get("path", ()))) for key in keys)
-    return f"assets {', '.join(names)}" if names else "assets"
+    return (f"assets {', '.join(names)}" if names else "assets") + whose_run(_json(run_body))
 
 
 def _reason(connection: sa.Connection, run_id: str) -> str:
@@ -222,7 +243,7 @@ def _json(text: str | None) -> dict[str, Any]:
 
 def stuck_runs(sources: Sources) -> Answer:
     """Find runs that wait, or work, for too long."""
-    with _asking(sources) as connection:
+    with asking(sources) as connection:
         runs = _SQL.run(connection, "stuck_runs").all()
     bad = []
     for run in runs:
@@ -245,12 +266,17 @@ def stuck_runs(sources: Sources) -> Answer:
 def failed_checks(sources: Sources) -> Answer:
     """Find asset checks that failed, or could not be evaluated, the last time."""
     bad, well = [], set()
-    with _asking(sources) as connection:
-        rows = _SQL.run(connection, "newest_checks").all()
-        for row in rows:
+    endings: dict[str, str] = {}
+    with asking(sources) as connection:
+        teams = run_teams(sources.settings, connection)
+        for row in _SQL.run(connection, "newest_checks", teams.scope).all():
             asset = "/".join(map(str, json.loads(row.asset_key)))
-            key = alarm_key("check_failed", asset, row.check_name)
-            if row.execution_status == "SUCCEEDED":
+            part, whose = of_team(row.team)
+            name = ("check_failed", asset, row.check_name)
+            key = alarm_key(*name, *part)
+            endings |= {alarm_key(*name, team): OVER for team in teams.over}
+            asset = f"{asset}{whose}"
+            if row.execution_status == "SUCCEEDED" or row.superseded:
                 well.add(key)
             elif row.execution_status == "FAILED":
                 if row.check_name in TOLD_BY_OTHERS:
@@ -259,7 +285,7 @@ def failed_checks(sources: Sources) -> Answer:
                     bad.append(_failed_check(key, asset, row))
             elif row.broke:
                 bad.append(_broken_check(connection, key, asset, row))
-    return Answer("check_failed/", bad, well=frozenset(well))
+    return Answer("check_failed/", bad, well=frozenset(well | endings.keys()), endings=endings)
 
 
 def _failed_check(key: str, asset: str, row: Any) -> Alarm:
@@ -286,7 +312,7 @@ def _broken_check(connection: sa.Connection, key: str, asset: str, row: Any) -> 
 
 def silent_daemon(sources: Sources) -> Answer:
     """Does Dagster's daemon, and do all parts of it, report?"""
-    with _asking(sources) as connection:
+    with asking(sources) as connection:
         rows = _SQL.run(connection, "heartbeats").all()
     ages = {r.daemon_type: sources.now - r.at for r in rows}
     ages = {name: age for name, age in ages.items() if age < FORGOTTEN_AFTER}
@@ -318,7 +344,7 @@ def _silent(key: str, subject: str, age: timedelta) -> Alarm:
 
 def closed_pools(sources: Sources) -> Answer:
     """Find pools without slots, in which nothing ever runs."""
-    with _asking(sources) as connection:
+    with asking(sources) as connection:
         names = _SQL.run(connection, "closed_pools").scalars().all()
     ours = {purpose.value for purpose in Purpose}
     bad = [
@@ -336,7 +362,7 @@ def closed_pools(sources: Sources) -> Answer:
 
 def stopped_instigators(sources: Sources) -> Answer:
     """Find schedules and sensors that are turned off, or fail at each tick."""
-    with _asking(sources) as connection:
+    with asking(sources) as connection:
         rows = _SQL.run(connection, "instigators").all()
     bad = []
     for row in rows:
@@ -371,7 +397,7 @@ def stopped_instigators(sources: Sources) -> Answer:
 
 def silent_sensors(sources: Sources) -> Answer:
     """Is any sensor evaluated? None is while the code location does not load."""
-    with _asking(sources) as connection:
+    with asking(sources) as connection:
         rows = _SQL.run(connection, "instigators").all()
     ticks = [
         row.ticked_at
@@ -399,32 +425,31 @@ def silent_sensors(sources: Sources) -> Answer:
 
 def late_assets(sources: Sources) -> Answer:
     """Find daily assets that were not materialised for too long."""
-    with _asking(sources) as connection:
-        keys = {"keys": [json.dumps([name]) for name in DAILY]}
-        rows = _SQL.run(connection, "old_materializations", keys).all()
+    with asking(sources) as connection:
+        teams = run_teams(sources.settings, connection)
+        scope = {"keys": [json.dumps([name]) for name in DAILY], **teams.scope}
+        rows = _SQL.run(connection, "old_materializations", scope).all()
     bad, well = [], set()
+    endings = {alarm_key("asset_late", name, team): OVER for name in DAILY for team in teams.over}
     for row in rows:
         name = "/".join(map(str, json.loads(row.asset_key)))
-        key = alarm_key("asset_late", name)
+        part, whose = of_team(row.team)
+        key = alarm_key("asset_late", name, *part)
         if (age := sources.now - row.at) <= DAILY_LATE_AFTER:
             well.add(key)
             continue
         bad.append(
             Alarm(
                 key=key,
-                subject=f"{name} late",
+                subject=f"{name}{whose} late",
                 text=f"last materialised {ago(age)} ago; it is due every day",
                 advice="Look at its schedule and its runs in the Dagster UI.",
             )
         )
-    return Answer("asset_late/", bad, well=frozenset(well))
-
-
-def newest_success(sources: Sources, job: str) -> datetime | None:
-    """Return when the newest good run of a job ended."""
-    with _asking(sources) as connection:
-        ended: datetime | None = _SQL.run(connection, "newest_success", {"job": job}).scalar()
-    return ended
+    if teams.mirrored:
+        # What was late while one team was mirrored is each team's now.
+        well |= {alarm_key("asset_late", name) for name in DAILY}
+    return Answer("asset_late/", bad, well=frozenset(well | endings.keys()), endings=endings)
 
 
 QUESTIONS: dict[str, Question] = {

@@ -2,7 +2,10 @@
 -- named create_timestamp are in the session's time zone, its other times in UTC.
 
 -- name: newest_runs
--- Of each job the newest run that came to an end, and whether a newer one is under way.
+-- Of each job the newest run that came to an end, and whether a newer one is under way: of each of
+-- the :teams, by the tag of its runs, and of all runs without one, which are the empty name. Where
+-- there are no :teams the empty name is of all runs. One without a tag is superseded by a newer one
+-- of any team: somebody started it by hand and forgot the tag, or it was before there were teams.
 WITH RECURSIVE job AS (
     (SELECT pipeline_name AS name FROM runs ORDER BY pipeline_name LIMIT 1)
     UNION ALL
@@ -13,16 +16,27 @@ WITH RECURSIVE job AS (
     FROM job AS j
     WHERE j.name IS NOT NULL
 )
-SELECT j.name AS job, r.run_id, r.status, r.end_time, r.run_body,
+SELECT j.name AS job, team.name AS team, r.run_id, r.status, r.end_time, r.run_body,
     EXISTS (
         SELECT FROM runs AS n
         WHERE n.pipeline_name = j.name AND n.id > r.id
             AND n.status IN ('QUEUED', 'NOT_STARTED', 'STARTING', 'STARTED', 'CANCELING')
-    ) AS newer_under_way
+            AND (cardinality(CAST(:teams AS text[])) = 0 OR team.name = coalesce((
+                SELECT t.value FROM run_tags AS t WHERE t.run_id = n.run_id AND t.key = :tag
+            ), ''))
+    ) AS newer_under_way,
+    team.name = '' AND cardinality(CAST(:teams AS text[])) > 0 AND EXISTS (
+        SELECT FROM runs AS n JOIN run_tags AS t ON t.run_id = n.run_id AND t.key = :tag
+        WHERE n.pipeline_name = j.name AND n.id > r.id AND n.status IN ('SUCCESS', 'FAILURE')
+    ) AS superseded
 FROM job AS j
+CROSS JOIN unnest(CAST(:teams AS text[]) || ARRAY['']) AS team (name)
 CROSS JOIN LATERAL (
     SELECT * FROM runs AS r
     WHERE r.pipeline_name = j.name AND r.status IN ('SUCCESS', 'FAILURE')
+      AND (team.name = '' AND cardinality(CAST(:teams AS text[])) = 0 OR team.name = coalesce((
+        SELECT t.value FROM run_tags AS t WHERE t.run_id = r.run_id AND t.key = :tag
+      ), ''))
     ORDER BY r.id DESC LIMIT 1
 ) AS r
 WHERE j.name IS NOT NULL AND NOT starts_with(j.name, '__');
@@ -72,7 +86,7 @@ WITH RECURSIVE known AS (
         ORDER BY c.asset_key, c.check_name LIMIT 1
     ) AS n
 )
-SELECT k.asset_key, k.check_name, c.execution_status, c.run_id,
+SELECT k.asset_key, k.check_name, team.name AS team, c.execution_status, c.run_id,
     CASE WHEN c.execution_status = 'FAILED' THEN c.evaluation_event END AS event,
     r.status AS run_status,
     c.execution_status = 'PLANNED' AND r.status = 'FAILURE' AND (
@@ -86,11 +100,20 @@ SELECT k.asset_key, k.check_name, c.execution_status, c.run_id,
             WHERE e.run_id = c.run_id AND e.asset_key = c.asset_key
                 AND e.dagster_event_type = 'ASSET_MATERIALIZATION_PLANNED'
         )
-    ) AS broke
+    ) AS broke,
+    team.name = '' AND cardinality(CAST(:teams AS text[])) > 0 AND EXISTS (
+        SELECT FROM asset_check_executions AS n
+        JOIN run_tags AS t ON t.run_id = n.run_id AND t.key = :tag
+        WHERE n.asset_key = k.asset_key AND n.check_name = k.check_name AND n.id > c.id
+    ) AS superseded
 FROM known AS k
+CROSS JOIN unnest(CAST(:teams AS text[]) || ARRAY['']) AS team (name)
 CROSS JOIN LATERAL (
     SELECT * FROM asset_check_executions AS c
     WHERE c.asset_key = k.asset_key AND c.check_name = k.check_name
+      AND (team.name = '' AND cardinality(CAST(:teams AS text[])) = 0 OR team.name = coalesce((
+        SELECT t.value FROM run_tags AS t WHERE t.run_id = c.run_id AND t.key = :tag
+      ), ''))
     ORDER BY c.id DESC LIMIT 1
 ) AS c
 LEFT JOIN runs AS r ON r.run_id = c.run_id;
@@ -111,9 +134,18 @@ LEFT JOIN LATERAL (
 ) AS t ON true;
 
 -- name: old_materializations
-SELECT asset_key, last_materialization_timestamp AT TIME ZONE 'UTC' AS at
-FROM asset_keys
-WHERE asset_key = ANY (CAST(:keys AS text[])) AND last_materialization_timestamp IS NOT NULL;
-
--- name: newest_success
-SELECT to_timestamp(max(end_time)) FROM runs WHERE pipeline_name = :job AND status = 'SUCCESS';
+-- When each asset was filled last; of each of the :teams where there are any, else by any run.
+SELECT k.asset_key, '' AS team, k.last_materialization_timestamp AT TIME ZONE 'UTC' AS at
+FROM asset_keys AS k
+WHERE k.asset_key = ANY (CAST(:keys AS text[])) AND k.last_materialization_timestamp IS NOT NULL
+  AND cardinality(CAST(:teams AS text[])) = 0
+UNION ALL
+SELECT k.asset_key, team.name, e.timestamp AT TIME ZONE 'UTC'
+FROM unnest(CAST(:keys AS text[])) AS k (asset_key)
+CROSS JOIN unnest(CAST(:teams AS text[])) AS team (name)
+CROSS JOIN LATERAL (
+    SELECT e.timestamp FROM event_logs AS e
+    JOIN run_tags AS t ON t.run_id = e.run_id AND t.key = :tag AND t.value = team.name
+    WHERE e.asset_key = k.asset_key AND e.dagster_event_type = 'ASSET_MATERIALIZATION'
+    ORDER BY e.id DESC LIMIT 1
+) AS e;

@@ -125,7 +125,10 @@ async def scraper(request: Request) -> None:
             given = ""
         if hmac.compare_digest(given.encode(), config.metrics_token.reveal().encode()):
             return
-    await admin(request, await identified(request))
+    caller = await admin(request, await identified(request))
+    if caller.accounts is not None:
+        request.state.refused = "not for all accounts"
+        raise Problem(403, "Metrics are of all accounts, and the token is about some.")
 
 
 async def decider(request: Request, caller: Annotated[Caller, Depends(admin)]) -> str:

@@ -51,6 +51,8 @@ class Caller:
     """`sub`; what acts are recorded under. None: it may look, and not act."""
     tenant: str | None
     """Whose rows it may see; None for all."""
+    accounts: frozenset[str] | None = None
+    """The teams whose rows it may see, by their accounts; None for all."""
 
     @property
     def is_admin(self) -> bool:
@@ -107,7 +109,7 @@ class Verifier:
 
         Raises:
             InvalidToken: signature, algorithm, times, issuer, audience or type are not right.
-            NoAccess: it carries neither the role platform_admin nor a tenant.
+            NoAccess: it carries neither the role platform_admin nor a tenant, or no account.
         """
         if not self._secrets:
             raise InvalidToken(
@@ -166,14 +168,28 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not _is_text(subject):
         subject = None
+    accounts = _accounts(claims)
     if ADMIN in _texts(claims.get("role")) | _texts(claims.get("roles")):
-        return Caller(subject, None)
+        return Caller(subject, None, accounts)
     tenant = claims.get("tenant_id")
     if isinstance(tenant, str) and _is_text(tenant):
-        return Caller(subject, tenant)
+        return Caller(subject, tenant, accounts)
     raise NoAccess(
         "The token has neither the role platform_admin nor a tenant_id: ask its issuer for one."
     )
+
+
+def _accounts(claims: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the accounts that the token is about; None where it does not say, which means all.
+
+    A claim that says nothing usable narrows to nothing: it never widens.
+    """
+    if "accounts" not in claims:
+        return None
+    named = frozenset(one for one in _texts(claims["accounts"]) if isinstance(one, str))
+    if not named:
+        raise NoAccess("The token's accounts names no account: ask its issuer for one.")
+    return named
 
 
 def _texts(value: object) -> set[object]:

@@ -11,14 +11,15 @@ from starlette.responses import Response
 
 from ..billing.tables import cloud_balance_snapshots, cloud_cost_lines, cloud_invoices
 from .access import Admin, database
+from .auth import Caller
 from .database import Database
 from .documents import problems, with_csv
 from .kind_filter import check_kind
 from .listings import Listing, answer_list, json_answer, record
 from .models import Balance, CostLines, Invoice, ListOf, One
-from .parameters import Day, Flag, Id, KindName, PageQuery, Text
-from .parameters import Query as NoQuery
+from .parameters import AccountQuery, Day, Flag, Id, KindName, PageQuery, Text
 from .problems import Problem
+from .scope import of_accounts
 
 router = APIRouter(prefix="/api/v1/billing", tags=["billing"])
 
@@ -37,12 +38,13 @@ async def show_balance(
     request: Request,
     caller: Admin,
     opened: Annotated[Database, Depends(database)],
-    query: Annotated[NoQuery, Query()],  # noqa: ARG001
+    query: Annotated[AccountQuery, Query()],
 ) -> Response:
-    """The latest snapshot."""
+    """The latest snapshot; where several teams are mirrored, say whose."""
     table = cloud_balance_snapshots
     newest = (
         sa.select(*_columns(table, Balance))
+        .where(*of_accounts(table.c.account, caller, query.account))
         .order_by(table.c.captured_at.desc(), table.c.id.desc())
         .limit(1)
     )
@@ -61,6 +63,7 @@ async def show_balance(
 class InvoiceQuery(PageQuery):
     """Which invoices."""
 
+    account: Text | None = Field(default=None, description="The team, by its account.")
     period: Day | None = Field(default=None, description="First day of the month billed.")
     ingest_status: Literal["pending", "ingested", "failed"] | None = None
 
@@ -79,7 +82,9 @@ async def list_invoices(
 ) -> Response:
     """Headers, and whether their lines are in."""
     invoice = cloud_invoices.c
-    wanted = sa.select(*_columns(cloud_invoices, Invoice))
+    wanted = sa.select(*_columns(cloud_invoices, Invoice)).where(
+        *of_accounts(invoice.account, caller, query.account)
+    )
     if query.period is not None:
         wanted = wanted.where(invoice.period == query.period)
     if query.ingest_status is not None:
@@ -91,6 +96,7 @@ async def list_invoices(
 class CostLineQuery(PageQuery):
     """Which lines."""
 
+    account: Text | None = Field(default=None, description="The team, by its account.")
     period: Day | None = Field(default=None, description="First day of the month billed.")
     kind: KindName | None = None
     project: Text | None = Field(default=None, description="The project's name on the invoice.")
@@ -101,9 +107,9 @@ class CostLineQuery(PageQuery):
     )
 
 
-def _conditions(query: CostLineQuery) -> list[sa.ColumnElement[bool]]:
+def _conditions(query: CostLineQuery, caller: Caller) -> list[sa.ColumnElement[bool]]:
     line = cloud_cost_lines.c
-    conditions: list[sa.ColumnElement[bool]] = []
+    conditions = of_accounts(line.account, caller, query.account)
     if query.period is not None:
         conditions.append(line.period == query.period)
     if query.kind is not None:
@@ -125,20 +131,23 @@ _LINE = (
 _LINES = sa.select(*(cloud_cost_lines.c[name] for name in _LINE))
 
 
-def cost_line_listing(query: CostLineQuery) -> Listing:
-    """The list of the lines wanted."""
+def cost_line_listing(query: CostLineQuery, caller: Caller) -> Listing:
+    """Return the list of the lines wanted."""
     line = cloud_cost_lines.c
 
     def select(connection: sa.Connection) -> sa.Select[Any]:
         check_kind(connection, query.kind, line.kind)
         if query.period is None:
-            return _LINES.where(*_conditions(query))
-        others = _conditions(query.model_copy(update={"period": None}))
+            return _LINES.where(*_conditions(query, caller))
+        others = _conditions(query.model_copy(update={"period": None}), caller)
         wanted = _LINES.where(*others, line.period.is_not_distinct_from(query.period))
         # The invoices first, and the period as no index has it: so the lines come in order out of
         # the index by invoice, and are not collected and sorted for every page.
         invoices = connection.execute(
-            sa.select(cloud_invoices.c.id).where(cloud_invoices.c.period == query.period)
+            sa.select(cloud_invoices.c.id).where(
+                cloud_invoices.c.period == query.period,
+                *of_accounts(cloud_invoices.c.account, caller, query.account),
+            )
         ).scalars()
         return wanted.where(line.invoice_id.in_(list(invoices)))
 
@@ -161,13 +170,13 @@ async def list_cost_lines(
     query: Annotated[CostLineQuery, Query()],
 ) -> Response:
     """List what was paid for, line by line."""
-    listing = cost_line_listing(query)
+    listing = cost_line_listing(query, caller)
     return await answer_list(
-        request, opened, caller, listing, query, _totals(query) if query.totals else None
+        request, opened, caller, listing, query, _totals(query, caller) if query.totals else None
     )
 
 
-def _totals(query: CostLineQuery) -> Any:
+def _totals(query: CostLineQuery, caller: Caller) -> Any:
     line = cloud_cost_lines.c
     matched = sa.func.sum(line.amount).filter(line.resource_id.is_not(None))
     unmatched = sa.func.sum(line.amount).filter(line.resource_id.is_(None))
@@ -176,7 +185,7 @@ def _totals(query: CostLineQuery) -> Any:
         sa.func.coalesce(sa.func.sum(line.amount), 0).label("amount"),
         sa.func.coalesce(matched, 0).label("matched"),
         sa.func.coalesce(unmatched, 0).label("unmatched"),
-    ).where(*_conditions(query))
+    ).where(*_conditions(query, caller))
 
     def read(connection: sa.Connection) -> dict[str, Any]:
         return {"totals": record(connection.execute(summed).mappings().one())}

@@ -16,6 +16,7 @@ from ..inventory.tables import cloud_resources
 from ..severity import Severity
 from ..times import Clock
 from .access import Admin, Decider, database
+from .auth import Caller
 from .database import Database
 from .documents import problems, with_csv
 from .kind_filter import check_kind
@@ -24,6 +25,7 @@ from .models import AcceptedDrift, Drift, ListOf, One, Shape
 from .parameters import Id, JsonValue, KindName, PageQuery, Text
 from .parameters import Query as NoQuery
 from .problems import BadParameter, Problem, not_found
+from .scope import of_accounts
 
 router = APIRouter(prefix="/api/v1/drift", tags=["drift"])
 
@@ -32,6 +34,7 @@ class DriftQuery(PageQuery):
     """Which records."""
 
     status: Literal["open", "accepted", "reverted", "stale"] = "open"
+    account: Text | None = Field(default=None, description="The team, by its account.")
     kind: KindName | None = Field(default=None, description="The resource's kind.")
     field: Text | None = None
     severity: Severity | None = None
@@ -59,7 +62,7 @@ async def list_drift(
             d.resolved_by, d.resolution,
         )
         .select_from(sa.join(cloud_drift, cloud_resources, d.resource_id == r.id))
-        .where(d.status == query.status)
+        .where(d.status == query.status, *of_accounts(d.account, caller, query.account))
     )  # fmt: skip
     if query.kind is not None:
         wanted = wanted.where(r.kind == query.kind)
@@ -89,6 +92,21 @@ class Decision(Shape):
     )
 
 
+async def _require_own(request: Request, opened: Database, drift_id: int) -> None:
+    """Make sure that the record is of an account that the caller's token is about.
+
+    Raises:
+        Problem: 404.
+    """
+    caller: Caller = request.state.caller
+    if caller.accounts is None:
+        return
+    d = cloud_drift.c
+    own = sa.select(d.id).where(d.id == drift_id, *of_accounts(d.account, caller))
+    if await opened.read(caller, lambda connection: connection.execute(own).first()) is None:
+        raise not_found()
+
+
 @router.post(
     "/{drift_id}/accept",
     summary="Make the live value the desired one",
@@ -107,6 +125,7 @@ async def accept_drift(
     decided = decision or Decision()
     seen: Any = decided.actual if "actual" in decided.model_fields_set else SHOWN
     clock: Clock = request.app.state.clock
+    await _require_own(request, opened, drift_id)
     try:
         accepted = await opened.run(
             lambda: accept(

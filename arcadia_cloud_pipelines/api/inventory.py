@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from ..inventory.tables import cloud_projects, cloud_resource_events, cloud_resources
 from .access import AnyCaller, database
+from .auth import Caller
 from .database import Database
 from .documents import problems, with_csv
 from .kind_filter import check_kind
@@ -20,6 +21,7 @@ from .models import Event, ListOf, One, Resource, ResourceWithEvents
 from .parameters import Flag, Id, Instant, KindName, PageQuery, Text
 from .parameters import Query as NoQuery
 from .problems import not_found
+from .scope import of_accounts
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
@@ -33,6 +35,7 @@ _COLUMNS = (
 class ResourceQuery(PageQuery):
     """Which resources."""
 
+    account: Text | None = Field(default=None, description="The team, by its account.")
     kind: KindName | None = None
     region: Text | None = None
     status: Text | None = None
@@ -79,15 +82,16 @@ _FOR_A_TENANT = _select(
 )
 
 
-def _resources(query: ResourceQuery, tenant: str | None) -> sa.Select[Any]:
+def _resources(query: ResourceQuery, caller: Caller) -> sa.Select[Any]:
     """Select the resources wanted, as they are or as they were."""
     r: Any = _RESOURCE.c
-    wanted = _AS_THEY_ARE if tenant is None else _FOR_A_TENANT
+    wanted = _AS_THEY_ARE if caller.tenant is None else _FOR_A_TENANT
     if query.as_of is not None:
         then = sa.func.resources_as_of(query.as_of).table_valued(
             *(sa.column(name, cloud_resources.c[name].type) for name in _COLUMNS), name="r"
         )
         r, wanted = then.c, _select(then, then.c.first_seen_at, sa.null())
+    wanted = wanted.where(*of_accounts(r.account, caller, query.account))
     for name in ("kind", "region", "status"):
         if (value := getattr(query, name)) is not None:
             wanted = wanted.where(r[name] == value)
@@ -123,9 +127,9 @@ def _changed(query: ResourceQuery) -> sa.Select[tuple[int]]:
     return changed if query.as_of is None else changed.where(event.occurred_at <= query.as_of)
 
 
-def resource_listing(query: ResourceQuery, tenant: str | None) -> Listing:
-    """The list, as the caller may see it."""
-    wanted = _resources(query, tenant)
+def resource_listing(query: ResourceQuery, caller: Caller) -> Listing:
+    """Return the list, as the caller may see it."""
+    wanted = _resources(query, caller)
 
     def select(connection: sa.Connection) -> sa.Select[Any]:
         check_kind(connection, query.kind, cloud_resources.c.kind)
@@ -147,28 +151,30 @@ async def list_resources(
     query: Annotated[ResourceQuery, Query()],
 ) -> Response:
     """Live resources; those of the tenant's projects for a tenant."""
-    return await answer_list(request, opened, caller, resource_listing(query, caller.tenant), query)
+    return await answer_list(request, opened, caller, resource_listing(query, caller), query)
 
 
 class EventQuery(PageQuery):
     """Which events."""
 
 
-def _events(resource_id: int) -> sa.Select[Any]:
+def _events(resource_id: int, caller: Caller) -> sa.Select[Any]:
     event = cloud_resource_events.c
     return sa.select(
         event.id, event.resource_id, event.event, event.occurred_at, raw_json(event.changes),
         event.run_id,
-    ).where(event.resource_id == resource_id)  # fmt: skip
+    ).where(event.resource_id == resource_id, *of_accounts(event.account, caller))  # fmt: skip
 
 
-def _exists(connection: sa.Connection, resource_id: int) -> None:
+def _exists(connection: sa.Connection, resource_id: int, caller: Caller) -> None:
     """Make sure that the caller can see it.
 
     Raises:
         Problem: 404.
     """
-    found = sa.select(cloud_resources.c.id).where(cloud_resources.c.id == resource_id)
+    found = sa.select(cloud_resources.c.id).where(
+        cloud_resources.c.id == resource_id, *of_accounts(cloud_resources.c.account, caller)
+    )
     if connection.execute(found).first() is None:
         raise not_found()
 
@@ -190,12 +196,12 @@ async def show_resource(
 
     def read(connection: sa.Connection) -> dict[str, Any]:
         everything = ResourceQuery.model_construct(include_deleted=True, tag=[])
-        wanted = _resources(everything, caller.tenant)
+        wanted = _resources(everything, caller)
         wanted = wanted.where(wanted.selected_columns.id == resource_id)
         row = connection.execute(wanted).mappings().one_or_none()
         if row is None:
             raise not_found()
-        newest = _events(resource_id).order_by(
+        newest = _events(resource_id, caller).order_by(
             cloud_resource_events.c.occurred_at.desc(), cloud_resource_events.c.id.desc()
         )
         events = connection.execute(newest.limit(EVENTS_SHOWN)).mappings()
@@ -218,10 +224,10 @@ async def list_events(
     query: Annotated[EventQuery, Query()],
 ) -> Response:
     """List what happened to it, in the order in which it was recorded."""
-    wanted = _events(resource_id)
+    wanted = _events(resource_id, caller)
 
     def select(connection: sa.Connection) -> sa.Select[Any]:
-        _exists(connection, resource_id)
+        _exists(connection, resource_id, caller)
         return wanted
 
     listing = Listing(f"events-{resource_id}", select, (cloud_resource_events.c.id,))

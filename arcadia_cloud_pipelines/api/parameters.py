@@ -101,6 +101,12 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class AccountQuery(Query):
+    """Whose rows, where several teams are mirrored."""
+
+    account: Text | None = Field(default=None, description="The team, by its account.")
+
+
 class PageQuery(Query):
     """What every list takes."""
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from ..allocation.tables import cloud_statement_lines, cloud_statements, cloud_tenant_costs
 from .access import AnyCaller, database
+from .auth import Caller
 from .database import Database
 from .documents import problems, with_csv
 from .kind_filter import check_kind
@@ -19,6 +20,7 @@ from .models import Cost, ListOf, One, Statement, StatementLine
 from .parameters import Day, Flag, Id, KindName, PageQuery, Text
 from .parameters import Query as NoQuery
 from .problems import Problem
+from .scope import of_accounts
 
 router = APIRouter(prefix="/api/v1/billing", tags=["billing"])
 
@@ -27,6 +29,7 @@ class PayerQuery(PageQuery):
     """Of whom, and of which month."""
 
     period: Day | None = Field(default=None, description="First day of the month billed.")
+    account: Text | None = Field(default=None, description="The team, by its account.")
     tenant_id: Text | None = None
     unallocated: Flag | None = Field(
         default=None, description="Only what nobody pays (true), or what tenants pay (false)."
@@ -40,8 +43,10 @@ class CostQuery(PayerQuery):
     kind: KindName | None = None
 
 
-def _conditions(table: sa.FromClause, query: PayerQuery) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = []
+def _conditions(
+    table: sa.FromClause, query: PayerQuery, caller: Caller
+) -> list[sa.ColumnElement[bool]]:
+    conditions = of_accounts(table.c.account, caller, query.account)
     if query.period is not None:
         conditions.append(table.c.period == query.period)
     if query.tenant_id is not None:
@@ -66,7 +71,7 @@ async def list_costs(
     """List the newest allocation; of closed months `/statements` is what counts."""
     cost = cloud_tenant_costs.c
     wanted = sa.select(*(cost[name] for name in Cost.model_fields)).where(
-        *_conditions(cloud_tenant_costs, query)
+        *_conditions(cloud_tenant_costs, query, caller)
     )
     if query.project_id is not None:
         wanted = wanted.where(cost.project_id == query.project_id)
@@ -93,7 +98,7 @@ async def list_statements(
     query: Annotated[PayerQuery, Query()],
 ) -> Response:
     """List what never changes: corrections are on the next statement."""
-    wanted = _STATEMENTS.where(*_conditions(cloud_statements, query))
+    wanted = _STATEMENTS.where(*_conditions(cloud_statements, query, caller))
     listing = Listing("statements", lambda _: wanted, (cloud_statements.c.id,))
     return await answer_list(request, opened, caller, listing, query)
 
@@ -102,8 +107,10 @@ _STATEMENTS = sa.select(*(cloud_statements.c[name] for name in Statement.model_f
 _LINES = sa.select(*(cloud_statement_lines.c[name] for name in StatementLine.model_fields))
 
 
-def _one(statement_id: int) -> sa.Select[Any]:
-    return _STATEMENTS.where(cloud_statements.c.id == statement_id)
+def _one(statement_id: int, caller: Caller) -> sa.Select[Any]:
+    return _STATEMENTS.where(
+        cloud_statements.c.id == statement_id, *of_accounts(cloud_statements.c.account, caller)
+    )
 
 
 def _not_found() -> Problem:
@@ -128,7 +135,7 @@ async def show_statement(
     """Show what it comes to; its lines are a list of their own."""
 
     def read(connection: sa.Connection) -> dict[str, Any]:
-        row = connection.execute(_one(statement_id)).mappings().one_or_none()
+        row = connection.execute(_one(statement_id, caller)).mappings().one_or_none()
         if row is None:
             raise _not_found()
         return record(row)
@@ -154,7 +161,7 @@ async def list_statement_lines(
     wanted = _LINES.where(line.statement_id == statement_id)
 
     def select(connection: sa.Connection) -> sa.Select[Any]:
-        if connection.execute(_one(statement_id)).first() is None:
+        if connection.execute(_one(statement_id, caller)).first() is None:
             raise _not_found()
         return wanted
 

@@ -14,7 +14,7 @@ from .database import Database
 from .documents import problems
 from .listings import json_answer
 from .models import ListOf, Sync
-from .parameters import Query as NoQuery
+from .parameters import AccountQuery
 
 router = APIRouter(prefix="/api/v1", tags=["sync"])
 
@@ -27,10 +27,15 @@ router = APIRouter(prefix="/api/v1", tags=["sync"])
 )
 async def list_syncs(
     request: Request,
-    caller: Admin,  # noqa: ARG001
+    caller: Admin,
     opened: Annotated[Database, Depends(database)],
-    query: Annotated[NoQuery, Query()],  # noqa: ARG001
+    query: Annotated[AccountQuery, Query()],
 ) -> Response:
-    """All kinds, by name, on one page."""
-    syncs = await opened.run(lambda: newest_syncs(opened.warehouse))
+    """All kinds, by name, on one page; of each account where several are mirrored."""
+    syncs = [
+        sync
+        for sync in await opened.run(lambda: newest_syncs(opened.warehouse))
+        if query.account in (None, sync.account)
+        and (caller.accounts is None or sync.account in caller.accounts)
+    ]
     return json_answer(request, {"data": [asdict(sync) for sync in syncs], "next_cursor": None})

@@ -12,7 +12,7 @@ INTEGER_KINDS = frozenset(kind.name for kind in REGISTRY if kind.id_form == "int
 """Kinds whose ids are integers; those of all others are uuids, but for `NAMED_KINDS`."""
 NAMED_KINDS = frozenset(kind.name for kind in REGISTRY if kind.id_form == "name")
 """Kinds identified by a name or an address: a key of theirs that looks like an id is not theirs."""
-FREE_KINDS = frozenset(kind.name for kind in REGISTRY if kind.free) | {"project", UNKNOWN}
+FREE_KINDS = frozenset(kind.name for kind in REGISTRY if kind.free) | {UNKNOWN}
 """Kinds that cost nothing. A backup policy has its droplet's number, an SSH key one of its own."""
 
 _INTEGER = r"[0-9]+"

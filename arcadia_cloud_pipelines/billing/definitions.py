@@ -22,6 +22,7 @@ balance_schedule = skipping_overlap(
     name="balance_schedule",
     cron="7 * * * *",
     job=balance_job,
+    each_team=True,
     description="Hourly snapshot of the balance.",
 )
 
@@ -29,6 +30,7 @@ billing_history_schedule = skipping_overlap(
     name="billing_history_schedule",
     cron="23 2 * * *",
     job=history_job,
+    each_team=True,
     description="Daily mirror of invoices and billing history.",
 )
 
@@ -36,6 +38,7 @@ open_month_schedule = skipping_overlap(
     name="open_month_schedule",
     cron="43 2 * * *",
     job=open_month_job,
+    each_team=True,
     description="Daily: the invoice preview, which DigitalOcean renews once a day.",
 )
 
@@ -43,6 +46,7 @@ facts_schedule = skipping_overlap(
     name="account_and_rates_schedule",
     cron="53 2 * * *",
     job=facts_job,
+    each_team=True,
     description="Daily: list prices, limits and state of the account.",
 )
 
@@ -50,6 +54,7 @@ daily_costs_schedule = skipping_overlap(
     name="daily_costs_schedule",
     cron="3 9 * * *",
     job=daily_costs_job,
+    each_team=True,
     description="Daily, after DigitalOcean's nightly estimate: the costs of the last days.",
 )
 

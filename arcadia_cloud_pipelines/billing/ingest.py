@@ -109,16 +109,20 @@ class Inventory:
     """Kinds of which at least one complete listing was recorded."""
 
 
-def load_inventory(connection: sa.Connection) -> Inventory:
-    """The resources of every account, deleted ones too: invoices are about the past."""
-    rows = SQL.run(connection, "resources")
+def load_inventory(connection: sa.Connection, account: str) -> Inventory:
+    """The resources of an account, deleted ones too: invoices are about the past.
+
+    Another account's are left out, though a name be the same: nobody pays for those of others.
+    """
+    scope = {"account": account}
+    rows = SQL.run(connection, "resources", scope)
     resources = pd.DataFrame(rows.all(), columns=list(rows.keys()))
     for column in ("created_at", "first_seen_at", "last_seen_at", "deleted_at"):
         # datetime64[us] holds every year that PostgreSQL and DigitalOcean can say.
         resources[column] = resources[column].astype("datetime64[us, UTC]")
     for column in ("kind", "provider_id", "name", "region"):
         resources[column] = resources[column].astype("str")
-    return Inventory(resources, frozenset(SQL.run(connection, "synced_kinds").scalars()))
+    return Inventory(resources, frozenset(SQL.run(connection, "synced_kinds", scope).scalars()))
 
 
 def select_invoices(
@@ -179,11 +183,12 @@ def ingest_invoices(
         WarehouseError: the warehouse is away or not migrated.
     """
     warehouse.check_migrated()
-    invoices = select_invoices(warehouse, client.account().uuid, invoice_uuids)
+    account = client.account().uuid
+    invoices = select_invoices(warehouse, account, invoice_uuids)
     if not invoices:
         return []
     with warehouse.transaction() as connection:
-        inventory = load_inventory(connection)
+        inventory = load_inventory(connection, account)
     results: list[Ingested] = []
 
     def done(result: Ingested) -> None:
@@ -425,16 +430,24 @@ def rematch(warehouse: Warehouse) -> int:
     """
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
-        stale = SQL.run(connection, "stale_invoices", {"rules": RULES_VERSION}).scalars().all()
+        accounts = SQL.run(connection, "with_lines").scalars().all()
+    return sum(_rematch_account(warehouse, account) for account in accounts)
+
+
+def _rematch_account(warehouse: Warehouse, account: str) -> int:
+    scope = {"account": account, "rules": RULES_VERSION}
+    with warehouse.transaction() as connection:
+        stale = SQL.run(connection, "stale_invoices", scope).scalars().all()
     matched = 0
     for start in range(0, len(stale), BATCH_INVOICES):
-        matched += _rematch(warehouse, "stale", list(stale[start : start + BATCH_INVOICES]))
-    return matched + _rematch(warehouse, "unmatched", [])
+        batch = list(stale[start : start + BATCH_INVOICES])
+        matched += _rematch(warehouse, "stale", account, batch)
+    return matched + _rematch(warehouse, "unmatched", account, [])
 
 
-def _rematch(warehouse: Warehouse, which: str, invoices: list[int]) -> int:
-    """Match the lines that a statement selects, in one transaction."""
-    scope = {"invoices": invoices, "rules": RULES_VERSION}
+def _rematch(warehouse: Warehouse, which: str, account: str, invoices: list[int]) -> int:
+    """Match the lines of an account that a statement selects, in one transaction."""
+    scope = {"account": account, "invoices": invoices, "rules": RULES_VERSION}
     with warehouse.transaction() as connection:
         SQL.run(connection, "lock_rematch")
         rows = SQL.run(connection, which, scope)
@@ -443,7 +456,7 @@ def _rematch(warehouse: Warehouse, which: str, invoices: list[int]) -> int:
         if not lines.empty:
             texts = lines.columns.drop(["id", "line_number"])
             lines[texts] = lines[texts].astype("str")
-            lines = match_lines(lines, load_inventory(connection))
+            lines = match_lines(lines, load_inventory(connection, account))
             SQL.run(connection, "create_rematched")
             columns = (
                 "id", "kind", "resource_name", "region", "resource_id", "match_method",
@@ -456,8 +469,10 @@ def _rematch(warehouse: Warehouse, which: str, invoices: list[int]) -> int:
     return matched
 
 
-def due_invoices(warehouse: Warehouse, now: Clock = utc_now) -> list[str]:
-    """Uuids of the invoices to ask for: all pending, and those that failed and are worth a retry.
+def due_invoices(
+    warehouse: Warehouse, now: Clock = utc_now, account: str | None = None
+) -> list[str]:
+    """Return the invoices to ask for: all pending, and those that failed and are worth a retry.
 
     A failed one is asked for again at most twice, a day apart; so is one whose JSON form was not
     whole, for the ids that its lines lack.
@@ -468,6 +483,7 @@ def due_invoices(warehouse: Warehouse, now: Clock = utc_now) -> list[str]:
                 connection,
                 "due",
                 {
+                    "account": account,
                     "at": now(),
                     "most": MOST_FAILURES,
                     "hours": RETRY_AFTER_HOURS,

@@ -12,10 +12,11 @@ SELECT
         END
     ) AS region,
     created_at, first_seen_at, last_seen_at, deleted_at
-FROM cloud_resources;
+FROM cloud_resources
+WHERE account = :account;
 
 -- name: synced_kinds
-SELECT DISTINCT kind FROM cloud_sync_runs WHERE complete;
+SELECT DISTINCT kind FROM cloud_sync_runs WHERE complete AND account = :account;
 
 -- name: select
 SELECT id, account, invoice_uuid, invoice_id, period, amount
@@ -31,11 +32,12 @@ WHERE account = :account
 ORDER BY period, invoice_uuid;
 
 -- name: due
--- Only of the account that the token belongs to now: another's cannot be fetched.
+-- Of :account, the team's; where nobody said it, only of the account that the token belongs to now:
+-- another's cannot be fetched.
 SELECT invoice_uuid
 FROM cloud_invoices
 WHERE account = coalesce(
-        (SELECT account FROM cloud_balance_snapshots ORDER BY id DESC LIMIT 1), account
+        CAST(:account AS text), (SELECT account FROM cloud_balance_snapshots ORDER BY id DESC LIMIT 1), account
     )
   AND (
     ingest_status = 'pending'
@@ -190,9 +192,12 @@ WHERE id = :id;
 -- name: lock_rematch
 SELECT pg_advisory_xact_lock(hashtextextended('arcadia.rematch', 0));
 
+-- name: with_lines
+SELECT DISTINCT account FROM cloud_invoices WHERE ingested_at IS NOT NULL ORDER BY account;
+
 -- name: stale_invoices
 SELECT id FROM cloud_invoices
-WHERE match_rules < :rules AND ingested_at IS NOT NULL
+WHERE account = :account AND match_rules < :rules AND ingested_at IS NOT NULL
 ORDER BY id;
 
 -- name: unmatched
@@ -203,7 +208,7 @@ SELECT
     CAST(amount AS text) AS amount, project_name, category, resource_key, second_key,
     CAST(period AS text) AS period
 FROM cloud_cost_lines
-WHERE resource_id IS NULL
+WHERE account = :account AND resource_id IS NULL
   AND (unmatched_reason <> 'not_a_resource' OR resource_key IS NOT NULL OR product ILIKE '%space%');
 
 -- name: stale

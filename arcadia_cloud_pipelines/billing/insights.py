@@ -133,7 +133,7 @@ def sync_daily_costs(
     over = at.date()
     with warehouse.transaction() as connection:
         known = set(_SQL.run(connection, "known_days", {"account": account}).scalars())
-        inventory = load_inventory(connection)
+        inventory = load_inventory(connection, account)
     days = {FIRST_DAY + timedelta(n) for n in range(max(0, (over - FIRST_DAY).days))}
     due = (days - known) | {day for day in days if (over - day).days <= RECENT_DAYS}
     result = DailyCosts()

@@ -281,8 +281,9 @@ def _read_summaries(
     progress: Progress | None,
 ) -> tuple[dict[str, Summary], dict[str, str]]:
     """Summaries of the invoices that need one, and what went wrong with the others."""
+    scope = {"account": client.account().uuid}
     with warehouse.transaction() as connection:
-        settled = dict(_SQL.run(connection, "with_summary").tuples().all())
+        settled = dict(_SQL.run(connection, "with_summary", scope).tuples().all())
     wanted = [h for h in headers if settled.get(h.invoice_uuid) != h.amount]
     summaries: dict[str, Summary] = {}
     problems: dict[str, str] = {}

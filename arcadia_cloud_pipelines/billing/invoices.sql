@@ -3,7 +3,8 @@
 
 -- name: with_summary
 -- Invoices whose summary is stored, with the amount it was read for.
-SELECT invoice_uuid, amount FROM cloud_invoices WHERE product_charges IS NOT NULL;
+SELECT invoice_uuid, amount FROM cloud_invoices
+WHERE account = :account AND product_charges IS NOT NULL;
 
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended('arcadia.invoices/' || :account, 0));
@@ -119,8 +120,9 @@ WITH best AS (
             )
             ELSE i.status_note
         END
-    -- An unchanged header costs no write.
-    WHERE (i.invoice_id, i.amount, i.period, i.period_from, i.issued_at, i.product_charges,
+    -- An unchanged header costs no write, and no account writes another's.
+    WHERE i.account = excluded.account
+      AND (i.invoice_id, i.amount, i.period, i.period_from, i.issued_at, i.product_charges,
            i.overages, i.taxes, i.credits_and_adjustments, i.other_parts)
         IS DISTINCT FROM (
            coalesce(excluded.invoice_id, i.invoice_id), excluded.amount, excluded.period,

@@ -88,7 +88,7 @@ def refresh_open_month(
         return _clear(warehouse, scope, OpenMonth(None, note="The account has no invoice preview."))
     with warehouse.transaction() as connection:
         billed = _SQL.run(connection, "is_billed", scope | vars(header)).scalar_one()
-        inventory = load_inventory(connection)
+        inventory = load_inventory(connection, account)
     if billed:
         note = f"The preview still shows {header.period:%Y-%m}, which is billed already."
         return _clear(warehouse, scope, OpenMonth(header.period, note=note))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -67,21 +67,24 @@ def rebuild(
     scope = {"period": period, "names": names}
     with warehouse.transaction() as connection:
         found = statements.run(connection, "select_originals", scope).all()
-        inventory = load_inventory(connection)
+        accounts = dict.fromkeys(row.account for row in found)
+        inventories = {one: load_inventory(connection, one) for one in accounts}
     known = {name for row in found for name in (row.invoice_uuid, row.invoice_id)}
     if missing := sorted(set(names) - known):
         raise NoOriginal(
             f"No original of invoice {', '.join(missing)}: it was never read, or not in that "
             "month. Materialise `cost_lines` with its uuid to read it."
         )
-    done = list(_all(warehouse, found, inventory))
+    done = list(_all(warehouse, found, inventories))
     with warehouse.transaction() as connection:
         store_verdicts(connection)
     return done
 
 
 def _all(
-    warehouse: Warehouse, found: Sequence[sa.Row[tuple[object, ...]]], inventory: Inventory
+    warehouse: Warehouse,
+    found: Sequence[sa.Row[tuple[object, ...]]],
+    inventories: Mapping[str, Inventory],
 ) -> Iterator[Rebuilt]:
     for row in found:
         note, lines = None, None
@@ -95,7 +98,8 @@ def _all(
         if lines is None:
             yield Rebuilt(row.period, row.invoice_uuid, note=note)
             continue
-        yield Rebuilt(row.period, row.invoice_uuid, *_replace(warehouse, row, lines, inventory))
+        replaced = _replace(warehouse, row, lines, inventories[row.account])
+        yield Rebuilt(row.period, row.invoice_uuid, *replaced)
 
 
 def _unpack(packed: bytes, uuid: str, digest: str) -> pd.DataFrame:

@@ -2,7 +2,13 @@
 
 import dagster as dg
 
-from ..dagster_support import newest_run_speaks_against, reported_errors
+from ..dagster_support import (
+    account_of_team,
+    newest_run_speaks_against,
+    reported_errors,
+    team_tags,
+    teams_of_runs,
+)
 from ..warehouse.engine import Warehouse
 from .ingest import due_invoices, unmatched_since
 from .jobs import ingest_job
@@ -21,18 +27,35 @@ def invoice_ingest_sensor(
     context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for the invoices that are due and that no run is reading already."""
-    if reason := newest_run_speaks_against(context.instance, ingest_job.name):
-        return dg.SkipReason(reason)
+    reasons = {
+        team: newest_run_speaks_against(context.instance, ingest_job.name, team)
+        for team in teams_of_runs()
+    }
+    free = [team for team, reason in reasons.items() if reason is None]
+    if not free:
+        return dg.SkipReason(" ".join(filter(None, reasons.values())))
     with reported_errors():
-        due = due_invoices(warehouse)
         newest = unmatched_since(warehouse, int(context.cursor or 0))
-    if not due and newest is None:
+        due = {team: _due(warehouse, team) for team in free}
+    # A team's run matches the lines of all again, so that no team waits for another's token.
+    wanted = {team: uuids for team, uuids in due.items() if uuids or newest is not None}
+    if not wanted:
         return dg.SkipReason("Every known invoice is in, and the inventory has not grown.")
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
-                run_config=dg.RunConfig(ops={"cost_lines": {"config": {"invoice_uuids": due}}})
+                tags=team_tags(team),
+                run_config=dg.RunConfig(ops={"cost_lines": {"config": {"invoice_uuids": uuids}}}),
             )
+            for team, uuids in wanted.items()
         ],
         cursor=context.cursor if newest is None else str(newest),
     )
+
+
+def _due(warehouse: Warehouse, team: str | None) -> list[str]:
+    """Return the invoices that are due; none of a team whose account nobody knows yet."""
+    if team is None:
+        return due_invoices(warehouse)
+    account = account_of_team(warehouse, team)
+    return [] if account is None else due_invoices(warehouse, account=account)

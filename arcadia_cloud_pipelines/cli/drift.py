@@ -138,9 +138,10 @@ def ignore() -> None:
 @click.option(
     "--expires", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]), help="In UTC; 90 days on."
 )
+@click.option("--account", help="The team that it is about, where there are several.")
 def add(
     kind: str, name_pattern: str, field: str, owner: str | None, reason: str,
-    expires: datetime | None,
+    expires: datetime | None, account: str | None,
 ) -> None:  # fmt: skip
     """Make a rule."""
     from ..drift.ignore import add_rule
@@ -153,6 +154,7 @@ def add(
         name_pattern=name_pattern,
         field=field,
         expires_at=None if expires is None else expires.replace(tzinfo=UTC),
+        account=account,
     )
     echo(f"Ignored from the next detection run on: {rule}, until {rule.expires_at:%Y-%m-%d} UTC.")
 

@@ -30,10 +30,21 @@ def status(format_: str | None) -> None:
         echo("Nothing was synced yet: `make up` does it every hour, `make demo` once.")
         return
     now = warehouse.now()
+    several = len({sync.account for sync in syncs}) > 1
     print_table(
-        ("kind", "sync", "newest sync (UTC)", "minutes ago", "complete", "rows", "problem"),
+        (
+            *(("account",) if several else ()),
+            "kind",
+            "sync",
+            "newest sync (UTC)",
+            "minutes ago",
+            "complete",
+            "rows",
+            "problem",
+        ),
         [
             (
+                *((sync.account or "",) if several else ()),
                 sync.kind,
                 str(sync.id),
                 f"{sync.started_at:%Y-%m-%d %H:%M}",
@@ -54,19 +65,27 @@ def status(format_: str | None) -> None:
 @click.argument("kind")
 @click.option("--actor", help="Who says so; you by default.")
 @click.option("--reason", help="Why, for those who read it later.")
-def confirm_loss(kind: str, actor: str | None, reason: str | None) -> None:
+@click.option("--account", help="Whose loss it is, where several accounts are mirrored.")
+def confirm_loss(kind: str, actor: str | None, reason: str | None, account: str | None) -> None:
     """Say that the loss of KIND that the newest sync found implausible is real."""
     from ..inventory.confirm import confirm_loss as confirm
+    from ..inventory.freshness import mirrored_accounts
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 
     warehouse = open_warehouse(load_settings())
+    accounts = mirrored_accounts(warehouse)
+    if account is None and len(accounts) > 1:
+        raise click.UsageError(
+            f"Several accounts are mirrored: give --account, one of {', '.join(accounts)}."
+        )
     confirmation = confirm(
         warehouse,
         kind,
         actor=actor or _user(),
         reason=reason,
         now=warehouse.now(),
+        account=account,
     )
     what = [f"{confirmation.missing:,} missing rows"] if confirmation.missing else []
     what += [f"empty {name}" for name in sorted(confirmation.withheld)]
@@ -109,14 +128,20 @@ def retire_account(account: str, actor: str | None, reason: str | None, yes: boo
     For what moved to another team and what was of a token that is not used any more. `arcadia
     inventory status` names such accounts. What another account lists later becomes that one's.
     """
+    from ..digitalocean.accounts import accounts_of
     from ..inventory.accounts import retire_account as retire
     from ..settings import load_settings
+    from ..teams import read_teams
     from ..warehouse.engine import open_warehouse
 
     if not yes:
         click.confirm(f"Mark everything of account {account} as deleted?", abort=True)
-    warehouse = open_warehouse(load_settings())
-    retired = retire(warehouse, account, actor=actor or _user(), reason=reason)
+    settings = load_settings()
+    warehouse = open_warehouse(settings)
+    teams = read_teams(settings)
+    said = {name: team.settings.expected_account for name, team in teams.items()}
+    known = accounts_of(warehouse, teams) | {name: of for name, of in said.items() if of}
+    retired = retire(warehouse, account, actor=actor or _user(), reason=reason, teams=known)
     echo(
         f"Retired account {retired.account}: {retired.resources:,} resources and "
         f"{retired.projects:,} projects count as deleted."

@@ -28,6 +28,7 @@ def provisioned() -> None:
 @click.option("--unset", multiple=True, metavar="FIELD", help="Drop this field.")
 @click.option("--actor", help="Who says so; you by default.")
 @click.option("--reason", help="Why, for those who read it later.")
+@click.option("--account", help="The team's, where two use one name.")
 def record(
     kind: str,
     resource: str,
@@ -37,6 +38,7 @@ def record(
     unset: tuple[str, ...],
     actor: str | None,
     reason: str | None,
+    account: str | None,
 ) -> None:
     """Record the spec of one resource: arcadia provisioned record droplet web-1 size_slug=s-1."""
     from ..drift.specs import ResourceRef, record_provisioned
@@ -56,7 +58,7 @@ def record(
         raise click.UsageError("Name at least one FIELD=VALUE, or give --spec.")
     recorded = record_provisioned(
         warehouse(),
-        ResourceRef(kind, resource),
+        ResourceRef(kind, resource, account),
         values,
         actor=actor or user(),
         reason=reason,
@@ -78,8 +80,9 @@ def record(
 @provisioned.command()
 @click.argument("kind")
 @click.argument("resource", metavar="ID|NAME")
+@click.option("--account", help="The team's, where two use one name.")
 @list_formats
-def show(kind: str, resource: str, format_: str | None) -> None:
+def show(kind: str, resource: str, account: str | None, format_: str | None) -> None:
     """Show a spec beside what is live, and its versions.
 
     --json and --csv give a row for each field, without the versions.
@@ -89,7 +92,7 @@ def show(kind: str, resource: str, format_: str | None) -> None:
     from ..drift.specs import show as show_spec
     from ..drift.words import field_text, value_text
 
-    view = show_spec(warehouse(), ResourceRef(kind, resource))
+    view = show_spec(warehouse(), ResourceRef(kind, resource, account))
     if format_:
         _print_fields(view, format_)
         return

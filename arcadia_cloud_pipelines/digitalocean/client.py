@@ -61,6 +61,7 @@ class DigitalOcean:
         clock: Clock = SYSTEM_CLOCK,
         jitter: Callable[[], float] = random.random,
         largest_body: int = LARGEST_BODY,
+        token_from: str | None = None,
     ) -> None:
         """Send nothing yet.
 
@@ -74,6 +75,7 @@ class DigitalOcean:
             clock: replaceable for tests.
             jitter: a number from 0 to 1 that the backoff is multiplied by.
             largest_body: bytes of one answer that are read at most.
+            token_from: the variable or the file that the token is in, for messages.
 
         Raises:
             ValueError: the base URL or the token cannot be used; the token is not in the text.
@@ -92,9 +94,11 @@ class DigitalOcean:
         self._clock = clock
         self._jitter = jitter
         self._whose = Whose()
+        self.presumed_account: str | None = None
+        """The account that a failure is about before the API said whose the token is."""
         self._patience = Patience(QUIET)
         self._closed = False
-        self._verdicts = Verdicts(token, purpose, clock)
+        self._verdicts = Verdicts(token, purpose, clock, token_from)
         self._timeout = timeout
         self._largest_body = largest_body
         self._transport = self._connect()

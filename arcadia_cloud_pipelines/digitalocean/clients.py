@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ..settings import Purpose, Secret, Settings, SettingsError
 from ..warehouse.engine import Warehouse
-from .accounts import know_accounts
+from .accounts import ExpectedAccounts, KnownAccounts, account_of, know_accounts
 from .budget import Budget
 from .calls import SharedCalls
 from .client import DigitalOcean
@@ -48,18 +48,33 @@ class Clients:
             of_token = self._clients.setdefault(token, {})
             if thread not in of_token:
                 other = next(iter(of_token.values()), None)
-                of_token[thread] = other.twin() if other else self._connect(token)
+                of_token[thread] = other.twin() if other else self._connect(token, purpose)
             return of_token[thread]
 
-    def _connect(self, token: Secret) -> DigitalOcean:
+    def _connect(self, token: Secret, purpose: Purpose) -> DigitalOcean:
         budget = None
         if self._warehouse is not None:
             budget = Budget(shared=SharedCalls(self._warehouse, token))
-        client = DigitalOcean(self._settings.api_url, token, budget=budget)
+        client = DigitalOcean(
+            self._settings.api_url, token, budget=budget,
+            token_from=self._settings.token_sources.get(purpose),
+        )  # fmt: skip
         client.remember_outages()
+        if self._settings.team is not None:
+            self._expect(client, token, self._settings.team)
         if self._warehouse is not None:
             know_accounts(client, self._warehouse)
         return client
+
+    def _expect(self, client: DigitalOcean, token: Secret, team: str) -> None:
+        """Have the client refuse another team's account, and say whose its failures are."""
+        expected = self._settings.expected_account
+        others = self._settings.other_teams
+        known = None
+        if self._warehouse is not None:
+            known = KnownAccounts(self._warehouse, token, team)
+            client.presumed_account = expected_account(self._settings, self._warehouse)
+        client.know(lambda _: ExpectedAccounts(expected, team, others, known))
 
     def close(self) -> None:
         """Close every connection."""
@@ -67,6 +82,13 @@ class Clients:
             for of_token in self._clients.values():
                 for client in of_token.values():
                     client.close()
+
+
+def expected_account(settings: Settings, warehouse: Warehouse) -> str | None:
+    """Return the account of a team: what its entry says, else what its token was found to be of."""
+    if settings.expected_account is not None or settings.team is None:
+        return settings.expected_account
+    return account_of(warehouse, settings.team)
 
 
 def ask_each_token(

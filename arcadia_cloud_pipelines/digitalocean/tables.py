@@ -59,6 +59,8 @@ cloud_token_accounts = sa.Table(
     sa.Column("person", sa.Text, comment="Digest of the person's uuid behind a team's token."),
     sa.Column("noted_at", TIME, nullable=False, server_default=sa.func.now(),
               comment="When it was noted last."),
+    sa.Column("team", sa.Text, comment="The team that used the token last, by its name in the file "
+              "of teams; null where one team is mirrored."),
     sa.CheckConstraint(
         "source IN ('team', 'person', 'project')", name="cloud_token_accounts_source_check"
     ),

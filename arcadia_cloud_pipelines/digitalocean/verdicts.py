@@ -28,14 +28,18 @@ from .json_text import NotJson, read_json
 class Verdicts:
     """Judges the answers to calls with one token."""
 
-    def __init__(self, token: Secret, purpose: str | None, clock: Clock) -> None:
+    def __init__(
+        self, token: Secret, purpose: str | None, clock: Clock, token_from: str | None = None
+    ) -> None:
         """Judge nothing yet.
 
         Args:
             token: no text shows it.
             purpose: what the token is for; names its variable in messages.
             clock: the time.
+            token_from: the variable or the file that the token is in; by the purpose when None.
         """
+        self._token_from = token_from
         self._token = token
         self._purpose = purpose
         self._clock = clock
@@ -150,6 +154,8 @@ class Verdicts:
 
     @property
     def _variable(self) -> str:
+        if self._token_from is not None:
+            return self._token_from
         if self._purpose is None:
             return "DO_API_TOKEN"
         return f"DO_API_TOKEN_{self._purpose.upper()} or DO_API_TOKEN"

@@ -18,7 +18,7 @@ WITH closed AS (
     SET status = 'accepted', actual = CAST(:live AS jsonb), resolved_at = :at,
         resolved_by = :actor, resolution = coalesce(:reason, 'accepted')
     WHERE id = :id
-    RETURNING id, resource_id, field, desired
+    RETURNING id, account, resource_id, field, desired
 ), before AS (
     SELECT s.resource_id, s.spec FROM cloud_provisioned AS s JOIN closed AS c USING (resource_id)
 ), changed AS (
@@ -29,18 +29,18 @@ WITH closed AS (
         updated_at = :at
     FROM closed AS c
     WHERE s.resource_id = c.resource_id
-    RETURNING s.resource_id, s.spec, s.spec_version
+    RETURNING s.account, s.resource_id, s.spec, s.spec_version
 ), logged AS (
     INSERT INTO cloud_provisioned_history
-        (resource_id, spec_version, source, actor, reason, recorded_at, before, after)
-    SELECT n.resource_id, n.spec_version, 'accepted', :actor, :reason, :at, b.spec, n.spec
+        (account, resource_id, spec_version, source, actor, reason, recorded_at, before, after)
+    SELECT n.account, n.resource_id, n.spec_version, 'accepted', :actor, :reason, :at, b.spec, n.spec
     FROM changed AS n JOIN before AS b USING (resource_id)
 ), decided AS (
     INSERT INTO cloud_drift_decisions (
-        drift_id, resource_id, field, decision, actor, reason, decided_at, before, after,
+        account, drift_id, resource_id, field, decision, actor, reason, decided_at, before, after,
         spec_version
     )
-    SELECT c.id, c.resource_id, c.field, 'accepted', :actor, :reason, :at, c.desired,
+    SELECT c.account, c.id, c.resource_id, c.field, 'accepted', :actor, :reason, :at, c.desired,
         CAST(:live AS jsonb), n.spec_version
     FROM closed AS c JOIN changed AS n USING (resource_id)
     RETURNING spec_version
@@ -51,14 +51,14 @@ SELECT spec_version FROM decided;
 -- The resource that was made in place of a gone one gets its spec, unless it has one.
 WITH given AS (
     INSERT INTO cloud_provisioned
-        (resource_id, spec, provisioned_by, reason, source, created_at, updated_at)
-    SELECT d.successor_id, s.spec - 'deleted_at', :actor, :reason, s.source, :at, :at
+        (account, resource_id, spec, provisioned_by, reason, source, created_at, updated_at)
+    SELECT n.account, d.successor_id, s.spec - 'deleted_at', :actor, :reason, s.source, :at, :at
     FROM cloud_drift AS d JOIN cloud_provisioned AS s USING (resource_id)
     JOIN cloud_resources AS n ON n.id = d.successor_id AND n.deleted_at IS NULL
     WHERE d.id = :id
     ON CONFLICT (resource_id) DO NOTHING
-    RETURNING resource_id, spec, spec_version
+    RETURNING account, resource_id, spec, spec_version
 )
 INSERT INTO cloud_provisioned_history
-    (resource_id, spec_version, source, actor, reason, recorded_at, before, after)
-SELECT resource_id, spec_version, 'accepted', :actor, :reason, :at, NULL, spec FROM given;
+    (account, resource_id, spec_version, source, actor, reason, recorded_at, before, after)
+SELECT account, resource_id, spec_version, 'accepted', :actor, :reason, :at, NULL, spec FROM given;

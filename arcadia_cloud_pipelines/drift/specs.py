@@ -61,6 +61,8 @@ class ResourceRef:
     """As `cloud_resources.kind` spells it; `floating_ip` and types of urns pass too."""
     id: str
     """The provider's id, else the name of the one live resource that has it."""
+    account: str | None = None
+    """The team's, where two use one name; any when None."""
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.id}"
@@ -259,12 +261,14 @@ def find_resource(connection: sa.Connection, resource: ResourceRef | int) -> int
             )
         return int(found[0])
     kind = kind_called(resource.kind)
-    rows = _SQL.run(connection, "find", {"kind": kind, "id": resource.id}).all()
+    rows = _SQL.run(
+        connection, "find", {"kind": kind, "id": resource.id, "account": resource.account}
+    ).all()
     best = [row.id for row in rows if row.by_id] or [row.id for row in rows]
     if len(best) == 1:
         return int(best[0])
     if best:
-        ids = ", ".join(row.provider_id for row in rows[:5])
+        ids = ", ".join(f"{row.provider_id} of account {row.account}" for row in rows[:5])
         raise ResourceNotFound(
             f"{len(best)} live resources of kind {kind} have the name {resource.id}: give one of "
             f"the ids {ids}."

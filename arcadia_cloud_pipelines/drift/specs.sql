@@ -20,9 +20,10 @@ GROUP BY r.kind, f.field;
 
 -- name: find
 -- By the provider's id, deleted or not; else what lives under that name.
-SELECT id, provider_id, provider_id = :id AS by_id
+SELECT id, account, provider_id, provider_id = :id AS by_id
 FROM cloud_resources
-WHERE kind = :kind AND (provider_id = :id OR (name = :id AND deleted_at IS NULL))
+WHERE kind = :kind AND (CAST(:account AS text) IS NULL OR account = :account)
+  AND (provider_id = :id OR (name = :id AND deleted_at IS NULL))
 ORDER BY by_id DESC, id;
 
 -- name: read
@@ -32,12 +33,13 @@ SELECT spec, spec_version FROM cloud_provisioned WHERE resource_id = :resource_i
 -- :rows is a list of objects with resource_id, spec and unset; :mode is merge, replace or follow.
 -- source_spec remembers, for each source that is followed, what it said last.
 WITH wanted AS (
-    SELECT w.resource_id, w.spec, coalesce(w.unset, '{}') AS unset,
+    SELECT r.account, w.resource_id, w.spec, coalesce(w.unset, '{}') AS unset,
         s.spec AS was, s.source_spec -> CAST(:source AS text) AS said
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS w (resource_id bigint, spec jsonb, unset text[])
+    JOIN cloud_resources AS r ON r.id = w.resource_id
     LEFT JOIN cloud_provisioned AS s ON s.resource_id = w.resource_id
 ), combined AS (
-    SELECT resource_id, was, spec AS says, said,
+    SELECT account, resource_id, was, spec AS says, said,
         CASE CAST(:mode AS text)
             WHEN 'replace' THEN spec
             WHEN 'merge' THEN (coalesce(was, '{}') - unset) || spec
@@ -52,9 +54,10 @@ WITH wanted AS (
     FROM wanted
 ), written AS (
     INSERT INTO cloud_provisioned AS s (
-        resource_id, spec, provisioned_by, reason, source, source_spec, created_at, updated_at
+        account, resource_id, spec, provisioned_by, reason, source, source_spec, created_at,
+        updated_at
     )
-    SELECT resource_id, becomes, :actor, :reason, :source,
+    SELECT account, resource_id, becomes, :actor, :reason, :source,
         CASE WHEN :mode = 'follow' THEN jsonb_build_object(CAST(:source AS text), says) END, :at, :at
     FROM combined
     WHERE was IS DISTINCT FROM becomes OR (:mode = 'follow' AND said IS DISTINCT FROM says)
@@ -72,8 +75,8 @@ WITH wanted AS (
     RETURNING s.resource_id, s.spec_version
 ), logged AS (
     INSERT INTO cloud_provisioned_history
-        (resource_id, spec_version, source, actor, reason, recorded_at, before, after)
-    SELECT w.resource_id, w.spec_version, :source, :actor, :reason, :at, c.was, c.becomes
+        (account, resource_id, spec_version, source, actor, reason, recorded_at, before, after)
+    SELECT c.account, w.resource_id, w.spec_version, :source, :actor, :reason, :at, c.was, c.becomes
     FROM written AS w JOIN combined AS c USING (resource_id)
     WHERE c.was IS DISTINCT FROM c.becomes
     RETURNING 1

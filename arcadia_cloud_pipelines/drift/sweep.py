@@ -64,6 +64,7 @@ class Pair(NamedTuple):
     open_actual: Any = None
     open_successor_id: int | None = None
     open_severity: str | None = None
+    account: str | None = None
 
 
 class Change(NamedTuple):
@@ -130,7 +131,7 @@ def decide(pair: Pair, rules: Iterable[IgnoreRule]) -> tuple[Change | None, Igno
     whose = About(pair.kind, pair.terraform)
     pair = pair._replace(desired=held_part(pair.kind, pair.field, pair.desired))
     mismatch = pair.differs and pair.held and not same(pair.field, pair.desired, pair.actual, whose)
-    rule = first_match(rules, pair.kind, pair.name, pair.field) if mismatch else None
+    rule = first_match(rules, pair.kind, pair.name, pair.field, pair.account) if mismatch else None
     about = (pair.drift_id, pair.resource_id, pair.field)
     if mismatch and rule is None:
         severity = severity_of(
@@ -279,7 +280,7 @@ def _pairs(
         successor = successors.get(row.id) if row.field == GONE else None
         pair = Pair(
             row.id, row.kind, row.name, row.field, row.desired, row.actual, True, row.terraform,
-            holds(row.kind, row.field), successor,
+            holds(row.kind, row.field), successor, account=row.account,
         )  # fmt: skip
         was = opened.pop((row.id, row.field), None)
         if was is not None:
@@ -289,7 +290,10 @@ def _pairs(
             )  # fmt: skip
         yield pair
     for was in opened.values():
-        yield Pair(was.id, was.kind, was.name, was.field, None, None, False, drift_id=was.drift_id)
+        yield Pair(
+            was.id, was.kind, was.name, was.field, None, None, False, drift_id=was.drift_id,
+            account=was.account,
+        )  # fmt: skip
 
 
 def _apply(

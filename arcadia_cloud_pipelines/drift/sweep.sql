@@ -15,11 +15,14 @@ SELECT c.account, c.kind, c.specs, newest.started_at,
     coalesce(newest.implausible, false) AS implausible,
     coalesce(newest.withheld, '{}') AS withheld
 FROM concerned AS c
+CROSS JOIN (
+    SELECT min(account) = max(account) AS is_alone FROM cloud_resources WHERE deleted_at IS NULL
+) AS alone
 LEFT JOIN LATERAL (
-    SELECT started_at, complete, implausible, withheld
+    SELECT s.started_at, s.complete, s.implausible, s.withheld
     FROM cloud_sync_runs AS s
-    -- A sync that failed before it knew its account counts against every account.
-    WHERE s.kind = c.kind AND (s.account = c.account OR s.account IS NULL)
+    -- A sync that failed before it knew its account counts against the account, where there is one.
+    WHERE s.kind = c.kind AND (s.account = c.account OR s.account IS NULL AND alone.is_alone)
     ORDER BY s.started_at DESC, s.id DESC
     LIMIT 1
 ) AS newest ON true
@@ -120,15 +123,18 @@ WHERE c.verb = 'move' AND d.id = c.drift_id;
 -- name: open
 WITH opened AS (
     INSERT INTO cloud_drift
-        (resource_id, field, desired, actual, detected_at, changed_at, successor_id, severity,
-         run_id)
-    SELECT resource_id, field, desired, actual, :at, :at, successor_id, severity, :run_id
-    FROM drift_changes
-    WHERE verb = 'open'
-    RETURNING resource_id, field, desired, actual
+        (account, resource_id, field, desired, actual, detected_at, changed_at, successor_id,
+         severity, run_id)
+    SELECT r.account, c.resource_id, c.field, c.desired, c.actual, :at, :at, c.successor_id,
+        c.severity, :run_id
+    FROM drift_changes AS c
+    JOIN cloud_resources AS r ON r.id = c.resource_id
+    WHERE c.verb = 'open'
+    ORDER BY c.resource_id, c.field COLLATE "C"
+    RETURNING account, resource_id, field, desired, actual
 )
-INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
-SELECT resource_id, 'drift_detected', :at,
+INSERT INTO cloud_resource_events (account, resource_id, event, occurred_at, changes, run_id)
+SELECT account, resource_id, 'drift_detected', :at,
     jsonb_build_object(field, jsonb_build_object('from', desired, 'to', actual)), :run_id
 FROM opened;
 

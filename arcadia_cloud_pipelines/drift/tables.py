@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from ..warehouse.columns import TIME, row_id
+from ..warehouse.columns import TIME, account, row_id
 from ..warehouse.metadata import metadata
 
 
@@ -52,8 +52,10 @@ cloud_provisioned = sa.Table(
               comment="When it was first recorded."),
     sa.Column("updated_at", TIME, nullable=False, server_default=sa.func.now(),
               comment="When spec last changed."),
+    account(),
     sa.UniqueConstraint("resource_id", name="cloud_provisioned_resource_id_key"),
     sa.CheckConstraint("jsonb_typeof(spec) = 'object'", name="cloud_provisioned_spec_check"),
+    sa.Index("cloud_provisioned_account_idx", "account"),
     comment="What was meant to be: the desired state of each managed resource.",
 )  # fmt: skip
 
@@ -70,6 +72,7 @@ cloud_provisioned_history = sa.Table(
     sa.Column("recorded_at", TIME, nullable=False, comment="When."),
     sa.Column("before", JSONB, comment="The spec it was; null when there was none."),
     sa.Column("after", JSONB, comment="The spec it became; null when it was withdrawn."),
+    account(),
     sa.Index("cloud_provisioned_history_resource_idx", "resource_id", "id"),
     comment="Every version of every spec. Append-only: the database refuses anything else.",
 )  # fmt: skip
@@ -142,6 +145,7 @@ cloud_drift = sa.Table(
         "gives that one the spec. Null otherwise.",
     ),
     sa.Column("run_id", sa.Text, comment="The Dagster run that opened it."),
+    account(),
     sa.CheckConstraint(
         "severity IN ('warning', 'error', 'critical')", name="cloud_drift_severity_check"
     ),
@@ -154,6 +158,8 @@ cloud_drift = sa.Table(
     sa.Index("cloud_drift_open_key", "resource_id", "field", unique=True,
              postgresql_where=sa.text("status = 'open'")),
     sa.Index("cloud_drift_resource_idx", "resource_id", "detected_at"),
+    sa.Index("cloud_drift_account_idx", "account",
+             postgresql_where=sa.text("status = 'open'")),
     comment="Each field that was found to differ from its spec, since when, from what to what. "
     "Written by the asset drift_records; resolved rows stay.",
 )  # fmt: skip
@@ -176,6 +182,7 @@ cloud_drift_decisions = sa.Table(
     sa.Column("before", JSONB, comment="The value desired until then."),
     sa.Column("after", JSONB, comment="The value desired from then on."),
     sa.Column("spec_version", sa.Integer, nullable=False, comment="The version that spec became."),
+    account(),
     sa.Index("cloud_drift_decisions_drift_idx", "drift_id"),
     comment="What people decided on drift. Append-only: the database refuses anything else.",
 )  # fmt: skip
@@ -196,6 +203,8 @@ cloud_drift_ignore_rules = sa.Table(
     sa.Column("expires_at", TIME, nullable=False, comment="From then on it ignores nothing."),
     sa.Column("removed_at", TIME, comment="When somebody ended it; null until then."),
     sa.Column("removed_by", sa.Text, comment="Who ended it."),
+    sa.Column("account", sa.Text, comment="The team whose differences it keeps out: 40 hex digits "
+              "without dashes; null for every team."),
     comment="Differences that nobody wants to hear of, by kind, name and field, until they expire.",
 )  # fmt: skip
 

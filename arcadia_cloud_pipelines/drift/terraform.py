@@ -188,11 +188,12 @@ def _known(connection: sa.Connection) -> dict[str, Source]:
 
 
 def _alive(connection: sa.Connection, contents: Contents) -> set[tuple[str, str]]:
-    wanted = [{"kind": kind, "provider_id": name} for kind, name in described(contents)]
-    rows = (
-        _SQL.run(connection, "alive", {"wanted": orjson.dumps(wanted).decode()}) if wanted else ()
-    )
-    return {(row.kind, row.provider_id) for row in rows}
+    identities = [*described(contents)]
+    wanted = [{"kind": kind, "provider_id": name} for kind, name in identities]
+    if not wanted:
+        return set()
+    rows = _SQL.run(connection, "resolve", {"wanted": orjson.dumps(wanted).decode()})
+    return {identities[r.ordinal - 1] for r in rows if r.resource_id is not None and r.lives}
 
 
 def _held(

@@ -242,15 +242,15 @@ def _read(contents: Contents, name: str, attributes: Json, place: str) -> bool:
     try:
         if name in MEMBERSHIPS:
             _read_members(contents, name, attributes)
-        elif name == NODE_POOL:
+        if known := TYPES.get(name):
+            return _add(contents.specs, known, attributes)
+        if name == NODE_POOL:
             cluster = _identity(("cluster_id",), attributes)
             pool = without_secrets(node_pool(attributes))[0]
             contents.pools.setdefault(cluster, []).append(pool)
-        elif known := TYPES.get(name):
-            return _add(contents.specs, known, attributes)
         elif known := CLAIMS.get(name):
             return _add(contents.claims, known, attributes)
-        else:
+        elif name not in MEMBERSHIPS:
             return False
     except Unreadable as error:
         raise TerraformError(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from ..digitalocean import Account
-from ..kinds import REGISTRY, UNKNOWN
+from ..kinds import PROJECT, REGISTRY, UNKNOWN
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
@@ -97,7 +98,12 @@ def odd_tokens(accounts: Mapping[Purpose, Account]) -> list[str]:
 
 
 def retire_account(
-    warehouse: Warehouse, account: str, *, actor: str, reason: str | None
+    warehouse: Warehouse,
+    account: str,
+    *,
+    actor: str,
+    reason: str | None,
+    teams: Mapping[str, str] = MappingProxyType({}),
 ) -> Retired:
     """Mark every live row of an account as deleted, with its event.
 
@@ -108,15 +114,21 @@ def retire_account(
         account: as `cloud_resources.account` has it.
         actor: who says so.
         reason: why, in their words.
+        teams: the account of each team that is mirrored.
 
     Raises:
-        NothingToRetire: nothing of it is live, or it is the account that was listed last.
+        NothingToRetire: nothing of it is live, it is the account that was listed last, or a team's.
         WarehouseError: the warehouse is away or not migrated; nothing was changed.
     """
     warehouse.check_migrated()
     # In the order in which syncs take them: the projects first, unknown last.
-    kinds = ["project", *sorted(kind.name for kind in REGISTRY), UNKNOWN]
+    kinds = [PROJECT.name, *sorted(kind.name for kind in REGISTRY), UNKNOWN]
     values = {"account": account, "actor": actor, "reason": reason}
+    for team in (name for name, of in teams.items() if of == account):
+        raise NothingToRetire(
+            f"The account {account} is that of the team {team}, whose next sync would bring "
+            "everything back: take the team out of the file that ARCADIA_ACCOUNTS names first."
+        )
     with warehouse.transaction() as connection:
         for kind in dict.fromkeys(kinds):
             _SQL.run(connection, "lock", {"kind": kind})

@@ -65,8 +65,8 @@ WITH retired AS (
     WHERE account = :account AND deleted_at IS NULL
     RETURNING id, deleted_at
 ), logged AS (
-    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes)
-    SELECT id, 'deleted', deleted_at, jsonb_build_object(
+    INSERT INTO cloud_resource_events (account, resource_id, event, occurred_at, changes)
+    SELECT :account, id, 'deleted', deleted_at, jsonb_build_object(
         'deleted_at', jsonb_build_object('from', NULL, 'to', deleted_at)
     )
     FROM retired

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from ..dagster_support import RETRY, reported_errors, table, timestamp
+from ..dagster_support import RETRY, account_of_team, reported_errors, table, timestamp
 from ..digitalocean.clients import Clients
 from ..foreign_text import markdown
 from ..kinds import REGISTRY
+from ..teams import TAG
 from ..warehouse.engine import Warehouse
 from .classify import RULE, Followed, Project
 from .freshness import STALE_AFTER, ahead_of_time, newest_complete_syncs
@@ -198,7 +199,7 @@ def _lacking_text(
     )
 
 
-_KIND_OF_ASSET = {"projects": "project", **{kind.asset: kind.name for kind in REGISTRY}}
+_KIND_OF_ASSET = {kind.asset: kind.name for kind in REGISTRY}
 
 
 @dg.multi_asset_check(
@@ -216,8 +217,12 @@ def fresh(
     context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterable[dg.AssetCheckResult]:
     """Compare the age of each kind's newest complete listing with what is allowed."""
+    team = context.run.tags.get(TAG)
     with reported_errors():
-        newest = newest_complete_syncs(warehouse)
+        account = None if team is None else account_of_team(warehouse, team)
+        # Of a team whose account nobody knows nothing was listed.
+        known = team is None or account is not None
+        newest = newest_complete_syncs(warehouse, account) if known else {}
         ahead = {sync.kind: sync for sync in ahead_of_time(warehouse)}
         now = warehouse.now()
     for key in context.selected_asset_check_keys:
@@ -236,7 +241,7 @@ def fresh(
             asset_key=key.asset_key,
             passed=age is not None and age < STALE_AFTER and kind not in ahead,
             severity=dg.AssetCheckSeverity.WARN,
-            description=description,
+            description=description if team is None else f"Team {team}: {description}",
             metadata={} if listed_at is None else {"listed_at": timestamp(listed_at)},
         )
 

@@ -10,16 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-
 from ..kinds import KIND_BY_NAME, UNKNOWN
 from ..warehouse.engine import Warehouse
-from .tables import cloud_loss_confirmations, cloud_sync_runs
+from .freshness import KindSyncs, kind_syncs
+from .tables import cloud_loss_confirmations
 
 VALID_FOR = timedelta(days=7)
 """Long enough for the three complete listings that a deletion takes, and some that fail."""
 
-CONFIRMABLE = frozenset({*KIND_BY_NAME, UNKNOWN, "project"})
+CONFIRMABLE = frozenset({*KIND_BY_NAME, UNKNOWN})
 
 
 class NothingToConfirm(Exception):
@@ -40,7 +39,13 @@ class Confirmation:
 
 
 def confirm_loss(
-    warehouse: Warehouse, kind: str, *, actor: str, reason: str | None, now: datetime
+    warehouse: Warehouse,
+    kind: str,
+    *,
+    actor: str,
+    reason: str | None,
+    now: datetime,
+    account: str | None = None,
 ) -> Confirmation:
     """Confirm what the newest sync of a kind found implausible, for the account it listed.
 
@@ -51,6 +56,7 @@ def confirm_loss(
         reason: why, in their words.
         now: the confirmation holds for `VALID_FOR` from here, or until a complete listing misses
             nothing.
+        account: whose loss it is, where several accounts are mirrored; the newest one's when None.
 
     Raises:
         NothingToConfirm: no such kind, no sync of it, or nothing implausible in the newest.
@@ -61,32 +67,15 @@ def confirm_loss(
             f"{kind!r} is not a kind of resource: use one of {', '.join(sorted(CONFIRMABLE))}."
         )
     warehouse.check_migrated()
-    runs = cloud_sync_runs
-    newest = (
-        sa.select(runs)
-        .where(runs.c.kind == kind)
-        .order_by(runs.c.started_at.desc(), runs.c.id.desc())
-        .limit(1)
+    row, whose = _newest_loss(warehouse, kind, account)
+    confirmation = Confirmation(
+        kind=kind,
+        account=whose,
+        missing=row.missing if row.implausible else 0,
+        withheld=dict(row.withheld),
+        valid_until=now + VALID_FOR,
     )
     with warehouse.transaction() as connection:
-        row = connection.execute(newest).one_or_none()
-        if row is None:
-            raise NothingToConfirm(
-                f"{kind} was never listed, so there is no loss to confirm: materialise its asset "
-                "first."
-            )
-        if row.account is None or not (row.implausible or row.withheld):
-            raise NothingToConfirm(
-                f"The newest sync of {kind} ({row.started_at:%Y-%m-%d %H:%M} UTC) found no "
-                "implausible loss, so there is nothing to confirm: leave it as it is."
-            )
-        confirmation = Confirmation(
-            kind=kind,
-            account=row.account,
-            missing=row.missing if row.implausible else 0,
-            withheld=dict(row.withheld),
-            valid_until=now + VALID_FOR,
-        )
         connection.execute(
             cloud_loss_confirmations.insert().values(
                 account=confirmation.account,
@@ -98,3 +87,26 @@ def confirm_loss(
             )
         )
     return confirmation
+
+
+def _newest_loss(warehouse: Warehouse, kind: str, account: str | None) -> tuple[KindSyncs, str]:
+    """Return the newest sync that found an implausible loss, and its account."""
+    newest = [sync for sync in kind_syncs(warehouse) if sync.kind == kind]
+    if not newest:
+        raise NothingToConfirm(
+            f"{kind} was never listed, so there is no loss to confirm: materialise its asset first."
+        )
+    lost = [
+        (sync, sync.account)
+        for sync in newest
+        if sync.account is not None
+        and account in (None, sync.account)
+        and (sync.implausible or sync.withheld)
+    ]
+    if lost:
+        return max(lost, key=lambda found: found[0].started_at)
+    last = max(newest, key=lambda sync: sync.started_at)
+    raise NothingToConfirm(
+        f"The newest sync of {kind} ({last.started_at:%Y-%m-%d %H:%M} UTC) found no "
+        "implausible loss, so there is nothing to confirm: leave it as it is."
+    )

@@ -20,6 +20,7 @@ inventory_schedule = skipping_overlap(
     name="inventory_schedule",
     cron="15 * * * *",
     job=inventory_job,
+    each_team=True,
     description="Hourly refresh of the whole inventory.",
 )
 
@@ -34,6 +35,7 @@ overlooked_schedule = skipping_overlap(
     # After that hour's refresh: what it compares with is minutes old.
     cron="33 5 * * 1",
     job=overlooked_job,
+    each_team=True,
     description="Weekly look for what the listings leave out.",
 )
 

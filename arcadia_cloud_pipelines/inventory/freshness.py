@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
 
 from ..late import CLOCK_TOLERANCE, HOURLY
 from ..warehouse.engine import Warehouse
@@ -43,11 +45,50 @@ class KindSyncs:
     answer_withheld: Mapping[str, int] | None
 
 
+MIRRORED_WITHIN = timedelta(hours=3)
+"""An account with an attempt so short before the newest of all accounts is mirrored still."""
+
+
 def kind_syncs(warehouse: Warehouse) -> list[KindSyncs]:
-    """Return one for each kind that was ever synced, by name."""
+    """Return one for each kind that was ever synced, by name; one an account where several are."""
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
-        return [KindSyncs(**row) for row in _SQL.run(connection, "kinds").mappings()]
+        accounts = _mirrored(connection)
+        if len(accounts) < 2:
+            return [KindSyncs(**row) for row in _SQL.run(connection, "kinds").mappings()]
+        return [
+            KindSyncs(**row)
+            for account in accounts
+            for row in _SQL.run(connection, "kinds_of", {"account": account}).mappings()
+        ]
+
+
+def mirrored_accounts(warehouse: Warehouse) -> list[str]:
+    """Return the accounts that are looked after now, in order.
+
+    Those that syncs of the last hours were about, and those of teams, until they are retired: a
+    team of which nothing comes any more is one to tell of, not one that is over.
+    """
+    return [*mirrored_teams(warehouse)]
+
+
+def mirrored_teams(warehouse: Warehouse) -> dict[str, str | None]:
+    """Return the same accounts, each with the name of its team where it has one."""
+    warehouse.check_migrated()
+    with warehouse.transaction() as connection:
+        return _mirrored(connection)
+
+
+def _mirrored(connection: sa.Connection) -> dict[str, str | None]:
+    accounts = _SQL.run(connection, "accounts").all()
+    if not accounts:
+        return {}
+    since = max(row.started_at for row in accounts) - MIRRORED_WITHIN
+    return {
+        row.account: row.team
+        for row in accounts
+        if row.started_at >= since or (row.team is not None and row.lives)
+    }
 
 
 @dataclass(frozen=True)
@@ -66,10 +107,18 @@ class AheadOfTime:
         )
 
 
-def newest_complete_syncs(warehouse: Warehouse) -> dict[str, datetime]:
-    """Return when each kind's newest complete listing began; kinds without one are missing."""
+def newest_complete_syncs(warehouse: Warehouse, account: str | None = None) -> dict[str, datetime]:
+    """Return when each kind's newest complete listing began; kinds without one are missing.
+
+    Args:
+        warehouse: where.
+        account: whose listings; those of any when None.
+    """
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
+        if account is not None:
+            syncs = _SQL.run(connection, "kinds_of", {"account": account})
+            return {row.kind: row.complete_at for row in syncs if row.complete_at is not None}
         return dict(_SQL.run(connection, "newest_complete").tuples().all())
 
 

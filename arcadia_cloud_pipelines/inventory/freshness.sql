@@ -31,6 +31,41 @@ LEFT JOIN LATERAL (
 WHERE k.kind IS NOT NULL
 ORDER BY k.kind;
 
+-- name: kinds_of
+-- The same for :account alone: what failed before it knew its account is nobody's among several.
+WITH RECURSIVE known AS (
+    (SELECT kind FROM cloud_sync_runs WHERE account = :account ORDER BY kind LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT r.kind FROM cloud_sync_runs AS r
+        WHERE r.account = :account AND r.kind > k.kind ORDER BY r.kind LIMIT 1
+    )
+    FROM known AS k
+    WHERE k.kind IS NOT NULL
+)
+SELECT newest.id, k.kind, newest.account, newest.started_at, newest.complete, newest.available,
+    newest.rows_seen, newest.error, newest.implausible, newest.missing, newest.withheld,
+    complete.started_at AS complete_at,
+    answer.available AS answer_available, answer.implausible AS answer_implausible,
+    answer.missing AS answer_missing, answer.withheld AS answer_withheld
+FROM known AS k
+CROSS JOIN LATERAL (
+    SELECT * FROM cloud_sync_runs AS r
+    WHERE r.account = :account AND r.kind = k.kind ORDER BY r.started_at DESC, r.id DESC LIMIT 1
+) AS newest
+LEFT JOIN LATERAL (
+    SELECT started_at FROM cloud_sync_runs AS r
+    WHERE r.account = :account AND r.kind = k.kind AND r.complete
+    ORDER BY r.started_at DESC LIMIT 1
+) AS complete ON true
+LEFT JOIN LATERAL (
+    SELECT available, implausible, missing, withheld FROM cloud_sync_runs AS r
+    WHERE r.account = :account AND r.kind = k.kind AND (r.complete OR NOT r.available)
+    ORDER BY r.started_at DESC, r.id DESC LIMIT 1
+) AS answer ON true
+WHERE k.kind IS NOT NULL
+ORDER BY k.kind;
+
 -- name: newest_complete
 WITH RECURSIVE known AS (
     (SELECT kind FROM cloud_sync_runs WHERE complete ORDER BY kind LIMIT 1)
@@ -68,6 +103,16 @@ WITH RECURSIVE known AS (
 SELECT k.account, (
     SELECT r.started_at FROM cloud_sync_runs AS r
     WHERE r.account = k.account ORDER BY r.started_at DESC LIMIT 1
-)
+) AS started_at, team.name AS team,
+    EXISTS (SELECT FROM cloud_resources AS r WHERE r.account = k.account AND r.deleted_at IS NULL)
+        AS lives
 FROM known AS k
+LEFT JOIN LATERAL (
+    -- By each team's newest token: an older one may have been of another account.
+    SELECT newest.team AS name FROM (
+        SELECT DISTINCT ON (t.team) t.team, t.account, t.noted_at FROM cloud_token_accounts AS t
+        WHERE t.team IS NOT NULL ORDER BY t.team, t.noted_at DESC
+    ) AS newest
+    WHERE newest.account = k.account ORDER BY newest.noted_at DESC LIMIT 1
+) AS team ON true
 WHERE k.account IS NOT NULL;

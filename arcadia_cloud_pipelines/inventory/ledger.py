@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from ..kinds import NAMED
 from ..redaction import names_secret
 from ..settings import strike_interval
 from ..warehouse.copy import array_literal, copy_rows
@@ -143,6 +144,7 @@ def record(
         "kind": observation.kind,
         "seen_at": observation.started_at,
         "run_id": observation.run_id,
+        "named": observation.kind in NAMED,
         "regions": None if observation.regions is None else sorted(observation.regions),
     }
     _SQL.run(connection, "lock", scope)
@@ -175,6 +177,7 @@ def record(
         struck, deleted = _SQL.run(connection, "strike", scope | limits).one()
     if confirmed and observation.complete and not missing:
         end_confirmation(connection, scope)
+    _SQL.run(connection, "clear")
     return Recorded(
         discovered=discovered,
         updated=updated,

@@ -1,8 +1,9 @@
 -- The statements of ledger.py, in the order in which it runs them. Parameters: :provider, :account,
--- :kind, :seen_at (start of the listing), :run_id; others are named where they are used.
+-- :kind, :seen_at (start of the listing), :run_id, :named (the identity is a name, which another
+-- account may use, too); others are named where they are used.
 
 -- name: lock
--- By kind, not by account too: identities are unique across accounts.
+-- By kind, not by account too: what DigitalOcean numbers is one thing in whatever account.
 SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/' || :kind, 0));
 
 -- name: superseded
@@ -33,11 +34,12 @@ SELECT
     r.id IS NULL
         OR r.deleted_at IS NOT NULL
         OR r.content_hash IS DISTINCT FROM l.content_hash AS needs_row,
-    -- Identities are unique across accounts: a live row of another account is left alone.
+    -- A live row of another account is left alone; where the identity is a name, it is another thing.
     r.account IS DISTINCT FROM :account AND r.deleted_at IS NULL AND r.id IS NOT NULL AS is_foreign
 FROM listed AS l
 LEFT JOIN cloud_resources AS r
-    ON r.provider = :provider AND r.kind = :kind AND r.provider_id = l.provider_id;
+    ON r.provider = :provider AND r.kind = :kind AND r.provider_id = l.provider_id
+    AND (r.account = :account OR NOT CAST(:named AS boolean));
 
 -- name: count_rows
 -- :regions are those that were asked for, null for all: what lies outside is neither live nor missing
@@ -248,8 +250,8 @@ WITH added AS (
     WHERE resource_id IS NULL
     RETURNING id, provider_id
 ), logged AS (
-    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
-    SELECT added.id, 'discovered', :seen_at, (
+    INSERT INTO cloud_resource_events (account, resource_id, event, occurred_at, changes, run_id)
+    SELECT :account, added.id, 'discovered', :seen_at, (
         SELECT coalesce(
             jsonb_object_agg(f.key, jsonb_build_object('from', NULL, 'to', f.value)), '{}'
         )
@@ -274,9 +276,9 @@ WITH applied AS (
     WHERE r.id = d.resource_id
     RETURNING r.id, c.was_deleted, c.changes
 ), logged AS (
-    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
+    INSERT INTO cloud_resource_events (account, resource_id, event, occurred_at, changes, run_id)
     SELECT
-        id,
+        :account, id,
         CASE
             WHEN was_deleted THEN 'restored'
             WHEN changes - 'tags' = '{}' THEN 'tagged'
@@ -300,7 +302,9 @@ SET valid_to = greatest(CAST(:seen_at AS timestamptz), m.valid_from)
 FROM described AS d
 WHERE m.provider = :provider AND m.kind = :kind AND m.provider_id = d.provider_id
   AND m.valid_to IS NULL AND d.own_project_id IS NOT NULL
-  AND (m.listed_by = 'object' AND m.project_id <> d.own_project_id OR m.account <> :account);
+  AND CASE WHEN m.account = :account
+    THEN m.listed_by = 'object' AND m.project_id <> d.own_project_id
+    ELSE NOT CAST(:named AS boolean) END;
 
 -- name: enter_own_project
 INSERT INTO cloud_project_memberships (
@@ -311,7 +315,7 @@ FROM described AS d
 WHERE d.own_project_id IS NOT NULL AND NOT EXISTS (
     SELECT FROM cloud_project_memberships AS m
     WHERE m.provider = :provider AND m.kind = :kind AND m.provider_id = d.provider_id
-      AND m.valid_to IS NULL
+      AND m.valid_to IS NULL AND m.account = :account
 );
 
 -- name: touch
@@ -338,8 +342,8 @@ WITH struck AS (
       )
     RETURNING r.id, r.provider_id, r.deleted_at
 ), logged AS (
-    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
-    SELECT id, 'deleted', :seen_at, jsonb_build_object(
+    INSERT INTO cloud_resource_events (account, resource_id, event, occurred_at, changes, run_id)
+    SELECT :account, id, 'deleted', :seen_at, jsonb_build_object(
         'deleted_at', jsonb_build_object('from', NULL, 'to', deleted_at)
     ), :run_id
     FROM struck
@@ -367,3 +371,7 @@ SELECT EXISTS (
 UPDATE cloud_loss_confirmations
 SET valid_until = :seen_at
 WHERE provider = :provider AND account = :account AND kind = :kind AND valid_until > :seen_at;
+
+-- name: clear
+-- One transaction may record several kinds.
+DROP TABLE listed, compared, incoming, described, changed, appeared;

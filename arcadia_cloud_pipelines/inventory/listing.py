@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
+from typing import Protocol
 from urllib.parse import quote
 
 from ..digitalocean import (
@@ -54,6 +56,17 @@ class KindListing:
     """Regions that were asked for, "" for objects without one; None for all."""
     whose_unknown: bool = False
     """True where nothing says that the objects are this account's."""
+    started_at: datetime | None = None
+    """When the oldest list that it is made of was begun, where that was before the kind's turn."""
+
+
+class Read(Protocol):
+    """Lists a kind: now, or as another kind of the run did a moment ago."""
+
+    def __call__(
+        self, client: DigitalOcean, kind: Kind, progress: Progress | None = None
+    ) -> KindListing:
+        """Return its listing; raises what `list_kind` raises."""
 
 
 @dataclass
@@ -65,6 +78,14 @@ class _Parts:
     read: int = 0
     totals: list[int | None] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    started_at: datetime | None = None
+
+    def rest_on(self, parents: KindListing) -> None:
+        """Take over what the parents' listing says of this one: why it is not whole, how old."""
+        if parents.reason is not None:
+            self.reasons.append(parents.reason)
+        begun = [at for at in (self.started_at, parents.started_at) if at is not None]
+        self.started_at = min(begun, default=None)
 
     def add(self, listing: Listing) -> None:
         """Take what one list held; the first to show an object is not asked again."""
@@ -91,15 +112,24 @@ class _Parts:
             else None,
             complete=not self.reasons,
             reason="; ".join(self.reasons) or None,
+            started_at=self.started_at,
         )
 
 
-def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None) -> KindListing:
+def list_kind(
+    client: DigitalOcean, kind: Kind, progress: Progress | None = None, read: Read | None = None
+) -> KindListing:
     """List every object of one kind, each once.
 
     Children are asked for parent by parent, after a listing of the parents. Where the children of
     one cannot be read, those of the others are returned, as not complete. Only a parent that is
     really gone is left out, and its children with it.
+
+    Args:
+        client: asks.
+        kind: its entry in the registry.
+        progress: told how far the listing is.
+        read: lists the parents; now when None.
 
     Raises:
         DigitalOceanError: a list of the kind itself, or of the parents, could not be read, or the
@@ -111,9 +141,8 @@ def list_kind(client: DigitalOcean, kind: Kind, progress: Progress | None = None
             parts.add(_list(client, kind, endpoint, endpoint.path, _telling(kind, parts, progress)))
             continue
         parent_kind = KIND_BY_NAME[endpoint.per]
-        listed = list_kind(client, parent_kind, progress)
-        if listed.reason is not None:
-            parts.reasons.append(listed.reason)
+        listed = (read or list_kind)(client, parent_kind, progress)
+        parts.rest_on(listed)
         if endpoint.inside:
             parts.add(children_inside(kind, endpoint, listed.items))
         else:
@@ -283,16 +312,19 @@ def children_inside(kind: Kind, endpoint: Endpoint, parents: Iterable[Json]) -> 
 # -- what other kinds' listings say ---------------------------------------------------------------
 
 
-def supplemented(client: DigitalOcean, kind: Kind, listing: KindListing) -> KindListing:
+def supplemented(
+    client: DigitalOcean, kind: Kind, listing: KindListing, read: Read = list_kind
+) -> KindListing:
     """Return a listing with what other kinds' listings say of its objects.
 
     What cannot be read, or is not whole, leaves its field unknown and the listing as it is.
     """
     identity = identity_of(kind)
+    begun = [] if listing.started_at is None else [listing.started_at]
     unknown = set()
     for supplement in kind.supplements:
         try:
-            other = list_kind(client, KIND_BY_NAME[supplement.kind])
+            other = read(client, KIND_BY_NAME[supplement.kind])
         except DigitalOceanError as error:
             reason: str | None = str(error)
         else:
@@ -306,10 +338,11 @@ def supplemented(client: DigitalOcean, kind: Kind, listing: KindListing) -> Kind
                 reason,
             )
             continue
+        begun += [] if other.started_at is None else [other.started_at]
         facts = supplement.facts(other.items)
         for item in listing.items:
             item[supplement.field] = facts.get(identity(item))
-    return replace(listing, unknown_fields=frozenset(unknown))
+    return replace(listing, unknown_fields=frozenset(unknown), started_at=min(begun, default=None))
 
 
 def list_whole(client: DigitalOcean, kind: Kind, progress: Progress | None) -> KindListing:

@@ -15,10 +15,12 @@ from typing import Any
 from ..digitalocean import Unreachable
 from ..digitalocean.clients import Clients
 from ..kinds import Kind
+from ..settings import Secret, SettingsError
 from ..times import Clock, utc_now
 from ..workers import Workers
 from .listing import Progress
-from .sync import Fetched, NotFetched, fetch_kind
+from .shared_lists import SharedLists
+from .sync import Fetched, Lister, NotFetched, fetch_kind
 
 THREADS = 8
 """Listings under way at a time: enough that the slowest one decides how long a refresh takes."""
@@ -39,10 +41,11 @@ class _Pending:
     """One listing that was asked for."""
 
     def __init__(
-        self, clients: Clients, kind: Kind, workers: Workers, now: Clock, then: Then
+        self, clients: Clients, kind: Kind, lister: Lister, workers: Workers, now: Clock, then: Then
     ) -> None:
         self._clients = clients
         self._kind = kind
+        self._lister = lister
         self._now = now
         self._then = then
         self._messages: SimpleQueue[str | None] = SimpleQueue()
@@ -52,7 +55,9 @@ class _Pending:
     def _fetch(self) -> Any:
         client = self._clients.for_purpose(self._kind.purpose)
         return self._then(
-            fetch_kind(client, self._kind, now=self._now, progress=self._messages.put)
+            fetch_kind(
+                client, self._kind, now=self._now, progress=self._messages.put, lister=self._lister
+            )
         )
 
     def wait(self, progress: Progress | None, silence: float) -> Any:
@@ -111,10 +116,31 @@ class Listings:
             if self._pending is None:
                 # Those with a call for each parent take longest.
                 first = sorted(kinds, key=lambda kind: all(e.per is None for e in kind.endpoints))
+                listers = self._listers(kinds)
                 self._pending = {
-                    kind.name: _Pending(self.clients, kind, self._workers, self._now, then)
+                    kind.name: _Pending(
+                        self.clients, kind, listers[kind.name], self._workers, self._now, then
+                    )
                     for kind in first
                 }
+
+    def _listers(self, kinds: Sequence[Kind]) -> dict[str, Lister]:
+        """Return what lists each kind: those with one token share the lists that they all need."""
+        by_token: dict[Secret | None, list[Kind]] = {}
+        for kind in kinds:
+            by_token.setdefault(self._token(kind), []).append(kind)
+        return {
+            kind.name: shared.whole
+            for of_token in by_token.values()
+            for shared in [SharedLists(of_token, self._now)]
+            for kind in of_token
+        }
+
+    def _token(self, kind: Kind) -> Secret | None:
+        try:
+            return self.clients.settings.token(kind.purpose)
+        except SettingsError:
+            return None  # told when it is listed
 
     def take(self, kind: Kind, progress: Progress | None = None, then: Then = _as_it_is) -> Any:
         """Return what `then` made of the listing of one kind.

@@ -20,7 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..digitalocean import DigitalOcean, Forbidden, NotFound, identity_of, read_listing
-from ..kinds import KIND_BY_NAME, KINDS, UNKNOWN, Json
+from ..kinds import KIND_BY_NAME, KINDS, NAMED, UNKNOWN, Json
 from ..redaction import holds_secret
 from ..settings import Purpose
 from ..times import Clock, utc_now
@@ -123,7 +123,7 @@ def find_overlooked(
     """
     warehouse.check_migrated()
     client = client_for(PURPOSE)
-    scope = {"account": client.account().uuid}
+    scope: dict[str, Any] = {"account": client.account().uuid, "named": sorted(NAMED)}
     skipped = counts = None
     try:
         counts = _read_tags(client)

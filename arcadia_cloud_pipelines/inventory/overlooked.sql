@@ -1,4 +1,5 @@
--- The statements of overlooked.py. Parameter :account; others are named where they are used.
+-- The statements of overlooked.py. Parameters :account and :named (kinds whose identity is a name, which
+-- another account may use, too); others are named where they are used.
 
 -- name: newest_listings
 SELECT kind, max(started_at) AS listed_at
@@ -18,6 +19,7 @@ WITH member AS (
         NOT EXISTS (
             SELECT FROM cloud_resources AS r
             WHERE r.provider = m.provider AND r.provider_id = m.provider_id
+              AND (r.account = m.account OR r.kind <> ALL (CAST(:named AS text[])))
               AND r.deleted_at IS NULL AND (r.kind = m.kind OR (m.kind, r.kind) IN (
                 ('database', 'database_replica'), ('image', 'droplet_snapshot')
               ))

@@ -27,10 +27,9 @@ from ..digitalocean import (
     fan_out,
     read_listing,
 )
-from ..digitalocean.accounts import know_accounts
-from ..kinds import KIND_OF_URN_TYPE, UNKNOWN, Endpoint, Json, Kind
+from ..digitalocean.accounts import know_accounts, presumed_account
+from ..kinds import KIND_OF_URN_TYPE, NAMED, PROJECT, UNKNOWN, Endpoint, Json, Kind
 from ..redaction import MASK
-from ..settings import Purpose
 from ..times import Clock, parse_time
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse, WarehouseError
@@ -44,8 +43,8 @@ logger = logging.getLogger(__name__)
 
 _SQL = Statements(__file__)
 
-PURPOSE = Purpose.CLOUD_SYNC_FAST
-SCOPE = "project:read"
+PURPOSE = PROJECT.purpose
+SCOPE = PROJECT.scope
 CONFLICT = 409
 
 UNKNOWN_KIND = Kind(
@@ -169,12 +168,12 @@ def sync_projects(
     know_accounts(client, warehouse)
     started_at = now()
     calls_before = client.calls
-    account: str | None = None
+    account = presumed_account(client)
 
     def failed(error: Exception, *, available: bool) -> SyncResult:
         calls = client.calls - calls_before
         return record_failure(
-            warehouse, "project", account, started_at, now(), calls, error,
+            warehouse, PROJECT.name, account, started_at, now(), calls, error,
             available=available, run_id=run_id,
         )  # fmt: skip
 
@@ -200,7 +199,7 @@ def sync_projects(
     scope = {
         "provider": "digitalocean",
         "account": account,
-        "kind": "project",
+        "kind": PROJECT.name,
         "seen_at": started_at,
         "run_id": run_id,
     }
@@ -211,6 +210,16 @@ def sync_projects(
             attributed = 0
             unknown = ledger.Recorded()
             if not recorded.superseded:
+                # As resources, too, with what changes in them, and a spec where they have one.
+                ledger.record(
+                    connection,
+                    ledger.Observation(
+                        account=account, kind=PROJECT.name, started_at=started_at,
+                        sightings=sightings(PROJECT, projects), complete=listing.complete,
+                        run_id=run_id,
+                    ),
+                    guard,
+                )  # fmt: skip
                 attributed = _record_members(connection, scope, found, guard)
                 observation = ledger.Observation(
                     account=account,
@@ -233,7 +242,7 @@ def sync_projects(
                     run_id,
                 )  # fmt: skip
             sync = SyncResult(
-                kind="project",
+                kind=PROJECT.name,
                 account=account,
                 started_at=started_at,
                 ended_at=now(),
@@ -417,6 +426,7 @@ def _record_members(
         found: members of all projects.
         guard: how much may plausibly be gone at once.
     """
+    scope = {**scope, "named": sorted(NAMED)}
     _SQL.run(connection, "create_members")
     copy_rows(
         connection,

@@ -1,5 +1,6 @@
 -- The statements of projects.py, in the order in which it runs them. Parameters: :provider,
--- :account, :seen_at (start of the listing), :run_id; others are named where they are used.
+-- :account, :seen_at (start of the listing), :run_id, :named (kinds whose identity is a name, which
+-- another account may use, too); others are named where they are used.
 
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended('arcadia.ledger/project', 0));
@@ -34,7 +35,8 @@ WHERE p.provider = :provider AND p.account = :account AND p.deleted_at IS NULL;
 -- name: record
 -- tenant_id and purpose, and who set them, are ours and never touched.
 WITH known AS (
-    SELECT provider_id, deleted_at FROM cloud_projects WHERE provider = :provider
+    SELECT provider_id, deleted_at FROM cloud_projects
+    WHERE provider = :provider AND account = :account
 ), stored AS (
     INSERT INTO cloud_projects AS p (
         provider, account, provider_id, name, description, environment, is_default, attrs,
@@ -125,8 +127,8 @@ WITH known AS (
       AND r.provider_id = k.urn AND r.deleted_at IS NULL
     RETURNING r.id, r.deleted_at
 ), logged AS (
-    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
-    SELECT id, 'deleted', :seen_at, jsonb_build_object(
+    INSERT INTO cloud_resource_events (account, resource_id, event, occurred_at, changes, run_id)
+    SELECT :account, id, 'deleted', :seen_at, jsonb_build_object(
         'deleted_at', jsonb_build_object('from', NULL, 'to', deleted_at)
     ), :run_id
     FROM left_unknown
@@ -159,7 +161,7 @@ SET valid_to = greatest(CAST(:seen_at AS timestamptz), m.valid_from)
 FROM members AS l
 WHERE m.provider = :provider AND m.valid_to IS NULL
   AND m.kind = l.kind AND m.provider_id = l.provider_id AND m.project_id <> l.project_id
-  AND (m.account = :account OR EXISTS (
+  AND (m.account = :account OR m.kind <> ALL (CAST(:named AS text[])) AND EXISTS (
     SELECT FROM cloud_resources AS r
     WHERE r.provider = :provider AND r.account = :account
       AND r.kind = l.kind AND r.provider_id = l.provider_id
@@ -222,6 +224,7 @@ WHERE NOT EXISTS (
     SELECT FROM cloud_project_memberships AS m
     WHERE m.provider = :provider AND m.kind = l.kind AND m.provider_id = l.provider_id
       AND m.valid_to IS NULL
+      AND (m.account = :account OR m.kind <> ALL (CAST(:named AS text[])))
 );
 
 -- name: attribute
@@ -235,8 +238,8 @@ WITH moved AS (
       AND r.project_id IS DISTINCT FROM l.project_id AND was.id = r.id
     RETURNING r.id, was.project_id AS from_project, r.project_id AS to_project
 ), logged AS (
-    INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes, run_id)
-    SELECT id, 'updated', :seen_at, jsonb_build_object(
+    INSERT INTO cloud_resource_events (account, resource_id, event, occurred_at, changes, run_id)
+    SELECT :account, id, 'updated', :seen_at, jsonb_build_object(
         'project_id', jsonb_build_object('from', from_project, 'to', to_project)
     ), :run_id
     FROM moved

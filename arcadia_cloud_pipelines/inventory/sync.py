@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, NotFound
-from ..digitalocean.accounts import know_accounts
+from ..digitalocean.accounts import know_accounts, presumed_account
 from ..digitalocean.errors import clean
 from ..kinds import Kind
 from ..times import Clock, utc_now
@@ -69,7 +69,7 @@ def fetch_kind(
     """
     started_at = now()
     calls_before = client.calls
-    account = None
+    account = presumed_account(client)
     try:
         account = client.account().uuid
         listing = lister(client, kind, progress)
@@ -80,6 +80,8 @@ def fetch_kind(
     seen = sightings(kind, listing.items)
     # Its objects are the most of what is held until it is recorded.
     listing = replace(listing, items=[])
+    # As old as the oldest list that it is made of: another kind of the run may have read that.
+    started_at = min(started_at, listing.started_at or started_at)
     return Fetched(kind, account, started_at, seen, listing, client.calls - calls_before)
 
 
@@ -131,7 +133,7 @@ def record_fetched(
         )  # fmt: skip
 
     if isinstance(fetched, NotFetched):
-        # Whoever may not learn whose account it is has learnt nothing of the kind.
+        # Who may not learn whose account it is has learnt nothing of the kind.
         known = fetched.account is not None and not fetched.error.account_wide
         refused = known and isinstance(fetched.error, (Forbidden, NotFound))
         result = failed(fetched.error, fetched.ended_at, available=not refused)

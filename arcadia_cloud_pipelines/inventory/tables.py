@@ -151,7 +151,9 @@ cloud_resources = sa.Table(
         comment="Digest of what the provider said; null when a row was edited by hand.",
     ),
     sa.Column("struck_at", TIME, comment=_STRUCK_AT),
-    sa.UniqueConstraint("provider", "kind", "provider_id", name="cloud_resources_identity_key"),
+    sa.UniqueConstraint(
+        "provider", "kind", "provider_id", "account", name="cloud_resources_identity_key"
+    ),
     sa.Index(
         "cloud_resources_live_idx", "account", "kind",
         postgresql_where=sa.text("deleted_at IS NULL"),
@@ -192,6 +194,7 @@ cloud_resource_events = sa.Table(
         comment='{"field": {"from": old, "to": new}}; from null for everything when discovered.',
     ),
     sa.Column("run_id", sa.Text, comment="The Dagster run that saw it."),
+    account(),
     sa.CheckConstraint(
         "event IN ('discovered', 'updated', 'deleted', 'restored', 'tagged', 'drift_detected')",
         name="cloud_resource_events_event_check",
@@ -256,7 +259,8 @@ cloud_project_memberships = sa.Table(
         postgresql_include=["valid_to"],
     ),
     sa.Index(
-        "cloud_project_memberships_open_key", "provider", "kind", "provider_id", unique=True,
+        "cloud_project_memberships_open_key", "provider", "kind", "provider_id", "account",
+        unique=True,
         postgresql_where=sa.text("valid_to IS NULL"),
     ),
     sa.Index("cloud_project_memberships_project_idx", "project_id", "valid_from"),
@@ -314,6 +318,7 @@ cloud_sync_runs = sa.Table(
     sa.Index("cloud_sync_runs_answer_idx", "kind", "started_at",
              postgresql_where=sa.text("complete OR NOT available")),
     sa.Index("cloud_sync_runs_account_idx", "account", "started_at"),
+    sa.Index("cloud_sync_runs_account_kind_idx", "account", "kind", "started_at"),
     comment="One row for each kind and sync, failed ones too: what freshness rests on.",
 )  # fmt: skip
 

@@ -7,7 +7,8 @@ Source of every entry: DigitalOcean's API reference and OpenAPI specification (2
 """
 
 from .kind import Edge, Endpoint, Json, Kind, Supplement
-from .registry import KIND_BY_NAME, KIND_OF_URN_TYPE, KINDS, REGISTRY, UNKNOWN
+from .projects import PROJECT
+from .registry import KIND_BY_NAME, KIND_OF_URN_TYPE, KINDS, NAMED, REGISTRY, UNKNOWN
 from .severity import GONE, severity_of
 from .storage import SPACES_BUCKET
 
@@ -16,6 +17,8 @@ __all__ = [
     "KINDS",
     "KIND_BY_NAME",
     "KIND_OF_URN_TYPE",
+    "NAMED",
+    "PROJECT",
     "REGISTRY",
     "SPACES_BUCKET",
     "UNKNOWN",

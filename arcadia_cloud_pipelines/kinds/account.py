@@ -51,6 +51,7 @@ TEAM = Kind(
     scope="organization:read",
     free=True,
     identity="uuid",
+    listed_by_all=True,
     region=None,
     tags=None,
     created_at="joined_organization_at",

@@ -126,6 +126,10 @@ class Kind:
     id_form: Literal["uuid", "integer", "name"] = "uuid"
     """What its identity looks like; an address is a name, too. A key on an invoice that looks like
     another form is not of this kind."""
+    is_address: bool = False
+    """True for a name that one account at a time has. Other names two accounts may both use."""
+    listed_by_all: bool = False
+    """True for what the accounts of one organisation all list: each has rows of its own."""
     billed_alone: bool = False
     """Whether each one of it has a line on the invoice of every month it lives through."""
     severities: Mapping[str, Severity] = field(default_factory=dict)

@@ -15,12 +15,14 @@ from . import (
     kubernetes,
     monitoring,
     network,
+    projects,
     storage,
 )
 from .kind import Kind
 
 _SUBJECTS = (
     compute, storage, network, dns, databases, kubernetes, apps, ai, agents, monitoring, account,
+    projects,
 )  # fmt: skip
 
 REGISTRY: tuple[Kind, ...] = tuple(
@@ -28,8 +30,10 @@ REGISTRY: tuple[Kind, ...] = tuple(
 )
 """All kinds, whatever lists them: each entry of each subject."""
 
-KINDS: tuple[Kind, ...] = tuple(kind for kind in REGISTRY if kind is not storage.SPACES_BUCKET)
-"""The kinds that the API lists."""
+KINDS: tuple[Kind, ...] = tuple(
+    kind for kind in REGISTRY if kind not in (storage.SPACES_BUCKET, projects.PROJECT)
+)
+"""The kinds that are a list of the API and nothing else: projects come with their members."""
 
 KIND_BY_NAME: Mapping[str, Kind] = {kind.name: kind for kind in REGISTRY}
 
@@ -39,3 +43,16 @@ KIND_OF_URN_TYPE: Mapping[str, str] = {
 
 UNKNOWN = "unknown"
 """The kind of what a project holds and whose urn type nobody told us about."""
+
+NAMED: frozenset[str] = frozenset(
+    {
+        UNKNOWN,
+        *(
+            kind.name
+            for kind in REGISTRY
+            if kind.listed_by_all or (kind.id_form == "name" and not kind.is_address)
+        ),
+    }
+)
+"""Kinds whose identity two accounts may both list: a name, such as the tag `prod`, or what is their
+organisation's. Another number or an address of DigitalOcean's is one thing, in whatever account."""

@@ -18,7 +18,7 @@ as_of = "The listing that showed it."
 complete = "Always true: only complete listings delete."
 */
 SELECT
-    r.account,
+    e.account,
     e.id AS event_id,
     e.occurred_at,
     e.event,
@@ -39,7 +39,7 @@ LEFT JOIN LATERAL (
         array_agg(s.started_at ORDER BY s.started_at DESC) AS listed_at
     FROM (
         SELECT s.id, s.started_at FROM public.cloud_sync_runs AS s
-        WHERE s.kind = r.kind AND s.account = r.account AND s.complete AND s.struck > 0
+        WHERE s.kind = r.kind AND s.account = e.account AND s.complete AND s.struck > 0
           AND s.started_at <= e.occurred_at
         ORDER BY s.started_at DESC LIMIT 3
     ) AS s

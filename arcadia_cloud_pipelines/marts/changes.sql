@@ -23,7 +23,7 @@ as_of = "The listing that showed it."
 complete = "Always true: a change that was seen is a fact."
 */
 SELECT
-    r.account,
+    e.account,
     e.id AS event_id,
     e.occurred_at,
     e.event,
@@ -40,11 +40,11 @@ SELECT
     e.occurred_at AS as_of,
     true AS complete
 FROM (
-    SELECT id, occurred_at, event, resource_id, changes
+    SELECT account, id, occurred_at, event, resource_id, changes
     FROM public.cloud_resource_events
     WHERE event <> 'drift_detected'
     UNION ALL
-    SELECT s.id, s.occurred_at, 'schema_changed', took.resource_id,
+    SELECT s.account, s.id, s.occurred_at, 'schema_changed', took.resource_id,
         jsonb_build_object(s.field, jsonb_build_object('from', NULL, 'to', took.value))
     FROM public.cloud_schema_events AS s
     JOIN public.cloud_schema_event_rows AS took ON took.schema_event_id = s.id
@@ -54,14 +54,14 @@ LEFT JOIN LATERAL jsonb_each(e.changes) AS change ON true
 LEFT JOIN LATERAL (
     SELECT a.type, a.started_at
     FROM public.cloud_actions AS a
-    WHERE a.account = r.account AND a.provider_id = r.provider_id
+    WHERE a.account = e.account AND a.provider_id = r.provider_id
       AND a.kind = CASE r.kind WHEN 'droplet_snapshot' THEN 'image' ELSE r.kind END
       AND a.status <> 'errored'
       AND a.started_at <= e.occurred_at + interval '1 minute'
       -- A deletion is believed some listings later, and what is found first is as old as it likes.
       AND (e.event IN ('deleted', 'discovered') OR a.started_at > coalesce((
         SELECT s.started_at FROM public.cloud_sync_runs AS s
-        WHERE s.kind = r.kind AND s.complete AND s.started_at < e.occurred_at
+        WHERE s.kind = r.kind AND s.account = e.account AND s.complete AND s.started_at < e.occurred_at
         ORDER BY s.started_at DESC LIMIT 1
       ), '-infinity') - interval '1 minute')
       AND CASE

@@ -21,7 +21,7 @@ as_of = "When it was decided."
 complete = "Always true: the trail is append-only."
 */
 SELECT
-    r.account,
+    d.account,
     d.decision,
     d.id AS decision_id,
     d.resource_id,
@@ -38,7 +38,7 @@ FROM public.cloud_drift_decisions AS d
 JOIN public.cloud_resources AS r ON r.id = d.resource_id
 UNION ALL
 SELECT
-    NULL,
+    g.account,
     'rule',
     g.id,
     NULL,

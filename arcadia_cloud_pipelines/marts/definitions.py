@@ -52,7 +52,7 @@ ASSET_OF_TABLE = {
 WITHOUT_ASSET = frozenset(
     {
         "cloud_api_calls", "cloud_drift_decisions", "cloud_drift_ignore_rules",
-        "cloud_statement_closings",
+        "cloud_statement_closings", "cloud_token_accounts",
     }
 )  # fmt: skip
 """Tables that commands, the HTTP API or the client write, not an asset."""

@@ -22,7 +22,7 @@ open_for = "How long it was open, or has been until now."
 times_before = "Earlier records of the same resource and field."
 */
 SELECT
-    r.account,
+    d.account,
     d.id AS drift_id,
     d.resource_id,
     r.kind,
@@ -44,5 +44,5 @@ SELECT
     coalesce(f.complete AND seen.complete, false) AS complete
 FROM public.cloud_drift AS d
 JOIN public.cloud_resources AS r ON r.id = d.resource_id
-LEFT JOIN marts.freshness AS f ON f.account = r.account AND f.source = 'drift'
-LEFT JOIN marts.freshness AS seen ON seen.account = r.account AND seen.source = r.kind
+LEFT JOIN marts.freshness AS f ON f.account = d.account AND f.source = 'drift'
+LEFT JOIN marts.freshness AS seen ON seen.account = d.account AND seen.source = r.kind

@@ -11,7 +11,7 @@ example = """
 SELECT source, as_of, complete, error FROM marts.freshness WHERE is_late OR NOT complete ORDER BY as_of
 """
 [columns]
-source = "Kind of resource as cloud_resources.kind spells it, project, or a source that is no kind."
+source = "Kind of resource as cloud_resources.kind spells it, or a source that is no kind."
 source_group = "inventory, billing or drift: the group of its asset."
 as_of = "When the newest complete listing began. Null when there never was one."
 complete = "True when the newest attempt was read whole and nothing in it was implausible."
@@ -110,10 +110,22 @@ SELECT
 FROM source
 CROSS JOIN account
 CROSS JOIN LATERAL (
-    -- An attempt that failed before it knew its account counts for every account.
-    SELECT s.* FROM public.cloud_sync_runs AS s
-    WHERE s.kind = source.source AND (s.account = account.account OR s.account IS NULL)
-    ORDER BY s.started_at DESC LIMIT 1
+    SELECT attempt.* FROM (
+        (
+            SELECT s.* FROM public.cloud_sync_runs AS s
+            WHERE s.kind = source.source AND s.account = account.account
+            ORDER BY s.started_at DESC LIMIT 1
+        )
+        UNION ALL
+        (
+            -- One that failed before it knew its account is the account's, where there is but one.
+            SELECT s.* FROM public.cloud_sync_runs AS s
+            WHERE s.kind = source.source AND s.account IS NULL
+              AND (SELECT count(*) FROM account) = 1
+            ORDER BY s.started_at DESC LIMIT 1
+        )
+    ) AS attempt
+    ORDER BY attempt.started_at DESC LIMIT 1
 ) AS newest
 LEFT JOIN LATERAL (
     SELECT s.started_at FROM public.cloud_sync_runs AS s

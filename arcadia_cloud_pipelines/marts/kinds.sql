@@ -102,5 +102,6 @@ FROM (
         ('ssh_key', 'ssh_keys', false, false, NULL, NULL, 'key'),
         ('tag', 'tags', false, false, NULL, NULL, 'tag'),
         ('team', 'teams', false, false, NULL, NULL, 'team'),
-        ('security_scan', 'security_scans', false, false, NULL, NULL, 'security_scan')
+        ('security_scan', 'security_scans', false, false, NULL, NULL, 'security_scan'),
+        ('project', 'projects', false, false, NULL, NULL, 'project')
 ) AS k (kind, asset, is_taggable, is_billed_alone, part_of, part_path, urn_type)

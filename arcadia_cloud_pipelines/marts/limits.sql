@@ -37,8 +37,11 @@ SELECT
     coalesce(spent.calls, 0) / 5000.0, NULL, now(), true
 FROM (SELECT DISTINCT p.account FROM public.cloud_projects AS p) AS known
 CROSS JOIN LATERAL (
+    -- A token belongs to one account; one of which that is not known yet counts for none.
     SELECT max(token.calls) AS calls FROM (
         SELECT sum(c.calls) AS calls FROM public.cloud_api_calls AS c
+        JOIN public.cloud_token_accounts AS whose
+            ON whose.token = c.token AND whose.account = known.account
         WHERE c.path = '' AND c.second > now() - interval '1 hour' GROUP BY c.token
     ) AS token
 ) AS spent

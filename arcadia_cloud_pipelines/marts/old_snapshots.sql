@@ -20,7 +20,8 @@ SELECT
 FROM marts.resources AS r
 JOIN public.cloud_resources AS stored ON stored.id = r.resource_id
 LEFT JOIN public.cloud_resources AS source
-    ON source.provider = stored.provider AND source.deleted_at IS NOT NULL
+    ON source.provider = stored.provider AND source.account = stored.account
+    AND source.deleted_at IS NOT NULL
     AND source.kind = CASE r.kind WHEN 'droplet_snapshot' THEN 'droplet' ELSE 'volume' END
     AND source.provider_id = stored.attrs ->> 'resource_id'
 WHERE r.kind IN ('droplet_snapshot', 'volume_snapshot')

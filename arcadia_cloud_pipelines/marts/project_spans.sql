@@ -26,7 +26,8 @@ SELECT
     true AS complete
 FROM public.cloud_project_memberships AS m
 JOIN public.cloud_resources AS r
-    ON r.provider = m.provider AND r.kind = m.kind AND r.provider_id = m.provider_id
+    ON r.provider = m.provider AND r.account = m.account AND r.kind = m.kind
+    AND r.provider_id = m.provider_id
 CROSS JOIN LATERAL (
     SELECT
         -- The date of assignment reaches back before the first listing. Only the first stay may use
@@ -34,7 +35,8 @@ CROSS JOIN LATERAL (
         CASE
             WHEN coalesce(m.assigned_at < m.valid_from, false) AND NOT EXISTS (
                 SELECT FROM public.cloud_project_memberships AS earlier
-                WHERE earlier.provider = m.provider AND earlier.kind = m.kind
+                WHERE earlier.provider = m.provider AND earlier.account = m.account
+                  AND earlier.kind = m.kind
                   AND earlier.provider_id = m.provider_id AND earlier.valid_from < m.valid_from
             ) THEN m.assigned_at
             ELSE m.valid_from
@@ -42,7 +44,7 @@ CROSS JOIN LATERAL (
         least(m.valid_to, (
             -- After a clock that went backwards, stays would overlap.
             SELECT later.valid_from FROM public.cloud_project_memberships AS later
-            WHERE later.provider = m.provider AND later.kind = m.kind
+            WHERE later.provider = m.provider AND later.account = m.account AND later.kind = m.kind
               AND later.provider_id = m.provider_id AND later.valid_from > m.valid_from
               AND (later.valid_to IS NULL OR later.valid_to > later.valid_from)
             ORDER BY later.valid_from LIMIT 1
@@ -54,7 +56,8 @@ WHERE (m.valid_to IS NULL OR m.valid_to > m.valid_from)
   -- Of several stays that began at one instant the newest row counts.
   AND NOT EXISTS (
     SELECT FROM public.cloud_project_memberships AS same
-    WHERE same.provider = m.provider AND same.kind = m.kind AND same.provider_id = m.provider_id
+    WHERE same.provider = m.provider AND same.account = m.account AND same.kind = m.kind
+      AND same.provider_id = m.provider_id
       AND same.valid_from = m.valid_from AND same.id > m.id
       AND (same.valid_to IS NULL OR same.valid_to > same.valid_from)
   )

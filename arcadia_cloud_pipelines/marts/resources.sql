@@ -62,9 +62,10 @@ LEFT JOIN marts.kinds AS k ON k.kind = r.kind
 LEFT JOIN public.cloud_projects AS p ON p.id = r.project_id
 LEFT JOIN public.cloud_provisioned AS spec ON spec.resource_id = r.id
 LEFT JOIN public.cloud_unmanaged_resources AS free ON free.resource_id = r.id
-LEFT JOIN marts.monthly_amounts AS cost ON cost.resource_id = r.id
+LEFT JOIN marts.monthly_amounts AS cost
+    ON cost.resource_id = r.id AND cost.account = r.account
 LEFT JOIN fresh AS f ON f.account = r.account AND f.source = r.kind
 LEFT JOIN public.cloud_resources AS whole
-    ON whole.provider = r.provider AND whole.kind = k.part_of
+    ON whole.provider = r.provider AND whole.account = r.account AND whole.kind = k.part_of
     AND whole.provider_id = r.attrs #>> string_to_array(k.part_path, '.')
 WHERE r.deleted_at IS NULL

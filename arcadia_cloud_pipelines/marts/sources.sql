@@ -6,7 +6,7 @@ registry and `late.py` by `python -m arcadia_cloud_pipelines.docs`.
 grain = ["source"]
 example = "SELECT source, source_group, late_after FROM marts.sources ORDER BY source"
 [columns]
-source = "Kind of resource, project, or a source that is no kind."
+source = "Kind of resource, or a source that is no kind."
 source_group = "inventory, billing or drift: the group of its asset."
 late_after = "Age from which it is late: three times its schedule's interval."
 account = "Always null: sources belong to no account."
@@ -20,7 +20,6 @@ FROM (
     SELECT k.kind, 'inventory', '3 hours' FROM marts.kinds AS k
     UNION ALL
     VALUES
-        ('project', 'inventory', '3 hours'),
         ('unknown', 'inventory', '3 hours'),
         ('balance', 'billing', '3 hours'),
         ('invoice_list', 'billing', '72 hours'),

@@ -25,6 +25,7 @@ HELP = {
     "arcadia_source_age_seconds": "Age of the newest complete reading of a source.",
     "arcadia_source_complete": "1 when the newest reading of a source was whole.",
     "arcadia_source_late": "1 when a source is older than its schedule allows.",
+    "arcadia_team_account": "1 for the account of each team, where several are mirrored.",
     "arcadia_live_resources": "Resources that exist.",
     "arcadia_open_drift": "Fields that differ from what is desired.",
     "arcadia_limit_used": "How much of a limit of the account, or of the API, is used.",

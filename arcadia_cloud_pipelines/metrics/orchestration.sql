@@ -13,17 +13,45 @@ SELECT coalesce(extract(epoch FROM now() - min(create_timestamp::timestamptz)), 
 FROM runs WHERE status = 'QUEUED';
 
 -- name: arcadia_job_last_success_age_seconds
-SELECT pipeline_name AS job, extract(epoch FROM now()) - max(end_time) AS value
-FROM runs WHERE status = 'SUCCESS' AND NOT starts_with(pipeline_name, '__')
-GROUP BY pipeline_name;
+-- By team, which is the tag of its runs, of those that had a run in the two days before the newest
+-- one; empty where one team is mirrored, and for jobs that are of all teams.
+WITH ended AS (
+    SELECT r.pipeline_name AS job, t.value AS team, max(r.id) AS id,
+        max(r.end_time) FILTER (WHERE r.status = 'SUCCESS') AS well_at
+    FROM runs AS r
+    LEFT JOIN run_tags AS t ON t.run_id = r.run_id AND t.key = 'arcadia/account'
+    WHERE r.status IN ('SUCCESS', 'FAILURE') AND NOT starts_with(r.pipeline_name, '__')
+    GROUP BY r.pipeline_name, t.value
+), active AS (
+    SELECT DISTINCT t.value AS team
+    FROM runs AS r JOIN run_tags AS t ON t.run_id = r.run_id AND t.key = 'arcadia/account'
+    WHERE r.create_timestamp > (SELECT max(create_timestamp) FROM runs) - interval '2 days'
+)
+SELECT job, coalesce(team, '') AS team, extract(epoch FROM now()) - well_at AS value
+FROM ended AS e
+WHERE CASE WHEN team IS NULL
+    THEN NOT EXISTS (SELECT FROM ended AS n WHERE n.job = e.job AND n.id > e.id AND n.team IS NOT NULL)
+    ELSE team IN (SELECT team FROM active) END;
 
 -- name: arcadia_job_failed
--- 1 where the newest run of the job that came to an end failed.
-SELECT DISTINCT ON (pipeline_name)
-    pipeline_name AS job, CAST(status = 'FAILURE' AS integer) AS value
-FROM runs
-WHERE status IN ('SUCCESS', 'FAILURE') AND NOT starts_with(pipeline_name, '__')
-ORDER BY pipeline_name, id DESC;
+-- 1 where the newest run of the job that came to an end failed; by team, as above.
+WITH ended AS (
+    SELECT DISTINCT ON (r.pipeline_name, t.value)
+        r.id, r.pipeline_name AS job, t.value AS team, r.status
+    FROM runs AS r
+    LEFT JOIN run_tags AS t ON t.run_id = r.run_id AND t.key = 'arcadia/account'
+    WHERE r.status IN ('SUCCESS', 'FAILURE') AND NOT starts_with(r.pipeline_name, '__')
+    ORDER BY r.pipeline_name, t.value, r.id DESC
+), active AS (
+    SELECT DISTINCT t.value AS team
+    FROM runs AS r JOIN run_tags AS t ON t.run_id = r.run_id AND t.key = 'arcadia/account'
+    WHERE r.create_timestamp > (SELECT max(create_timestamp) FROM runs) - interval '2 days'
+)
+SELECT job, coalesce(team, '') AS team, CAST(status = 'FAILURE' AS integer) AS value
+FROM ended AS e
+WHERE CASE WHEN team IS NULL
+    THEN NOT EXISTS (SELECT FROM ended AS n WHERE n.job = e.job AND n.id > e.id AND n.team IS NOT NULL)
+    ELSE team IN (SELECT team FROM active) END;
 
 -- name: arcadia_daemon_silent_seconds
 -- Since the part of the daemon gave a sign that is silent the longest, of those of this week.

@@ -10,16 +10,21 @@ SELECT account, source, CAST(complete AS integer) AS value FROM marts.freshness;
 -- name: arcadia_source_late
 SELECT account, source, CAST(is_late AS integer) AS value FROM marts.freshness;
 
+-- name: arcadia_team_account
+-- By the newest token of each team; nothing where one team is mirrored.
+SELECT DISTINCT ON (team) team, account, 1 AS value FROM cloud_token_accounts
+WHERE team IS NOT NULL ORDER BY team, noted_at DESC;
+
 -- name: arcadia_live_resources
 SELECT account, kind, count(*) AS value FROM cloud_resources WHERE deleted_at IS NULL
 GROUP BY account, kind;
 
 -- name: arcadia_open_drift
-SELECT r.account, r.kind, count(*) AS value
+SELECT d.account, r.kind, count(*) AS value
 FROM cloud_drift AS d
 JOIN cloud_resources AS r ON r.id = d.resource_id
 WHERE d.status = 'open'
-GROUP BY r.account, r.kind;
+GROUP BY d.account, r.kind;
 
 -- name: arcadia_limit_used
 SELECT account, name AS limit, used AS value FROM marts.limits WHERE used IS NOT NULL;
@@ -31,12 +36,15 @@ SELECT account, name AS limit, limit_value AS value FROM marts.limits WHERE limi
 SELECT account, state, count(*) AS value FROM marts.invoice_reconciliation GROUP BY account, state;
 
 -- name: arcadia_unmatched_dollars
--- Lines that should have found their resource, of the newest month that has lines.
-SELECT account, unmatched_reason AS reason, sum(amount) AS value
-FROM cloud_cost_lines
-WHERE period = (SELECT max(period) FROM cloud_cost_lines)
-    AND unmatched_reason <> 'not_a_resource'
-GROUP BY account, unmatched_reason;
+-- Lines that should have found their resource, of each account's newest month that has lines.
+SELECT l.account, l.unmatched_reason AS reason, sum(l.amount) AS value
+FROM cloud_cost_lines AS l
+JOIN (
+    SELECT account, max(period) AS period FROM cloud_invoices
+    WHERE ingested_at IS NOT NULL GROUP BY account
+) AS newest USING (account, period)
+WHERE l.unmatched_reason <> 'not_a_resource'
+GROUP BY l.account, l.unmatched_reason;
 
 -- name: arcadia_alarms
 -- Every severity has a row, so that a rule may compare with 0.

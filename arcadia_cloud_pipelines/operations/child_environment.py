@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from ..settings import SECRET_NAME
+from ..teams import named_variables
 
 _WAREHOUSE = re.compile(r"^(ARCADIA_DATABASE_URL|PGPASSWORD)")
 _STORAGE = re.compile(r"^(DAGSTER_POSTGRES_URL|PGPASSWORD)")
@@ -39,10 +40,13 @@ def for_child(name: str, environ: Mapping[str, str]) -> dict[str, str]:
     if name not in _NEEDS:
         return {k: v for k, v in environ.items() if not _NOT_FOR_CODE.search(k)}
     needs = _NEEDS[name]
+    accounts = environ.get("ARCADIA_ACCOUNTS", "").strip()
+    of_teams = named_variables(accounts) if accounts else frozenset()
     if name == "api" and any(environ.get(f"ARCADIA_METRICS_TOKEN{of}") for of in ("", "_FILE")):
         needs = _API_WITH_METRICS
     return {
         k: v
         for k, v in environ.items()
-        if not SECRET_NAME.search(k) or (needs is not None and needs.search(k))
+        if k not in of_teams
+        and (not SECRET_NAME.search(k) or (needs is not None and needs.search(k)))
     }

@@ -1,20 +1,19 @@
 """Operations' Dagster definitions: housekeeping, and the sensors of alarms and of a first start."""
 
-import hashlib
 from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
 import sqlalchemy as sa
 
-from ..dagster_support import FIRST_REFRESH, reported_errors
+from ..dagster_support import FIRST_REFRESH, reported_errors, team_tags, teams_of_runs
 from ..inventory.assets import ACCOUNT
 from ..inventory.checks import nothing_overlooked
 from ..settings import load_settings
 from ..times import utc_now
 from ..warehouse.engine import dagster_url
 from . import first_runs
-from .first_refresh import MOST_ATTEMPTS, due, is_over
+from .first_refresh import MOST_ATTEMPTS
 from .retention import KEEP_EVENTS, KEEP_OUTPUT, KEEP_RUNS, forget
 from .watch import look_once, watched_lately
 
@@ -90,31 +89,30 @@ def first_refresh_sensor(
     context: dg.SensorEvaluationContext,
 ) -> dg.SensorResult | dg.SkipReason:
     """Is there an asset that was never filled, and nothing that it waits for?"""
-    job = context.repository_def.get_job(FIRST_REFRESH)  # type: ignore[union-attr]
-    keys = set(job.asset_layer.executable_asset_keys)
-    # Nothing is looked up once all is done, until a release adds an asset.
-    done = hashlib.sha256(" ".join(sorted(map(str, keys))).encode()).hexdigest()[:16]
+    parts = first_runs.parts(context.repository_def, teams_of_runs())  # type: ignore[arg-type]
+    # Nothing is looked up once all is done, until a release adds an asset, or somebody a team.
+    done = first_runs.digest(parts)
     if context.cursor == done:
         return dg.SkipReason("Everything was read before: the schedules go on.")
-    filled = first_runs.filled(context.instance, keys)
-    missing = {key.to_user_string() for key in keys - filled.keys()}
-    past = first_runs.past(context.instance, done, filled.get(dg.AssetKey(ACCOUNT)))
-    if is_over(missing, past):
+    looks = [first_runs.look(context.instance, part) for part in parts]
+    if all(look.is_over for look in looks):
+        left, of = sum(len(x.missing) for x in looks), sum(len(x.part.keys) for x in looks)
         return dg.SensorResult(
-            skip_reason=f"{len(missing)} of {len(keys)} assets are left to the schedules.",
-            cursor=done,
+            skip_reason=f"{left} of {of} assets are left to the schedules.", cursor=done
         )
-    if wanted := due(missing, past):
-        # With the account: where it does not answer, the run fails for it once.
-        return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(
-                    asset_selection=[dg.AssetKey(name) for name in sorted({*wanted, ACCOUNT})],
-                    tags={first_runs.ASSETS: done},
-                )
-            ]
-        )
-    return dg.SkipReason(past.under_way or "What is left failed a moment ago: it waits.")
+    if wanted := first_runs.next_ones(looks):
+        return dg.SensorResult(run_requests=[_request(look) for look in wanted])
+    under_way = next((look.past.under_way for look in looks if look.past.under_way), None)
+    return dg.SkipReason(under_way or "What is left failed a moment ago: it waits.")
+
+
+def _request(look: first_runs.Look) -> dg.RunRequest:
+    # With the account: where it does not answer, the run fails for it once.
+    account = {ACCOUNT} & {key.to_user_string() for key in look.part.keys}
+    return dg.RunRequest(
+        asset_selection=[dg.AssetKey(name) for name in sorted(look.due | account)],
+        tags={first_runs.ASSETS: look.part.digest, **team_tags(look.part.team)},
+    )
 
 
 defs = dg.Definitions(

@@ -181,7 +181,7 @@ def _start_services(
             "first start: everything is read at once, in a minute or two; the run first_refresh in "
             f"the UI shows it: http://{_HOST}:{port}/runs"
         )
-    simulator_port = None if settings.tokens else free_port()
+    simulator_port = None if settings.has_account else free_port()
     environ = environment(settings, home, simulator_port)
     if simulator_port is None:
         say(f"account: DigitalOcean at {settings.api_url}")

@@ -14,6 +14,17 @@ from dataclasses import dataclass
 MOST_ATTEMPTS = 3
 """Runs without success after which the schedules go on alone, as where a kind always fails."""
 
+OF_A_TEAM = (
+    "inventory_sync",
+    "balance_snapshot",
+    "billing_history",
+    "account_and_rates",
+    "open_month",
+    "daily_costs_read",
+    "invoice_ingest",
+)
+"""Jobs that ask the API: where several teams are mirrored, each has runs of its own."""
+
 
 @dataclass(frozen=True)
 class Past:

@@ -27,7 +27,7 @@ def why_not(settings: Settings) -> str | None:
     """Return why no token may be signed on this machine; None where the demo's may."""
     if settings.jwt_secrets:
         return "ARCADIA_JWT_SECRET is set, so tokens come from whoever holds that secret (Guardian)"
-    if settings.tokens:
+    if settings.has_account:
         return "a DigitalOcean token is set, so the data are a real account's, not the simulator's"
     if not is_loopback(settings.api_host):
         return f"the API listens on {settings.api_host}, where other machines could use the token"

@@ -278,6 +278,8 @@ class SimulatedAccount(World):
                 made = catalog.size_object(slug, at=view.at, epoch=view.epoch)
             else:
                 made = catalog.image_object(slug)
+                if not made["public"]:
+                    made["id"] += self.seed
             for field, value in made.items():
                 if isinstance(value, list):
                     made[field] = view.order(value)

@@ -194,7 +194,8 @@ def _image_populate(account: SimulatedAccount, rng: Random) -> None:
         "regions": ["fra1"],
         "size_gigabytes": golden.size_gigabytes,
     }
-    account.add_life("image", golden.id, facts, born)
+    # A number is one image in all of DigitalOcean: another account's has another.
+    account.add_life("image", golden.id + account.seed, facts, born)
 
 
 def _image_of_snapshot(view: View, life: Life, facts: Facts) -> dict[str, Any]:

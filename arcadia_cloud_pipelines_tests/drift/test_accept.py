@@ -13,7 +13,19 @@ from arcadia_cloud_pipelines.drift.accept import (
 )
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import at, change, desire, drift, execute, listed, query, resource, spec_of, swept
+from .helpers import (
+    TEAM,
+    at,
+    change,
+    desire,
+    drift,
+    execute,
+    listed,
+    query,
+    resource,
+    spec_of,
+    swept,
+)
 
 
 @pytest.fixture
@@ -33,7 +45,7 @@ def test_the_trail_says_who_when_why_before_and_after(warehouse: Warehouse, drop
     assert decision | {"id": 0} == {
         "id": 0, "drift_id": record["id"], "resource_id": droplet, "field": "size_slug",
         "decision": "accepted", "actor": "bob", "reason": "grown", "decided_at": at(0.2),
-        "before": "a", "after": "b", "spec_version": 2,
+        "before": "a", "after": "b", "spec_version": 2, "account": TEAM,
     }  # fmt: skip
     history = query(warehouse, "SELECT * FROM cloud_provisioned_history ORDER BY id")
     assert [h["spec_version"] for h in history] == [1, 2]

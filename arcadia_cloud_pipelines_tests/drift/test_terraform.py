@@ -174,6 +174,10 @@ def mirror(warehouse: Warehouse) -> dict[str, int]:
             outbound_rules=[{"protocol": "icmp", "ports": "0",
                              "destinations": {"addresses": ["0.0.0.0/0"]}}],
         ),
+        "project": resource(
+            warehouse, "4e1bfbc3-dc3e-41f2-a18f-1b4d7ba71679", kind="project", name="shop",
+            purpose="Other: Shop",
+        ),
     }  # fmt: skip
     for kind in rows:
         listed(warehouse, kind)
@@ -185,7 +189,7 @@ def test_a_whole_state_is_recorded_and_is_no_drift(warehouse: Warehouse, tmp_pat
     result = record_states(
         warehouse, [written(tmp_path, "a.tfstate", EVERYTHING)], now=lambda: at(0)
     )
-    assert (result.recorded, result.changed, result.withdrawn) == (9, 9, 0)
+    assert (result.recorded, result.changed, result.withdrawn) == (10, 10, 0)
     assert result.not_in_inventory == ()
     assert result.files[0].unknown_types == {"digitalocean_spaces_bucket_policy": 2}
     assert result.files[0].other_providers == 1

@@ -384,6 +384,12 @@ FULL: dict[str, tuple[Json, Json]] = {
          "window": "5m", "name": "CPU", "enabled": True, "tags": ["a"], "entities": [192018292],
          "region": None},
     ),
+    "digitalocean_project": (
+        {"name": "shop", "description": "sells", "purpose": "a shop", "environment": "Production",
+         "is_default": True, "resources": [], "owner_id": 5, "owner_uuid": "o"},
+        {"name": "shop", "description": "sells", "purpose": "Other: a shop",
+         "environment": "Production", "is_default": True},
+    ),
     "digitalocean_uptime_check": (
         {"name": "c", "type": "https", "target": "https://a.example", "enabled": True,
          "regions": ["us_east"]},

@@ -30,7 +30,7 @@ from .helpers import T0, TestClients, before_statement, query, rows, syncs
 
 __all__ = ["slept"]  # a fixture
 
-ASSET_NAMES = ["projects", *(kind.asset for kind in REGISTRY)]
+ASSET_NAMES = [kind.asset for kind in REGISTRY]
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_every_asset_materialises(deployment: Deployment) -> None:
     runs = {row["run_id"] for row in syncs(deployment.warehouse)}
     assert runs == {result.run_id}
     assert {row["kind"] for row in syncs(deployment.warehouse)} == {
-        "project", "unknown", *(kind.name for kind in REGISTRY),
+        "unknown", *(kind.name for kind in REGISTRY),
     }  # fmt: skip
     left = messages(deployment.instance, result)
     assert deployment.server.token not in left

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -15,9 +17,10 @@ from arcadia_cloud_pipelines.digitalocean.clients import Clients
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
 from arcadia_cloud_pipelines.inventory.listings import Listings
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
+from arcadia_cloud_pipelines.inventory.shared_lists import SharedLists
 from arcadia_cloud_pipelines.inventory.sync import Fetched, NotFetched, fetch_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
-from arcadia_cloud_pipelines.settings import Purpose, SettingsError
+from arcadia_cloud_pipelines.settings import Purpose, Secret, SettingsError
 from arcadia_cloud_pipelines.simulator import RunningSimulator
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
@@ -251,3 +254,99 @@ def test_what_is_there_is_handed_on_whoevers_turn_it_is(server: RunningSimulator
     assert listings.take(kinds[0], then=then) == "droplet"
     assert others.is_set()
     assert sorted(handed) == ["droplet", "volume", "vpc"]
+
+
+def test_each_list_is_read_once_whoever_needs_it(
+    server: RunningSimulator, listings: Listings
+) -> None:
+    """Children need the list of their parents, droplets those of clusters and backup policies."""
+    listings.begin(KINDS)
+    fetched = {kind.name: listings.take(kind) for kind in KINDS}
+    asked = Counter((seen.path, seen.query) for seen in server.requests)
+    assert {of: times for of, times in asked.items() if times > 1} == {}
+    # What each found is what it finds alone.
+    for kind in KINDS:
+        alone = fetch_kind(client(server.url, server.token), kind)
+        assert isinstance(alone, Fetched)
+        of_run = fetched[kind.name]
+        assert isinstance(of_run, Fetched), kind.name
+        assert {s.provider_id: s.content_hash for s in of_run.sightings} == {
+            s.provider_id: s.content_hash for s in alone.sightings
+        }, kind.name
+
+
+def test_a_list_that_another_read_is_as_old_as_it_is(server: RunningSimulator) -> None:
+    """What is older must not undo what a run beside this one saw since."""
+    times = iter(range(100))
+    clock: Callable[[], datetime] = lambda: datetime(2026, 1, 1, 0, next(times), tzinfo=UTC)  # noqa: E731
+    domain, record = KIND_BY_NAME["domain"], KIND_BY_NAME["domain_record"]
+    shared = SharedLists([domain, record], clock)
+    asking = client(server.url, server.token)
+    child = fetch_kind(asking, record, now=clock, lister=shared.whole)
+    parent = fetch_kind(asking, domain, now=clock, lister=shared.whole)
+    assert isinstance(child, Fetched)
+    assert isinstance(parent, Fetched)
+    assert child.started_at < parent.started_at or parent.listing.started_at is not None
+    # Read in the child's turn, and dated so, though its own turn came later.
+    assert parent.started_at == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
+    assert paths(server)["/v2/domains"] == 1
+
+
+def test_a_list_that_fails_fails_for_all_who_need_it_and_is_asked_for_once(
+    server: RunningSimulator,
+) -> None:
+    server.account.faults.add("/v2/domains", 400, times=None)
+    test_clients: Any = TestClients(server.url, server.token)
+    listings = Listings(test_clients)
+    kinds = [KIND_BY_NAME[name] for name in ("domain", "domain_record", "volume")]
+    listings.begin(kinds)
+    taken = [listings.take(kind) for kind in kinds]
+    assert [type(fetched) for fetched in taken] == [NotFetched, NotFetched, Fetched]
+    assert paths(server)["/v2/domains"] == 1
+    # A repetition of the step asks again.
+    assert isinstance(listings.take(KIND_BY_NAME["domain"]), NotFetched)
+    assert paths(server)["/v2/domains"] == 2
+
+
+def test_who_waits_for_a_list_that_hangs_reads_it_itself(server: RunningSimulator) -> None:
+    domain, record = KIND_BY_NAME["domain"], KIND_BY_NAME["domain_record"]
+    shared = SharedLists([domain, record], lambda: datetime.now(UTC), patience=0.01)
+    arrived, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        arrived.set()
+        go_on.wait(20)
+
+    server.account.faults.add("/v2/domains", "hook", call=hold)
+    first = threading.Thread(target=lambda: shared.read(client(server.url, server.token), domain))
+    first.start()
+    assert arrived.wait(20)
+    assert shared.read(client(server.url, server.token), domain).items
+    go_on.set()
+    first.join(20)
+
+
+def test_tokens_do_not_share_what_they_may_see(server: RunningSimulator) -> None:
+    """One of them may lack the scope, or be of another account."""
+    own = replace(
+        settings(server.url, server.token),
+        tokens={
+            purpose: Secret(server.token if purpose is not Purpose.CLOUD_SYNC_SLOW else "revoked")
+            for purpose in Purpose
+        },
+    )  # fmt: skip
+    listings = Listings(Clients(own))
+    kinds = [KIND_BY_NAME[name] for name in ("database", "database_user")]
+    listings.begin(kinds)
+    taken = [listings.take(kind) for kind in kinds]
+    assert [type(fetched) for fetched in taken] == [Fetched, NotFetched]
+
+
+def test_what_nobody_needs_any_more_is_not_kept(server: RunningSimulator) -> None:
+    domain, record = KIND_BY_NAME["domain"], KIND_BY_NAME["domain_record"]
+    shared = SharedLists([domain, record], lambda: datetime.now(UTC))
+    asking = client(server.url, server.token)
+    shared.whole(asking, record, None)
+    assert shared._shared["domain"].found is not None
+    shared.whole(asking, domain, None)
+    assert shared._shared["domain"].found is None

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from arcadia_cloud_pipelines.digitalocean import DigitalOceanError
+from arcadia_cloud_pipelines.drift.specs import ResourceRef, record_provisioned
+from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.inventory import projects
 from arcadia_cloud_pipelines.inventory.ledger import Guard
 from arcadia_cloud_pipelines.inventory.projects import ProjectsResult, split_urn, sync_projects
@@ -127,6 +129,48 @@ def test_a_name_that_is_refused_is_a_warning_not_a_silence(mirror: ProjectsMirro
 
 
 # -- the mirror ---------------------------------------------------------------------------------
+
+
+def test_a_project_is_a_resource_with_a_history_and_a_plan(mirror: ProjectsMirror) -> None:
+    mirror.projects()
+    stored = rows(mirror.warehouse, "project")
+    assert set(stored) == {str(one) for one in mirror.account.ids("project")}
+    ours = next(row for row in stored.values() if row["name"] == OURS)
+    assert ours["attrs"] == {
+        "purpose": "Operational / Developer tooling", "environment": "Production",
+        "is_default": False, "description": ours["attrs"]["description"],
+    }  # fmt: skip
+    assert ours["created_at"] is not None
+    ref = ResourceRef("project", str(ours["provider_id"]))
+    record_provisioned(
+        mirror.warehouse, ref, {"name": OURS, "environment": "Production"}, actor="ann"
+    )
+    sweep(mirror.warehouse, now=mirror.now)
+    assert query(mirror.warehouse, "SELECT field FROM cloud_drift") == []
+    mirror.change(OURS, environment="Development")
+    mirror.projects()
+    sweep(mirror.warehouse, now=mirror.now)
+    [drift] = query(mirror.warehouse, "SELECT field, desired, actual FROM cloud_drift")
+    assert tuple(drift.values()) == ("environment", "Production", "Development")
+    events = query(
+        mirror.warehouse,
+        "SELECT event, changes FROM cloud_resource_events WHERE resource_id = :id ORDER BY id",
+        id=ours["id"],
+    )
+    assert [event["event"] for event in events] == ["discovered", "updated", "drift_detected"]
+    assert events[1]["changes"] == {"environment": {"from": "Production", "to": "Development"}}
+
+
+def test_a_project_that_is_gone_is_gone_as_a_resource(mirror: ProjectsMirror) -> None:
+    mirror.projects()
+    gone = mirror.stored_projects()["Default"]["provider_id"]
+    other = next(p for p in mirror.account.ids("project") if str(p) != gone)
+    mirror.account.hide("project", other)
+    for _ in range(3):
+        mirror.projects()
+    assert rows(mirror.warehouse, "project")[str(other)]["deleted_at"] is not None
+    by_id = {p["provider_id"]: p for p in mirror.stored_projects().values()}
+    assert by_id[str(other)]["deleted_at"] is not None
 
 
 def test_projects_are_mirrored(mirror: ProjectsMirror) -> None:

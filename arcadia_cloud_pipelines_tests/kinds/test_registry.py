@@ -6,7 +6,14 @@ from collections import Counter
 
 import pytest
 
-from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, REGISTRY, SPACES_BUCKET, Kind
+from arcadia_cloud_pipelines.kinds import (
+    KIND_BY_NAME,
+    KINDS,
+    PROJECT,
+    REGISTRY,
+    SPACES_BUCKET,
+    Kind,
+)
 
 EACH = pytest.mark.parametrize("kind", REGISTRY, ids=lambda kind: kind.name)
 
@@ -17,7 +24,7 @@ def test_every_entry_of_every_module_is_in_the_registry_once() -> None:
         [urn for kind in REGISTRY for urn in kind.urn_types],
     ):  # fmt: skip
         assert [name for name, times in Counter(names).items() if times > 1] == []
-    assert [kind for kind in REGISTRY if kind not in KINDS] == [SPACES_BUCKET]
+    assert [kind for kind in REGISTRY if kind not in KINDS] == [SPACES_BUCKET, PROJECT]
 
 
 @EACH

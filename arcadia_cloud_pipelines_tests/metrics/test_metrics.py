@@ -19,6 +19,7 @@ from arcadia_cloud_pipelines.metrics.collect import HELP, ORCHESTRATION, WAREHOU
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.startup import open_instance
 from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.teams import TAG
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..api.conftest import Api, serve
@@ -139,10 +140,50 @@ def test_runs_that_wait_that_crashed_and_that_ended_well(
     assert states == {"queued": 1, "started": 1}
     assert only(samples, "arcadia_runs", state="canceling") == 0
     assert 3600 <= only(samples, "arcadia_queue_age_seconds") < 7200
-    assert only(samples, "arcadia_job_failed", job="inventory_sync") == 1
-    assert only(samples, "arcadia_job_failed", job="invoices_sync") == 0
+    assert only(samples, "arcadia_job_failed", job="inventory_sync", team="") == 1
+    assert only(samples, "arcadia_job_failed", job="invoices_sync", team="") == 0
     # A run without an end says nothing of when it ended.
-    assert ("arcadia_job_last_success_age_seconds", (("job", "inventory_sync"),)) not in samples
+    labels = (("job", "inventory_sync"), ("team", ""))
+    assert ("arcadia_job_last_success_age_seconds", labels) not in samples
+
+
+def test_jobs_and_accounts_by_team(api: Api, instance: dg.DagsterInstance) -> None:
+    status = dg.DagsterRunStatus
+    for job, team, one in (
+        ("inventory_sync", None, status.FAILURE),  # before there were teams
+        ("drift", None, status.SUCCESS),
+        ("inventory_sync", "one", status.SUCCESS),
+        ("inventory_sync", "two", status.FAILURE),
+        ("inventory_sync", "gone", status.FAILURE),
+    ):
+        create_run_for_test(
+            instance, job_name=job, status=one, tags={} if team is None else {TAG: team}
+        )
+    with instance.run_storage.connect() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE runs SET create_timestamp = create_timestamp - interval '3 days' "
+                "WHERE run_id IN (SELECT run_id FROM run_tags WHERE value = 'gone')"
+            )
+        )
+    with api.warehouse.transaction() as connection:
+        connection.execute(
+            sa.text("INSERT INTO cloud_token_accounts (token, account, source, team, noted_at) "
+                    "VALUES ('1', 'a', 'team', 'one', now()), ('2', 'b', 'team', 'two', now()), "
+                    "('3', 'c', 'team', 'two', now() - interval '1 day')")
+        )  # fmt: skip
+    samples = scrape(api)
+    failed = {
+        (labels["job"], labels["team"]): value
+        for name, given in samples
+        if name == "arcadia_job_failed" and (labels := dict(given))
+        for value in [samples[name, given]]
+    }
+    assert failed == {
+        ("drift", ""): 0, ("inventory_sync", "one"): 0, ("inventory_sync", "two"): 1,
+    }  # fmt: skip
+    assert only(samples, "arcadia_team_account", team="two", account="b") == 1
+    assert ("arcadia_team_account", (("account", "c"), ("team", "two"))) not in samples
 
 
 def test_a_database_that_is_away_costs_its_own_metrics(warehouse: Warehouse) -> None:

@@ -168,3 +168,65 @@ def test_a_release_of_the_past_becomes_this_one(bare: Warehouse, revision: str) 
         for view in sa.inspect(connection).get_view_names("marts"):
             connection.execute(sa.text(f"SELECT count(*) FROM marts.{view}"))
     assert migrate(bare) == (head_revision(), head_revision())
+
+
+ACCOUNT_ADDED = (
+    "cloud_resource_events", "cloud_provisioned", "cloud_provisioned_history", "cloud_drift",
+)  # fmt: skip
+
+
+def versions(connection: sa.Connection) -> dict[str, list[tuple[object, ...]]]:
+    """Where each row lies and who wrote it: both change when a row is written again."""
+    return {
+        table: [
+            tuple(row)
+            for row in connection.execute(
+                sa.text(f"SELECT ctid::text, xmin::text FROM {table} ORDER BY id")
+            )
+        ]
+        for table in ACCOUNT_ADDED
+    }
+
+
+def test_giving_rows_their_account_writes_none_of_them_where_there_is_one(bare: Warehouse) -> None:
+    """Events are by the million, and a migration holds everybody up."""
+    with bare.transaction() as connection:
+        command.upgrade(alembic_config(connection), "0038")
+        for statements in ROWS.values():
+            connection.exec_driver_sql(statements)
+        before = versions(connection)
+    with bare.transaction() as connection:
+        command.upgrade(alembic_config(connection), "0039")
+        assert versions(connection) == before
+        for table in ACCOUNT_ADDED:
+            found = connection.execute(sa.text(f"SELECT DISTINCT account FROM {table}")).scalars()
+            assert found.all() == ["a"]
+
+
+def test_rows_of_several_accounts_get_their_own(bare: Warehouse) -> None:
+    with bare.transaction() as connection:
+        command.upgrade(alembic_config(connection), "0038")
+        for statements in ROWS.values():
+            connection.exec_driver_sql(statements)
+        # The volume is another team's; the VPC was, until it moved here.
+        connection.exec_driver_sql(
+            """
+            UPDATE cloud_resources SET account = 'b' WHERE id = 3;
+            INSERT INTO cloud_resource_events (resource_id, event, occurred_at, changes)
+            VALUES (4, 'restored', '2025-03-01Z', '{"account": {"from": "b", "to": "a"}}'),
+                (4, 'updated', '2025-04-01Z', '{"name": {"from": "x", "to": "default"}}');
+            """
+        )
+        command.upgrade(alembic_config(connection), "0039")
+        found = connection.execute(
+            sa.text("SELECT resource_id, string_agg(account, '' ORDER BY id) "
+                    "FROM cloud_resource_events GROUP BY resource_id ORDER BY resource_id")
+        )  # fmt: skip
+        assert dict(found.tuples().all()) == {1: "aa", 2: "aa", 3: "b", 4: "baa"}
+        # Nothing is written without its account from now on.
+        connection.exec_driver_sql(
+            "INSERT INTO cloud_resource_events (resource_id, event, occurred_at) "
+            "VALUES (3, 'updated', now())"
+        )
+        newest = "SELECT account FROM cloud_resource_events ORDER BY id DESC LIMIT 1"
+        assert connection.execute(sa.text(newest)).scalar_one() == "b"

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import ai, apps, compute, databases, dns, kubernetes, monitoring, network, storage
+from . import (
+    ai,
+    apps,
+    compute,
+    databases,
+    dns,
+    kubernetes,
+    monitoring,
+    network,
+    projects,
+    storage,
+)
 from .kubernetes import node_pool
 from .model import Block, Json, TerraformType, Unreadable, scalar, scalars, spec_of
 
@@ -18,7 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 _SUBJECTS = (
-    compute, storage, network, dns, databases, kubernetes, apps, monitoring, ai,
+    compute, storage, network, dns, databases, kubernetes, apps, monitoring, ai, projects,
 )  # fmt: skip
 
 TYPES: Mapping[str, TerraformType] = {

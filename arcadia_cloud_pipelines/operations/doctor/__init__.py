@@ -32,7 +32,7 @@ def examine(settings: Settings, now: Clock = utc_now) -> Iterator[Finding]:
     yield from check_dagster_storage(settings)
     yield from check_clock(settings, warehouse, now)
     yield from check_tokens(settings, home, warehouse)
-    yield check_spaces(settings)
+    yield from check_spaces(settings)
     yield from check_configuration(settings)
     if warehouse is not None:
         yield from check_freshness(settings, home, warehouse, now())

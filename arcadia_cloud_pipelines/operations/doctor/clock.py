@@ -26,7 +26,7 @@ def check_clock(settings: Settings, warehouse: Warehouse | None, now: Clock) -> 
     if off_warehouse is not None and abs(off_warehouse) > TOLERANCE:
         yield wrong("clock", f"{_text(off_warehouse)} the warehouse's", _REMEDY)
         return
-    if not settings.tokens:
+    if not settings.has_account:
         return
     try:
         # Without the token: any answer has the time.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from ...inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs
+from ...inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs, mirrored_teams
 from ...kinds import SPACES_BUCKET
 from ...late import CLOCK_TOLERANCE
 from ...settings import Settings
@@ -25,21 +25,25 @@ def check_freshness(
     if not syncs:
         yield neither("freshness", NOTHING_YET)
         return
-    unavailable = [sync.kind for sync in syncs if _is_unavailable(sync, settings)]
-    stale = [
-        f"{sync.kind} {_age(sync, now)}"
-        for sync in syncs
-        if sync.kind not in unavailable and not _is_fresh(sync, now)
-    ]
-    fresh = len(syncs) - len(stale) - len(unavailable)
+    teams = mirrored_teams(warehouse)
+    unavailable, stale, fresh = [], [], set()
+    for sync in syncs:
+        whose = f" of {teams.get(sync.account or '') or sync.account}" if len(teams) > 1 else ""
+        if _is_unavailable(sync, settings):
+            unavailable.append(f"{sync.kind}{whose}")
+        elif not _is_fresh(sync, now):
+            stale.append(f"{sync.kind}{whose} {_age(sync, now)}")
+        else:
+            fresh.add(sync.kind)
     hours = f"{STALE_AFTER.total_seconds() / 3600:.0f} hours"
     if unavailable:
         yield neither("freshness", f"this token may not read: {', '.join(unavailable)}")
     if not stale:
         yield well(
-            "freshness", f"{fresh} kinds of resources were listed completely in the last {hours}"
+            "freshness",
+            f"{len(fresh)} kinds of resources were listed completely in the last {hours}",
         )
-    elif not settings.tokens and not home.in_use():
+    elif not settings.has_account and not home.in_use():
         yield neither(
             "freshness", f"simulated, from {ago(now - max(s.started_at for s in syncs))} ago"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...digitalocean import Account, Budget, DigitalOcean, DigitalOceanError, Forbidden, NotFound
@@ -14,6 +15,7 @@ from ...inventory.accounts import odd_tokens
 from ...inventory.buckets import list_buckets
 from ...kinds import KIND_BY_NAME, KINDS
 from ...settings import Purpose, Secret, Settings, SettingsError
+from ...teams import read_teams
 from ...warehouse.engine import Warehouse
 from ..home import Home
 from ..simulated import open_account
@@ -23,6 +25,9 @@ from .findings import Finding, neither, well, wrong
 
 def check_tokens(settings: Settings, home: Home, warehouse: Warehouse | None) -> Iterator[Finding]:
     """Is there a token for each purpose, is it valid, and may it read what is read with it?"""
+    if settings.accounts is not None:
+        yield from _check_teams(settings, warehouse)
+        return
     if not settings.tokens:
         known = accounts(warehouse) if warehouse is not None else {}
         real = known.keys() - {open_account(home).team_uuid}
@@ -37,6 +42,25 @@ def check_tokens(settings: Settings, home: Home, warehouse: Warehouse | None) ->
                 "token", "none is set, so `make up` uses the simulator: `arcadia init` sets one"
             )
         return
+    yield from _check_purposes(settings, warehouse)
+
+
+def _check_teams(settings: Settings, warehouse: Warehouse | None) -> Iterator[Finding]:
+    """Look at the tokens of each team; what is wrong with one hides nothing of the others."""
+    try:
+        teams = read_teams(settings)
+    except SettingsError as error:
+        yield wrong("teams", str(error), "correct the file: no team is mirrored until then")
+        return
+    for name, team in teams.items():
+        if team.problem is not None:
+            yield wrong(f"team {name}", team.problem, "correct its entry; other teams go on")
+            continue
+        for finding in _check_purposes(team.settings, warehouse):
+            yield replace(finding, subject=f"team {name}: {finding.subject}")
+
+
+def _check_purposes(settings: Settings, warehouse: Warehouse | None) -> Iterator[Finding]:
     by_token: dict[Secret, list[Purpose]] = {}
     for purpose in Purpose:
         try:
@@ -63,13 +87,23 @@ def check_tokens(settings: Settings, home: Home, warehouse: Warehouse | None) ->
             except DigitalOceanError as error:
                 yield wrong(subject, str(error), error.advice)
                 continue
+            if settings.expected_account not in (None, account.uuid):
+                yield wrong(
+                    subject,
+                    f"it is of account {account.uuid}, and {settings.expected_account} is expected",
+                    f"set a token of {settings.team}, or correct `account` in its entry",
+                )
+                continue
             of_purpose |= dict.fromkeys(purposes, account)
             yield well(subject, f"valid, account {account.name or account.uuid}")
             yield from check_scopes(client, subject, purposes)
         if calls is not None:
             yield well("rate limit", f"{calls.last_hour():,} of {HOURLY:,} calls in the last hour")
     for problem in odd_tokens(of_purpose):
-        yield wrong("accounts", problem, "set tokens of one team: a deployment mirrors one")
+        advice = "set tokens of one team: a deployment mirrors one"
+        if settings.team is not None:
+            advice = f"set tokens of {settings.team} for all purposes in its entry"
+        yield wrong("accounts", problem, advice)
 
 
 def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:
@@ -116,8 +150,22 @@ def check_scopes(
         yield well("scopes", f"the {subject} may read everything that it is used for")
 
 
-def check_spaces(settings: Settings) -> Finding:
+def check_spaces(settings: Settings) -> Iterator[Finding]:
     """Is there a key pair for Spaces, and may it list the buckets of every region?"""
+    if settings.accounts is None:
+        yield _check_spaces(settings)
+        return
+    try:
+        teams = read_teams(settings)
+    except SettingsError:
+        return  # said of the tokens
+    for name, team in teams.items():
+        if team.problem is None:
+            finding = _check_spaces(team.settings)
+            yield replace(finding, subject=f"team {name}: {finding.subject}")
+
+
+def _check_spaces(settings: Settings) -> Finding:
     spaces = settings.spaces
     if spaces.key is None:
         return neither(
@@ -127,6 +175,8 @@ def check_spaces(settings: Settings) -> Finding:
         )
     try:
         listing = list_buckets(Spaces(spaces.endpoint, spaces.key, attempts=1), spaces.regions)
+    except SettingsError as error:
+        return wrong("Spaces", str(error), "do what this sentence says; the rest works without")
     except DigitalOceanError as error:
         return wrong("Spaces", str(error), error.advice)
     if listing.reason is not None:

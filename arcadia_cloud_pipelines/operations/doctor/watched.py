@@ -32,7 +32,7 @@ def check_watched(
     settings: Settings, home: Home, warehouse: Warehouse, now: datetime
 ) -> Iterator[Finding]:
     """Ask every question of the alarms; what is only a warning is shown and not wrong."""
-    at_work = home.in_use() or (bool(settings.tokens) and settings.database_url is not None)
+    at_work = home.in_use() or (settings.has_account and settings.database_url is not None)
     try:
         url = running_dagster_url(settings)
     except EmbeddedPostgresError:

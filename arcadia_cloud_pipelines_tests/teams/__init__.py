@@ -1,0 +1,1 @@
+"""Several teams in one store."""
