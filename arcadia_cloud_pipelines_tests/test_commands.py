@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -86,6 +89,30 @@ def check_ours(found: list[str]) -> None:
 @pytest.mark.parametrize(("page", "line"), printed())
 def test_what_is_printed_can_be_typed(page: str, line: str) -> None:
     check_ours(words(line))
+
+
+HARMLESS = re.compile(
+    r"(\.venv/bin/)?arcadia (psql|query|inventory status|costs allocate$|statements list"
+    r"|export focus|migrate|backup)"
+)
+"""What may be tried on any migrated warehouse, an empty one too."""
+
+
+def test_what_is_printed_does_what_it_says(libpq_url: str, tmp_path: Path) -> None:
+    """Each that needs no account, typed as it stands into a shell, one after the other."""
+    typed = [line for _, line in printed() if HARMLESS.match(line.partition("#")[0].strip())]
+    assert len(typed) > 10
+    done = subprocess.run(
+        ["sh", "-e", "-c", "\n".join(line.replace(".venv/bin/", "") for line in typed)],
+        env={
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(tmp_path), "ARCADIA_HOME": str(tmp_path / "home"), "ARCADIA_ENV_FILE": "",
+            "ARCADIA_DATABASE_URL": libpq_url,
+        },
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert (tmp_path / "arcadia.dump").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
