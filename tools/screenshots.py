@@ -1,8 +1,8 @@
 """Make the pictures in docs/images from a deployment that serves, in headless Chromium.
 
     make demo && make up                          # in another terminal
-    .venv/bin/python tools/screenshots.py http://127.0.0.1:3000 http://127.0.0.1:4005
-    .venv/bin/python tools/screenshots.py --outage http://127.0.0.1:3000
+    .venv/bin/python -m tools.screenshots http://127.0.0.1:3000 http://127.0.0.1:4005
+    .venv/bin/python -m tools.screenshots --outage http://127.0.0.1:3000
 
 The second is for a deployment whose account was out of reach from the start. Look at each picture
 before you commit it: the script waits for words, not for beauty.
@@ -11,29 +11,18 @@ before you commit it: the script waits for words, not for beauty.
 from __future__ import annotations
 
 import argparse
-import base64
-import io
-import itertools
-import json
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import requests
-from PIL import Image
-from websockets.sync.client import ClientConnection, connect
+
+from arcadia_cloud_pipelines_tests.operations.browser import Page, browser
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 COLOURS = 48
 """Enough for a user interface, and a file of some ten kilobytes."""
-SECONDS = 120.0
 
 
 class Shot(NamedTuple):
@@ -48,95 +37,6 @@ class Shot(NamedTuple):
     size: tuple[int, int] = (1280, 800)
 
 
-class Page:
-    """One page of a browser, driven through the DevTools protocol."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        """Take the socket of a page."""
-        self._socket = socket
-        self._numbers = itertools.count(1)
-
-    def do(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Have the browser do something, and return its answer.
-
-        Raises:
-            RuntimeError: it refused.
-        """
-        number = next(self._numbers)
-        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
-        while True:
-            told: dict[str, Any] = json.loads(self._socket.recv(timeout=SECONDS))
-            if told.get("id") == number:
-                if "error" in told:
-                    raise RuntimeError(f"{method}: {told['error']['message']}")
-                result: dict[str, Any] = told["result"]
-                return result
-
-    def ask(self, script: str) -> Any:
-        """Return what a piece of JavaScript comes to."""
-        told = self.do("Runtime.evaluate", expression=script, returnByValue=True)
-        return told["result"].get("value")
-
-    def wait_for(self, words: str) -> None:
-        """Wait until the words stand on the page, and nothing is loading there any more.
-
-        Raises:
-            TimeoutError: they never came.
-        """
-        end = time.monotonic() + SECONDS
-        calm = (
-            f"document.body && document.body.innerText.includes({json.dumps(words)})"
-            " && !document.body.innerText.includes('fetching statuses')"
-        )
-        while not self.ask(calm):
-            if time.monotonic() > end:
-                raise TimeoutError(f"{words!r} never stood on the page")
-            time.sleep(0.5)
-        time.sleep(2)  # for what moves: graphs, pictures
-
-    def picture(self) -> Image.Image:
-        """Return what is seen."""
-        data = base64.b64decode(self.do("Page.captureScreenshot", format="png")["data"])
-        return Image.open(io.BytesIO(data))
-
-
-@contextmanager
-def browser() -> Iterator[Page]:
-    """Start Chromium, and end it.
-
-    Raises:
-        FileNotFoundError: it is not installed.
-    """
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        raise FileNotFoundError("Chromium is not installed")
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        subprocess.Popen(
-            [
-                program, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-                "--no-first-run", "--disable-background-networking", "--remote-debugging-port=0",
-                f"--user-data-dir={folder}", "about:blank",
-            ],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-        ) as process,
-    ):  # fmt: skip
-        try:
-            with connect(_first_page(process), max_size=None) as socket:
-                yield Page(socket)
-        finally:
-            process.terminate()
-
-
-def _first_page(process: subprocess.Popen[str]) -> str:
-    """Return the address under which the page of a new browser is driven."""
-    assert process.stderr is not None  # noqa: S101
-    said = next(line for line in process.stderr if "DevTools listening on" in line)
-    host = re.sub(r".*ws://([^/]+)/.*", r"\1", said.strip())
-    pages = requests.get(f"http://{host}/json", timeout=30).json()
-    return str(next(one["webSocketDebuggerUrl"] for one in pages if one["type"] == "page"))
-
-
 def keep(page: Page, shot: Shot, folder: Path) -> None:
     """Take one picture and store it, small."""
     width, height = shot.size
@@ -144,11 +44,10 @@ def keep(page: Page, shot: Shot, folder: Path) -> None:
         "Emulation.setDeviceMetricsOverride",
         width=width, height=height, deviceScaleFactor=1, mobile=False,
     )  # fmt: skip
-    page.do("Page.navigate", url=shot.url)
-    page.wait_for(shot.words)
+    page.open(shot.url, shot.words)
     if shot.script:
         page.ask(shot.script)
-        time.sleep(3)
+    time.sleep(3)  # for what moves: graphs, plots
     path = folder / f"{shot.name}.png"
     made = page.picture().convert("RGB").quantize(COLOURS)
     made.save(path, optimize=True)

@@ -20,7 +20,7 @@ from arcadia_cloud_pipelines.operations.ports import free_port
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
 from benchmarks.first_start import SOURCES, plan, query
 
-from .browser import Deployment, deployment, dom, needs_chromium, text
+from .browser import Deployment, browser, deployment, needs_chromium
 
 SENTENCE = (
     "GET /v2/account got no answer: the connection was refused: check the network, DO_API_URL and "
@@ -132,7 +132,7 @@ def test_an_account_out_of_reach_from_the_start_is_told_once_and_heals(
         ) as ui,
     ):
         monkeypatch.setenv("ARCADIA_NOTIFY_URLS", address)
-        _assert_it_is_told(ui, tmp_path)
+        _assert_it_is_told(ui)
         tell_alarms(ui)
         ((over, said),) = outages(ui)
         assert (over, SENTENCE in said) == (False, True)
@@ -147,22 +147,23 @@ def test_an_account_out_of_reach_from_the_start_is_told_once_and_heals(
         assert over
         eventually("the end's message", lambda: len(phone.of_the_outage()) > 1)
         assert phone.of_the_outage() == [f"✗ error · {OUT}", f"✓ {OUT}"]
-        shown = text(dom(f"{ui.url}/assets/account", tmp_path))
+        with browser() as page:
+            shown = page.open(f"{ui.url}/assets/account", "token of")
         assert SENTENCE not in shown, "the page tells of what is now"
 
 
-def _assert_it_is_told(ui: Deployment, folder: Path) -> None:
+def _assert_it_is_told(ui: Deployment) -> None:
     """One failed run, whose cause and remedy stand at the terminal and on the pages."""
     eventually("a failed run", lambda: runs(ui).get("first_refresh", [("", "")])[0][0] == "FAILURE")
     assert list(runs(ui)) == ["first_refresh"]
     ((_, run),) = runs(ui)["first_refresh"]
-    page = text(dom(f"{ui.url}/runs/{run}", folder))
-    assert SENTENCE in page, page[-3000:]
-    for noise in ("Traceback", "Stack Trace", "Exceeded max_retries"):
-        assert noise not in page
-    assert SENTENCE in text(dom(f"{ui.url}/assets/account", folder))
-    # No wall of red: what was skipped is as it was, and the terminal has a line.
-    assert "Failed in" not in text(dom(f"{ui.url}/assets/droplets", folder))
+    with browser() as page:
+        shown = page.open(f"{ui.url}/runs/{run}", SENTENCE)
+        for noise in ("Traceback", "Stack Trace", "Exceeded max_retries"):
+            assert noise not in shown
+        assert "Failed in" in page.open(f"{ui.url}/assets/account", SENTENCE)
+        # No wall of red: what was skipped is as it was, and the terminal has a line.
+        assert "Failed in" not in page.open(f"{ui.url}/assets/droplets", "No materializations")
     [line] = [line for line in ui.said if "code-server" in line]
     assert "RUN_FAILURE" in line
 
