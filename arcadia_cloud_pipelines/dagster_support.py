@@ -147,8 +147,16 @@ def _reported(error: Exception, may_pass: bool) -> Exception:
     policy = step.op_execution_context.get_step_execution_context().op_retry_policy
     if may_pass and policy is not None and step.retry_number < policy.max_retries:
         return _Again(sentence, policy, step.retry_number + 1)
+    _show_on_asset(step, sentence)
     # The last attempt. Dagster's own words for that, "Exceeded max_retries of 1", hide the cause.
     return PlainFailure(sentence, {WHOLE_ACCOUNT: True} if _is_account_wide(error) else None)
+
+
+def _show_on_asset(step: Any, sentence: str) -> None:
+    """Tell on an asset's own page why it was not filled: Dagster names there the run alone."""
+    context = step.op_execution_context
+    for key in context.selected_asset_keys if context.has_assets_def else ():
+        context.log_event(dg.AssetObservation(key, metadata={"problem": sentence}))
 
 
 def _is_account_wide(error: Exception) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from arcadia_cloud_pipelines.cli.main import main
 from arcadia_cloud_pipelines.warehouse import views
@@ -86,6 +87,27 @@ def check_ours(found: list[str]) -> None:
 @pytest.mark.parametrize(("page", "line"), printed())
 def test_what_is_printed_can_be_typed(page: str, line: str) -> None:
     check_ours(words(line))
+
+
+HARMLESS = re.compile(
+    r"arcadia (query|inventory status|costs allocate$|statements list|migrate|backup)"
+)
+"""What may be tried on any migrated warehouse, an empty one too."""
+
+
+def test_what_is_printed_does_what_it_says(
+    libpq_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCADIA_DATABASE_URL", libpq_url)
+    monkeypatch.setenv("ARCADIA_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    typed = {shlex.join(words(line)).removeprefix(".venv/bin/") for _, line in printed()}
+    tried = [line for line in sorted(typed) if HARMLESS.match(line)]
+    assert len(tried) > 10
+    for line in tried:
+        done = CliRunner().invoke(main, shlex.split(line)[1:], catch_exceptions=False)
+        assert done.exit_code == 0, f"{line}: {done.output}"
+    assert (tmp_path / "arcadia.dump").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

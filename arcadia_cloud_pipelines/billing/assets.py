@@ -346,12 +346,12 @@ def kept_months(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
     with reported_errors():
         kept = keep_months(warehouse)
     return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": kept.rows,
-            "months": kept.months,
-            "made": kept.made,
-            "changed_resources": kept.resources,
-        }
+        metadata=metadata(
+            {"dagster/row_count": kept.rows},
+            months=kept.months,
+            made=kept.made,
+            changed_resources=kept.resources,
+        )
     )
 
 

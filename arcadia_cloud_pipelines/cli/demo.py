@@ -176,5 +176,7 @@ def _facts(summary: Summary) -> list[str]:
             f"${billing.matched:,.2f} matched to resources ({share:.1%} of what bills one)"
         )
     if summary.open_drift is not None:
-        lines.append(f"Open drift: {summary.open_drift:,}")
+        lines.append(f"Open drift: {summary.open_drift:,}: arcadia drift list")
+    if summary.open_alarms:
+        lines.append(f"Open alarms: {summary.open_alarms:,}: arcadia alarms list")
     return lines

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from ..dagster_support import RETRY, account_of_team, reported_errors, table, timestamp
+from ..dagster_support import RETRY, account_of_team, metadata, reported_errors, table, timestamp
 from ..digitalocean.clients import Clients
 from ..foreign_text import markdown
 from ..kinds import REGISTRY
@@ -79,11 +79,11 @@ def sync_check_results(
             passed=not problems,
             severity=dg.AssetCheckSeverity.ERROR,
             description=" ".join([*problems, *news]) or "Nothing implausible.",
-            metadata={
-                "missing": recorded.missing,
-                "withheld": dict(recorded.withheld),
-                "appeared": dict(recorded.appeared),
-            },
+            metadata=metadata(
+                missing=recorded.missing,
+                withheld=dict(recorded.withheld),
+                appeared=dict(recorded.appeared),
+            ),
         ),
     ]
 

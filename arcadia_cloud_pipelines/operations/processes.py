@@ -29,10 +29,16 @@ Environ = Mapping[str, str]
 
 _ALARMING = re.compile(
     r"^(?!.*\bArcadia: ).*\b(WARNING|ERROR|CRITICAL|FATAL)\b"
-    r"|Arcadia: (error|critical): |worst (error|critical)|^Traceback "
+    r"|Arcadia: (error|critical): |worst (error|critical)|^✗ (error|critical) |^Traceback "
 )
 """What `alarms` says on the terminal. Mere warnings, as a demo leaves some, are in its log;
 a message that could not be sent is told."""
+
+_OF_NO_RUN = re.compile(
+    r"^(?!.* - dagster - ).*\b(WARNING|ERROR|CRITICAL|FATAL)\b| - RUN_FAILURE - |^Traceback "
+)
+"""What the code server says on the terminal: of a run that it failed. Its steps, a line for each
+that was skipped too, are on the run's page; `alarms` says why."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,7 @@ def code_server(place: CodeServer, environ: Environ) -> Child:
             [*start, "--host", place.host, "--port", str(place.port)],
             environ=mine,
             alive=answers_grpc(host="127.0.0.1", port=place.port),
+            loud=_OF_NO_RUN,
         )
     return Child(
         "code-server",
@@ -100,6 +107,7 @@ def code_server(place: CodeServer, environ: Environ) -> Child:
         environ=mine | {"TMPDIR": str(place.socket.parent)},
         ready=_answers(place.socket),
         alive=answers_grpc(socket=str(place.socket)),
+        loud=_OF_NO_RUN,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..drift.ignore import add_rule, list_rules
+from ..drift.sweep import sweep
 from ..warehouse.engine import Warehouse
 from .home import Home, replace_file
 
@@ -99,4 +100,5 @@ class IgnoreStory:
             self._warehouse, owner="demo", kind="droplet", field="deleted_at",
             reason="machines of this account come and go",
         )  # fmt: skip
+        sweep(self._warehouse)
         self._told("droplets that are gone are not drift from now on, for 90 days")

@@ -36,6 +36,7 @@ class Summary:
     billing: Billing | None
     open_drift: int | None
     """None where the schema has no drift."""
+    open_alarms: int
 
 
 _KINDS = sa.text(
@@ -84,6 +85,13 @@ _DRIFT = sa.text(
     """
 )
 
+_ALARMS = sa.text(
+    """
+    SELECT count(*) FROM cloud_alarms
+    WHERE closed_at IS NULL AND coalesce(account, :account) = :account
+    """
+)
+
 
 def summarize(warehouse: Warehouse, account: str) -> Summary:
     """Count what there is of one account.
@@ -110,6 +118,7 @@ def summarize(warehouse: Warehouse, account: str) -> Summary:
             projects=rows(_PROJECTS),
             billing=billing,
             open_drift=rows(_DRIFT)[0][0] if _exists(connection, "cloud_drift") else None,
+            open_alarms=rows(_ALARMS)[0][0],
         )
 
 

@@ -29,6 +29,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ..settings import load_settings
 from .engine import dagster_url
 from .run_workers import RunWorkers
+from .statements import Statements
 
 POOL_SIZE = 2
 """Connections that a process holds; more are opened while threads need them, and closed again."""
@@ -144,6 +145,8 @@ _RUN_ENDS = {
     DagsterEventType.RUN_CANCELED,
 }
 
+_SQL = Statements(__file__)
+
 _INSERT_EVENT = sa.text(
     "INSERT INTO event_logs"
     " (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)"
@@ -186,12 +189,28 @@ class _EventLog(_OnSharedEngine, PostgresEventLogStorage):
         if not event.is_dagster_event:
             return
         kind = event.dagster_event_type
+        if kind is DagsterEventType.RUN_FAILURE:
+            self._leave_what_was_skipped(event.run_id)
         if kind in ASSET_EVENTS and event.get_dagster_event().asset_key:
             with self.index_transaction() as connection:
                 self._store_asset_event_tags(connection, [event], [event_id])
                 self._store_asset_event(connection, event, event_id)
         elif kind in ASSET_CHECK_EVENTS:
             self.store_asset_check_event(event, event_id)
+
+    def _leave_what_was_skipped(self, run_id: str) -> None:
+        """Have assets and checks stay as they were where the whole account did not answer.
+
+        Dagster takes all that a failed run did not fill for failed. In an outage that is all:
+        a hundred assets and their checks, where one step says what is wrong.
+        """
+        from ..digitalocean.errors import WHOLE_ACCOUNT
+
+        asked = {"run_id": run_id, "mark": f'"{WHOLE_ACCOUNT}"'}
+        with self.index_transaction() as connection:
+            if _SQL.run(connection, "failed_for", asked).first() is not None:
+                _SQL.run(connection, "leave_assets", asked)
+                _SQL.run(connection, "leave_checks", asked)
 
     has_table = _once_true(PostgresEventLogStorage.has_table)
     _has_asset_key_col_on_connection = _once_true(

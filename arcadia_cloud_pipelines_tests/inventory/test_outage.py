@@ -106,6 +106,16 @@ def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
             if e.asset_key is not None}  # fmt: skip
 
 
+def shown(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """What the pages of assets say, beside that a run failed."""
+    return {
+        name: record.asset_observation.metadata["problem"].value
+        for name in (ACCOUNT, *KINDS)
+        for record in instance.fetch_observations(dg.AssetKey(name), limit=1).records
+        if record.asset_observation is not None
+    }
+
+
 def assert_one_sentence(error: Any, outage: Outage) -> None:
     """The page of the run shows the cause and the remedy, and nothing that hides them."""
     assert outage.says in error.message
@@ -123,6 +133,7 @@ def test_an_outage_at_the_start_fails_one_step_and_skips_the_kinds(
     found = failures(result)
     assert found.keys() == {ACCOUNT}
     assert_one_sentence(found[ACCOUNT], outage)
+    assert shown(instance) == {ACCOUNT: found[ACCOUNT].message.rstrip()}
     assert planned.fired == outage.calls
     # No check changed its mind, and nothing says that a kind was asked for.
     assert started(result) == {ACCOUNT}
@@ -250,6 +261,7 @@ def test_one_kind_that_fails_is_not_taken_for_an_outage(
         assert error.message.startswith("GET /v2/volumes")
         assert "answered 503" in error.message
         assert (error.stack, error.cause) == ([], None), "no `Exceeded max_retries of 1`"
+    assert shown(instance).keys() == {"volumes"}
     assert materialized(result) == {ACCOUNT, *KINDS} - {"volumes"}
 
 

@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,14 +10,13 @@ from urllib.parse import quote
 
 import dagster as dg
 import pytest
-import requests
 
 from arcadia_cloud_pipelines.dagster_support import table
 from arcadia_cloud_pipelines.foreign_text import markdown
-from arcadia_cloud_pipelines.operations.supervisor import free_port
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+from .browser import Deployment, deployment, dom, needs_chromium, text
+
+pytestmark = needs_chromium
 
 MUTATION = 'mutation{setConcurrencyLimit(concurrencyKey:"evil",limit:7)}'
 PICTURE = f"![](/graphql?query={quote(MUTATION)})"
@@ -52,65 +45,24 @@ for (const u of %s) {
 
 
 @pytest.fixture(scope="module")
-def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The address of the UI of a real deployment, and its home."""
-    home = tmp_path_factory.mktemp("browser") / "home"
-    port = free_port()
-    environ = {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("DO_", "DAGSTER_"))},
-        "ARCADIA_HOME": str(home), "ARCADIA_API_PORT": str(free_port()),
-    }  # fmt: skip
-    with subprocess.Popen(
-        [sys.executable, "-m", "arcadia_cloud_pipelines.cli.main", "up", "--port", str(port)],
-        env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as up:  # fmt: skip
-        try:
-            assert up.stdout is not None
-            said = []
-            for line in up.stdout:
-                said.append(line)
-                if "Ctrl-C stops everything" in line:
-                    break
-            assert "Dagster UI" in "".join(said), said
-            yield f"http://127.0.0.1:{port}", home
-        finally:
-            up.send_signal(signal.SIGTERM)
-            if up.stdout is not None:
-                up.stdout.read()
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A real deployment of the simulated account."""
+    with deployment(tmp_path_factory.mktemp("browser") / "home") as made:
+        yield made
 
 
-def dom(url: str, folder: Path) -> str:
-    """What stands on a page when nothing moves there any more."""
-    assert CHROMIUM is not None
-    done = subprocess.run(
-        [
-            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-            "--no-first-run", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", f"--user-data-dir={folder / 'browser'}",
-            "--virtual-time-budget=40000", "--dump-dom", url,
-        ],
-        capture_output=True, text=True, timeout=180, check=False,
-    )  # fmt: skip
-    return done.stdout
+def changed(ui: Deployment) -> bool:
+    return '"evil"' in ui.ask("{instance{concurrencyLimits{concurrencyKey}}}")
 
 
-def ask(ui: str, query: str) -> str:
-    """What the UI's own way answers."""
-    return requests.post(f"{ui}/graphql", json={"query": query}, timeout=60).text
-
-
-def changed(ui: str) -> bool:
-    return '"evil"' in ask(ui, "{instance{concurrencyLimits{concurrencyKey}}}")
-
-
-def test_the_ui_works_behind_the_guard(ui: tuple[str, Path], tmp_path: Path) -> None:
-    shown = dom(f"{ui[0]}/assets/droplets", tmp_path)
+def test_the_ui_works_behind_the_guard(ui: Deployment, tmp_path: Path) -> None:
+    shown = dom(f"{ui.url}/assets/droplets", tmp_path)
     assert "Application error" not in shown
-    assert "Mirrors" in shown, re.sub(r"<[^>]*>", " ", shown)[-2000:]
+    assert "Mirrors" in shown, text(shown)[-2000:]
 
 
-def test_a_page_elsewhere_changes_nothing(ui: tuple[str, Path], tmp_path: Path) -> None:
-    addresses = [f"{ui[0]}/graphql", f"{ui[0].replace('127.0.0.1', 'localhost')}/graphql"]
+def test_a_page_elsewhere_changes_nothing(ui: Deployment, tmp_path: Path) -> None:
+    addresses = [f"{ui.url}/graphql", f"{ui.url.replace('127.0.0.1', 'localhost')}/graphql"]
     page = ATTACK % (repr(MUTATION), addresses)
 
     class Elsewhere(http.server.BaseHTTPRequestHandler):
@@ -130,16 +82,15 @@ def test_a_page_elsewhere_changes_nothing(ui: tuple[str, Path], tmp_path: Path) 
     body = shown.rpartition("</script>")[2]
     assert body.count("SOCKET-REFUSED") == 2
     assert "SOCKET-OPEN" not in body
-    assert not changed(ui[0])
+    assert not changed(ui)
 
 
 def test_a_hostile_name_on_an_assets_page_changes_nothing(
-    ui: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ui: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page shows the name. The last piece is raw Markdown, which only the guard stops."""
-    address, home = ui
-    monkeypatch.setenv("ARCADIA_HOME", str(home))
-    monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
+    monkeypatch.setenv("ARCADIA_HOME", str(ui.home))
+    monkeypatch.setenv("DAGSTER_HOME", str(ui.home / "dagster"))
     with dg.DagsterInstance.get() as instance:
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
@@ -151,10 +102,10 @@ def test_a_hostile_name_on_an_assets_page_changes_nothing(
                 },
             )
         )
-    shown = dom(f"{address}/assets/droplets?view=events", tmp_path)
-    assert "![](/graphql?query=" in shown, re.sub(r"<[^>]*>", " ", shown)[-2000:]
+    shown = dom(f"{ui.url}/assets/droplets?view=events", tmp_path)
+    assert "![](/graphql?query=" in shown, text(shown)[-2000:]
     assert "<img" in shown, "the raw piece is rendered, so this page would have done harm"
-    assert not changed(address)
+    assert not changed(ui)
     # The same mutation in the UI's own way does change something, so the tests above say something.
-    assert "true" in ask(address, MUTATION)
-    assert changed(address)
+    assert "true" in ui.ask(MUTATION)
+    assert changed(ui)

@@ -103,12 +103,16 @@ def test_every_view_shows_something(first: tuple[Path, str]) -> None:
                 for name in names()
                 if not connection.scalar(sa.text(f"SELECT EXISTS (SELECT FROM marts.{name})"))
             }
-            broken, rules, purposes = connection.execute(
+            broken, rules, purposes, gone, untold = connection.execute(
                 sa.text(
                     "SELECT (SELECT count(*) FROM marts.untagged_resources"
                     " WHERE missing_keys <> '{}'),"
                     " (SELECT count(*) FROM cloud_drift_ignore_rules),"
-                    " (SELECT count(*) FROM cloud_projects WHERE purpose = 'web shop')"
+                    " (SELECT count(*) FROM cloud_projects WHERE purpose = 'web shop'),"
+                    " (SELECT count(*) FROM cloud_drift"
+                    " WHERE status = 'open' AND field = 'deleted_at'),"
+                    " (SELECT count(*) FROM cloud_alarms"
+                    " WHERE told_at IS NULL OR closed_at IS NULL AND severity = 'critical')"
                 )
             ).one()
         engine.dispose()
@@ -117,6 +121,8 @@ def test_every_view_shows_something(first: tuple[Path, str]) -> None:
     assert empty <= RIGHTLY_EMPTY.keys()
     assert broken > 0
     assert (rules, purposes) == (1, 1)
+    assert gone == 0, "the ignore rule holds when the demo ends"
+    assert untold == 0, "`make up` after it has nothing new to tell"
 
 
 def test_a_second_one_goes_on_and_the_doctor_is_content(first: tuple[Path, str]) -> None:

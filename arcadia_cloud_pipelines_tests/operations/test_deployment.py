@@ -76,6 +76,23 @@ def test_the_terminal_shows_what_somebody_must_act_on(home: Home) -> None:
     assert alarms.loud.search(f"{at} 13 new alarms, worst error")
     assert alarms.loud.search(f"{at} critical: warehouse; 2 ended")
     assert alarms.loud.search("18:59:25,138 WARNING alarms: slack did not take the message")
+    assert alarms.loud.search("✗ error · account out of reach: GET /v2/account got no answer")
+    assert not alarms.loud.search("✗ warning · drift #1 droplet web-01: size_slug a → b")
+
+
+def test_a_failed_run_is_one_line_at_the_terminal(home: Home) -> None:
+    """And not one for each of a hundred steps that were skipped."""
+    [code] = [
+        child
+        for child in services(home, ui_port=3000, code_socket=SOCKET)
+        if child.name == "code-server"
+    ]
+    run = "2026-11-26 21:36:00 +0000 - dagster - ERROR - first_refresh - daf30576"
+    assert code.loud.search(f'{run} - 134 - RUN_FAILURE - Execution of run for "x" failed.')
+    assert not code.loud.search(f"{run} - volumes - Dependencies for step volumes failed: ['x'].")
+    assert not code.loud.search(f'{run} - 134 - x - STEP_FAILURE - Execution of step "x" failed.')
+    assert code.loud.search("Traceback (most recent call last):")
+    assert code.loud.search("2026-11-26 21:36:00 +0000 - dagster.code_server - ERROR - no memory")
 
 
 def test_without_a_token_the_simulators_data_stay_apart_from_an_accounts(

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 
+from arcadia_cloud_pipelines.digitalocean.errors import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.warehouse import dagster_storage
 from arcadia_cloud_pipelines.warehouse.dagster_storage import ArcadiaStorage
 
@@ -160,3 +161,55 @@ def test_columns_are_asked_for_once(instance: DagsterInstance, engine: sa.Engine
         assert not instance.event_log_storage.has_table("not_there")  # type: ignore[attr-defined]
     # What is there is known from the first answer on; what is not may still come.
     assert len([text for text in asked if "pg_class" in text]) == 4
+
+
+@pytest.mark.parametrize("whole_account", [True, False])
+def test_what_an_outage_kept_from_being_read_stays_as_it_was(
+    instance: DagsterInstance, whole_account: bool
+) -> None:
+    """Dagster calls all that a failed run did not fill failed: here that is one step's asset."""
+    out = False
+
+    @dg.asset
+    def account() -> None:
+        if out:
+            marks = {WHOLE_ACCOUNT: True} if whole_account else None
+            raise dg.Failure("no answer", marks, allow_retries=False)
+
+    @dg.asset(deps=[account], check_specs=[dg.AssetCheckSpec("complete", asset="droplets")])
+    def droplets() -> dg.MaterializeResult:
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True)])
+
+    @dg.asset
+    def budgets() -> None:
+        """Ask nobody."""
+
+    def materialize() -> str:
+        assets = [account, droplets, budgets]
+        return dg.materialize(assets, instance=instance, raise_on_error=False).run_id
+
+    def planned() -> dict[str, str]:
+        """The run that the UI calls the latest of each asset."""
+        infos = {
+            name: instance.get_latest_planned_materialization_info(dg.AssetKey(name))
+            for name in ("account", "droplets", "budgets")
+        }
+        return {name: info.run_id for name, info in infos.items() if info is not None}
+
+    def checked() -> tuple[str, str]:
+        key = dg.AssetCheckKey(dg.AssetKey("droplets"), "complete")
+        [record] = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        return record.run_id, record.status.value
+
+    good = materialize()
+    out = True
+    bad = materialize()
+    skipped = good if whole_account else bad
+    assert planned() == {"account": bad, "droplets": skipped, "budgets": bad}
+    assert checked() == ((good, "SUCCEEDED") if whole_account else (bad, "PLANNED"))
+    [droplets_record] = instance.get_asset_records([dg.AssetKey("droplets")])
+    assert droplets_record.asset_entry.last_run_id == skipped
+    out = False
+    healed = materialize()
+    assert set(planned().values()) == {healed}
+    assert checked() == (healed, "SUCCEEDED")

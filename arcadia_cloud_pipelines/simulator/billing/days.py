@@ -40,6 +40,8 @@ class Days:
     def __init__(self, account: SimulatedAccount) -> None:
         self._account = account
         self._points: dict[date, list[dict[str, Any]]] = {}
+        self._newest: tuple[datetime, dict[_Key, Decimal]] | None = None
+        """Until when the books of a month were summed last: the next day begins there."""
 
     def points(self, first: date, last: date) -> list[dict[str, Any]]:
         """Data points of the days that are over; their sum in a month is its use."""
@@ -55,10 +57,15 @@ class Days:
 
     def _of(self, day: date) -> list[dict[str, Any]]:
         begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        grown = self._until(begin, begin + timedelta(days=1))
+        before = {}
         if day.day > 1:
-            for key, amount in self._until(begin, begin).items():
-                grown[key] = grown.get(key, Decimal(0)) - amount
+            known = self._newest
+            before = known[1] if known and known[0] == begin else self._until(begin, begin)
+        after = self._until(begin, begin + timedelta(days=1))
+        self._newest = (begin + timedelta(days=1), after)
+        grown = dict(after)
+        for key, amount in before.items():
+            grown[key] = grown.get(key, Decimal(0)) - amount
         return [
             {
                 "usage_team_urn": f"do:team:{self._account.team_uuid}",
