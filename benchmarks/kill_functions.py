@@ -2,12 +2,13 @@
 
     .venv/bin/python -m benchmarks.kill_functions [--instants 160] [--seed 1] [--work sync]
 
-Each instant is a process that does one of the product's works on a database of its own, and is ended
-by SIGKILL: half of them after so many statements, which is the same instant each time, the other
-half after so much time, which may be in the middle of a statement or of a COPY. Then what is stored
-must agree with itself; and after the work is done once more, as Dagster repeats an interrupted run,
-it must be what it is where nobody was killed. The table has a row a work, the exit code is 0 when
-every instant was survived. `--done FILE` keeps the instants that are over, and goes on from there.
+Each instant is a process that does one of the product's works on a database of its own, and is
+ended by SIGKILL: half of them after so many statements, which is the same instant each time, the
+other half after so much time, which may be in the middle of a statement or of a COPY. Then what is
+stored must agree with itself; and after the work is done once more, as Dagster repeats an
+interrupted run, it must be what it is where nobody was killed. The table has a row a work, the exit
+code is 0 when every instant was survived. `--done FILE` keeps the instants that are over, and goes
+on from there.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ import psycopg2
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
 
 from .kill_works import WORKS, Place, Work
