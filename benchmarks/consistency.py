@@ -12,7 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-COLUMNS = ("name", "region", "status", "size_slug", "created_at")
+COLUMNS = ("name", "region", "status", "size_slug")
+TIMES = {"created_at", "deleted_at"}
 
 RULES = {
     "an ingested invoice has its lines, and they add up to what is said of them": """
@@ -105,15 +106,13 @@ RULES = {
             FROM jsonb_array_elements(c.based_on) AS invoice
         ) AS i ON true
         WHERE c.not_whole IS NULL AND c.amount <> i.amount""",
-    "every part of an invoice's line is allocated once": """
-        SELECT a.account, a.period, a.amount, l.amount FROM (
+    "what is allocated of a month is what its invoices cost": """
+        SELECT a.account, a.period, a.amount, i.amount FROM (
             SELECT account, period, sum(amount) AS amount FROM cloud_cost_allocations GROUP BY 1, 2
         ) AS a JOIN (
-            SELECT l.account, i.period, sum(l.amount) AS amount
-            FROM cloud_cost_lines AS l JOIN cloud_invoices AS i ON i.id = l.invoice_id
-            GROUP BY 1, 2
-        ) AS l USING (account, period)
-        WHERE a.amount <> l.amount AND :allocated""",
+            SELECT account, period, sum(amount) AS amount FROM cloud_invoices GROUP BY 1, 2
+        ) AS i USING (account, period)
+        WHERE a.amount <> i.amount AND :allocated""",
     "an alarm that is over was told at most once, and ended once": """
         SELECT a.id, d.channel, d.phase, count(*) FROM cloud_alarms AS a
         JOIN cloud_alarm_deliveries AS d ON d.alarm_id = a.id
@@ -160,6 +159,9 @@ def unfolded(connection: sa.Connection) -> Iterator[str]:
     for row in rows:
         told = {k: v for k, v in states.pop(row["id"], {}).items() if v is not None}
         told.pop("account", None)
+        for name in TIMES & told.keys():
+            # The database leaves the last zeros of a fraction out.
+            told[name] = datetime.fromisoformat(told[name])
         if told != (stored := _in_the_words_of_events(row)):
             names = sorted(k for k in told.keys() | stored.keys() if told.get(k) != stored.get(k))
             yield (
@@ -171,10 +173,6 @@ def unfolded(connection: sa.Connection) -> Iterator[str]:
 
 
 def _in_the_words_of_events(row: sa.RowMapping) -> dict[str, Any]:
-    texts = {
-        name: row[name].isoformat() if isinstance(row[name], datetime) else row[name]
-        for name in (*COLUMNS, "deleted_at")
-    }
-    project = {"project_id": row["project_id"]}
-    fields = row["attrs"] | texts | project | {"tags": row["tags"] or None}
+    columns = {name: row[name] for name in (*COLUMNS, *TIMES, "project_id")}
+    fields = row["attrs"] | columns | {"tags": row["tags"] or None}
     return {name: value for name, value in fields.items() if value is not None}

@@ -37,6 +37,7 @@ import requests
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.operations.home import Home
+from arcadia_cloud_pipelines.operations.liveness import answers_grpc
 from arcadia_cloud_pipelines.operations.ports import free_port
 from arcadia_cloud_pipelines.settings import Settings, load_settings
 from arcadia_cloud_pipelines.warehouse.embedded_server import ServerFolder
@@ -146,10 +147,16 @@ class Deployment:
             return bool(requests.get(url, timeout=10).json()["ready"])
 
         def alive(name: str) -> Callable[[], bool]:
-            return lambda: psutil.pid_exists(self.pid_of(name) or 0)
+            return lambda: psutil.Process(self.pid_of(name) or 0).status() != "zombie"
+
+        def pinged() -> bool:
+            workspace = (self.home.dagster / "workspace.yaml").read_text()
+            found = re.search(r'socket: "(.*)"', workspace)
+            return found is not None and answers_grpc(socket=found[1])()
 
         asked: dict[str, Callable[[], bool]] = {
-            "PostgreSQL": ServerFolder(self.home.path).answers, "UI and code": located,
+            "PostgreSQL": ServerFolder(self.home.path).answers, "UI": located,
+            "code server": pinged,
             "API": healthy, "daemon": beaten, "alarms": alive("alarms"),
         }  # fmt: skip
         found = []
@@ -182,13 +189,15 @@ class Instant:
         self.chance = random.Random(f"{seed} {number}")
         self.victim = VICTIMS[number % len(VICTIMS)]
         self.problems: list[str] = []
+        self.ended: str | None = None
+        """How the run ended that was under way."""
 
     def run(self) -> dict[str, Any]:
         """Kill, and look."""
         run_id = self._launch()
         heard = len(self.up.said)
-        killed_at = self._kill(run_id)
-        answered = self._answers(killed_at)
+        killed, killed_at = self._kill(run_id)
+        answered = self._answers(killed, killed_at)
         over = self._over(run_id)
         self._told(heard)
         warehouse = running_warehouse(self.up.settings)
@@ -197,8 +206,8 @@ class Instant:
             self.problems += contradictions(connection)
         warehouse.engine.dispose()
         return {
-            "number": self.number, "victim": self.victim, "answered": answered, "over": over,
-            "problems": self.problems,
+            "number": self.number, "victim": self.victim, "killed": killed is not None,
+            "run": self.ended, "answered": answered, "over": over, "problems": self.problems,
         }  # fmt: skip
 
     def _launch(self) -> str | None:
@@ -206,23 +215,26 @@ class Instant:
             return None
         self.up.simulator("advance", hours=1)
         self.up.simulator(
-            "faults", path_glob="/v2/*", kind="slow", times=6, after=self.chance.randrange(8),
-            seconds=self.chance.uniform(0.5, 3),
+            "faults", path_glob="/v2/*", kind="slow", times=8, after=self.chance.randrange(8),
+            seconds=self.chance.uniform(1, 4),
         )  # fmt: skip
-        launched = self.up.graphql(LAUNCH % ", ".join(f'{{path: ["{name}"]}}' for name in KINDS))
-        return str(launched["launchRun"]["run"]["runId"])
+        launch = LAUNCH % ", ".join(f'{{path: ["{name}"]}}' for name in KINDS)
+        launched = self.up.graphql(launch)["launchRun"]
+        if "run" not in launched:
+            raise SystemExit(f"no run could be started: {launched}")
+        return str(launched["run"]["runId"])
 
     def _worker(self, run_id: str) -> int | None:
         statement = "SELECT pid FROM arcadia_run_workers WHERE run_id = :run_id"
         found = self.up.dagster(statement, run_id=run_id)
         return int(found[0][0]) if found else None
 
-    def _kill(self, run_id: str | None) -> float:
+    def _kill(self, run_id: str | None) -> tuple[int | None, float]:
         if self.victim == "worker":
             assert run_id is not None
             if wait(lambda: self._worker(run_id), 120, 0.1) is None:
                 self.problems.append("the run did not begin within 120 s")
-            time.sleep(self.chance.uniform(0, 6))
+            time.sleep(self.chance.uniform(0, 5))
             victim = self._worker(run_id)
         else:
             time.sleep(self.chance.uniform(0, 15))
@@ -237,17 +249,24 @@ class Instant:
             self.up.process.wait()
             time.sleep(5)
             self.up.start()
-        return at
+        return victim, at
 
-    def _answers(self, killed_at: float) -> float | None:
-        # A daemon must have beaten since; the others are the ones that do not answer at first.
+    def _answers(self, killed: int | None, killed_at: float) -> float | None:
+        # A daemon must have beaten since; of the others another process must be there.
         since = killed_at if self.victim in ("daemon", "supervisor", "postgres") else 0.0
-        time.sleep(0.5)
+
+        def back() -> bool:
+            there = self.victim in ("worker", "supervisor") or self.up.pid_of(self.victim) not in (
+                None,
+                killed,
+            )
+            return there and not self.up.silent(since)
+
         limit = ANSWERS_WITHIN * self.patience
-        answered = wait(lambda: not self.up.silent(since), limit)
+        answered = wait(back, limit)
         if answered is None:
             self.problems.append(f"silent after {limit:.0f} s: {', '.join(self.up.silent(since))}")
-            wait(lambda: not self.up.silent(since), 300)
+            wait(back, 300)
         return answered
 
     def _over(self, run_id: str | None) -> float | None:
@@ -261,7 +280,7 @@ class Instant:
         if over is None:
             self.problems.append(f"run {run_id} was not over after {limit:.0f} s")
             return None
-        ended = self.up.dagster(status, run_id=run_id)[0][0]
+        ended = self.ended = str(self.up.dagster(status, run_id=run_id)[0][0])
         again = (
             "SELECT r.run_id, r.status FROM runs AS r JOIN run_tags AS t ON t.run_id = r.run_id"
             " WHERE t.key = 'dagster/parent_run_id' AND t.value = :run_id"
@@ -314,6 +333,7 @@ class Instant:
         name = "postgres" if self.victim == "postgres keeper" else self.victim
         if name in ("worker", "supervisor"):
             return
+        wait(lambda: f"{name} " in "".join(self.up.said[heard:]), 10)
         text = "".join(self.up.said[heard:])
         count = len(re.findall(rf"\b{re.escape(name)} (?:died|is restarted)", text))
         if count != 1:

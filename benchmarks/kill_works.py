@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -31,7 +31,7 @@ from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.inventory.listings import Listings
 from arcadia_cloud_pipelines.inventory.projects import PURPOSE, sync_projects
 from arcadia_cloud_pipelines.inventory.sync import record_fetched
-from arcadia_cloud_pipelines.kinds import KINDS
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, Kind
 from arcadia_cloud_pipelines.operations.retention import forget
 from arcadia_cloud_pipelines.settings import Purpose, load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
@@ -40,6 +40,16 @@ from .consistency import contradictions
 
 OLD_RUNS = 30
 """Runs that housekeeping finds in Dagster's storage; they are made for it."""
+
+
+KINDS = tuple(
+    KIND_BY_NAME[name]
+    for name in (
+        "droplet", "volume", "droplet_snapshot", "database", "database_user", "load_balancer",
+        "reserved_ip", "domain", "firewall",
+    )
+)  # fmt: skip
+"""Enough for every way in which a kind is listed: each is one more transaction like the others."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,7 @@ class Place:
     """Of files, its own."""
     simulator: str
     token: str
+    kinds: Sequence[Kind] = KINDS
 
     def warehouse(self) -> Warehouse:
         """Open it anew: no connection may cross a fork."""
@@ -75,9 +86,9 @@ def refresh(place: Place, warehouse: Warehouse) -> None:
     def record(fetched: Any) -> Any:
         return record_fetched(warehouse, fetched, now=warehouse.now)
 
-    listings.begin(KINDS, record)
+    listings.begin(place.kinds, record)
     sync_projects(warehouse, clients.for_purpose(PURPOSE), project_name="skyai-internal")
-    for kind in KINDS:
+    for kind in place.kinds:
         listings.take(kind, then=record)
     listings.close()
     clients.close()
