@@ -68,6 +68,8 @@ class Deployment:
         self.port, self.api_port = free_port(), free_port()
         self.settings: Settings = load_settings({"ARCADIA_HOME": str(folder)})
         self.said: list[str] = []
+        self.heard = 0
+        """How much was said before the newest start."""
 
     def start(self) -> None:
         """Start it, and read along."""
@@ -79,6 +81,7 @@ class Deployment:
             sys.executable, "-m", "arcadia_cloud_pipelines.cli.main", "up",
             "--port", str(self.port),
         ]  # fmt: skip
+        self.heard = len(self.said)
         self.process = subprocess.Popen(
             command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -88,6 +91,10 @@ class Deployment:
         assert process.stdout is not None
         for line in process.stdout:
             self.said.append(line)
+
+    def is_ready(self) -> bool:
+        """Return whether the newest supervisor said that all is there."""
+        return any("Ctrl-C stops" in line for line in self.said[self.heard :])
 
     def stop(self) -> int:
         """Stop it as Ctrl-C does, and return how it ended."""
@@ -256,6 +263,8 @@ class Instant:
         since = killed_at if self.victim in ("daemon", "supervisor", "postgres") else 0.0
 
         def back() -> bool:
+            if self.victim == "supervisor" and not self.up.is_ready():
+                return False
             there = self.victim in ("worker", "supervisor") or self.up.pid_of(self.victim) not in (
                 None,
                 killed,
@@ -370,11 +379,13 @@ def main() -> int:
     if arguments.done is not None and arguments.done.exists():
         lines = arguments.done.read_text().splitlines()
         done = {entry["number"]: entry for entry in map(json.loads, lines)}
+    # What ends this must not leave the deployment running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     home = arguments.home or Path(tempfile.mkdtemp(prefix="arcadia-kill-"))
     up = Deployment(home)
     up.start()
     try:
-        if wait(lambda: any("Ctrl-C stops" in line for line in up.said), 600) is None:
+        if wait(up.is_ready, 600) is None:
             raise SystemExit("arcadia up did not start: " + "".join(up.said[-5:]))
         busy = "SELECT 1 FROM runs WHERE status IN ('QUEUED', 'STARTING', 'STARTED')"
         started = "SELECT 1 FROM runs WHERE status IN ('SUCCESS', 'FAILURE')"
