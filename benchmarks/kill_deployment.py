@@ -51,6 +51,8 @@ VICTIMS = (
 )  # fmt: skip
 """In turns; the worker of a run and PostgreSQL twice as often as the others."""
 ANSWERS_WITHIN, OVER_WITHIN = 30.0, 120.0
+ALL_ANSWER_WITHIN = 60.0
+"""After the supervisor itself: every process is started anew, one after the other."""
 KINDS = ("account", "droplets", "volumes", "databases")
 LAUNCH = """mutation { launchRun(executionParams: {selector: {repositoryLocationName:
 "arcadia_cloud_pipelines", repositoryName: "__repository__", jobName: "inventory_sync",
@@ -271,7 +273,8 @@ class Instant:
             )
             return there and not self.up.silent(since)
 
-        limit = ANSWERS_WITHIN * self.patience
+        whole = self.victim == "supervisor"
+        limit = (ALL_ANSWER_WITHIN if whole else ANSWERS_WITHIN) * self.patience
         answered = wait(back, limit)
         if answered is None:
             self.problems.append(f"silent after {limit:.0f} s: {', '.join(self.up.silent(since))}")

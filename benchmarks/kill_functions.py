@@ -121,8 +121,11 @@ def finished(child: int) -> int:
 class Trial:
     """One work with its template, and what it comes to where nobody is killed."""
 
-    def __init__(self, name: str, server: Server, place: tuple[str, str], folder: Path) -> None:
-        """Prepare nothing yet."""
+    def __init__(
+        self, name: str, server: Server, place: tuple[str, str], folder: Path, counted: bool
+    ) -> None:
+        """Prepare nothing yet; `counted` leaves out the instants that a time decides."""
+        self.counted = counted
         self.name, self.work = name, WORKS[name]
         self._server, self._place, self._folder = server, place, folder
 
@@ -175,7 +178,8 @@ class Trial:
 
     def kill(self, chance: random.Random) -> dict[str, Any]:
         """Kill at an instant, look, repeat, and look again."""
-        by_count, fraction = chance.random() < 0.5, chance.random()
+        by_count = chance.random() < 0.5 or self.counted
+        fraction = chance.random()
         with self._copy() as place:
             if by_count:
                 at: float = 1 + int(fraction * self.statements)
@@ -240,7 +244,7 @@ def run(arguments: argparse.Namespace, folder: Path, server: Server, place: Any)
         if not left:
             continue
         with ExitStack() as stack:
-            trial = Trial(name, server, place, folder / name)
+            trial = Trial(name, server, place, folder / name, arguments.counted)
             trial.prepare(stack)
             print(f"{name}: {trial.statements} statements, {trial.seconds:.1f} s", flush=True)
             for _, number in left:
@@ -279,6 +283,7 @@ def main(given: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", action="append", choices=list(WORKS))
     parser.add_argument("--done", type=Path, help="file of the instants that are over")
+    parser.add_argument("--counted", action="store_true", help="no instant that a time decides")
     parser.add_argument("--server", help="URL of a PostgreSQL to use instead of an own one")
     arguments = parser.parse_args(given)
     os.environ["ARCADIA_STRIKE_MINUTES"] = "0"

@@ -35,11 +35,11 @@ class Trouble:
 
 
 def year(seed: int, start: datetime, end: datetime) -> list[Trouble]:
-    """Return all of it, in order; the last ten days are calm, so that what is over can end."""
+    """Return all of it, in order; the last days are calm, so that what is over can end."""
     chance = random.Random(f"soak {seed}")
     found: list[Trouble] = []
     day = start
-    while day < end - timedelta(days=10):
+    while day < end - min(timedelta(days=10), (end - start) / 2):
         found += _of_a_day(chance, day)
         day += timedelta(days=1)
     return sorted(found, key=lambda trouble: trouble.at)

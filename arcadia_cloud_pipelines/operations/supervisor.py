@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from .. import foreign_text
+from . import json_lines
 from .errors import OperationsError
 from .ports import check_port, free_port, listens
 
@@ -33,9 +33,24 @@ __all__ = [
     "end_leftovers",
     "free_port",
     "listens",
+    "while_heard",
 ]
 
 Say = Callable[[str], None]
+
+
+def while_heard(say: Say) -> Say:
+    """Return `say`, which is no error any more when the terminal or the pipe is gone.
+
+    The deployment goes on, and ends all it started: what happens is in the logs.
+    """
+
+    def told(text: str) -> None:
+        with suppress(OSError, ValueError):
+            say(text)
+
+    return told
+
 
 GRACE = 8.0
 """Seconds that a process has between TERM and KILL."""
@@ -47,7 +62,6 @@ _SET_BACK = 60.0  # what NTP mends at once is less
 _LOG_BYTES, _LOG_FILES = 10_000_000, 3
 _LOUD = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|^Traceback ")
 _HARMLESS = re.compile(r"No cursor for event type")  # Dagster, on a new instance
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _TIMES = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4})?")
 
 
@@ -93,10 +107,12 @@ class _Running:
         clock: Callable[[], float],
         start_within: float,
         wall: Callable[[], float],
+        as_json: bool,
     ) -> None:
         now = clock()
         self._wall_ahead = wall() - now
         self._wall = wall
+        self._as_json = as_json
         self.child = child
         self._start_within = start_within
         self.started = now
@@ -156,10 +172,9 @@ class _Running:
         assert self.process.stdout is not None  # noqa: S101
         with self.process.stdout as output:
             for raw in output:
-                line = foreign_text.line(
-                    _COLOUR.sub("", raw.decode("utf-8", "replace")).rstrip().expandtabs(4)
-                )
-                self._log.emit(logging.LogRecord(self.child.name, 20, "", 0, line, None, None))
+                line = json_lines.plain(raw)
+                kept = json_lines.as_json(self.child.name, line) if self._as_json else line
+                self._log.emit(logging.LogRecord(self.child.name, 20, "", 0, kept, None, None))
                 self.last_lines.append(line)
                 if self.child.loud.search(line) and not (self.quiet or _HARMLESS.search(line)):
                     # A warning every few seconds is one warning.
@@ -203,6 +218,7 @@ class Supervisor:
         clock: Callable[[], float] = time.monotonic,
         first_delay: float = _FIRST_DELAY,
         wall: Callable[[], float] = time.time,
+        as_json: bool = False,
     ) -> None:
         """Start nothing yet.
 
@@ -214,14 +230,16 @@ class Supervisor:
             clock: seconds, for backoff and ages; replaceable for tests.
             first_delay: seconds before the first restart; doubles with every further one.
             wall: the machine's clock, which somebody can set.
+            as_json: whether the log files have a line of JSON for each line that is printed.
         """
         self._children = list(children)
         self._environ = dict(environ)
         self._logs = logs
-        self._say = say
+        self._say = while_heard(say)
         self._clock = clock
         self._first_delay = first_delay
         self._wall = wall
+        self._as_json = as_json
         self._running: dict[str, _Running] = {}
         self._deaths: dict[str, int] = {}
         self._due: dict[str, float] = {}
@@ -286,7 +304,7 @@ class Supervisor:
     def _launch(self, child: Child) -> _Running:
         running = _Running(
             child, self._environ, self._logs, self._say, self._clock, self._start_within(child),
-            self._wall,
+            self._wall, self._as_json,
         )  # fmt: skip
         self._running[child.name] = running
         self._launches += 1
