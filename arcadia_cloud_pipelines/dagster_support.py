@@ -24,6 +24,7 @@ from . import foreign_text
 from .digitalocean import DigitalOcean, DigitalOceanError
 from .digitalocean.clients import Clients, expected_account
 from .digitalocean.errors import WHOLE_ACCOUNT
+from .late import lately
 from .settings import Purpose, SettingsError, asset_owners, load_settings
 from .teams import TAG, read_teams, settings_of_run
 from .times import utc_now
@@ -423,10 +424,9 @@ def reason_to_wait(newest: dg.RunRecord, now: datetime) -> str | None:
     run = newest.dagster_run
     if run.status in IN_FLIGHT:
         return f"Run {run.run_id} is still under way."
-    if run.status == dg.DagsterRunStatus.FAILURE and newest.end_time is not None:
-        age = timedelta(seconds=now.timestamp() - newest.end_time)
-        if age < AFTER_A_FAILURE:
-            return f"Run {run.run_id} failed less than {AFTER_A_FAILURE} ago."
+    failed = run.status == dg.DagsterRunStatus.FAILURE and newest.end_time is not None
+    if failed and lately(datetime.fromtimestamp(newest.end_time or 0, UTC), now, AFTER_A_FAILURE):
+        return f"Run {run.run_id} failed less than {AFTER_A_FAILURE} ago."
     return None
 
 

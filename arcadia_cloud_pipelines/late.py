@@ -7,7 +7,7 @@ hour, by `inventory_schedule`; the others stand here by name. Dagster warns befo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 HOURLY = timedelta(hours=3)
 """For what is read every hour: all kinds of resources among it."""
@@ -19,6 +19,14 @@ DRIFT_JUDGES = timedelta(hours=2)
 is less than the age from which people are told."""
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """How far ahead of now a date may be: clocks of two machines are never the same."""
+
+
+def lately(at: datetime, now: datetime, within: timedelta) -> bool:
+    """Return whether something was within a time before now, such as a failure half an hour ago.
+
+    A time ahead of now is a wrong clock's: waiting for it could take years.
+    """
+    return -CLOCK_TOLERANCE <= now - at < within
 
 
 @dataclass(frozen=True)

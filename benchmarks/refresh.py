@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
@@ -28,7 +29,7 @@ from arcadia_cloud_pipelines.inventory.projects import PURPOSE, sync_projects
 from arcadia_cloud_pipelines.inventory.sync import record_fetched, sync_kind
 from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.settings import load_settings
-from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
+from arcadia_cloud_pipelines.simulator import NOW, SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
 
 
@@ -80,9 +81,10 @@ def run_way(name: str) -> None:
     print(json.dumps(time.perf_counter() - begun))
 
 
-def run_simulator(latency: float, projects: int) -> None:
+def run_simulator(latency: float, projects: int, droplets: int, since: int, now: int) -> None:
     """In a child process: an account with so many projects."""
-    account = SimulatedAccount(droplets=500)
+    begin, present = datetime(since, 1, 1, tzinfo=UTC), datetime.fromtimestamp(now, UTC)
+    account = SimulatedAccount(droplets=droplets, now=present, history_start=begin)
     for number in range(projects - len(account.ids("project"))):
         account.create("project", name=f"project-{number}")
     with serve(account, latency_ms=latency, control=True) as server:
@@ -91,9 +93,12 @@ def run_simulator(latency: float, projects: int) -> None:
 
 
 @contextmanager
-def simulator(latency: float, projects: int) -> Iterator[tuple[str, str]]:
+def simulator(
+    latency: float, projects: int, droplets: int = 500, since: int = 2014, now: datetime = NOW
+) -> Iterator[tuple[str, str]]:
     """A simulator in a process of its own: URL and token."""
-    command = [sys.executable, "-m", __spec__.name, "--simulate", str(latency), str(projects)]
+    size = [str(number) for number in (latency, projects, droplets, since, now.timestamp())]
+    command = [sys.executable, "-m", __spec__.name, "--simulate", *size]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -127,11 +132,12 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=100, help="milliseconds of each answer")
     parser.add_argument("--projects", type=int, default=20)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--simulate", nargs=2, type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--simulate", nargs=5, type=float, help=argparse.SUPPRESS)
     parser.add_argument("--way", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.simulate:
-        run_simulator(arguments.simulate[0], int(arguments.simulate[1]))
+        latency, *sizes = arguments.simulate
+        run_simulator(latency, *map(int, sizes))
         return
     if arguments.way:
         run_way(arguments.way)

@@ -4,7 +4,9 @@
 -- Alarms to be told, and messages that wait for a channel that is not configured any more.
 SELECT id, 'opened' AS phase, kind, severity, subject, account
 FROM cloud_alarms
-WHERE closed_at IS NULL AND announced_at IS NULL AND due_at <= :now
+WHERE closed_at IS NULL AND announced_at IS NULL
+    -- Or it was opened by a clock that was ahead: nobody would be told until then.
+    AND (due_at <= :now OR opened_at > CAST(:now AS timestamptz) + interval '1 minute')
 UNION
 SELECT a.id, d.phase, a.kind, a.severity, a.subject, a.account
 FROM cloud_alarm_deliveries AS d

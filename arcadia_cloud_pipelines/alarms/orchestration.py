@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..digitalocean.errors import WHOLE_ACCOUNT
+from ..late import lately
 from ..settings import Purpose
 from ..severity import Severity
 from ..times import ago
@@ -184,7 +185,7 @@ def _is_repeated(run: Any, now: datetime) -> bool:
     tags = _json(run.run_body).get("tags") or {}
     if not isinstance(tags, dict) or tags.get("dagster/will_retry") != "true":
         return False
-    return now - datetime.fromtimestamp(run.end_time or 0, UTC) < RETRY_COMES
+    return lately(datetime.fromtimestamp(run.end_time or 0, UTC), now, RETRY_COMES)
 
 
 def _selection(run_body: str) -> str:
@@ -316,7 +317,8 @@ def silent_daemon(sources: Sources) -> Answer:
         rows = _SQL.run(connection, "heartbeats").all()
     ages = {r.daemon_type: sources.now - r.at for r in rows}
     ages = {name: age for name, age in ages.items() if age < FORGOTTEN_AFTER}
-    silent = {name: age for name, age in ages.items() if age > SILENT_AFTER}
+    # A beat ahead of now is from before a clock was set back: no sign of life.
+    silent = {name: age for name, age in ages.items() if abs(age) > SILENT_AFTER}
     bad = []
     if silent and len(silent) == len(ages):
         bad.append(_silent("daemon_silent/all", "Dagster's daemon", min(silent.values())))
@@ -333,13 +335,19 @@ def _silent(key: str, subject: str, age: timedelta) -> Alarm:
     return Alarm(
         key=key,
         subject=f"{subject} is silent",
-        text=f"it gave no sign for {ago(age)}: no schedule or sensor is looked at, no run started",
+        text=f"{_no_sign(age)}: no schedule or sensor is looked at, no run started",
         advice="Check that `arcadia up` runs, look at logs/daemon.log in its folder, and "
         "restart it.",
         severity=Severity.CRITICAL,
         # It takes a while to start.
         wait=timedelta(minutes=2),
     )
+
+
+def _no_sign(age: timedelta) -> str:
+    if age < timedelta(0):
+        return f"its newest sign is dated {ago(-age)} ahead of now, by a clock that was wrong"
+    return f"it gave no sign for {ago(age)}"
 
 
 def closed_pools(sources: Sources) -> Answer:
@@ -408,13 +416,13 @@ def silent_sensors(sources: Sources) -> Answer:
     if age is None or age > FORGOTTEN_AFTER:
         return Answer("code_silent/", well=frozenset())
     bad = []
-    if age > SENSORS_SILENT_AFTER:
+    if abs(age) > SENSORS_SILENT_AFTER:
         bad.append(
             Alarm(
                 key="code_silent/sensors",
                 subject="no sensor is evaluated",
-                text=f"none for {ago(age)}, although each is due every minute: the code location "
-                "does not load, or the daemon stands still",
+                text=f"none for {ago(abs(age))}, although each is due every minute: the code "
+                "location does not load, or the daemon stands still",
                 advice="Look at the code location in the Dagster UI (Deployment) and at "
                 "logs/code-server.log.",
                 wait=timedelta(minutes=2),

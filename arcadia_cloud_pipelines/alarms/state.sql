@@ -23,7 +23,9 @@ FROM jsonb_to_recordset(CAST(:bad AS jsonb)) AS b (
 )
 WHERE NOT EXISTS (
     SELECT FROM cloud_alarms AS ended
-    WHERE ended.key = b.key AND ended.closed_at > :quiet_since AND ended.announced_at IS NOT NULL
+    WHERE ended.key = b.key AND ended.closed_at > :quiet_since
+        AND ended.closed_at <= CAST(:now AS timestamptz) + interval '1 minute'
+        AND ended.announced_at IS NOT NULL
 )
 ON CONFLICT (key) WHERE closed_at IS NULL DO UPDATE
 SET account = excluded.account, severity = excluded.severity, subject = excluded.subject,

@@ -6,8 +6,8 @@ from decimal import Decimal
 import dagster as dg
 
 from ..dagster_support import reported_errors, table
-from ..late import LATE_AFTER
-from ..times import utc_now
+from ..late import LATE_AFTER, lately
+from ..times import ago, utc_now
 from ..warehouse.engine import Warehouse
 from . import insights, report
 from .reconcile import Mismatch
@@ -206,13 +206,16 @@ def balance_fresh(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
     """Compare the age of the newest snapshot with what is allowed."""
     with reported_errors():
         newest = report.newest_balance(warehouse)
-    age = None if newest is None else utc_now() - newest
+    now = utc_now()
+    age = None if newest is None else now - newest
     return dg.AssetCheckResult(
-        passed=age is not None and age < BALANCE_STALE_AFTER,
+        passed=newest is not None and lately(newest, now, BALANCE_STALE_AFTER),
         severity=dg.AssetCheckSeverity.WARN,
         description="The balance was never read: materialise `balance_snapshots`."
         if age is None
-        else f"Captured {int(age.total_seconds() // 60):,} minutes ago.",
+        else f"Captured {ago(age)} ago."
+        if age >= timedelta(0)
+        else f"Captured {ago(-age)} ahead of now, by a clock that was wrong.",
     )
 
 

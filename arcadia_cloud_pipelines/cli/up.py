@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
 from .output import echo
@@ -22,4 +25,14 @@ def up(port: int) -> None:
 
 def say(text: str) -> None:
     """Show one line; called from several threads."""
-    echo(text, mark=f"{click.style('arcadia', fg='cyan')}  ")
+    from ..operations import json_lines
+
+    try:
+        if json_lines.wanted():
+            click.echo(json_lines.as_json("arcadia", text))
+        else:
+            echo(text, mark=f"{click.style('arcadia', fg='cyan')}  ")
+    except OSError:
+        # The terminal was closed, or who read the pipe is gone. What is still buffered would be
+        # an error once more when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -17,7 +17,7 @@ from ..settings import Settings
 from ..settings import environment as variables
 from ..warehouse.embedded import supervised
 from ..warehouse.embedded_server import ServerFolder
-from . import processes
+from . import json_lines, processes
 from .child_environment import for_child
 from .errors import OperationsError
 from .home import Home, check_space
@@ -26,7 +26,14 @@ from .local_tokens import make_secret
 from .processes import LOCATION, CodeServer
 from .reviewed_story import variables as reviewed_files
 from .service_manager import notify
-from .supervisor import Child, Supervisor, check_port, end_leftovers, free_port
+from .supervisor import (
+    Child,
+    Supervisor,
+    check_port,
+    end_leftovers,
+    free_port,
+    while_heard,
+)
 
 UI_PORT = 3000
 
@@ -56,6 +63,7 @@ def up(
     """
     home = Home(settings.home)
     stop = stop or threading.Event()
+    say = while_heard(say)
     _stop_on_signals(stop)
     with home.exclusive():
         for name in end_leftovers(home.read_state().get("children", ())):
@@ -106,7 +114,7 @@ def _run(
     check_space(home.path)
     url = f"http://{_HOST}:{port}"
     base = {**os.environ, "ARCADIA_HOME": str(home.path), "PYTHONUNBUFFERED": "1"}
-    supervisor = Supervisor([], environ={}, logs=home.logs, say=say)
+    supervisor = Supervisor([], environ={}, logs=home.logs, say=say, as_json=json_lines.wanted())
 
     def note() -> None:
         home.write_state(
@@ -127,9 +135,11 @@ def _run(
                 notify("READY=1")
             supervisor.run(stop, changed=note, each=lambda: notify("WATCHDOG=1"))
         finally:
-            notify("STOPPING=1")
-            say("stopping …")
-            supervisor.stop()
+            try:
+                notify("STOPPING=1")
+                say("stopping …")
+            finally:
+                supervisor.stop()
             say("stopped")
 
 

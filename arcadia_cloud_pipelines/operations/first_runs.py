@@ -12,6 +12,7 @@ import dagster as dg
 from ..dagster_support import AFTER_A_FAILURE, FIRST_REFRESH, run_under_way, team_tags
 from ..digitalocean.errors import WHOLE_ACCOUNT
 from ..inventory.assets import ACCOUNT
+from ..late import lately
 from ..times import utc_now
 from .first_refresh import MOST_ATTEMPTS, OF_A_TEAM, Past, due, is_over
 
@@ -173,7 +174,7 @@ def past(
             outage_at = outage_at or ended
             continue
         attempts += 1
-        if now - ended < AFTER_A_FAILURE:
+        if lately(ended, now, AFTER_A_FAILURE):
             # One that was ended from outside says nothing of its assets: it waits as a whole.
             failed |= steps.keys() or {k.to_user_string() for k in run.asset_selection or ()}
     outage = outage_at is not None and (answered_at is None or answered_at < outage_at.timestamp())
@@ -181,7 +182,7 @@ def past(
         under_way=run_under_way(instance, FIRST_REFRESH, team=team),
         failed=frozenset(failed),
         outage=outage,
-        outage_is_new=outage_at is not None and now - outage_at < AFTER_AN_OUTAGE,
+        outage_is_new=outage_at is not None and lately(outage_at, now, AFTER_AN_OUTAGE),
         attempts=attempts,
         outages=outages,
     )

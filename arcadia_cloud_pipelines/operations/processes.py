@@ -121,6 +121,7 @@ def daemon(workspace: Path, environ: Environ, beats: Callable[[], bool | None] |
         silence_limit=BEATS,
         # It grows slowly (dagster #32070).
         restart_after=_DAY,
+        minds_clock=True,
         memory_limit=_GIBIBYTE,
     )
 

@@ -7,13 +7,14 @@ use the same processes; here the databases and the code server are elsewhere.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from ..environment_file import VARIABLE as ENVIRONMENT_FILE
 from ..settings import Settings, environment
-from . import processes
+from . import json_lines, processes
 from .errors import OperationsError
 from .home import Home
 from .liveness import beaten_lately
@@ -92,7 +93,10 @@ def start(settings: Settings, name: str, where: Where) -> NoReturn:
         "DAGSTER_HOME": str(home.dagster),
         "PYTHONUNBUFFERED": "1",
     }
-    os.execve(child.command[0], list(child.command), environ)  # noqa: S606
+    command = list(child.command)
+    if json_lines.wanted():
+        command = [sys.executable, "-m", json_lines.__name__, name, *command]
+    os.execve(command[0], command, environ)  # noqa: S606
 
 
 def answers(settings: Settings, name: str, where: Where) -> bool:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from .. import foreign_text
+from . import json_lines
 from .errors import OperationsError
 from .ports import check_port, free_port, listens
 
@@ -33,9 +33,24 @@ __all__ = [
     "end_leftovers",
     "free_port",
     "listens",
+    "while_heard",
 ]
 
 Say = Callable[[str], None]
+
+
+def while_heard(say: Say) -> Say:
+    """Return `say`, which is no error any more when the terminal or the pipe is gone.
+
+    The deployment goes on, and ends all it started: what happens is in the logs.
+    """
+
+    def told(text: str) -> None:
+        with suppress(OSError, ValueError):
+            say(text)
+
+    return told
+
 
 GRACE = 8.0
 """Seconds that a process has between TERM and KILL."""
@@ -43,10 +58,10 @@ _FIRST_DELAY, _LAST_DELAY = 1.0, 15.0
 _ASK_SECONDS = 3.0
 _LEAST_START = 30.0  # seconds that a restart may take, also where the first start was quick
 _STEADY = 300.0  # seconds after which a child's earlier deaths are forgotten
+_SET_BACK = 60.0  # what NTP mends at once is less
 _LOG_BYTES, _LOG_FILES = 10_000_000, 3
 _LOUD = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|^Traceback ")
 _HARMLESS = re.compile(r"No cursor for event type")  # Dagster, on a new instance
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _TIMES = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4})?")
 
 
@@ -69,6 +84,9 @@ class Child:
     """Seconds without an answer after which it is replaced: it hangs."""
     restart_after: float | None = None
     """Seconds after which it is replaced by a fresh one."""
+    minds_clock: bool = False
+    """Whether it is replaced when the machine's clock was set back: it would wait for times that
+    it saw before."""
     memory_limit: int | None = None
     """Bytes of resident memory, its own children's included, above which it is replaced."""
     loud: re.Pattern[str] = _LOUD
@@ -88,8 +106,13 @@ class _Running:
         say: Say,
         clock: Callable[[], float],
         start_within: float,
+        wall: Callable[[], float],
+        as_json: bool,
     ) -> None:
         now = clock()
+        self._wall_ahead = wall() - now
+        self._wall = wall
+        self._as_json = as_json
         self.child = child
         self._start_within = start_within
         self.started = now
@@ -140,14 +163,18 @@ class _Running:
         grace = 0.0 if self.first_answer is not None else self._start_within
         return now - self.answered - grace
 
+    def set_back(self) -> float:
+        """Seconds by which the machine's clock was set back since the last time this was asked."""
+        before, self._wall_ahead = self._wall_ahead, self._wall() - self._clock()
+        return before - self._wall_ahead
+
     def _read(self) -> None:
         assert self.process.stdout is not None  # noqa: S101
         with self.process.stdout as output:
             for raw in output:
-                line = foreign_text.line(
-                    _COLOUR.sub("", raw.decode("utf-8", "replace")).rstrip().expandtabs(4)
-                )
-                self._log.emit(logging.LogRecord(self.child.name, 20, "", 0, line, None, None))
+                line = json_lines.plain(raw)
+                kept = json_lines.as_json(self.child.name, line) if self._as_json else line
+                self._log.emit(logging.LogRecord(self.child.name, 20, "", 0, kept, None, None))
                 self.last_lines.append(line)
                 if self.child.loud.search(line) and not (self.quiet or _HARMLESS.search(line)):
                     # A warning every few seconds is one warning.
@@ -190,6 +217,8 @@ class Supervisor:
         say: Say,
         clock: Callable[[], float] = time.monotonic,
         first_delay: float = _FIRST_DELAY,
+        wall: Callable[[], float] = time.time,
+        as_json: bool = False,
     ) -> None:
         """Start nothing yet.
 
@@ -200,13 +229,17 @@ class Supervisor:
             say: shows one line to the person at the terminal; called from several threads.
             clock: seconds, for backoff and ages; replaceable for tests.
             first_delay: seconds before the first restart; doubles with every further one.
+            wall: the machine's clock, which somebody can set.
+            as_json: whether the log files have a line of JSON for each line that is printed.
         """
         self._children = list(children)
         self._environ = dict(environ)
         self._logs = logs
-        self._say = say
+        self._say = while_heard(say)
         self._clock = clock
         self._first_delay = first_delay
+        self._wall = wall
+        self._as_json = as_json
         self._running: dict[str, _Running] = {}
         self._deaths: dict[str, int] = {}
         self._due: dict[str, float] = {}
@@ -270,8 +303,9 @@ class Supervisor:
 
     def _launch(self, child: Child) -> _Running:
         running = _Running(
-            child, self._environ, self._logs, self._say, self._clock, self._start_within(child)
-        )
+            child, self._environ, self._logs, self._say, self._clock, self._start_within(child),
+            self._wall, self._as_json,
+        )  # fmt: skip
         self._running[child.name] = running
         self._launches += 1
         return running
@@ -350,6 +384,9 @@ class Supervisor:
         child = running.child
         if self._hangs(running, now):
             return f"it has not answered for {running.silent_for(now):.0f} s"
+        back = running.set_back()
+        if child.minds_clock and back > _SET_BACK:
+            return f"the clock was set back by {back:.0f} s"
         if child.restart_after is not None and now - running.started > child.restart_after:
             return f"it has run for {(now - running.started) / 3600:.0f} hours"
         if child.memory_limit is not None and (memory := running.memory()) > child.memory_limit:

@@ -20,6 +20,7 @@ from ..alarms.outage import Outage
 from ..alarms.rules import Router
 from ..alarms.sources import Question
 from ..alarms.state import marks
+from ..late import lately
 from ..settings import Settings, load_settings
 from ..times import utc_now
 from ..warehouse.embedded import EmbeddedPostgresError
@@ -68,7 +69,7 @@ def watched_lately(settings: Settings) -> bool:
     with warehouse.transaction() as connection:
         now = connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
         watched = marks(connection).get("watched")
-    return watched is not None and now - watched < WATCHED_LATELY
+    return watched is not None and lately(watched, now, WATCHED_LATELY)
 
 
 def watch(

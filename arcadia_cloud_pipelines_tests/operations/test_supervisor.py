@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -46,13 +47,13 @@ class Bench:
         self.said: list[str] = []
         self.made: list[Supervisor] = []
 
-    def supervise(self, *children: Child) -> Supervisor:
+    def supervise(self, *children: Child, **options: Any) -> Supervisor:
         made = Supervisor(
             children,
             environ={"PATH": "/usr/bin:/bin", "COMMON": "yes"},
             logs=self.folder,
-            say=self.said.append,
             clock=self.clock,
+            **{"say": self.said.append, **options},
         )
         self.made.append(made)
         return made
@@ -378,3 +379,51 @@ def test_a_restart_has_twice_the_time_that_the_first_start_took(bench: Bench) ->
     assert supervisor._start_within(child) == 80, "the slowest counts"
     running.first_answer = running.started + 100
     assert supervisor._start_within(child) == child.ready_within
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(), OSError(5, "Input/output error"), ValueError()]
+)
+def test_a_terminal_that_is_gone_ends_nothing(bench: Bench, error: Exception) -> None:
+    """Its own lines go nowhere then; dead processes are started again, and all end with it."""
+
+    def gone_terminal(_text: str) -> None:
+        raise error
+
+    loud = "print('ERROR 1', flush=True)"
+    supervisor = bench.supervise(bench.forever(prelude=loud), say=gone_terminal)
+    supervisor.start()
+    first = pid(supervisor)
+    os.kill(first, signal.SIGKILL)
+    await_death(first)
+    assert supervisor.look_after() is False
+    bench.clock.now += 2
+    assert supervisor.look_after() is True
+    second = pid(supervisor)
+    assert second != first
+    supervisor.stop()
+    assert gone(second)
+    assert (bench.folder / "one.log").read_text().count("ERROR 1") >= 1
+
+
+@pytest.mark.parametrize(("step", "again"), [(-61, True), (-59, False), (0, False), (5e8, False)])
+def test_one_that_minds_the_clock_is_replaced_when_it_was_set_back(
+    bench: Bench, step: float, again: bool
+) -> None:
+    """The daemon remembers what it has looked at, and would wait for that time to come again."""
+    ahead = 0.0
+    supervisor = bench.supervise(
+        bench.forever("one", minds_clock=True), bench.forever("two"),
+        wall=lambda: 1.8e9 + bench.clock.now + ahead,
+    )  # fmt: skip
+    supervisor.start()
+    first, other = pid(supervisor), pid(supervisor, "two")
+    bench.clock.now += 3600
+    assert supervisor.look_after() is False
+    ahead = step
+    assert supervisor.look_after() is again
+    assert (pid(supervisor) != first) is again
+    assert pid(supervisor, "two") == other
+    assert supervisor.look_after() is False, "once"
+    if again:
+        assert "the clock was set back by 61 s" in bench.said[-1]

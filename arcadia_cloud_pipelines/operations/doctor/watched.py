@@ -11,6 +11,7 @@ from ...alarms.model import Alarm
 from ...alarms.sources import Sources
 from ...alarms.state import marks
 from ...alarms.texts import plain
+from ...late import lately
 from ...settings import Settings
 from ...severity import Severity
 from ...warehouse.embedded import EmbeddedPostgresError
@@ -96,7 +97,7 @@ def _watch(home: Home, warehouse: Warehouse, now: datetime) -> Iterator[Finding]
             "alarms", f"{waiting:,} messages could not be delivered so far",
             "look at cloud_alarm_deliveries.error, and check the address",
         )  # fmt: skip
-    if home.in_use() and (looked is None or now - looked > UNWATCHED_AFTER):
+    if home.in_use() and (looked is None or not lately(looked, now, UNWATCHED_AFTER)):
         yield wrong(
             "watch", "no process has looked for alarms in the last 10 minutes",
             f"look at {home.logs}/alarms.log, and restart `arcadia up`",
