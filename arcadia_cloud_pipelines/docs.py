@@ -257,7 +257,7 @@ def _view_lines() -> Iterator[str]:
         yield ""
         yield "| column | type | |"
         yield "| --- | --- | --- |"
-        for column, type_ in views.described()[view.name]["columns"].items():
+        for column, type_ in views.described_columns()[view.name]["columns"].items():
             yield f"| `{column}` | {type_} | {_cell(view.comment_of(column))} |"
 
 
@@ -304,12 +304,12 @@ SCHEMA_PATH = KINDS_VIEW_PATH.with_name("schema.json")
 
 def views_schema(connection: sa.Connection) -> str:
     """Return the file of the views' columns as a migrated database has them."""
-    return json.dumps(views.describe(connection), indent=1) + "\n"
+    return json.dumps(views.describe_views(connection), indent=1) + "\n"
 
 
 def main() -> None:
     """Write all files; the views' columns come from a database that is made for it."""
-    messages.PATH.write_text(messages.page(), encoding="utf-8")
+    messages.PATH.write_text(messages.messages_page(), encoding="utf-8")
     KINDS_VIEW_PATH.write_text(kinds_view(), encoding="utf-8")
     SOURCES_VIEW_PATH.write_text(sources_view(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:

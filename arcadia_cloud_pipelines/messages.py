@@ -321,7 +321,7 @@ _GROUPS = {
 _ADVISED = frozenset({"digitalocean", "alarm", "doctor"})
 
 
-def page() -> str:
+def messages_page() -> str:
     """Return `docs/messages.md` as it should be."""
     lines = [
         "# Messages",
@@ -383,4 +383,4 @@ def _of_command(name: str, command: click.Command) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    PATH.write_text(page(), encoding="utf-8")
+    PATH.write_text(messages_page(), encoding="utf-8")

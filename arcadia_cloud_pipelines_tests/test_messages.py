@@ -41,7 +41,7 @@ def of(*groups: str) -> list[Message]:
 
 def test_the_page_is_current() -> None:
     page = messages.PATH.read_text(encoding="utf-8")
-    assert page == messages.page(), "run `python -m arcadia_cloud_pipelines.messages`"
+    assert page == messages.messages_page(), "run `python -m arcadia_cloud_pipelines.messages`"
 
 
 def test_every_error_says_what_to_do() -> None:

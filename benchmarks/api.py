@@ -31,7 +31,7 @@ from arcadia_cloud_pipelines.api.auth import Caller
 from arcadia_cloud_pipelines.api.billing import CostLineQuery, cost_line_listing
 from arcadia_cloud_pipelines.api.cursors import write_cursor
 from arcadia_cloud_pipelines.api.inventory import ResourceQuery, resource_listing
-from arcadia_cloud_pipelines.api.listings import Listing, after
+from arcadia_cloud_pipelines.api.listings import ListRoute, after
 from arcadia_cloud_pipelines.operations.supervisor import free_port, listens
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
@@ -101,7 +101,7 @@ def cases(warehouse: Warehouse) -> list[dict[str, Any]]:
         ).scalar_one()
 
     def case(
-        name: str, path: str, listing: Listing, query: Any, deep: tuple[int, ...] | None,
+        name: str, path: str, listing: ListRoute, query: Any, deep: tuple[int, ...] | None,
         *, tenant: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
         with warehouse.transaction() as connection:

@@ -26,7 +26,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.billing.ingest import (
-    Fetched,
+    FetchedInvoice,
     Invoice,
     ingest_invoices,
     load_inventory,
@@ -37,7 +37,7 @@ from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.items import items_frame
 from arcadia_cloud_pipelines.billing.originals import lines_digest
-from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
+from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.settings import Secret, load_settings
@@ -55,7 +55,7 @@ FLOOR_COLUMNS = (
 def history(warehouse: Warehouse, account: SimulatedAccount) -> None:
     """Ingest a whole history, and print what it took."""
     with serve(account) as server:
-        client = DigitalOcean(server.url, Secret(account.token), budget=Budget(limits=()))
+        client = DigitalOcean(server.url, Secret(account.token), budget=CallBudget(limits=()))
         for kind in KINDS:
             sync_kind(warehouse, client, kind)
         calls, begun = client.calls, time.perf_counter()
@@ -93,7 +93,7 @@ def step_whole(warehouse: Warehouse, csv: Path) -> None:
             {"uuid": BIG, "period": period},
         ).one()
     lines = parse_invoice_csv(csv.read_bytes(), invoice=BIG)
-    fetched = Fetched(period, lines, items_frame([]), lines_digest(lines))
+    fetched = FetchedInvoice(period, lines, items_frame([]), lines_digest(lines))
     lines = read_lines([fetched], inventory)
     invoice = Invoice(row.id, "a", BIG, None, period, Decimal(0))
     replace_lines(warehouse, invoice, fetched, lines, lambda: datetime.now(UTC))

@@ -27,7 +27,7 @@ import orjson
 import requests
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
+from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.ledger import ROW_COLUMNS, staged_row
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
@@ -90,7 +90,7 @@ def step_fetch(warehouse: Warehouse, url: str, token: str) -> dict[str, Any]:  #
 def step_sync(warehouse: Warehouse, url: str, token: str) -> dict[str, Any]:
     """The product's own way."""
     # The simulator has no limit; the product's own budget would wait where the account is large.
-    client = DigitalOcean(url, Secret(token), budget=Budget(limits=()))
+    client = DigitalOcean(url, Secret(token), budget=CallBudget(limits=()))
     begun = time.perf_counter()
     result = sync_kind(warehouse, client, KIND, now=lambda: datetime.now(UTC))
     wall = time.perf_counter() - begun

@@ -23,7 +23,7 @@ from arcadia_cloud_pipelines.forecast.model import make_forecasts
 from arcadia_cloud_pipelines.warehouse.embedded import WAREHOUSE_DATABASE, EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
-from arcadia_cloud_pipelines.warehouse.views import described, read_views
+from arcadia_cloud_pipelines.warehouse.views import described_columns, read_views
 
 LONGEST = "60s"
 
@@ -116,7 +116,7 @@ def measured(connection: sa.Connection, only: list[str]) -> Iterator[tuple[str, 
         if only and view.name not in only:
             continue
         month = None
-        if "period" in described()[view.name]["columns"]:
+        if "period" in described_columns()[view.name]["columns"]:
             month = seconds(
                 connection,
                 f"SELECT count(*) FROM (SELECT * FROM marts.{view.name}"
@@ -126,7 +126,7 @@ def measured(connection: sa.Connection, only: list[str]) -> Iterator[tuple[str, 
         yield (
             view.name,
             _shown(whole),
-            "" if "period" not in described()[view.name]["columns"] else _shown(month),
+            "" if "period" not in described_columns()[view.name]["columns"] else _shown(month),
         )
 
 

@@ -22,7 +22,7 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .channels import Channel
 from .errors import AlarmError
-from .texts import Line, message, plain
+from .texts import TextLine, message, plain
 
 FIRST_DELAY = timedelta(minutes=1)
 LAST_DELAY = timedelta(hours=1)
@@ -127,10 +127,10 @@ def _is_time(connection: sa.Connection, name: str, rows: Sequence[Any], now: dat
 
 
 def _attempt(channel: Channel, rows: Sequence[Any]) -> str | None:
-    lines: dict[str, list[Line]] = {"opened": [], "closed": []}
+    lines: dict[str, list[TextLine]] = {"opened": [], "closed": []}
     for phase, group in groupby(sorted(rows, key=lambda row: row.phase), lambda row: row.phase):
         lines[phase] = [
-            Line(r.severity, r.subject, r.text if phase == "opened" else r.ending, r.advice)
+            TextLine(r.severity, r.subject, r.text if phase == "opened" else r.ending, r.advice)
             for r in group
         ]
     try:

@@ -19,7 +19,7 @@ from .delivery import announce, deliver
 from .model import Alarm, Answer
 from .rules import Router
 from .sources import Question, Sources
-from .state import marks, record, set_mark, take_turn
+from .state import marks, record_alarms, set_mark, take_turn
 from .teams import newest_success
 from .texts import plain
 
@@ -79,8 +79,8 @@ def look(
         for name, question in questions.items():
             answer = _ask(name, question, sources, result)
             if answer is not None:
-                record(connection, answer, now)
-        record(connection, _configuration(router), now)
+                record_alarms(connection, answer, now)
+        record_alarms(connection, _configuration(router), now)
         announce(connection, router.route, channels, now)
         for mark in ("looked", "watched") if watching else ("looked",):
             set_mark(connection, mark, now)

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..severity import Severity
 from .channels import Channel
-from .texts import Line, message, plain
+from .texts import TextLine, message, plain
 
 TELL_AFTER = timedelta(minutes=3)
 """A restart of the server is no outage."""
@@ -46,7 +46,7 @@ class Outage:
         if self._since is None or self._since > now:
             self._since = now
         if now - self._since >= TELL_AFTER:
-            line = Line(Severity.CRITICAL.value, SUBJECT, plain(reason), ADVICE)
+            line = TextLine(Severity.CRITICAL.value, SUBJECT, plain(reason), ADVICE)
             for name in route:
                 if name not in self._told and _sent(channels, name, message([line], [])):
                     self._told.append(name)
@@ -57,7 +57,7 @@ class Outage:
         if self._since is None:
             return
         text = f"It answers again; it did not since {self._since:%Y-%m-%d %H:%M} UTC."
-        told = message([], [Line(Severity.CRITICAL.value, SUBJECT, text, "")])
+        told = message([], [TextLine(Severity.CRITICAL.value, SUBJECT, text, "")])
         self._told = [n for n in self._told if n in channels and not _sent(channels, n, told)]
         if self._told:
             self._save()  # tried again at the next look

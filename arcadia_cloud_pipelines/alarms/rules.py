@@ -36,7 +36,7 @@ def _listed(value: Any) -> Any:
 Patterns = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
 
 
-class Rule(BaseModel):
+class AlarmRule(BaseModel):
     """One rule; a matcher that is not given matches everything."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -61,10 +61,10 @@ class Rule(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    rule: tuple[Rule, ...]
+    rule: tuple[AlarmRule, ...]
 
 
-def read_rules(path: Path) -> tuple[Rule, ...]:
+def read_alarm_rules(path: Path) -> tuple[AlarmRule, ...]:
     """Read the file.
 
     Raises:
@@ -72,7 +72,7 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
     """
     try:
         text = read_text(path, VARIABLE)
-        rules = parse(text, str(path), file=_File, entry=Rule, table="rule").rule
+        rules = parse(text, str(path), file=_File, entry=AlarmRule, table="rule").rule
     except ReviewedFileError as error:
         raise AlarmRulesError(str(error)) from None
     for number, rule in enumerate(rules, start=1):
@@ -81,7 +81,7 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
     return rules
 
 
-def _problems(rule: Rule) -> Iterator[tuple[str, str]]:
+def _problems(rule: AlarmRule) -> Iterator[tuple[str, str]]:
     """Yield key and problem. What stands in `to` is not shown: it may be an address and secret."""
     if not all(name == LOG or name.startswith(NOTIFY_URLS) for name in rule.to):
         yield (
@@ -111,10 +111,10 @@ class Router:
             variable: tuple(address_names(variable, urls))
             for variable, urls in settings.notify.items()
         }
-        self._rules: Sequence[Rule] = ()
+        self._rules: Sequence[AlarmRule] = ()
         if settings.alarm_rules is not None:
             try:
-                self._rules = read_rules(settings.alarm_rules)
+                self._rules = read_alarm_rules(settings.alarm_rules)
             except AlarmRulesError as error:
                 self.problems.append(f"{VARIABLE}: {error}")
         for number, rule in enumerate(self._rules, start=1):

@@ -49,7 +49,7 @@ def take_turn(connection: sa.Connection) -> bool:
     return bool(_SQL.run(connection, "take_turn").scalar_one())
 
 
-def record(connection: sa.Connection, answer: Answer, now: datetime) -> None:
+def record_alarms(connection: sa.Connection, answer: Answer, now: datetime) -> None:
     """Write down one answer; the caller has taken its turn before it asked."""
     bad = {alarm.key: alarm for alarm in answer.bad}
     for key in bad:

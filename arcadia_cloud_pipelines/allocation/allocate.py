@@ -26,17 +26,17 @@ from .rules import (
     NO_RULES,
     UNALLOCATED,
     VARIABLE,
-    Rule,
+    AllocationRule,
     RuleFile,
-    from_json,
-    read_rules,
+    read_allocation_rules,
+    rules_from_json,
 )
 
 _SQL = Statements(__file__)
 
 
 @dataclass(frozen=True)
-class Difference:
+class Shortfall:
     """What a tenant pays for a month, before and after; no tenant means nobody, for the reason."""
 
     account: str
@@ -52,7 +52,7 @@ class Unused:
     """A rule of the file that decided for no line."""
 
     number: int
-    rule: Rule
+    rule: AllocationRule
     shadowed: bool
     """True when it matches lines, and earlier rules decide for all of them."""
 
@@ -62,7 +62,7 @@ class Allocated:
     """Result of one application."""
 
     file: RuleFile
-    differences: tuple[Difference, ...]
+    differences: tuple[Shortfall, ...]
     unused: tuple[Unused, ...]
     entries: int
     """Invoice lines, and parts of invoices that no line explains."""
@@ -83,7 +83,7 @@ def allocate(warehouse: Warehouse, path: Path | None, *, dry_run: bool = False) 
         AllocationRulesError: the rules cannot be used; nothing was changed.
         WarehouseError: the warehouse is away or not migrated; nothing was changed.
     """
-    file = None if path is None else read_rules(path)
+    file = None if path is None else read_allocation_rules(path)
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         return apply(connection, file, source=str(path or VARIABLE), dry_run=dry_run)
@@ -106,7 +106,7 @@ def apply(
     _SQL.run(connection, "lock")
     if file is None:
         stored = _SQL.run(connection, "rules_in_force").scalar_one_or_none()
-        file = NO_RULES if stored is None else from_json(stored)
+        file = NO_RULES if stored is None else rules_from_json(stored)
     else:
         check_known(connection, file, source)
     rules = all_rules(file)
@@ -114,7 +114,7 @@ def apply(
     _compute(connection, file, rules)
     _SQL.run(connection, "create_fresh")
     _SQL.run(connection, "index_fresh")
-    differences = tuple(Difference(*row) for row in _SQL.run(connection, "differences"))
+    differences = tuple(Shortfall(*row) for row in _SQL.run(connection, "differences"))
     unused = tuple(_unused(connection, file))
     changed = 0 if dry_run else _store(connection, file)
     entries = int(connection.execute(sa.text("SELECT count(*) FROM entry")).scalar_one())
@@ -130,7 +130,7 @@ _TEMPORARY = (
 )  # fmt: skip
 
 
-def _match(connection: sa.Connection, rules: Sequence[Rule]) -> None:
+def _match(connection: sa.Connection, rules: Sequence[AllocationRule]) -> None:
     """Find the rule of each line."""
     products = _SQL.run(connection, "products").scalars().all()
     _SQL.run(connection, "create_charges")
@@ -165,7 +165,7 @@ def _values(connection: sa.Connection, dimension: str) -> Sequence[str]:
     return connection.execute(query.where(column.is_not(None))).scalars().all()
 
 
-def _compute(connection: sa.Connection, file: RuleFile, rules: Sequence[Rule]) -> None:
+def _compute(connection: sa.Connection, file: RuleFile, rules: Sequence[AllocationRule]) -> None:
     """Divide each line among those who pay."""
     _SQL.run(connection, "create_rules")
     levels = file.levels()
@@ -196,7 +196,7 @@ def _divide(connection: sa.Connection) -> None:
     connection.execute(sa.text("ANALYZE allocation"))
 
 
-def _way(rule: Rule) -> str:
+def _way(rule: AllocationRule) -> str:
     if rule.name == FOLLOWS_SPEND:
         return "follow"
     if rule.tenant is not None:
@@ -206,7 +206,7 @@ def _way(rule: Rule) -> str:
     return "shares" if rule.shares is not None or rule.by == "even" else str(rule.by)
 
 
-def _shares(rules: Sequence[Rule]) -> Iterator[tuple[int, str, Decimal]]:
+def _shares(rules: Sequence[AllocationRule]) -> Iterator[tuple[int, str, Decimal]]:
     """Yield weights of tenants; of a rule by spend, those that it is among."""
     for number, rule in enumerate(rules, 1):
         for tenant, share in (rule.shares or {}).items():
@@ -215,7 +215,7 @@ def _shares(rules: Sequence[Rule]) -> Iterator[tuple[int, str, Decimal]]:
             yield number, tenant, Decimal(1)
 
 
-def _spend_of(rules: Sequence[Rule]) -> Iterator[tuple[int, int]]:
+def _spend_of(rules: Sequence[AllocationRule]) -> Iterator[tuple[int, int]]:
     """Yield each rule by spend with the rules whose spend it is by."""
     direct = {rule.name for rule in rules if rule.by != "spend"} - {FOLLOWS_SPEND, UNALLOCATED}
     for number, rule in enumerate(rules, 1):

@@ -8,7 +8,7 @@ from ..dagster_support import reported_errors, table
 from ..warehouse.engine import Warehouse
 from . import report
 from .allocate import Unused
-from .rules import describe
+from .rules import describe_rule
 
 ASSET = dg.AssetKey("cost_allocations")
 SHOWN = 50
@@ -69,7 +69,7 @@ def rules_in_use(unused: Sequence[Unused]) -> dg.AssetCheckResult:
             "rules": table(
                 ("rule", "why"),
                 [
-                    (describe(one.number, one.rule),
+                    (describe_rule(one.number, one.rule),
                      "earlier rules decide for all that it matches" if one.shadowed
                      else "it matches no line")
                     for one in unused[:SHOWN]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 import sqlalchemy as sa
 
 from ..warehouse.statements import Statements
-from .rules import AllocationRulesError, RuleFile, describe
+from .rules import AllocationRulesError, RuleFile, describe_rule
 
 _SQL = Statements(__file__)
 _PATTERN = frozenset("*?[")
@@ -28,14 +28,15 @@ def check_known(connection: sa.Connection, file: RuleFile, source: str) -> None:
             if tenant not in tenants:
                 key = next(k for k in ("tenant", "shares", "among") if tenant in _of(rule, k))
                 raise AllocationRulesError(
-                    f"{source}, {describe(number, rule)}, {key}: {tenant!r} is not a tenant"
+                    f"{source}, {describe_rule(number, rule)}, {key}: {tenant!r} is not a tenant"
                     f"{_near(tenant, tenants)}. Correct the name, or add `tenants = [{tenant!r}]` "
                     "at the top of the file to allow a tenant without a project."
                 )
     for number, key in _unknown_keys(connection, file):
         raise AllocationRulesError(
-            f"{source}, {describe(number, file.rule[number - 1])}, tag: no resource ever had a tag "
-            f"with the key {key!r}{_near(key, _keys(connection))}. Correct the key, or add "
+            f"{source}, {describe_rule(number, file.rule[number - 1])}, tag: no resource ever "
+            f"had a tag with the key {key!r}{_near(key, _keys(connection))}. "
+            "Correct the key, or add "
             f"`tag_keys = [{key!r}]` at the top of the file to allow it."
         )
 

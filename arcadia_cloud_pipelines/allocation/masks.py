@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
 
-from .rules import FOLLOWS_SPEND, PROJECTS_TENANT, UNALLOCATED, Rule, RuleFile
+from .rules import FOLLOWS_SPEND, PROJECTS_TENANT, UNALLOCATED, AllocationRule, RuleFile
 
 DIMENSIONS = (
     "account", "month", "project", "tag", "kind", "resource_name", "region", "product", "resource",
@@ -24,9 +24,9 @@ DIMENSIONS = (
 )  # fmt: skip
 NOT_READ = "not_read"
 OWN_RULES = (
-    Rule(name=PROJECTS_TENANT, by="project"),
-    Rule(name=FOLLOWS_SPEND),
-    Rule(name=UNALLOCATED),
+    AllocationRule(name=PROJECTS_TENANT, by="project"),
+    AllocationRule(name=FOLLOWS_SPEND),
+    AllocationRule(name=UNALLOCATED),
 )
 """The rules after those of the file: the project's tenant; credits, taxes and support follow the
 spend of their invoice; the rest is nobody's."""
@@ -42,22 +42,22 @@ class Mask:
     """Letters 0 and 1, the first one for the first rule."""
 
 
-def all_rules(file: RuleFile) -> tuple[Rule, ...]:
+def all_rules(file: RuleFile) -> tuple[AllocationRule, ...]:
     """Return the rules of the file and those that are always there, in order."""
     return (*file.rule, *OWN_RULES)
 
 
-def is_asked(rules: Sequence[Rule], dimension: str) -> bool:
+def is_asked(rules: Sequence[AllocationRule], dimension: str) -> bool:
     """Return whether any rule tells values of a dimension apart."""
     return dimension in _SPECIAL or any(getattr(rule, dimension) is not None for rule in rules)
 
 
-def default_mask(rules: Sequence[Rule], dimension: str) -> str:
+def default_mask(rules: Sequence[AllocationRule], dimension: str) -> str:
     """Return the mask of a value that no rule asks for, and of no value."""
     return _bits(_asked(rules, dimension, None))
 
 
-def masks(rules: Sequence[Rule], dimension: str, values: Iterable[str]) -> Iterator[Mask]:
+def masks(rules: Sequence[AllocationRule], dimension: str, values: Iterable[str]) -> Iterator[Mask]:
     """Yield the masks of those values that some rule asks for.
 
     Args:
@@ -76,7 +76,7 @@ def _bits(answers: Iterable[bool]) -> str:
     return "".join("1" if answer else "0" for answer in answers)
 
 
-def _asked(rules: Sequence[Rule], dimension: str, value: str | None) -> Iterator[bool]:
+def _asked(rules: Sequence[AllocationRule], dimension: str, value: str | None) -> Iterator[bool]:
     """Yield for each rule whether it lets a line with this value through."""
     special = _SPECIAL.get(dimension)
     for rule in rules:
@@ -110,11 +110,11 @@ def _texts(dimension: str, value: str) -> Sequence[str]:
     return (value.casefold(),)
 
 
-def _by_month(rule: Rule, value: str | None) -> bool:
+def _by_month(rule: AllocationRule, value: str | None) -> bool:
     return value is not None and rule.holds_in(value)
 
 
-def _by_charge(rule: Rule, value: str | None) -> bool:
+def _by_charge(rule: AllocationRule, value: str | None) -> bool:
     """Return whether a rule is about a charge such as `tax`, or `credit/resource`."""
     charge, _, of = (value or "").partition("/")
     if charge == NOT_READ:
@@ -129,10 +129,10 @@ def _by_charge(rule: Rule, value: str | None) -> bool:
     return rule.product is not None or charge == "usage" or of == "resource"
 
 
-def _by_owned(rule: Rule, value: str | None) -> bool:
+def _by_owned(rule: AllocationRule, value: str | None) -> bool:
     return rule.by != "project" or value == "true"
 
 
-_SPECIAL: dict[str, Callable[[Rule, str | None], bool]] = {
+_SPECIAL: dict[str, Callable[[AllocationRule, str | None], bool]] = {
     "month": _by_month, "charge": _by_charge, "owned": _by_owned,
 }  # fmt: skip

@@ -33,7 +33,9 @@ tfoot td { font-weight: bold; } .note { color: #57606a; } td { overflow-wrap: an
 """
 
 
-def write(statement: Statement, lines: Sequence[StatementLine], format_: str, to: IO[str]) -> None:
+def write_statement(
+    statement: Statement, lines: Sequence[StatementLine], format_: str, to: IO[str]
+) -> None:
     """Write a statement in one of the `FORMATS`."""
     FORMATS[format_](statement, lines, to)
 
@@ -54,7 +56,7 @@ def _write_json(statement: Statement, lines: Sequence[StatementLine], to: IO[str
 
 
 def _write_html(statement: Statement, lines: Sequence[StatementLine], to: IO[str]) -> None:
-    to.write(page(statement, lines))
+    to.write(statement_page(statement, lines))
 
 
 FORMATS: Mapping[str, Callable[[Statement, Sequence[StatementLine], IO[str]], None]] = {
@@ -64,14 +66,14 @@ FORMATS: Mapping[str, Callable[[Statement, Sequence[StatementLine], IO[str]], No
 }
 
 
-def as_text(statement: Statement, lines: Sequence[StatementLine], format_: str) -> str:
+def statement_text(statement: Statement, lines: Sequence[StatementLine], format_: str) -> str:
     """Return a statement in one of the `FORMATS`."""
     text = StringIO()
-    write(statement, lines, format_, text)
+    write_statement(statement, lines, format_, text)
     return text.getvalue()
 
 
-def page(statement: Statement, lines: Sequence[StatementLine]) -> str:
+def statement_page(statement: Statement, lines: Sequence[StatementLine]) -> str:
     """Return the statement as one HTML file that needs no other, with a picture of its projects."""
     who = _NOBODY if statement.tenant_id is None else statement.tenant_id
     title = f"Statement {statement.id}: {who}, {statement.period:%Y-%m}"

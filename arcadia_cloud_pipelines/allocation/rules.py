@@ -83,7 +83,7 @@ def _sorted(shares: dict[str, Decimal]) -> dict[str, Decimal]:
 Part = Annotated[Decimal, EXACT, Field(gt=0, le=1, decimal_places=12)]
 
 
-class Rule(BaseModel):
+class AllocationRule(BaseModel):
     """One rule; a condition that is not given holds of everything."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -116,7 +116,7 @@ class Rule(BaseModel):
         named = () if self.tenant is None else (self.tenant,)
         return (*named, *(self.shares or ()), *(self.among or ()))
 
-    def clashes(self, other: Rule) -> bool:
+    def clashes(self, other: AllocationRule) -> bool:
         """Return whether some month has both."""
         return (self.first or "") <= (other.last or "9999") and (other.first or "") <= (
             self.last or "9999"
@@ -132,7 +132,7 @@ class RuleFile(BaseModel):
     """Tenants besides those of projects."""
     tag_keys: tuple[Text, ...] = ()
     """Keys of tags besides those that resources have had."""
-    rule: tuple[Rule, ...]
+    rule: tuple[AllocationRule, ...]
 
     def as_json(self) -> str:
         """Return the rules as they are stored: `from_json` reads them."""
@@ -162,7 +162,7 @@ class RuleFile(BaseModel):
 NO_RULES = RuleFile(rule=())
 
 
-def from_json(text: str) -> RuleFile:
+def rules_from_json(text: str) -> RuleFile:
     """Return rules that were stored by `as_json`."""
     document = tuples(json.loads(text))
     for rule in document["rule"]:
@@ -171,19 +171,19 @@ def from_json(text: str) -> RuleFile:
     return RuleFile.model_validate(document)
 
 
-def read_rules(path: Path) -> RuleFile:
+def read_allocation_rules(path: Path) -> RuleFile:
     """Read the rules of a file.
 
     Raises:
         AllocationRulesError: it cannot be read, or `load_rules` refuses it.
     """
     try:
-        return load_rules(read_text(path, VARIABLE), str(path))
+        return parse_allocation_rules(read_text(path, VARIABLE), str(path))
     except ReviewedFileError as error:
         raise AllocationRulesError(str(error)) from None
 
 
-def load_rules(text: str, source: str) -> RuleFile:
+def parse_allocation_rules(text: str, source: str) -> RuleFile:
     """Read and check rules.
 
     Args:
@@ -195,7 +195,7 @@ def load_rules(text: str, source: str) -> RuleFile:
             add up to 1, two versions of a rule hold in one month, or rules by spend form a circle.
     """
     try:
-        file = parse(text, source, file=RuleFile, entry=Rule, table="rule")
+        file = parse(text, source, file=RuleFile, entry=AllocationRule, table="rule")
     except ReviewedFileError as error:
         raise AllocationRulesError(str(error)) from None
     for problem in _problems(file):
@@ -203,7 +203,7 @@ def load_rules(text: str, source: str) -> RuleFile:
     return file
 
 
-def describe(number: int, rule: Rule) -> str:
+def describe_rule(number: int, rule: AllocationRule) -> str:
     """Return how messages call a rule: its place in the file, from 1, and its name."""
     return f"rule {number} ({rule.name})"
 
@@ -215,12 +215,12 @@ def _problems(file: RuleFile) -> Iterator[str]:
     names = {rule.name for rule in file.rule} | {PROJECTS_TENANT}
     for number, rule in enumerate(file.rule, 1):
         for key, problem in _of_one(rule, names):
-            yield f"{describe(number, rule)}, {key}: {problem}"
+            yield f"{describe_rule(number, rule)}, {key}: {problem}"
         for other, before in enumerate(file.rule[: number - 1], 1):
             if before.name == rule.name and before.clashes(rule):
                 yield (
-                    f"{describe(number, rule)}, name: rule {other} has the same name and holds in "
-                    f"the same months: give one of them another name, or `from` and `to`"
+                    f"{describe_rule(number, rule)}, name: rule {other} has the same name and "
+                    "holds in the same months: give one of them another name, or `from` and `to`"
                 )
     try:
         TopologicalSorter(_graph(file.rule)).prepare()
@@ -228,19 +228,19 @@ def _problems(file: RuleFile) -> Iterator[str]:
         circle = [str(name) for name in error.args[1]]
         number = next(n for n, rule in enumerate(file.rule, 1) if rule.name == circle[0])
         yield (
-            f"{describe(number, file.rule[number - 1])}, of: rules by spend form a circle: "
+            f"{describe_rule(number, file.rule[number - 1])}, of: rules by spend form a circle: "
             f"{' of '.join(circle)}"
         )
 
 
-def _graph(rules: Sequence[Rule]) -> dict[str, set[str]]:
+def _graph(rules: Sequence[AllocationRule]) -> dict[str, set[str]]:
     graph: dict[str, set[str]] = {PROJECTS_TENANT: set()}
     for rule in rules:
         graph.setdefault(rule.name, set()).update(rule.of or ())
     return graph
 
 
-def _of_one(rule: Rule, names: set[str]) -> Iterator[tuple[str, str]]:
+def _of_one(rule: AllocationRule, names: set[str]) -> Iterator[tuple[str, str]]:
     """Yield key and problem of one rule."""
     if rule.name in OWN_NAMES:
         yield "name", f"{', '.join(OWN_NAMES)} are reserved names: choose another"

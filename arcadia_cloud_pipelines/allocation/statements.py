@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .allocate import apply
-from .rules import VARIABLE, RuleFile, read_rules
+from .rules import VARIABLE, RuleFile, read_allocation_rules
 
 _SQL = Statements(__file__)
 
@@ -107,7 +107,7 @@ def close_month(
         AllocationRulesError: the rules cannot be used; nothing was stored.
         WarehouseError: the warehouse is away or not migrated; nothing was stored.
     """
-    file = None if path is None else read_rules(path)
+    file = None if path is None else read_allocation_rules(path)
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         close_in(

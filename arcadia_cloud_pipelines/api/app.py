@@ -60,7 +60,7 @@ def create_app(warehouse: Warehouse, config: ApiConfig, clock: Clock = utc_now) 
     app.state.config = config
     app.state.shares = Shares(config.share)
     app.state.clock = clock
-    problems.install(app)
+    problems.install_problem_handlers(app)
     app.add_middleware(Gate, config=config)
     for module in (front_page, health, metrics, inventory, billing, drift, statements, syncs):
         app.include_router(module.router)

@@ -14,8 +14,8 @@ from .access import Admin, database
 from .auth import Caller
 from .database import Database
 from .documents import problems, with_csv
-from .kind_filter import check_kind
-from .listings import Listing, answer_list, json_answer, record
+from .kind_filter import check_kind_parameter
+from .listings import ListRoute, answer_list, json_answer, list_record
 from .models import Balance, CostLines, Invoice, ListOf, One
 from .parameters import AccountQuery, Day, Flag, Id, KindName, PageQuery, Text
 from .problems import Problem
@@ -55,7 +55,7 @@ async def show_balance(
             raise Problem(
                 404, "No balance was read so far: wait for the next run of balance_snapshot."
             )
-        return record(row)
+        return list_record(row)
 
     return json_answer(request, {"data": await opened.read(caller, read)})
 
@@ -89,7 +89,7 @@ async def list_invoices(
         wanted = wanted.where(invoice.period == query.period)
     if query.ingest_status is not None:
         wanted = wanted.where(invoice.ingest_status == query.ingest_status)
-    listing = Listing("invoices", lambda _: wanted, (invoice.id,))
+    listing = ListRoute("invoices", lambda _: wanted, (invoice.id,))
     return await answer_list(request, opened, caller, listing, query)
 
 
@@ -131,12 +131,12 @@ _LINE = (
 _LINES = sa.select(*(cloud_cost_lines.c[name] for name in _LINE))
 
 
-def cost_line_listing(query: CostLineQuery, caller: Caller) -> Listing:
+def cost_line_listing(query: CostLineQuery, caller: Caller) -> ListRoute:
     """Return the list of the lines wanted."""
     line = cloud_cost_lines.c
 
     def select(connection: sa.Connection) -> sa.Select[Any]:
-        check_kind(connection, query.kind, line.kind)
+        check_kind_parameter(connection, query.kind, line.kind)
         if query.period is None:
             return _LINES.where(*_conditions(query, caller))
         others = _conditions(query.model_copy(update={"period": None}), caller)
@@ -153,7 +153,7 @@ def cost_line_listing(query: CostLineQuery, caller: Caller) -> Listing:
 
     # An invoice that is ingested anew gets new ids, and keeps its line numbers.
     keys = (line.invoice_id, line.line_number)
-    return Listing("cost-lines", select, keys, ("invoice_id", "line_number"))
+    return ListRoute("cost-lines", select, keys, ("invoice_id", "line_number"))
 
 
 @router.get(
@@ -188,6 +188,6 @@ def _totals(query: CostLineQuery, caller: Caller) -> Any:
     ).where(*_conditions(query, caller))
 
     def read(connection: sa.Connection) -> dict[str, Any]:
-        return {"totals": record(connection.execute(summed).mappings().one())}
+        return {"totals": list_record(connection.execute(summed).mappings().one())}
 
     return read

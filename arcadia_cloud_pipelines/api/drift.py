@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from ..drift.accept import SHOWN, AcceptError, AlreadyResolved, Moved, NotFound, accept
+from ..drift.accept import SHOWN, AcceptError, AlreadyResolved, Moved, UnknownDrift, accept
 from ..drift.tables import cloud_drift
 from ..inventory.tables import cloud_resources
 from ..severity import Severity
@@ -19,8 +19,8 @@ from .access import Admin, Decider, database
 from .auth import Caller
 from .database import Database
 from .documents import problems, with_csv
-from .kind_filter import check_kind
-from .listings import Listing, answer_list, json_answer, raw_json
+from .kind_filter import check_kind_parameter
+from .listings import ListRoute, answer_list, json_answer, raw_json
 from .models import AcceptedDrift, Drift, ListOf, One, Shape
 from .parameters import Id, JsonValue, KindName, PageQuery, Text
 from .parameters import Query as NoQuery
@@ -74,10 +74,10 @@ async def list_drift(
         wanted = wanted.where(d.resource_id == query.resource_id)
 
     def select(connection: sa.Connection) -> sa.Select[Any]:
-        check_kind(connection, query.kind, r.kind)
+        check_kind_parameter(connection, query.kind, r.kind)
         return wanted
 
-    listing = Listing("drift", select, (d.id,))
+    listing = ListRoute("drift", select, (d.id,))
     return await answer_list(request, opened, caller, listing, query)
 
 
@@ -137,7 +137,7 @@ async def accept_drift(
                 now=clock,
             )
         )
-    except NotFound:
+    except UnknownDrift:
         raise not_found() from None
     except (AlreadyResolved, Moved) as error:
         raise Problem(409, str(error)) from None

@@ -15,8 +15,8 @@ from .access import AnyCaller, database
 from .auth import Caller
 from .database import Database
 from .documents import problems, with_csv
-from .kind_filter import check_kind
-from .listings import Listing, answer_list, json_answer, raw_json, record
+from .kind_filter import check_kind_parameter
+from .listings import ListRoute, answer_list, json_answer, list_record, raw_json
 from .models import Event, ListOf, One, Resource, ResourceWithEvents
 from .parameters import Flag, Id, Instant, KindName, PageQuery, Text
 from .parameters import Query as NoQuery
@@ -127,15 +127,15 @@ def _changed(query: ResourceQuery) -> sa.Select[tuple[int]]:
     return changed if query.as_of is None else changed.where(event.occurred_at <= query.as_of)
 
 
-def resource_listing(query: ResourceQuery, caller: Caller) -> Listing:
+def resource_listing(query: ResourceQuery, caller: Caller) -> ListRoute:
     """Return the list, as the caller may see it."""
     wanted = _resources(query, caller)
 
     def select(connection: sa.Connection) -> sa.Select[Any]:
-        check_kind(connection, query.kind, cloud_resources.c.kind)
+        check_kind_parameter(connection, query.kind, cloud_resources.c.kind)
         return wanted
 
-    return Listing("inventory", select, (wanted.selected_columns.id,))
+    return ListRoute("inventory", select, (wanted.selected_columns.id,))
 
 
 @router.get(
@@ -205,7 +205,7 @@ async def show_resource(
             cloud_resource_events.c.occurred_at.desc(), cloud_resource_events.c.id.desc()
         )
         events = connection.execute(newest.limit(EVENTS_SHOWN)).mappings()
-        return {**record(row), "events": [record(event) for event in events]}
+        return {**list_record(row), "events": [list_record(event) for event in events]}
 
     return json_answer(request, {"data": await opened.read(caller, read)})
 
@@ -230,5 +230,5 @@ async def list_events(
         _exists(connection, resource_id, caller)
         return wanted
 
-    listing = Listing(f"events-{resource_id}", select, (cloud_resource_events.c.id,))
+    listing = ListRoute(f"events-{resource_id}", select, (cloud_resource_events.c.id,))
     return await answer_list(request, opened, caller, listing, query)

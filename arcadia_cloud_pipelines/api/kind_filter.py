@@ -10,7 +10,9 @@ from ..inventory.kind_names import unknown_kind
 from .problems import BadParameter
 
 
-def check_kind(connection: sa.Connection, kind: str | None, column: sa.ColumnElement[Any]) -> None:
+def check_kind_parameter(
+    connection: sa.Connection, kind: str | None, column: sa.ColumnElement[Any]
+) -> None:
     """Refuse a kind that this release does not know and that no row of the list has.
 
     Args:

@@ -57,7 +57,7 @@ def raw_json(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 
 
 @dataclass(frozen=True)
-class Listing:
+class ListRoute:
     """One list: how its rows are asked for, and by what they are ordered."""
 
     name: str
@@ -80,7 +80,7 @@ class Page:
 
 def fetch(
     connection: sa.Connection,
-    listing: Listing,
+    listing: ListRoute,
     position: Position | None,
     limit: int,
     page_bytes: int,
@@ -116,7 +116,7 @@ def after(keys: Sequence[sa.ColumnElement[int]], position: Position) -> sa.Colum
     return sa.tuple_(*keys) > sa.tuple_(*(sa.literal(key, sa.BigInteger) for key in position))
 
 
-def record(row: sa.RowMapping) -> dict[str, Any]:
+def list_record(row: sa.RowMapping) -> dict[str, Any]:
     """A row as the object that goes out."""
     return {str(name): value for name, value in row.items()}
 
@@ -125,7 +125,7 @@ async def answer_list(
     request: Request,
     database: Database,
     caller: Caller,
-    listing: Listing,
+    listing: ListRoute,
     query: PageQuery,
     extra: Callable[[sa.Connection], dict[str, Any]] | None = None,
 ) -> Response:
@@ -171,7 +171,7 @@ async def answer_list(
 
 
 async def _csv(
-    database: Database, caller: Caller, listing: Listing, page: Page, page_bytes: int
+    database: Database, caller: Caller, listing: ListRoute, page: Page, page_bytes: int
 ) -> AsyncIterator[bytes]:
     """The list from `page` on. Between pages no connection is held: a slow reader keeps none."""
     yield _csv_lines([page.columns, *page.rows])

@@ -28,7 +28,7 @@ _SWITCH = 0.0005  # seconds; Python's own 0.005 is what most of a page's time wo
 _log = logging.getLogger(__name__)
 
 
-class ServerError(Exception):
+class ApiStartError(Exception):
     """The API cannot be served; the text says why."""
 
 
@@ -49,7 +49,7 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z).decode()
 
 
-def run(settings: Settings, host: str | None = None, port: int | None = None) -> None:
+def run_api(settings: Settings, host: str | None = None, port: int | None = None) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are finished.
 
     Args:
@@ -58,7 +58,7 @@ def run(settings: Settings, host: str | None = None, port: int | None = None) ->
         port: likewise.
 
     Raises:
-        ServerError: the address cannot be listened on.
+        ApiStartError: the address cannot be listened on.
         SettingsError: a secret is too short.
         WarehouseError: the embedded database does not answer. One given by URL may come later:
             until then `/api/ready` says so.
@@ -120,7 +120,7 @@ def _listen(host: str, port: int) -> socket.socket:
         )[0]
         return socket.create_server(address[:2], family=family, backlog=512)
     except OSError as error:
-        raise ServerError(
+        raise ApiStartError(
             f"The HTTP API cannot listen on port {port} of {host}, because "
             f"{why_not(host, port, error)}: stop what uses it, or set ARCADIA_API_HOST or "
             "ARCADIA_API_PORT to another."

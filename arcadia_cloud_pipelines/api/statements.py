@@ -14,8 +14,8 @@ from .access import AnyCaller, database
 from .auth import Caller
 from .database import Database
 from .documents import problems, with_csv
-from .kind_filter import check_kind
-from .listings import Listing, answer_list, json_answer, record
+from .kind_filter import check_kind_parameter
+from .listings import ListRoute, answer_list, json_answer, list_record
 from .models import Cost, ListOf, One, Statement, StatementLine
 from .parameters import Day, Flag, Id, KindName, PageQuery, Text
 from .parameters import Query as NoQuery
@@ -79,10 +79,10 @@ async def list_costs(
         wanted = wanted.where(cost.kind == query.kind)
 
     def select(connection: sa.Connection) -> sa.Select[Any]:
-        check_kind(connection, query.kind, cost.kind)
+        check_kind_parameter(connection, query.kind, cost.kind)
         return wanted
 
-    return await answer_list(request, opened, caller, Listing("costs", select, (cost.id,)), query)
+    return await answer_list(request, opened, caller, ListRoute("costs", select, (cost.id,)), query)
 
 
 @router.get(
@@ -99,7 +99,7 @@ async def list_statements(
 ) -> Response:
     """List what never changes: corrections are on the next statement."""
     wanted = _STATEMENTS.where(*_conditions(cloud_statements, query, caller))
-    listing = Listing("statements", lambda _: wanted, (cloud_statements.c.id,))
+    listing = ListRoute("statements", lambda _: wanted, (cloud_statements.c.id,))
     return await answer_list(request, opened, caller, listing, query)
 
 
@@ -138,7 +138,7 @@ async def show_statement(
         row = connection.execute(_one(statement_id, caller)).mappings().one_or_none()
         if row is None:
             raise _not_found()
-        return record(row)
+        return list_record(row)
 
     return json_answer(request, {"data": await opened.read(caller, read)})
 
@@ -165,5 +165,5 @@ async def list_statement_lines(
             raise _not_found()
         return wanted
 
-    listing = Listing(f"statement-{statement_id}-lines", select, (line.position,), ("position",))
+    listing = ListRoute(f"statement-{statement_id}-lines", select, (line.position,), ("position",))
     return await answer_list(request, opened, caller, listing, query)

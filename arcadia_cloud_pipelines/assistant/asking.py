@@ -39,7 +39,7 @@ _SQL = Statements(__file__)
 _IN_RULE = re.compile(r":(funcid|aggfnoid|winfnoid|opno) (\d+)")
 
 
-class Refused(MartError):
+class QueryRefused(MartError):
     """The question cannot be answered as it was asked; the text says why."""
 
 
@@ -53,7 +53,7 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """Rows, and how old and how whole what they rest on is."""
 
     columns: Sequence[Mapping[str, str]]
@@ -78,7 +78,7 @@ def reading(warehouse: Warehouse, *, only_look: bool = True) -> Iterator[sa.Conn
         only_look: False for one that makes a view for a moment; it is rolled back.
 
     Raises:
-        Refused: the login could write and cannot become `arcadia_reader`.
+        QueryRefused: the login could write and cannot become `arcadia_reader`.
     """
     with warehouse.transaction() as connection:
         if only_look:
@@ -91,7 +91,7 @@ def reading(warehouse: Warehouse, *, only_look: bool = True) -> Iterator[sa.Conn
         if _SQL.run(connection, "may_become_reader").scalar():
             connection.execute(sa.text("SET LOCAL ROLE arcadia_reader"))
         if problem := _SQL.run(connection, "can_write").scalar():
-            raise Refused(
+            raise QueryRefused(
                 f"The login {line(problem)} may write and cannot become arcadia_reader: run "
                 "`arcadia migrate` as a user who may create roles, or set ARCADIA_DATABASE_URL to "
                 "a login of your own in that role."
@@ -103,16 +103,16 @@ def reading(warehouse: Warehouse, *, only_look: bool = True) -> Iterator[sa.Conn
                 connection.get_transaction().rollback()  # type: ignore[union-attr]
 
 
-def list_relations(warehouse: Warehouse) -> Answer:
+def list_relations(warehouse: Warehouse) -> Reply:
     """Return the views and tables that this login may read, with the question each answers."""
     with reading(warehouse) as connection, _told():
         return _answer(connection, _SQL.run(connection, "relations"), MOST_ROWS)
 
 
-def describe(warehouse: Warehouse, name: str) -> dict[str, Any]:
+def describe_mart(warehouse: Warehouse, name: str) -> dict[str, Any]:
     """Return a view's question, grain, example and columns, with its as_of and complete."""
     view = find(name)
-    types: Mapping[str, str] = views.described()[view.name]["columns"]
+    types: Mapping[str, str] = views.described_columns()[view.name]["columns"]
     with reading(warehouse) as connection, _told():
         as_of, complete = _sources(connection)
     return {
@@ -137,7 +137,7 @@ def read_view(
     columns: Sequence[str] = (),
     order_by: Sequence[str] = (),
     limit: int = ROWS,
-) -> Answer:
+) -> Reply:
     """Read rows of one view.
 
     Args:
@@ -150,14 +150,16 @@ def read_view(
 
     Raises:
         UnknownMart: there is no such view.
-        Refused: a column, an operator or a value does not fit.
+        QueryRefused: a column, an operator or a value does not fit.
     """
     view = find(name)
-    types: Mapping[str, str] = views.described()[view.name]["columns"]
+    types: Mapping[str, str] = views.described_columns()[view.name]["columns"]
 
     def column(wanted: str) -> str:
         if wanted not in types:
-            raise Refused(f"{view.name} has no column {line(wanted)!r}; it has {', '.join(types)}.")
+            raise QueryRefused(
+                f"{view.name} has no column {line(wanted)!r}; it has {', '.join(types)}."
+            )
         return f'"{wanted}"'
 
     always = [c for c in ("as_of", "complete") if c in types and c not in columns]
@@ -184,14 +186,14 @@ def read_view(
 def _condition(name: str, kind: str, one: Filter, key: str, values: dict[str, Any]) -> str:
     """Return one condition as SQL; its value goes into `values`."""
     if one.operator not in OPERATORS:
-        raise Refused(f"No operator {line(one.operator)!r}; there are {', '.join(OPERATORS)}.")
+        raise QueryRefused(f"No operator {line(one.operator)!r}; there are {', '.join(OPERATORS)}.")
     if one.operator in ("is null", "is not null"):
         return f"{name} {one.operator.upper()}"
     if one.value is None:
-        raise Refused(f"The filter on {name} has no value; for none say 'is null'.")
+        raise QueryRefused(f"The filter on {name} has no value; for none say 'is null'.")
     many = isinstance(one.value, list | tuple)
     if one.operator in ("in", "contains") and not (many or kind == "text"):
-        raise Refused(f"The filter on {name}, {one.operator}, takes a list.")
+        raise QueryRefused(f"The filter on {name}, {one.operator}, takes a list.")
     values[key] = [_plain(v) for v in one.value] if many else _plain(one.value)
     if one.operator == "in":
         values[key] = values[key] if many else [values[key]]
@@ -207,11 +209,11 @@ def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def query(warehouse: Warehouse, sql: str, limit: int = ROWS) -> Answer:
+def query(warehouse: Warehouse, sql: str, limit: int = ROWS) -> Reply:
     """Run one SELECT of the caller's.
 
     Raises:
-        Refused: it is no single SELECT, has a function that could do more than read, takes too
+        QueryRefused: it is no single SELECT, has a function that could do more than read, takes too
             long, or the server refuses it.
     """
     text = _one_statement(sql)
@@ -225,9 +227,9 @@ def _one_statement(sql: str) -> str:
     """Return the statement without its last semicolon; another one would begin a second."""
     text = sql.strip().rstrip("; \t\r\n")
     if not text or len(text) > MOST_SQL or "\0" in text:
-        raise Refused(f"Give one SELECT of at most {MOST_SQL:,} characters.")
+        raise QueryRefused(f"Give one SELECT of at most {MOST_SQL:,} characters.")
     if ";" in text:
-        raise Refused(
+        raise QueryRefused(
             "Only one statement is answered, so a semicolon may stand at its end alone; within a "
             "text write chr(59)."
         )
@@ -248,7 +250,9 @@ def _check(warehouse: Warehouse, text: str) -> None:
         }
         refused = _SQL.run(connection, "not_for_readers", called).scalars().all()
     if refused:
-        raise Refused(f"Not for readers, because it may do more than read: {', '.join(refused)}.")
+        raise QueryRefused(
+            f"Not for readers, because it may do more than read: {', '.join(refused)}."
+        )
 
 
 @contextmanager
@@ -263,15 +267,15 @@ def _told() -> Iterator[None]:
         if code is None:
             raise
         if code == "57014":
-            raise Refused(
+            raise QueryRefused(
                 f"It took longer than {SECONDS} s: ask for less, such as one period."
             ) from None
         diagnosis = error.orig.diag  # type: ignore[union-attr]
         said = ". ".join(filter(None, (diagnosis.message_primary, diagnosis.message_hint)))
-        raise Refused(f"The database refuses it ({code}): {line(said)[:400]}") from None
+        raise QueryRefused(f"The database refuses it ({code}): {line(said)[:400]}") from None
 
 
-def _answer(connection: sa.Connection, result: sa.CursorResult[Any], limit: int) -> Answer:
+def _answer(connection: sa.Connection, result: sa.CursorResult[Any], limit: int) -> Reply:
     """Take rows until a limit is reached."""
     limit = max(1, min(limit, MOST_ROWS))
     described = result.cursor.description if result.cursor is not None else ()
@@ -297,7 +301,7 @@ def _answer(connection: sa.Connection, result: sa.CursorResult[Any], limit: int)
         as_of, complete = _sources(connection)
         notes.append("as_of and complete are about all sources: these rows do not say them.")
     named = [{"name": name, "type": kind} for name, kind in zip(columns, types, strict=True)]
-    return Answer(named, rows, as_of, complete, truncated, tuple(notes))
+    return Reply(named, rows, as_of, complete, truncated, tuple(notes))
 
 
 def _json(value: Any) -> Any:

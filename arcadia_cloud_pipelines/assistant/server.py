@@ -39,7 +39,7 @@ P = ParamSpec("P")
 Limit = Annotated[int, Field(ge=1, le=asking.MOST_ROWS, description="At most so many rows.")]
 
 
-class Where(BaseModel):
+class McpContext(BaseModel):
     """A condition on one column."""
 
     column: str
@@ -76,13 +76,13 @@ def make_server(warehouse: Callable[[], Warehouse]) -> MCPServer:
     @_told
     def describe_view(view: str) -> dict[str, Any]:
         """Return a view's question, what one row is, an example and all columns with units."""
-        return asking.describe(warehouse(), view)
+        return asking.describe_mart(warehouse(), view)
 
     @server.tool(annotations=_READS)
     @_told
     def read_view(
         view: str,
-        where: list[Where] | None = None,
+        where: list[McpContext] | None = None,
         columns: list[str] | None = None,
         order_by: Annotated[
             list[str] | None, Field(description="Columns; - before one: largest first.")

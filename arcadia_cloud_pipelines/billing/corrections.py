@@ -15,7 +15,7 @@ from .balance import SCOPE
 from .invoice_csv import parse_invoice_csv
 from .invoice_csv_errors import InvoiceFileError
 from .originals import lines_digest
-from .summaries import COLUMNS, Summary, read_summary
+from .summaries import COLUMNS, InvoiceSummary, read_summary
 
 _SQL = Statements(__file__)
 
@@ -63,7 +63,9 @@ def find_corrections(
     return tuple(changed), problems
 
 
-def _store(warehouse: Warehouse, uuid: str, summary: Summary, digest: str, at: datetime) -> None:
+def _store(
+    warehouse: Warehouse, uuid: str, summary: InvoiceSummary, digest: str, at: datetime
+) -> None:
     said = dict(zip(COLUMNS, summary.row(), strict=True))
     with warehouse.transaction() as connection:
         _SQL.run(connection, "store", said | {"uuid": uuid, "digest": digest, "at": at})

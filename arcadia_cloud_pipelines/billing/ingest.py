@@ -37,7 +37,7 @@ from .invoices import INVOICES, partition_key
 from .items import attach_resource_keys, items_frame
 from .matching import RULES_VERSION, match_with_kinds
 from .originals import keep_summaries, lines_digest, original_of
-from .products import classify
+from .products import product_rule_of
 from .reconcile import store_verdicts
 
 SQL = Statements(__file__)
@@ -231,7 +231,7 @@ def _store(
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchedInvoice:
     """One invoice as it came: the CSV's lines, and the JSON form's items."""
 
     period: date
@@ -248,7 +248,7 @@ class _Batch:
     """Invoices that are matched together: a pass costs about as much for 30 lines as for 30,000."""
 
     invoices: list[Invoice] = field(default_factory=list)
-    fetched: list[Fetched] = field(default_factory=list)
+    fetched: list[FetchedInvoice] = field(default_factory=list)
     failed: list[tuple[Invoice, Exception]] = field(default_factory=list)
     outage: DigitalOceanError | None = None
     """Not the fault of the invoice at hand: no other would fare better."""
@@ -286,7 +286,7 @@ def _fetch(client: DigitalOcean, waiting: Iterator[Invoice]) -> _Batch:
     return batch
 
 
-def fetch_invoice(client: DigitalOcean, invoice_uuid: str, period: date) -> Fetched:
+def fetch_invoice(client: DigitalOcean, invoice_uuid: str, period: date) -> FetchedInvoice:
     """Fetch one invoice in both its forms.
 
     The CSV is the document; the JSON form is asked for the resources' ids, which only it has.
@@ -305,7 +305,7 @@ def fetch_invoice(client: DigitalOcean, invoice_uuid: str, period: date) -> Fetc
     data = client.get_bytes(f"{path}/csv", accept="text/csv", scope=SCOPE)
     lines = parse_invoice_csv(data, invoice=invoice_uuid)
     items, note = _fetch_items(client, path, len(lines))
-    return Fetched(period, lines, items_frame(items), lines_digest(lines), note)
+    return FetchedInvoice(period, lines, items_frame(items), lines_digest(lines), note)
 
 
 def _fetch_items(
@@ -334,7 +334,7 @@ def _fetch_items(
     return listing.items, None
 
 
-def read_lines(fetched: Sequence[Fetched], inventory: Inventory) -> pd.DataFrame:
+def read_lines(fetched: Sequence[FetchedInvoice], inventory: Inventory) -> pd.DataFrame:
     """Say which resource each line of some invoices paid for.
 
     Args:
@@ -364,7 +364,7 @@ def match_lines(lines: pd.DataFrame, inventory: Inventory) -> pd.DataFrame:
         lines: as `attach_resource_keys` gives them, with `period`, the first day of the month.
         inventory: what there is and was.
     """
-    classified = classify(lines)
+    classified = product_rule_of(lines)
     matched = match_with_kinds(classified, inventory.resources, inventory.synced_kinds)
     return pd.concat([classified.drop(columns="kind"), matched], axis=1).rename(
         columns={"line_region": "region", "candidates": "match_candidates"}
@@ -372,7 +372,7 @@ def match_lines(lines: pd.DataFrame, inventory: Inventory) -> pd.DataFrame:
 
 
 def replace_lines(
-    warehouse: Warehouse, invoice: Invoice, fetched: Fetched, lines: pd.DataFrame, now: Clock
+    warehouse: Warehouse, invoice: Invoice, fetched: FetchedInvoice, lines: pd.DataFrame, now: Clock
 ) -> tuple[int, Decimal]:
     """Replace one invoice's lines and mark it ingested, in one transaction.
 

@@ -37,7 +37,7 @@ from .originals import keep_summaries
 from .periods import PeriodSource, period_of_entry
 from .reconcile import store_verdicts
 from .summaries import COLUMNS as SUMMARY_COLUMNS
-from .summaries import Summary, read_summary
+from .summaries import InvoiceSummary, read_summary
 
 HISTORY = "/v2/customers/my/billing_history"
 INVOICES = "/v2/customers/my/invoices"
@@ -49,7 +49,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListedInvoice:
     """One entry of the billing history."""
 
     entry_type: str
@@ -99,7 +99,7 @@ def partition_key(period: date, invoice_id: str | None, invoice_uuid: str) -> st
     return f"{period:%Y-%m}_{invoice_id or invoice_uuid}"
 
 
-def read_history(client: DigitalOcean) -> tuple[list[Entry], str | None]:
+def read_history(client: DigitalOcean) -> tuple[list[ListedInvoice], str | None]:
     """Every entry of the billing history, and why the list may not be whole (None when it is).
 
     Raises:
@@ -129,7 +129,7 @@ def read_history(client: DigitalOcean) -> tuple[list[Entry], str | None]:
             str(item["invoice_id"]) if item.get("invoice_id") else None,
         )
         equal[facts] += 1
-        entries.append(Entry(*facts, occurrence=equal[facts]))
+        entries.append(ListedInvoice(*facts, occurrence=equal[facts]))
     return entries, listing.reason
 
 
@@ -171,7 +171,7 @@ def read_headers(
     return headers, listing.reason
 
 
-def headers_of_history(entries: Sequence[Entry], listed: Collection[str]) -> list[Header]:
+def headers_of_history(entries: Sequence[ListedInvoice], listed: Collection[str]) -> list[Header]:
     """Headers of the invoices that only the history names.
 
     Args:
@@ -279,13 +279,13 @@ def _read_summaries(
     client: DigitalOcean,
     headers: Sequence[Header],
     progress: Progress | None,
-) -> tuple[dict[str, Summary], dict[str, str]]:
+) -> tuple[dict[str, InvoiceSummary], dict[str, str]]:
     """Summaries of the invoices that need one, and what went wrong with the others."""
     scope = {"account": client.account().uuid}
     with warehouse.transaction() as connection:
         settled = dict(_SQL.run(connection, "with_summary", scope).tuples().all())
     wanted = [h for h in headers if settled.get(h.invoice_uuid) != h.amount]
-    summaries: dict[str, Summary] = {}
+    summaries: dict[str, InvoiceSummary] = {}
     problems: dict[str, str] = {}
     for number, header in enumerate(wanted, 1):
         if progress is not None and (number % 10 == 1 or number == len(wanted)):
@@ -302,7 +302,7 @@ def _read_summaries(
 
 
 def _store_entries(
-    connection: sa.Connection, entries: Sequence[Entry], scope: Mapping[str, Any]
+    connection: sa.Connection, entries: Sequence[ListedInvoice], scope: Mapping[str, Any]
 ) -> int:
     _SQL.run(connection, "create_entries")
     copy_rows(
@@ -319,7 +319,7 @@ def _store_entries(
 def _store_headers(
     connection: sa.Connection,
     headers: Sequence[Header],
-    summaries: Mapping[str, Summary],
+    summaries: Mapping[str, InvoiceSummary],
     scope: Mapping[str, Any],
 ) -> tuple[int, tuple[str, ...]]:
     """Upsert the headers; the number of new ones, and the uuids that are pending again."""

@@ -24,11 +24,11 @@ from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
-from .ingest import LINE_COLUMNS, Fetched, fetch_invoice, load_inventory, read_lines
+from .ingest import LINE_COLUMNS, FetchedInvoice, fetch_invoice, load_inventory, read_lines
 from .invoices import INVOICES
 from .money import AmountError, parse_amount
 from .reconcile import compare
-from .summaries import COLUMNS, Summary, read_summary
+from .summaries import COLUMNS, InvoiceSummary, read_summary
 
 _SQL = Statements(__file__)
 
@@ -108,7 +108,7 @@ def refresh_open_month(
             lines.assign(**scope),
             (*scope, *LINE_COLUMNS),
         )
-        said = dict(zip(COLUMNS, (summary or Summary()).row(), strict=True))
+        said = dict(zip(COLUMNS, (summary or InvoiceSummary()).row(), strict=True))
         doubt = " ".join(notes) or None
         row = scope | vars(header) | said | {"note": doubt}
         count, total = _SQL.run(connection, "store", row).one()
@@ -138,7 +138,7 @@ def _read_header(client: DigitalOcean) -> _Header | None:
 
 def _read_preview(
     client: DigitalOcean, header: _Header
-) -> tuple[_Header, Fetched, Summary | None, list[str]]:
+) -> tuple[_Header, FetchedInvoice, InvoiceSummary | None, list[str]]:
     """Read lines and summary of one preview: once more if another one was made meanwhile."""
     for _ in range(_READINGS):
         fetched = fetch_invoice(client, "preview", header.period)
@@ -150,7 +150,7 @@ def _read_preview(
     return header, fetched, summary, ["The preview changed while it was read."]
 
 
-def _read_summary(client: DigitalOcean) -> Summary | None:
+def _read_summary(client: DigitalOcean) -> InvoiceSummary | None:
     """Read the preview's summary; None when it has none: the lines are worth storing without it."""
     try:
         return read_summary(client, PREVIEW)
@@ -160,7 +160,7 @@ def _read_summary(client: DigitalOcean) -> Summary | None:
         return None
 
 
-def _doubts(header: _Header, summary: Summary | None, total: Decimal) -> Iterator[str]:
+def _doubts(header: _Header, summary: InvoiceSummary | None, total: Decimal) -> Iterator[str]:
     """Say whether the lines add up to the preview's amount."""
     if header.amount is None:
         return

@@ -40,7 +40,7 @@ class Pattern:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ProductRule:
     """One rule for one or several products; see the head of `products.toml`."""
 
     products: tuple[str, ...]
@@ -56,14 +56,14 @@ class Rule:
     charge: Charge = "usage"
 
 
-class Rules(dict[str, Rule]):
+class Rules(dict[str, ProductRule]):
     """Rules by exact product (`fold_product`); `find` looks up by pattern, too."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.like: list[tuple[re.Pattern[str], Rule]] = []
+        self.like: list[tuple[re.Pattern[str], ProductRule]] = []
 
-    def find(self, product: str) -> Rule | None:
+    def find(self, product: str) -> ProductRule | None:
         """Return the rule for a product as an invoice spells it; None for an unknown one.
 
         Example: `GPU Droplets (H100)` has no rule of that name; the one of `GPU Droplets` holds.
@@ -82,10 +82,10 @@ class Rules(dict[str, Rule]):
 def product_rules() -> Rules:
     """Return the rules that come with the package."""
     path = Path(__file__).with_suffix(".toml")
-    return load_rules(path.read_text(encoding="utf-8"), path.name)
+    return read_product_rules(path.read_text(encoding="utf-8"), path.name)
 
 
-def load_rules(text: str, source: str) -> Rules:
+def read_product_rules(text: str, source: str) -> Rules:
     """Read and check rules.
 
     Args:
@@ -140,7 +140,7 @@ def charge_of(product: str | None, rules: Rules | None = None) -> Charge:
     return "usage" if rule is None else rule.charge
 
 
-def _rule(entry: Any, where: str) -> Rule:
+def _rule(entry: Any, where: str) -> ProductRule:
     def refuse(problem: str) -> ProductRulesError:
         return ProductRulesError(f"{where}: {problem}.")
 
@@ -201,7 +201,7 @@ def _rule(entry: Any, where: str) -> Rule:
         raise refuse("a team_wide line without a name is no resource, so nothing is nameless")
     if name_in == "nothing" and (patterns or nameless):
         raise refuse("name_in is 'nothing', so there is no use for patterns")
-    return Rule(
+    return ProductRule(
         products, kind, name_in, tuple(patterns), nameless, products_like, also, also_by_id,
         team_wide, charge,
     )  # fmt: skip
@@ -226,7 +226,7 @@ def _check_pattern(pattern: object, refuse: Any) -> list[str]:
     return list(compiled.groupindex)
 
 
-def classify(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
+def product_rule_of(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
     """Read each line's kind, name and region out of its product and texts.
 
     Args:
@@ -302,7 +302,7 @@ def traits(products: pd.Series[str], rules: Rules | None = None) -> pd.DataFrame
     )
 
 
-def _by_rule(products: pd.Series[str], rules: Rules) -> Iterable[tuple[Rule | None, Any]]:
+def _by_rule(products: pd.Series[str], rules: Rules) -> Iterable[tuple[ProductRule | None, Any]]:
     """Each rule with the positions of its products' lines; None for products without one."""
     codes, texts = pd.factorize(products)
     for code in np.unique(codes):
@@ -310,7 +310,7 @@ def _by_rule(products: pd.Series[str], rules: Rules) -> Iterable[tuple[Rule | No
         yield rules.find(text), np.flatnonzero(codes == code)
 
 
-def _take_apart(texts: pd.Series[str], rule: Rule) -> tuple[Any, Any, Any]:
+def _take_apart(texts: pd.Series[str], rule: ProductRule) -> tuple[Any, Any, Any]:
     """Kind, name and region of each text, as arrays of objects, None for none."""
     values = pa.array(texts, type=pa.large_string())
     kinds = np.full(len(texts), None if rule.team_wide else rule.kind, dtype=object)

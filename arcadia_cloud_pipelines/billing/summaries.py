@@ -27,7 +27,7 @@ _MOST_OTHERS = 6
 
 
 @dataclass(frozen=True)
-class Summary:
+class InvoiceSummary:
     """The amounts of an invoice's summary; US dollars. None where it says nothing."""
 
     product_charges: Decimal | None = None
@@ -48,7 +48,7 @@ class Summary:
         return (*(getattr(self, part) for part in PARTS), orjson.dumps(others).decode())
 
 
-def read_summary(client: DigitalOcean, path: str) -> Summary:
+def read_summary(client: DigitalOcean, path: str) -> InvoiceSummary:
     """Read the amounts of one invoice's summary.
 
     Args:
@@ -77,7 +77,7 @@ def read_summary(client: DigitalOcean, path: str) -> Summary:
             known[name] = amount
         elif _PART.fullmatch(name) and len(others) < _MOST_OTHERS:
             others[name] = amount
-    return Summary(**known, other_parts=others)
+    return InvoiceSummary(**known, other_parts=others)
 
 
 def _not_an_amount(path: str, where: str, error: AmountError) -> BadAnswer:
@@ -87,4 +87,4 @@ def _not_an_amount(path: str, where: str, error: AmountError) -> BadAnswer:
 def parts_of(row: Mapping[str, Any]) -> dict[str, Decimal]:
     """Return the amounts by part out of a stored row with `COLUMNS`."""
     others = {name: Decimal(text) for name, text in row["other_parts"].items()}
-    return Summary(**{part: row[part] for part in PARTS}, other_parts=others).parts()
+    return InvoiceSummary(**{part: row[part] for part in PARTS}, other_parts=others).parts()

@@ -16,7 +16,7 @@ def alarms() -> None:
 @click.option("--all", "everything", is_flag=True, help="Ended ones too, the newest first.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
 @list_formats
-def list_(everything: bool, limit: int, format_: str | None) -> None:
+def list_alarms_command(everything: bool, limit: int, format_: str | None) -> None:
     """List open alarms, the worst first."""
     from ..alarms.state import Episode, newest_alarms, open_alarms
     from ..settings import load_settings
@@ -60,7 +60,7 @@ def tell() -> None:
 
 
 @alarms.command()
-def watch() -> None:
+def watch_command() -> None:
     """Look once a minute until stopped, and tell; `arcadia up` runs it."""
     import logging
     import signal

@@ -15,12 +15,12 @@ def api(ctx: click.Context, host: str | None, port: int | None) -> None:
     """Serve the HTTP API alone."""
     if ctx.invoked_subcommand is not None:
         return
-    from ..api.server import ServerError, run
+    from ..api.server import ApiStartError, run_api
     from ..settings import load_settings
 
     try:
-        run(load_settings(), host, port)
-    except ServerError as error:
+        run_api(load_settings(), host, port)
+    except ApiStartError as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -14,7 +14,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("file", type=_FILE)
-def backup(file: Path) -> None:
+def backup_command(file: Path) -> None:
     """Write a backup of the warehouse into FILE.
 
     FILE is there whole or as it was before: the backup is read through before it takes its place.
@@ -28,7 +28,7 @@ def backup(file: Path) -> None:
 
 @click.command()
 @click.argument("file", type=_FILE)
-def restore(file: Path) -> None:
+def restore_command(file: Path) -> None:
     """Restore the backup in FILE into an empty warehouse, and bring that to this release.
 
     All of it or nothing: a file that is not whole is refused before anything is written.

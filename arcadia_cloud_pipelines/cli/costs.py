@@ -34,7 +34,7 @@ def allocate_costs(file: Path | None, dry_run: bool, format_: str | None) -> Non
     cost_allocations does the same every day. Statements of closed months stay as they are: what
     changes is a correction on the next ones. `arcadia query cost_by_tenant` shows the result.
     """
-    from ..allocation.allocate import Difference, allocate
+    from ..allocation.allocate import Shortfall, allocate
     from ..allocation.rules import VARIABLE
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
@@ -42,7 +42,7 @@ def allocate_costs(file: Path | None, dry_run: bool, format_: str | None) -> Non
     settings = load_settings()
     done = allocate(open_warehouse(settings), file or settings.allocation_rules, dry_run=dry_run)
     if format_:
-        print_objects(Difference, done.differences, format_)
+        print_objects(Shortfall, done.differences, format_)
         return
     _show(done, dry_run)
     if file is None or dry_run:
@@ -89,7 +89,7 @@ def rebuild_lines(period: str | None, invoices: tuple[str, ...], format_: str | 
 
 
 def _show(done: Allocated, dry_run: bool) -> None:
-    from ..allocation.rules import describe
+    from ..allocation.rules import describe_rule
 
     if done.differences:
         print_table(
@@ -108,7 +108,7 @@ def _show(done: Allocated, dry_run: bool) -> None:
         )
     for unused in done.unused:
         why = "earlier rules decide for all that it matches" if unused.shadowed else "no line"
-        echo(f"{describe(unused.number, unused.rule)} decides nothing: {why}.", fg="yellow")
+        echo(f"{describe_rule(unused.number, unused.rule)} decides nothing: {why}.", fg="yellow")
     months = len({(one.account, one.period) for one in done.differences})
     told = f"{done.entries:,} lines by {len(done.file.rule):,} rules; {months:,} months"
     echo(f"{told} would change; nothing was stored." if dry_run else f"{told} changed.")

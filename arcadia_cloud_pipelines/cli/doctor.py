@@ -17,7 +17,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     import dataclasses
     import json
 
-    from ..operations.doctor import State, examine
+    from ..operations.doctor import Verdict, examine
     from ..operations.doctor.freshness import NOTHING_YET
     from ..settings import load_settings
 
@@ -30,7 +30,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         echo(f"{finding.subject}: {finding.text}", mark=f"{click.style(mark, fg=colour)} ")
         if finding.remedy is not None:
             echo(f"    → {finding.remedy}")
-    wrong = [finding for finding in findings if finding.state is State.WRONG]
+    wrong = [finding for finding in findings if finding.state is Verdict.WRONG]
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     else:

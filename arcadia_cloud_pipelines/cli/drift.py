@@ -28,7 +28,9 @@ def drift() -> None:
     help="Only what is as bad as this.",
 )
 @list_formats
-def list_(everything: bool, kind: str | None, severity: str | None, format_: str | None) -> None:
+def list_drift_command(
+    everything: bool, kind: str | None, severity: str | None, format_: str | None
+) -> None:
     """Show the inbox: one line for each field that differs."""
     from ..drift.inbox import DriftRecord, list_drift
     from ..severity import Severity
@@ -63,9 +65,9 @@ def list_(everything: bool, kind: str | None, severity: str | None, format_: str
     )  # fmt: skip
 
 
-@drift.command()
+@drift.command("show")
 @click.argument("drift_id", metavar="ID", type=int)
-def show(drift_id: int) -> None:
+def show_drift_command(drift_id: int) -> None:
     """Show one record, what is live now, and what was decided."""
     from ..drift.inbox import get_drift
     from ..drift.words import value_text
@@ -105,7 +107,9 @@ def show(drift_id: int) -> None:
 @click.option("--actor", help="Who accepts; you by default.")
 @click.option("--reason", help="Why, for those who read it later.")
 @click.option("--expect", help="The live value that you saw, as JSON; the record's by default.")
-def accept(drift_id: int, actor: str | None, reason: str | None, expect: str | None) -> None:
+def accept_command(
+    drift_id: int, actor: str | None, reason: str | None, expect: str | None
+) -> None:
     """Make the live value of the open record ID the desired one."""
     from ..drift.accept import SHOWN
     from ..drift.accept import accept as accept_drift

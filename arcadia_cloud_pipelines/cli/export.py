@@ -44,7 +44,7 @@ def marts(folder: Path, format_: str) -> None:
     warehouse = open_marts()
     for name in reading.names():
         path = folder / f"{name}.{format_}"
-        with reading.read(warehouse, reading.find(name)) as rows:
+        with reading.read_mart(warehouse, reading.find(name)) as rows:
             echo(f"{reading.write_file(rows, format_, path):>12,} rows in {path}")
 
 

@@ -66,7 +66,9 @@ def status(format_: str | None) -> None:
 @click.option("--actor", help="Who says so; you by default.")
 @click.option("--reason", help="Why, for those who read it later.")
 @click.option("--account", help="Whose loss it is, where several accounts are mirrored.")
-def confirm_loss(kind: str, actor: str | None, reason: str | None, account: str | None) -> None:
+def confirm_loss_command(
+    kind: str, actor: str | None, reason: str | None, account: str | None
+) -> None:
     """Say that the loss of KIND that the newest sync found implausible is real."""
     from ..inventory.confirm import confirm_loss as confirm
     from ..inventory.freshness import mirrored_accounts
@@ -100,7 +102,7 @@ def confirm_loss(kind: str, actor: str | None, reason: str | None, account: str 
 @click.argument("sync_id", metavar="ID", type=int)
 @click.option("--actor", help="Who says so; you by default.")
 @click.option("--reason", help="Why, for those who read it later.")
-def void_sync(sync_id: int, actor: str | None, reason: str | None) -> None:
+def void_sync_command(sync_id: int, actor: str | None, reason: str | None) -> None:
     """Let the sync ID count for nothing, as one that a wrong clock dated in the future.
 
     `arcadia inventory status` shows the numbers. The row stays and says who voided it.
@@ -122,7 +124,7 @@ def void_sync(sync_id: int, actor: str | None, reason: str | None) -> None:
 @click.option("--actor", help="Who says so; you by default.")
 @click.option("--reason", help="Why, for those who read it later.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def retire_account(account: str, actor: str | None, reason: str | None, yes: bool) -> None:
+def retire_account_command(account: str, actor: str | None, reason: str | None, yes: bool) -> None:
     """Mark all that is live of ACCOUNT as deleted: nobody lists it any more.
 
     For what moved to another team and what was of a token that is not used any more. `arcadia

@@ -8,7 +8,7 @@ import click
 
 from .alarms import alarms
 from .api import api
-from .backup import backup, restore
+from .backup import backup_command, restore_command
 from .costs import costs
 from .demo import demo
 from .doctor import doctor
@@ -18,15 +18,15 @@ from .export import export
 from .init import init
 from .inventory import inventory
 from .mcp import mcp
-from .migrate import migrate
+from .migrate import migrate_command
 from .projects import projects
 from .provisioned import provisioned
 from .psql import psql
-from .query import query
+from .query import query_command
 from .service import service
 from .simulate import simulate
 from .statements import statements
-from .up import up
+from .up import up_command
 
 
 class Program(click.Group):
@@ -47,14 +47,14 @@ def main() -> None:
 for _command in (
     demo,
     init,
-    up,
+    up_command,
     api,
-    migrate,
+    migrate_command,
     doctor,
     psql,
-    backup,
-    restore,
-    query,
+    backup_command,
+    restore_command,
+    query_command,
     export,
     mcp,
     simulate,

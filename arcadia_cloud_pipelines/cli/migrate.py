@@ -8,7 +8,7 @@ from .output import echo
 
 
 @click.command()
-def migrate() -> None:
+def migrate_command() -> None:
     """Bring the warehouse to the schema of this release."""
     import logging
 

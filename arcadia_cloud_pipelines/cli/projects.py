@@ -20,7 +20,7 @@ def projects() -> None:
 
 @projects.command("list")
 @list_formats
-def list_(format_: str | None) -> None:
+def list_projects_command(format_: str | None) -> None:
     """Show every live project with its classification, and whether by hand or by a rule."""
     from ..inventory.classify import Project, list_projects
     from ..settings import load_settings
@@ -68,7 +68,7 @@ def _with_origin(value: str | None, by: str | None) -> str:
     help="Instead of a PROJECT: apply this file of rules to all.",
 )
 @click.option("--dry-run", is_flag=True, help="With --rules: only show what would change.")
-def classify(
+def classify_command(
     project: str | None,
     tenant: str | None,
     purpose: str | None,
@@ -113,7 +113,7 @@ def _classify_one(
     purpose_by_rules: bool,
 ) -> None:
     from ..inventory.classify import classify_project
-    from ..inventory.rules import read_rules
+    from ..inventory.rules import read_project_rules
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 
@@ -130,7 +130,7 @@ def _classify_one(
     if tenant is None and purpose is None and not left:
         raise click.UsageError("Nothing would change: give --tenant, --purpose or both")
     settings = load_settings()
-    rules = read_rules(settings.project_rules) if left and settings.project_rules else ()
+    rules = read_project_rules(settings.project_rules) if left and settings.project_rules else ()
     stored = classify_project(
         open_warehouse(settings),
         project,
@@ -146,12 +146,12 @@ def _classify_one(
 
 def _apply_rules(file: Path, dry_run: bool) -> None:
     from ..inventory.classify import apply_rules
-    from ..inventory.rules import read_rules
+    from ..inventory.rules import read_project_rules
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 
     settings = load_settings()
-    rules = read_rules(file)
+    rules = read_project_rules(file)
     _show(apply_rules(open_warehouse(settings), rules, dry_run=dry_run), dry_run)
     if settings.project_rules is None:
         echo("The rules are not applied by syncs: set ARCADIA_PROJECT_RULES to this file for that.")

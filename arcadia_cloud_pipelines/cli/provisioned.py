@@ -29,7 +29,7 @@ def provisioned() -> None:
 @click.option("--actor", help="Who says so; you by default.")
 @click.option("--reason", help="Why, for those who read it later.")
 @click.option("--account", help="The team's, where two use one name.")
-def record(
+def record_command(
     kind: str,
     resource: str,
     fields: tuple[str, ...],
@@ -77,12 +77,14 @@ def record(
     )
 
 
-@provisioned.command()
+@provisioned.command("show")
 @click.argument("kind")
 @click.argument("resource", metavar="ID|NAME")
 @click.option("--account", help="The team's, where two use one name.")
 @list_formats
-def show(kind: str, resource: str, account: str | None, format_: str | None) -> None:
+def show_provisioned_command(
+    kind: str, resource: str, account: str | None, format_: str | None
+) -> None:
     """Show a spec beside what is live, and its versions.
 
     --json and --csv give a row for each field, without the versions.
@@ -140,7 +142,7 @@ def _print_fields(view: SpecView, format_: str) -> None:
 )
 @click.option("--actor", help="Who says so; you by default.")
 @click.option("--reason", help="Why, for those who read it later.")
-def adopt(
+def adopt_command(
     kinds: tuple[str, ...], fields: tuple[str, ...], resources: tuple[str, ...],
     actor: str | None, reason: str | None,
 ) -> None:  # fmt: skip
@@ -193,7 +195,7 @@ def terraform(paths: tuple[str, ...]) -> None:
 def sources_(format_: str | None) -> None:
     """List the Terraform states that specs come from, and what is wrong with each."""
     from ..drift.terraform import list_sources
-    from ..drift.words import as_text
+    from ..drift.words import drift_text
 
     found = list_sources(warehouse())
     if format_:
@@ -207,7 +209,8 @@ def sources_(format_: str | None) -> None:
         ("source", "file", "serial", "specs", "read (UTC)", "status", "problem"),
         [
             (
-                as_text(row["source"]), row["path"], as_text(row["serial"]), str(row["specs"]),
+                drift_text(row["source"]), row["path"], drift_text(row["serial"]),
+                str(row["specs"]),
                 f"{row['read_at']:%Y-%m-%d %H:%M}" if row["read_at"] else "never", row["status"],
                 row["problem"] or "",
             )

@@ -27,7 +27,7 @@ SHOWN = 50
 @click.option("--csv", "format_", flag_value="csv", help="The same as --format csv.")
 @click.option("--limit", type=click.IntRange(0), help="At most so many rows.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write a file.")
-def query(name: str | None, format_: str, limit: int | None, output: Path | None) -> None:
+def query_command(name: str | None, format_: str, limit: int | None, output: Path | None) -> None:
     """Print a mart, such as `cost_by_project`; without a name list them all.
 
     A table shows 50 rows unless --limit says otherwise; the other formats are whole. `arcadia psql`
@@ -43,7 +43,7 @@ def query(name: str | None, format_: str, limit: int | None, output: Path | None
         raise click.UsageError("Parquet cannot be shown at a terminal: name a file with --output.")
     if format_ == "table" and limit is None:
         limit = SHOWN
-    with reading.read(open_marts(), view, limit) as rows:
+    with reading.read_mart(open_marts(), view, limit) as rows:
         if format_ == "table":
             _table(rows, limit)
         elif output is None:
@@ -68,9 +68,9 @@ def open_marts() -> Warehouse:
 
 
 def _table(rows: Rows, limit: int | None) -> None:
-    from ..marts.reading import as_text
+    from ..marts.reading import mart_text
 
-    shown = [tuple(as_text(value) for value in row) for row in rows]
+    shown = [tuple(mart_text(value) for value in row) for row in rows]
     numbers = {
         column
         for column, kind in zip(rows.columns, rows.types, strict=True)

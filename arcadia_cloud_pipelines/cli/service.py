@@ -34,10 +34,10 @@ def service(name: str, check: bool, code_host: str, code_port: int, ui_port: int
         prepared = operations.prepare_databases(settings, echo)
         echo(f"warehouse: {prepared.place}, schema {prepared.after}")
         return
-    where = operations.Where(
+    where = operations.ServiceAddress(
         CodeServer(host=code_host, port=code_port), ui_port, settings.ui_hosts, settings.api_port
     )
     if not check:
         operations.start(settings, name, where)
-    if not operations.answers(settings, name, where):
+    if not operations.service_answers(settings, name, where):
         raise click.ClickException(f"The service {name} does not answer: see its log.")

@@ -32,9 +32,9 @@ def simulate(host: str, port: int, droplets: int, seed: int, live: bool, resume:
         if resume:
             _resume(host, port)
         else:
-            from ..simulator import run
+            from ..simulator import run_simulator
 
-            run(host, port, droplets, seed, live, on_ready=_explain)
+            run_simulator(host, port, droplets, seed, live, on_ready=_explain)
     except OSError as error:
         from ..listening import why_not
 

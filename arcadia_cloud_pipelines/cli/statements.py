@@ -37,7 +37,7 @@ def statements() -> None:
 @statements.command("list")
 @click.option("--month", type=_Month(), help="Of one month, such as 2026-10.")
 @list_formats
-def list_(month: date | None, format_: str | None) -> None:
+def list_statements_command(month: date | None, format_: str | None) -> None:
     """Show the statements of closed months, and which months could be closed."""
     from ..allocation.statements import Statement, find_proposals, list_statements
 
@@ -88,14 +88,14 @@ def close(month: date, actor: str | None, force: bool, reason: str | None) -> No
 @click.option("--json", "format_", flag_value="json", help="The same as --format json.")
 @click.option("--csv", "format_", flag_value="csv", help="The same as --format csv.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write a file.")
-def show(statement_id: int, format_: str, output: Path | None) -> None:
+def show_statement_command(statement_id: int, format_: str, output: Path | None) -> None:
     """Show the statement ID with its lines; as HTML it is a page to print."""
-    from ..allocation.render import as_text
+    from ..allocation.render import statement_text
     from ..allocation.statements import read_statement
 
     statement, lines = read_statement(_open()[0], statement_id)
     if format_ != "table":
-        text = as_text(statement, lines, format_)
+        text = statement_text(statement, lines, format_)
         if output is None:
             sys.stdout.write(text)
         else:
@@ -132,7 +132,7 @@ def show(statement_id: int, format_: str, output: Path | None) -> None:
               help="Only these; all three by default.")  # fmt: skip
 def export_month(month: date, folder: Path, formats: tuple[str, ...]) -> None:
     """Write the statements of MONTH into FOLDER, a file each and format, named by their ids."""
-    from ..allocation.render import FORMATS, as_text
+    from ..allocation.render import FORMATS, statement_text
     from ..allocation.statements import list_statements, read_statement
 
     warehouse, _ = _open()
@@ -142,7 +142,7 @@ def export_month(month: date, folder: Path, formats: tuple[str, ...]) -> None:
         for format_ in formats or tuple(FORMATS):
             # Not by the tenant: its name is not ours and may hold what a path must not.
             path = folder / f"statement-{month:%Y-%m}-{statement.id}.{format_}"
-            path.write_text(as_text(statement, lines, format_), encoding="utf-8")
+            path.write_text(statement_text(statement, lines, format_), encoding="utf-8")
             echo(f"{path}: {statement.tenant_id or 'nobody'}, ${statement.total:,f}")
 
 

@@ -15,7 +15,7 @@ from .output import echo
     "--port", type=click.IntRange(1, 65535), default=3000, show_default=True,
     help="Port of the Dagster UI.",
 )  # fmt: skip
-def up(port: int) -> None:
+def up_command(port: int) -> None:
     """Run everything on this machine: Dagster UI, daemon, schedules."""
     from ..operations.deployment import up as run_deployment
     from ..settings import load_settings

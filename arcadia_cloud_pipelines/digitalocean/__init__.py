@@ -4,7 +4,7 @@ What belongs here: how the API is spoken. What does not: what droplets, invoices
 and any import of Dagster.
 """
 
-from .budget import LIMITS, SYSTEM_CLOCK, Budget, Clock, Limit, budget_for
+from .budget import LIMITS, SYSTEM_CLOCK, CallBudget, Clock, Limit, budget_for
 from .client import DigitalOcean
 from .errors import (
     BadAnswer,
@@ -28,7 +28,7 @@ __all__ = [
     "SYSTEM_CLOCK",
     "Account",
     "BadAnswer",
-    "Budget",
+    "CallBudget",
     "Clock",
     "DigitalOcean",
     "DigitalOceanError",

@@ -143,7 +143,7 @@ def retry_after(status: int, headers: Mapping[str, str], clock: Clock) -> float 
     return None if seconds is None else max(_SHORTEST_WAIT, seconds)
 
 
-class Budget:
+class CallBudget:
     """The requests one token may still make. Safe to share between threads."""
 
     def __init__(
@@ -271,12 +271,12 @@ class Budget:
             self._shared.grant(granted)
 
 
-_budgets: dict[tuple[bytes, Clock], Budget] = {}
+_budgets: dict[tuple[bytes, Clock], CallBudget] = {}
 _budgets_lock = threading.Lock()
 
 
-def budget_for(token: Secret, clock: Clock = SYSTEM_CLOCK) -> Budget:
+def budget_for(token: Secret, clock: Clock = SYSTEM_CLOCK) -> CallBudget:
     """The budget of a token: the same object for the same token, anywhere in this process."""
     key = (hashlib.sha256(token.reveal().encode()).digest(), clock)
     with _budgets_lock:
-        return _budgets.setdefault(key, Budget(clock=clock))
+        return _budgets.setdefault(key, CallBudget(clock=clock))

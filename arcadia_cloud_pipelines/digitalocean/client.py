@@ -22,7 +22,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from ..settings import Secret
 from .budget import (
     SYSTEM_CLOCK,
-    Budget,
+    CallBudget,
     Clock,
     budget_for,
 )
@@ -57,7 +57,7 @@ class DigitalOcean:
         purpose: str | None = None,
         timeout: tuple[float, float] = (5, 60),
         attempts: int = 5,
-        budget: Budget | None = None,
+        budget: CallBudget | None = None,
         clock: Clock = SYSTEM_CLOCK,
         jitter: Callable[[], float] = random.random,
         largest_body: int = LARGEST_BODY,

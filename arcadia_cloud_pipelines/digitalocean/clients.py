@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ..settings import Purpose, Secret, Settings, SettingsError
 from ..warehouse.engine import Warehouse
 from .accounts import ExpectedAccounts, KnownAccounts, account_of, know_accounts
-from .budget import Budget
+from .budget import CallBudget
 from .calls import SharedCalls
 from .client import DigitalOcean
 from .errors import DigitalOceanError
@@ -54,7 +54,7 @@ class Clients:
     def _connect(self, token: Secret, purpose: Purpose) -> DigitalOcean:
         budget = None
         if self._warehouse is not None:
-            budget = Budget(shared=SharedCalls(self._warehouse, token))
+            budget = CallBudget(shared=SharedCalls(self._warehouse, token))
         client = DigitalOcean(
             self._settings.api_url, token, budget=budget,
             token_from=self._settings.token_sources.get(purpose),

@@ -21,7 +21,7 @@ import urllib3
 from requests.auth import AuthBase
 
 from ..settings import Secret
-from .budget import Budget, BudgetExhausted, Clock
+from .budget import BudgetExhausted, CallBudget, Clock
 from .errors import RateLimited, Unreachable
 from .exchange import ApiAnswer, ApiCall, Failure
 from .verdicts import Verdicts
@@ -123,7 +123,7 @@ class Transport:
         *,
         timeout: tuple[float, float],
         largest_body: int,
-        budget: Budget,
+        budget: CallBudget,
         clock: Clock,
         patience: Patience,
         whose: Whose,

@@ -14,14 +14,14 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .compare import About, present, same
 from .errors import DriftError
-from .specs import json_text, lock
+from .specs import canonical_json, lock
 
 
 class AcceptError(DriftError):
     """The drift cannot be accepted; the text says why. Nothing was changed."""
 
 
-class NotFound(AcceptError):
+class UnknownDrift(AcceptError):
     """There is no drift record of this number."""
 
 
@@ -84,7 +84,7 @@ def accept(
         now: the clock.
 
     Raises:
-        NotFound: there is no such record.
+        UnknownDrift: there is no such record.
         AlreadyResolved: it is not open any more.
         Moved: the live value is another than the one seen.
         AcceptError: nobody is named.
@@ -99,9 +99,9 @@ def accept(
         expected = row.actual if expected_actual is SHOWN else expected_actual
         if not same(row.field, expected, live, About(row.kind)):
             raise Moved(
-                f"{row.field} of {row.name} is {json_text(live)} now, and was "
-                f"{json_text(expected)} when it was shown: look at it again, and accept the new "
-                "value or wait for the next detection run."
+                f"{row.field} of {row.name} is {canonical_json(live)} now, and was "
+                f"{canonical_json(expected)} when it was shown: look at it again, and accept the "
+                "new value or wait for the next detection run."
             )
         if row.spec_version is None:
             raise AlreadyResolved(
@@ -110,7 +110,7 @@ def accept(
             )
         at = now()
         decision = {"id": drift_id, "actor": actor, "reason": reason, "at": at}
-        desired = None if live is None else json_text(live)
+        desired = None if live is None else canonical_json(live)
         version: int = _SQL.run(connection, "accept", decision | {"live": desired}).scalar_one()
         if row.successor_id is not None:
             _SQL.run(connection, "hand_over", decision)
@@ -132,7 +132,7 @@ def _read_open(connection: sa.Connection, drift_id: int) -> sa.Row[Any]:
     known = 0 < drift_id < 2**63
     row = _SQL.run(connection, "read", {"id": drift_id if known else 0}).one_or_none()
     if row is None:
-        raise NotFound(f"There is no drift record {drift_id}: see `arcadia drift list`.")
+        raise UnknownDrift(f"There is no drift record {drift_id}: see `arcadia drift list`.")
     if row.status != "open":
         raise AlreadyResolved(
             f"Drift {drift_id} ({row.field} of {row.name}) was {row.status} already, by "

@@ -72,7 +72,7 @@ def first_match(
     return next((rule for rule in rules if rule.matches(kind, name, field, account)), None)
 
 
-def read_rules(connection: sa.Connection) -> list[IgnoreRule]:
+def read_ignore_rules(connection: sa.Connection) -> list[IgnoreRule]:
     """Every rule that was not removed, expired ones too."""
     rules = cloud_drift_ignore_rules.c
     columns = (rules.id, rules.kind, rules.name_pattern, rules.field, rules.owner, rules.reason,
@@ -85,7 +85,7 @@ def list_rules(warehouse: Warehouse) -> Sequence[IgnoreRule]:
     """Every rule that was not removed, expired ones too."""
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
-        return read_rules(connection)
+        return read_ignore_rules(connection)
 
 
 def add_rule(

@@ -12,7 +12,7 @@ from ..kinds import GONE
 from ..severity import Severity
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .accept import NotFound
+from .accept import UnknownDrift
 from .compare import present
 from .words import field_text, value_text
 
@@ -110,14 +110,14 @@ def get_drift(warehouse: Warehouse, drift_id: int) -> tuple[DriftRecord, Sequenc
     """One record, and what was decided on it.
 
     Raises:
-        NotFound: there is no such record.
+        UnknownDrift: there is no such record.
     """
     warehouse.check_migrated()
     parameters = {"status": None, "kind": None, "severity": None, "limit": 1, "id": drift_id}
     with warehouse.transaction() as connection:
         rows = _SQL.run(connection, "drift", parameters).all() if 0 < drift_id < 2**63 else []
         if not rows:
-            raise NotFound(f"There is no drift record {drift_id}: see `arcadia drift list`.")
+            raise UnknownDrift(f"There is no drift record {drift_id}: see `arcadia drift list`.")
         decisions = _SQL.run(connection, "decisions", {"id": drift_id}).mappings().all()
     return _record(rows[0]), [dict(row) for row in decisions]
 

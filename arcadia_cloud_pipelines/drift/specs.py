@@ -15,8 +15,8 @@ from typing import Any, Literal
 import orjson
 import sqlalchemy as sa
 
-from ..inventory.sightings import held_part as mirrored_part
-from ..inventory.sightings import holds as mirror_holds
+from ..inventory.sightings import stored_part as mirrored_part
+from ..inventory.sightings import stores as mirror_holds
 from ..kinds import KIND_BY_NAME, KIND_OF_URN_TYPE
 from ..redaction import holds_secret, names_secret, without_mails
 from ..times import Clock, utc_now
@@ -180,7 +180,7 @@ def write_specs(
     in between stays.
     """
     parameters = {
-        "rows": json_text([dict(row) for row in rows]),
+        "rows": canonical_json([dict(row) for row in rows]),
         "mode": mode,
         "source": source,
         "actor": actor,
@@ -191,7 +191,7 @@ def write_specs(
     return changed
 
 
-def json_text(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """A JSON value as text. Not by orjson: whole numbers in jsonb have no limit."""
     return json.dumps(value, ensure_ascii=False)
 
@@ -321,7 +321,7 @@ def adopt(
     with warehouse.transaction() as connection:
         lock(connection)
         parameters = {
-            "fields": json_text(chosen),
+            "fields": canonical_json(chosen),
             "kinds": [kind_called(kind) for kind in kinds],
             "ids": [find_resource(connection, resource) for resource in resources],
         }

@@ -11,7 +11,7 @@ from .state_entries import CommandSource, HttpSource, StateSource
 from .state_http import read_http
 from .state_s3 import read_s3
 from .terraform_files import find_files, read_file
-from .terraform_sources import Problem
+from .terraform_sources import SourceProblem
 from .terraform_state import StateFile, TerraformError, parse_state
 
 THREADS = 4
@@ -20,7 +20,7 @@ THREADS = 4
 
 def read_states(
     paths: Sequence[str], sources: Sequence[StateSource] = ()
-) -> tuple[list[StateFile], list[Problem]]:
+) -> tuple[list[StateFile], list[SourceProblem]]:
     """Read state files and states that live elsewhere; `states/*.tfstate` is all that match.
 
     What cannot be read costs itself alone: it is among the problems.
@@ -59,9 +59,9 @@ def read_source(source: StateSource) -> bytes:
     return read_s3(source)
 
 
-def unreadable(path: str, text: str) -> Problem:
+def unreadable(path: str, text: str) -> SourceProblem:
     """Return the problem of what cannot be read."""
-    return Problem(_shown(path), "unreadable", _shown(text))
+    return SourceProblem(_shown(path), "unreadable", _shown(text))
 
 
 def _parsed(name: str, read: Callable[[], bytes]) -> StateFile:

@@ -28,8 +28,8 @@ from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .compare import ANYTHING, About, canonical, present, same
-from .ignore import IgnoreRule, first_match, read_rules
-from .specs import held_part, holds, json_text, lock
+from .ignore import IgnoreRule, first_match, read_ignore_rules
+from .specs import canonical_json, held_part, holds, lock
 from .tables import cloud_drift_sweeps
 
 STALE_AFTER = DRIFT_JUDGES
@@ -201,7 +201,7 @@ def sweep(
                 fields = ", ".join(sorted(row.withheld))
                 skipped[label] = f"{fields} became empty in all rows; other fields were compared"
         _withhold_parts(connection, swept, skipped, started_at)
-        rules = read_rules(connection)
+        rules = read_ignore_rules(connection)
         working = [rule for rule in rules if not rule.expired(started_at)]
         changes: list[Change] = []
         ignored = 0
@@ -317,4 +317,4 @@ def _apply(
 
 
 def _json(value: Any) -> str | None:
-    return None if value is None else json_text(value)
+    return None if value is None else canonical_json(value)

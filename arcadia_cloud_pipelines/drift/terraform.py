@@ -13,18 +13,18 @@ import sqlalchemy as sa
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .specs import SpecError, json_text, lock, write_specs
+from .specs import SpecError, canonical_json, lock, write_specs
 from .state_entries import StateSource
 from .state_reading import read_states, unreadable
 from .terraform_sources import (
-    Problem,
     Source,
+    SourceProblem,
     as_json,
     assemble,
     described,
-    from_json,
     hold_back,
-    match,
+    match_sources,
+    source_from_json,
     together,
 )
 from .terraform_state import Contents, StateFile, TerraformError, parse_state
@@ -47,7 +47,7 @@ class TerraformSpecs:
     """Specs whose resource left the state it came from."""
     not_in_inventory: tuple[str, ...]
     """Described, but no listing has shown them: as kind/id."""
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[SourceProblem, ...] = ()
     """Files that could not be read or are not the newest, and what was not applied."""
 
 
@@ -91,7 +91,7 @@ def record_states(
         lock(connection)
         at = now()
         known = _known(connection)
-        matched = match(states, list(known.values()))
+        matched = match_sources(states, list(known.values()))
         problems += matched.problems
         after = {source: together(s.contents, s.held) for source, s in known.items()}
         before = dict(after)
@@ -105,7 +105,7 @@ def record_states(
             rows.append(_row(source, state, held, told, configured))
         reasons = {source: f"serial {state.serial}" for source, state in matched.chosen.items()}
         applied = _apply(connection, before, after, reasons, ACTOR, at)
-        _SQL.run(connection, "remember", {"rows": json_text(rows), "at": at})
+        _SQL.run(connection, "remember", {"rows": canonical_json(rows), "at": at})
         if configured:
             if not unusable:
                 problems += _orphaned(known, matched.chosen, problems, states)
@@ -175,13 +175,13 @@ def list_sources(warehouse: Warehouse) -> Sequence[Mapping[str, Any]]:
 def _known(connection: sa.Connection) -> dict[str, Source]:
     known = {}
     for row in _SQL.run(connection, "known"):
-        contents = from_json(row.contents)
+        contents = source_from_json(row.contents)
         if row.contents is None:
             # Of an earlier release: what its specs remember.
             said = _SQL.run(connection, "remembered", {"source": row.source})
             contents = Contents({(r.kind, r.provider_id): r.said for r in said})
         known[row.source] = Source(
-            row.source, row.lineage, row.path, row.serial, contents, from_json(row.held),
+            row.source, row.lineage, row.path, row.serial, contents, source_from_json(row.held),
             row.configured,
         )  # fmt: skip
     return known
@@ -198,7 +198,7 @@ def _alive(connection: sa.Connection, contents: Contents) -> set[tuple[str, str]
 
 def _held(
     source: str, state: StateFile, gone: set[tuple[str, str]], old: Contents
-) -> list[Problem]:
+) -> list[SourceProblem]:
     if not gone:
         return []
     names = ", ".join(sorted("/".join(identity) for identity in gone)[:5])
@@ -207,11 +207,11 @@ def _held(
         f"{len(described(old)):,} resources that live, such as {names}: their specs stay as they "
         f"are. If that is meant: `arcadia provisioned confirm-withdrawal {source}`."
     )
-    return [Problem(state.path, "held", text, source)]
+    return [SourceProblem(state.path, "held", text, source)]
 
 
 def _row(
-    source: str, state: StateFile, held: Contents, told: Sequence[Problem], configured: bool
+    source: str, state: StateFile, held: Contents, told: Sequence[SourceProblem], configured: bool
 ) -> dict[str, Any]:
     return {
         "source": source, "lineage": state.lineage, "path": state.path, "serial": state.serial,
@@ -221,9 +221,9 @@ def _row(
 
 
 def _orphaned(
-    known: Mapping[str, Source], chosen: Mapping[str, StateFile], problems: Sequence[Problem],
+    known: Mapping[str, Source], chosen: Mapping[str, StateFile], problems: Sequence[SourceProblem],
     states: Sequence[StateFile],
-) -> list[Problem]:  # fmt: skip
+) -> list[SourceProblem]:  # fmt: skip
     """Name the sources that no configured file holds any more."""
     spoken = {problem.source for problem in problems} | {*chosen}
     unclear = {problem.path for problem in problems}
@@ -242,16 +242,16 @@ def _orphaned(
             f"{source}: {why}. Its specs stay until `arcadia provisioned confirm-withdrawal "
             f"{source}`."
         )
-        found.append(Problem(row.path, "orphaned", text, source))
+        found.append(SourceProblem(row.path, "orphaned", text, source))
     return found
 
 
-def _note(connection: sa.Connection, problems: Sequence[Problem], at: datetime) -> None:
+def _note(connection: sa.Connection, problems: Sequence[SourceProblem], at: datetime) -> None:
     """Store what is wrong with which source or file; what is not wrong any more goes."""
     rows = [vars(problem) for problem in problems]
     known = [row for row in rows if row["source"] is not None]
-    _SQL.run(connection, "note", {"rows": json_text(known), "at": at})
-    _SQL.run(connection, "note_files", {"rows": json_text(rows), "at": at})
+    _SQL.run(connection, "note", {"rows": canonical_json(known), "at": at})
+    _SQL.run(connection, "note_files", {"rows": canonical_json(rows), "at": at})
 
 
 def _apply(

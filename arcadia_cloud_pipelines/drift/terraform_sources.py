@@ -36,7 +36,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Problem:
+class SourceProblem:
     """Something that keeps a source from being read, or what it says from being applied."""
 
     path: str
@@ -52,10 +52,10 @@ class Matched:
     """Which file speaks for which source."""
 
     chosen: dict[str, StateFile] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[SourceProblem] = field(default_factory=list)
 
 
-def match(states: Iterable[StateFile], known: Sequence[Source]) -> Matched:
+def match_sources(states: Iterable[StateFile], known: Sequence[Source]) -> Matched:
     """Find the source of each file. Of several files of one source the newest speaks for it."""
     matched = Matched()
     lineages: dict[str, list[StateFile]] = {}
@@ -107,14 +107,14 @@ def _choose(
             f"{names} are copies of one state (lineage {newest.lineage}, serial {newest.serial}): "
             "keep one."
         )
-        matched.problems += [Problem(file.path, "copy", text, source) for file in copies]
+        matched.problems += [SourceProblem(file.path, "copy", text, source) for file in copies]
     elif last_serial is not None and newest.serial < last_serial:
         text = (
             f"{newest.path} has serial {newest.serial}, but serial {last_serial} of this state was "
             "read before: an older state says nothing. If it was set back on purpose: `arcadia "
             f"provisioned reset-serial {source}`."
         )
-        matched.problems.append(Problem(newest.path, "older", text, source))
+        matched.problems.append(SourceProblem(newest.path, "older", text, source))
     else:
         matched.chosen[source] = newest
     for file in found[len(copies) :]:
@@ -122,7 +122,7 @@ def _choose(
             f"{file.path} is an older copy (serial {file.serial}) of {newest.path} (serial "
             f"{newest.serial}): leave it out."
         )
-        matched.problems.append(Problem(file.path, "copy", text))
+        matched.problems.append(SourceProblem(file.path, "copy", text))
 
 
 def _marks(contents: Contents) -> set[Any]:
@@ -165,7 +165,7 @@ def assemble(contents: Mapping[str, Contents]) -> dict[str, dict[Identity, Json]
     return assembled
 
 
-def lost(old: Contents, new: Contents) -> set[Identity]:
+def lost_sources(old: Contents, new: Contents) -> set[Identity]:
     """Return the resources that a source described and describes no more.
 
     One that has lost more than half of its fields is not described any more, either.
@@ -197,7 +197,7 @@ def hold_back(old: Contents, new: Contents, alive: Collection[Identity]) -> Cont
         alive: the resources of `old` that live.
     """
     there = described(old) & set(alive)
-    gone = lost(old, new) & there
+    gone = lost_sources(old, new) & there
     if not gone or not (
         gone == there or (len(there) >= IMPLAUSIBLE_FROM and 2 * len(gone) > len(there))
     ):
@@ -224,7 +224,7 @@ def as_json(contents: Contents) -> Json:
     }
 
 
-def from_json(stored: Json | None) -> Contents:
+def source_from_json(stored: Json | None) -> Contents:
     """Return stored contents."""
     stored = stored or {}
     return Contents(

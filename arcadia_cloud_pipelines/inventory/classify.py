@@ -16,7 +16,14 @@ import sqlalchemy as sa
 
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .rules import EFFECTS, ProjectRulesError, Rule, Subject, classify, read_rules
+from .rules import (
+    EFFECTS,
+    ProjectRule,
+    ProjectRulesError,
+    Subject,
+    classify_by_rules,
+    read_project_rules,
+)
 from .tables import cloud_projects, cloud_resources
 
 logger = logging.getLogger(__name__)
@@ -49,7 +56,7 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Change:
+class Reclassified:
     """One field of one project that the rules changed."""
 
     project: str
@@ -61,7 +68,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptClassification:
     """One field that the rules would have changed, had it not been set by hand."""
 
     project: str
@@ -75,9 +82,9 @@ class Kept:
 class Applied:
     """What applying the rules came to."""
 
-    changes: tuple[Change, ...] = ()
-    kept: tuple[Kept, ...] = ()
-    idle: tuple[Rule, ...] = ()
+    changes: tuple[Reclassified, ...] = ()
+    kept: tuple[KeptClassification, ...] = ()
+    idle: tuple[ProjectRule, ...] = ()
     """Rules that match no project, live or deleted."""
 
 
@@ -85,7 +92,7 @@ class Applied:
 class Followed:
     """What a sync of the projects made of the rules it was given."""
 
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Reclassified, ...] = ()
     problem: str | None = None
     """Why they could not be used; everything stays as it was then."""
 
@@ -129,7 +136,7 @@ def classify_project(
     tenant_id: str | None = None,
     purpose: str | None = None,
     to_rules: Iterable[str] = (),
-    rules: Sequence[Rule] = (),
+    rules: Sequence[ProjectRule] = (),
 ) -> Project:
     """Say whose a project is, and what it is for; what is None stays, "" is none.
 
@@ -181,7 +188,9 @@ def classify_project(
     return next(p for p in list_projects(warehouse) if p.id == found[0].id)
 
 
-def apply_rules(warehouse: Warehouse, rules: Sequence[Rule], *, dry_run: bool = False) -> Applied:
+def apply_rules(
+    warehouse: Warehouse, rules: Sequence[ProjectRule], *, dry_run: bool = False
+) -> Applied:
     """Make the projects of every account, deleted ones too, what the rules say.
 
     Args:
@@ -213,14 +222,16 @@ def follow_rules(warehouse: Warehouse, path: Path | None) -> Followed:
     if path is None:
         return Followed()
     try:
-        rules = read_rules(path)
+        rules = read_project_rules(path)
     except ProjectRulesError as error:
         logger.warning("%s", error)
         return Followed(problem=str(error))
     return Followed(apply_rules(warehouse, rules).changes)
 
 
-def _apply(connection: sa.Connection, rules: Sequence[Rule], only: int | None = None) -> Applied:
+def _apply(
+    connection: sa.Connection, rules: Sequence[ProjectRule], only: int | None = None
+) -> Applied:
     _SQL.run(connection, "lock")
     rows = [
         row
@@ -228,7 +239,7 @@ def _apply(connection: sa.Connection, rules: Sequence[Rule], only: int | None = 
         if only is None or row["id"] == only
     ]
     subjects = [Subject(*(row[field] for field in Subject._fields)) for row in rows]
-    said = classify(rules, subjects)
+    said = classify_by_rules(rules, subjects)
     _SQL.run(connection, "by_rules")
     changed = _SQL.run(
         connection,
@@ -240,7 +251,7 @@ def _apply(connection: sa.Connection, rules: Sequence[Rule], only: int | None = 
         },
     ).all()
     changes = [
-        Change(row.name, row.provider_id, row.deleted, field, before, after)
+        Reclassified(row.name, row.provider_id, row.deleted, field, before, after)
         for row in changed
         for field, before, after in (
             ("tenant_id", row.tenant_from, row.tenant_to),
@@ -249,7 +260,7 @@ def _apply(connection: sa.Connection, rules: Sequence[Rule], only: int | None = 
         if before != after
     ]
     kept = [
-        Kept(row["name"], row["provider_id"], field, row[field], wanted)
+        KeptClassification(row["name"], row["provider_id"], field, row[field], wanted)
         for row, one in zip(rows, said, strict=True)
         for field in EFFECTS
         if (wanted := getattr(one, field)) is not None

@@ -68,7 +68,7 @@ _IN_THE_REST = {KIND_BY_NAME[kind].asset for kind in _KINDS_OF[OTHERS]}
 
 
 @dataclass(frozen=True)
-class Finding:
+class Mention:
     """Something that is mentioned, of one kind."""
 
     kind: str
@@ -85,7 +85,7 @@ class Finding:
 class Overlooked:
     """What the comparison came to."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Mention, ...]
     members: int
     """Members of projects that were looked for."""
     tags: int | None
@@ -157,8 +157,8 @@ def find_overlooked(
     )
 
 
-def _unlisted_member(row: sa.Row[Any]) -> Finding:
-    return Finding(
+def _unlisted_member(row: sa.Row[Any]) -> Mention:
+    return Mention(
         row.kind,
         "is in a project, but in no listing of its kind",
         row.mentioned,
@@ -167,8 +167,8 @@ def _unlisted_member(row: sa.Row[Any]) -> Finding:
     )
 
 
-def _unknown_type(row: sa.Row[Any]) -> Finding:
-    return Finding(
+def _unknown_type(row: sa.Row[Any]) -> Mention:
+    return Mention(
         f"{UNKNOWN}: {row.urn_type or 'no type'}",
         "type of urn that this release does not know",
         row.recorded,
@@ -177,9 +177,9 @@ def _unknown_type(row: sa.Row[Any]) -> Finding:
     )
 
 
-def _unknown_counters(strange: dict[str, list[tuple[str, int]]]) -> Iterator[Finding]:
+def _unknown_counters(strange: dict[str, list[tuple[str, int]]]) -> Iterator[Mention]:
     for counter, tags in sorted(strange.items()):
-        yield Finding(
+        yield Mention(
             counter,
             "is counted by tags, but not known to this release",
             sum(count for _, count in tags),
@@ -241,7 +241,7 @@ def _not_listed(
     mentioned: Mapping[str, tuple[int, Sequence[str]]],
     listed_at: Mapping[str, datetime],
     now: datetime,
-) -> Iterable[Finding]:
+) -> Iterable[Mention]:
     """Kinds without a complete listing, or without one of late; projects first."""
     wanted = {"project": (None, ()), **mentioned}
     for kind, (count, examples) in wanted.items():
@@ -254,7 +254,7 @@ def _not_listed(
             why = "never listed completely"
         else:
             why = "no listing of this kind in this release"
-        yield Finding(kind, why, count or None, None, _shown(examples))
+        yield Mention(kind, why, count or None, None, _shown(examples))
 
 
 def _too_few(
@@ -279,7 +279,7 @@ def _too_few(
 
 def _still_too_few(
     short: Sequence[tuple[str, str, int, int]], client_for: ClientFor
-) -> Iterable[Finding]:
+) -> Iterable[Mention]:
     """The counters of which even a listing made after the tags were read shows too few."""
     for counter in sorted({counter for _, counter, _, _ in short}):
         listed = _carriers(_KINDS_OF[counter], client_for)
@@ -289,7 +289,7 @@ def _still_too_few(
             if of == counter and mentioned > len(listed.get(tag.lower(), ()))
         ]
         if missing:
-            yield Finding(
+            yield Mention(
                 "other kinds" if counter == OTHERS else _KINDS_OF[counter][0],
                 "fewer resources have a tag than it counts",
                 sum(mentioned for _, mentioned, _ in missing),

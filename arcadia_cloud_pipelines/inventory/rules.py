@@ -88,7 +88,7 @@ class Subject(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rule:
+class ProjectRule:
     """One rule; a matcher that is None matches everything."""
 
     number: int
@@ -139,7 +139,9 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(translate(text))
 
 
-def classify(rules: Sequence[Rule], projects: Iterable[Subject]) -> list[Classified]:
+def classify_by_rules(
+    rules: Sequence[ProjectRule], projects: Iterable[Subject]
+) -> list[Classified]:
     """Return what the rules say of each project: for each field, the first that matches.
 
     Returns:
@@ -156,19 +158,19 @@ def classify(rules: Sequence[Rule], projects: Iterable[Subject]) -> list[Classif
     return said
 
 
-def read_rules(path: Path) -> tuple[Rule, ...]:
+def read_project_rules(path: Path) -> tuple[ProjectRule, ...]:
     """The rules of a file.
 
     Raises:
         ProjectRulesError: it cannot be read, or `load_rules` refuses it.
     """
     try:
-        return load_rules(read_text(path, VARIABLE), str(path))
+        return parse_project_rules(read_text(path, VARIABLE), str(path))
     except ReviewedFileError as error:
         raise ProjectRulesError(str(error)) from None
 
 
-def load_rules(text: str, source: str) -> tuple[Rule, ...]:
+def parse_project_rules(text: str, source: str) -> tuple[ProjectRule, ...]:
     """Read and check rules.
 
     Args:
@@ -183,16 +185,16 @@ def load_rules(text: str, source: str) -> tuple[Rule, ...]:
         entries = parse(text, source, file=_File, entry=_Entry, table="rule").rule
     except ReviewedFileError as error:
         raise ProjectRulesError(str(error)) from None
-    rules: list[Rule] = []
+    rules: list[ProjectRule] = []
     for number, entry in enumerate(entries, 1):
-        rule = Rule(number, **entry.model_dump())
+        rule = ProjectRule(number, **entry.model_dump())
         for problem in _problems(rule, rules):
             raise ProjectRulesError(f"{source}, {rule}: {problem}.")
         rules.append(rule)
     return tuple(rules)
 
 
-def _problems(rule: Rule, earlier: Iterable[Rule]) -> Iterator[str]:
+def _problems(rule: ProjectRule, earlier: Iterable[ProjectRule]) -> Iterator[str]:
     """Yield what is wrong with a rule whose values are right one by one."""
     if all(getattr(rule, key) is None for key in MATCHERS):
         yield f"it matches nothing: give {', '.join(MATCHERS[:-1])} or {MATCHERS[-1]}"

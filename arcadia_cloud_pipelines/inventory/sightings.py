@@ -188,7 +188,7 @@ def _cut(value: Any, depth: int) -> Any:
     return value
 
 
-def identity_of(kind: Kind) -> Callable[[Json], str]:
+def identity_at(kind: Kind) -> Callable[[Json], str]:
     """A function that reads an object's identity as text.
 
     Its errors: KeyError when the object has none.
@@ -223,7 +223,7 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
     """
     plan = _plan(kind)
     anywhere = _anywhere(kind)
-    identity = identity_of(kind)
+    identity = identity_at(kind)
     name, region, status, size, tags, created = (
         _walk(path) if path else (lambda _item: None)
         for path in (kind.title, kind.region, kind.status, kind.size_slug, kind.tags,
@@ -265,7 +265,7 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
     return seen
 
 
-def holds(kind: Kind, path: str) -> bool:
+def stores(kind: Kind, path: str) -> bool:
     """Tell whether the mirror holds a field of a kind: not what changes by itself, nor secrets.
 
     Args:
@@ -290,7 +290,7 @@ def holds(kind: Kind, path: str) -> bool:
     return True
 
 
-def held_part(kind: Kind, path: str, value: Any) -> Any:
+def stored_part(kind: Kind, path: str, value: Any) -> Any:
     """Return what of a field's value the mirror can hold: the rest could only be false drift.
 
     So an answer of the API can be desired as it is: of `{"slug": "fra1", "name": "Frankfurt"}`, a

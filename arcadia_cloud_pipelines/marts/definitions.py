@@ -63,8 +63,8 @@ def asset_key(view: str) -> dg.AssetKey:
     return dg.AssetKey("live_resources" if view == "resources" else view)
 
 
-def _asset(view: views.View) -> dg.AssetSpec:
-    described = views.described()[view.name]
+def _asset(view: views.ViewSource) -> dg.AssetSpec:
+    described = views.described_columns()[view.name]
     prefix = f"{views.SCHEMA}."
     deps = {
         asset_key(read.removeprefix(prefix)) if read.startswith(prefix) else ASSET_OF_TABLE[read]

@@ -58,7 +58,7 @@ def names() -> list[str]:
     return sorted(view.name for view in views.read_views())
 
 
-def find(name: str) -> views.View:
+def find(name: str) -> views.ViewSource:
     """Return the view of that name; `marts.` before it is allowed.
 
     Raises:
@@ -83,7 +83,9 @@ def snapshot(warehouse: Warehouse) -> Iterator[sa.Connection]:
 
 
 @contextmanager
-def read(warehouse: Warehouse, view: views.View, limit: int | None = None) -> Iterator[Rows]:
+def read_mart(
+    warehouse: Warehouse, view: views.ViewSource, limit: int | None = None
+) -> Iterator[Rows]:
     """Read a view in a snapshot of its own."""
     with snapshot(warehouse) as connection:
         yield read_rows(connection, view, limit=limit)
@@ -91,7 +93,7 @@ def read(warehouse: Warehouse, view: views.View, limit: int | None = None) -> It
 
 def read_rows(
     connection: sa.Connection,
-    view: views.View,
+    view: views.ViewSource,
     *,
     where: Mapping[str, Any] | None = None,
     order: Sequence[str] = (),
@@ -106,12 +108,12 @@ def read_rows(
     streaming = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
     result = streaming.execute(statement)
     columns = list(result.keys())
-    described = views.described()[view.name]["columns"]
+    described = views.described_columns()[view.name]["columns"]
     types = [described[column] for column in columns]
     return Rows(columns, types, (list(batch) for batch in result.partitions(BATCH)))
 
 
-def as_text(value: Any) -> str:
+def mart_text(value: Any) -> str:
     """Return a value as text: nothing for null, RFC 3339 for times, JSON for lists."""
     if value is None:
         return ""
@@ -135,7 +137,7 @@ def write_csv(rows: Rows, to: IO[str]) -> int:
     writer.writerow(rows.columns)
     count = 0
     for batch in rows.batches:
-        writer.writerows([csv_cell(as_text(value)) for value in row] for row in batch)
+        writer.writerows([csv_cell(mart_text(value)) for value in row] for row in batch)
         count += len(batch)
     return count
 
@@ -222,7 +224,7 @@ def _arrow(kind: str) -> pa.DataType:
 
 def _cell(value: Any, kind: str) -> Any:
     if value is None or isinstance(value, bool | int | str | date | timedelta):
-        return value if kind != "jsonb" or value is None else as_text(value)
+        return value if kind != "jsonb" or value is None else mart_text(value)
     if isinstance(value, Decimal):
         return round(value, DECIMAL[1])
-    return value if kind.endswith("[]") and isinstance(value, list) else as_text(value)
+    return value if kind.endswith("[]") and isinstance(value, list) else mart_text(value)

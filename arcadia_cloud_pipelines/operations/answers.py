@@ -19,7 +19,7 @@ NAMED = 3
 
 
 @dataclass(frozen=True)
-class Answer:
+class SummaryAnswer:
     """One question, with what is known."""
 
     question: str
@@ -74,7 +74,7 @@ _NOBODYS = sa.text(
 )
 
 
-def answers(warehouse: Warehouse, account: str) -> list[Answer]:
+def answers(warehouse: Warehouse, account: str) -> list[SummaryAnswer]:
     """Answer the first questions about one account.
 
     Args:
@@ -95,11 +95,11 @@ def _rows(connection: sa.Connection, query: sa.TextClause, **values: Any) -> lis
     return list(connection.execute(query, values).all())
 
 
-def _last_month(connection: sa.Connection, account: str) -> Answer:
+def _last_month(connection: sa.Connection, account: str) -> SummaryAnswer:
     question = "What did the last month cost, and for whom?"
     months = _rows(connection, _LAST_MONTH, account=account)
     if not months:
-        return Answer(question, "No month is billed and read yet.", mart="billing_months")
+        return SummaryAnswer(question, "No month is billed and read yet.", mart="billing_months")
     (month,) = months
     projects = _rows(connection, _BY_PROJECT, account=account, period=month.period)
     details = [f"{_dollars(row.amount)} {_name(row.name)}" for row in projects[:NAMED]]
@@ -107,37 +107,37 @@ def _last_month(connection: sa.Connection, account: str) -> Answer:
         others = f"{len(rest):,} other project{'s' if len(rest) > 1 else ''}"
         details.append(f"{_dollars(sum(row.amount for row in rest))} {others}")
     text = f"{month.period:%B %Y}: {_dollars(month.amount)}."
-    return Answer(question, text, tuple(details), "cost_by_project")
+    return SummaryAnswer(question, text, tuple(details), "cost_by_project")
 
 
-def _this_month(connection: sa.Connection, account: str) -> Answer:
+def _this_month(connection: sa.Connection, account: str) -> SummaryAnswer:
     question = "What will this month cost?"
     months = _rows(connection, _THIS_MONTH, account=account)
     if not months:
-        return Answer(question, "No balance was read yet.", mart="month_to_date")
+        return SummaryAnswer(question, "No balance was read yet.", mart="month_to_date")
     (month,) = months
     so_far = f"{_dollars(month.amount_so_far)} until {month.as_of:%-d %B, %H:%M} UTC"
     if month.last_month_so_far is not None:
         so_far += f"; the month before had {_dollars(month.last_month_so_far)} by then"
     if month.expected is None:
-        return Answer(question, f"No forecast yet; {so_far}.", mart="month_to_date")
+        return SummaryAnswer(question, f"No forecast yet; {so_far}.", mart="month_to_date")
     between = (
         f", between {_dollars(month.low)} and {_dollars(month.high)} in four of five months"
         if month.low is not None and month.high is not None
         else ""
     )
     text = f"{month.period:%B %Y}: about {_dollars(month.expected)}{between}."
-    return Answer(question, text, (f"{so_far}",), "forecast")
+    return SummaryAnswer(question, text, (f"{so_far}",), "forecast")
 
 
-def _waste(connection: sa.Connection, account: str) -> Answer:
+def _waste(connection: sa.Connection, account: str) -> SummaryAnswer:
     question = "What is paid for without need?"
     reasons = _rows(connection, _WASTE, account=account)
     if not reasons:
-        return Answer(question, "Nothing that is known of.", mart="savings")
+        return SummaryAnswer(question, "Nothing that is known of.", mart="savings")
     resources = sum(row.resources for row in reasons)
     total = _dollars(sum(row.amount for row in reasons))
-    return Answer(
+    return SummaryAnswer(
         question,
         f"{_count(resources, 'resource')} for {total} a month.",
         tuple(
@@ -148,18 +148,22 @@ def _waste(connection: sa.Connection, account: str) -> Answer:
     )
 
 
-def _drift(connection: sa.Connection, account: str) -> Answer:
+def _drift(connection: sa.Connection, account: str) -> SummaryAnswer:
     question = "What is not as it was planned, and what does that cost?"
     drifts = _rows(connection, _DRIFT, account=account)
     if not drifts:
-        return Answer(question, "Nothing: all that has a plan is as planned.", mart="open_drift")
+        return SummaryAnswer(
+            question, "Nothing: all that has a plan is as planned.", mart="open_drift"
+        )
     cost = sum((row.monthly_delta for row in drifts if row.monthly_delta is not None), Decimal(0))
     known = [row for row in drifts if row.monthly_delta is not None]
     costs = f", {_signed(cost)} a month where it is a question of the plan's price" if known else ""
     details = [_drifted(row) for row in drifts[:NAMED]]
     if rest := len(drifts) - NAMED:
         details += [f"and {rest:,} more"] if rest > 0 else []
-    return Answer(question, f"{_count(len(drifts), 'field')}{costs}.", tuple(details), "open_drift")
+    return SummaryAnswer(
+        question, f"{_count(len(drifts), 'field')}{costs}.", tuple(details), "open_drift"
+    )
 
 
 def _drifted(row: Any) -> str:
@@ -173,18 +177,18 @@ def _drifted(row: Any) -> str:
     )
 
 
-def _nobodys(connection: sa.Connection, account: str) -> Answer:
+def _nobodys(connection: sa.Connection, account: str) -> SummaryAnswer:
     question = "What belongs to nobody?"
     reasons = _rows(connection, _NOBODYS, account=account)
     if not reasons:
-        return Answer(question, "Nothing: every resource has a tenant.", mart="")
+        return SummaryAnswer(question, "Nothing: every resource has a tenant.", mart="")
     words = {
         "no_project": "in no project",
         "project_without_tenant": "in projects without a tenant",
     }
     resources = sum(row.resources for row in reasons)
     total = _dollars(sum(row.amount for row in reasons))
-    return Answer(
+    return SummaryAnswer(
         question,
         f"{_count(resources, 'resource')} for {total} a month.",
         tuple(

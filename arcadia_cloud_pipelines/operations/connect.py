@@ -11,7 +11,7 @@ from .. import environment_file
 from ..digitalocean import Account, DigitalOcean
 from ..environment_file import small_file
 from ..settings import API_URL, Purpose, Secret, Settings, SettingsError, can_be_sent, load_settings
-from .doctor.findings import Finding, State
+from .doctor.findings import Finding, Verdict
 from .doctor.tokens import check_scopes
 from .errors import OperationsError
 from .home import Home
@@ -117,7 +117,7 @@ def try_token(settings: Settings, token: Secret) -> Tried:
     with DigitalOcean(settings.api_url, token, timeout=(5, 20), attempts=2) as client:
         account = client.account()
         findings = check_scopes(client, "token", list(Purpose))
-        return Tried(account, tuple(f for f in findings if f.state is State.WRONG))
+        return Tried(account, tuple(f for f in findings if f.state is Verdict.WRONG))
 
 
 def write_token(place: Place, token: Secret) -> None:

@@ -192,7 +192,7 @@ def _start_services(
             f"the UI shows it: http://{_HOST}:{port}/runs"
         )
     simulator_port = None if settings.has_account else free_port()
-    environ = environment(settings, home, simulator_port)
+    environ = child_environment(settings, home, simulator_port)
     if simulator_port is None:
         say(f"account: DigitalOcean at {settings.api_url}")
     else:
@@ -213,7 +213,7 @@ def _start_services(
     )
 
 
-def environment(settings: Settings, home: Home, simulator_port: int | None) -> dict[str, str]:
+def child_environment(settings: Settings, home: Home, simulator_port: int | None) -> dict[str, str]:
     """Return what the children find in their environment.
 
     Raises:
@@ -281,12 +281,12 @@ def services(
     workspace = code.workspace(home)
     first = [processes.simulator(simulator_port, environ)] if simulator_port is not None else []
     if api is not None:
-        first.append(processes.api(*api, environ, secret=api_secret))
+        first.append(processes.api_process(*api, environ, secret=api_secret))
     return [
         *first,
         processes.code_server(code, environ),
         processes.daemon(workspace, environ, heartbeats),
         # Beside the daemon, whose death it tells of.
-        processes.alarms(environ),
+        processes.alarms_process(environ),
         processes.webserver(workspace, _HOST, ui_port, ui_hosts, environ),
     ]

@@ -23,7 +23,7 @@ LONGEST = timedelta(hours=12)
 _BYTES = 64
 
 
-def why_not(settings: Settings) -> str | None:
+def why_no_local_token(settings: Settings) -> str | None:
     """Return why no token may be signed on this machine; None where the demo's may."""
     if settings.jwt_secrets:
         return "ARCADIA_JWT_SECRET is set, so tokens come from whoever holds that secret (Guardian)"
@@ -40,7 +40,7 @@ def make_secret(settings: Settings, home: Home) -> Path | None:
     Raises:
         OperationsError: there is such a file already, and others may read or write it.
     """
-    if why_not(settings) is not None:
+    if why_no_local_token(settings) is not None:
         return None
     path = home.api_secret
     try:
@@ -68,7 +68,7 @@ def sign(
     Raises:
         OperationsError: this is no demo, or none was started yet.
     """
-    if (reason := why_not(settings)) is not None:
+    if (reason := why_no_local_token(settings)) is not None:
         raise OperationsError(
             f"`arcadia api token` is only for the simulator, and {reason}: ask the issuer for a "
             "token."

@@ -7,7 +7,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from ..allocation.rules import load_rules
+from ..allocation.rules import parse_allocation_rules
 from ..allocation.statements import Statement, close_in, list_statements
 from ..inventory.classify import classify_project
 from ..warehouse.engine import Warehouse
@@ -72,7 +72,7 @@ class PayersStory:
         self._close(months[0], _RULES)
 
     def _close(self, month: date, rules: str | None) -> None:
-        file = None if rules is None else load_rules(rules, "the demo's rules")
+        file = None if rules is None else parse_allocation_rules(rules, "the demo's rules")
         with self._warehouse.transaction() as connection:
             close_in(
                 connection, month, actor="demo", file=file, source="the demo's rules",

@@ -70,7 +70,7 @@ def simulator(port: int, environ: Environ) -> Child:
     )
 
 
-def api(host: str, port: int, environ: Environ, secret: Path | None = None) -> Child:
+def api_process(host: str, port: int, environ: Environ, secret: Path | None = None) -> Child:
     """Return the HTTP API; `secret` is the file of what a demo's tokens are signed with."""
     mine = for_child("api", environ)
     if secret is not None:
@@ -126,7 +126,7 @@ def daemon(workspace: Path, environ: Environ, beats: Callable[[], bool | None] |
     )
 
 
-def alarms(environ: Environ, looks: Callable[[], bool | None] | None = None) -> Child:
+def alarms_process(environ: Environ, looks: Callable[[], bool | None] | None = None) -> Child:
     """Return what tells people; a process of its own, for the daemon cannot tell of its death."""
     return Child(
         "alarms",

@@ -27,7 +27,7 @@ ANYWHERE = "0.0.0.0"  # noqa: S104  a container's own network; what is published
 
 
 @dataclass(frozen=True)
-class Where:
+class ServiceAddress:
     """Addresses that the services of one deployment have in common."""
 
     code: CodeServer
@@ -37,31 +37,31 @@ class Where:
     api_port: int
 
 
-Made = Callable[[Settings, Home, Where], Child]
+Made = Callable[[Settings, Home, ServiceAddress], Child]
 
 
-def _code_server(_settings: Settings, _home: Home, where: Where) -> Child:
+def _code_server(_settings: Settings, _home: Home, where: ServiceAddress) -> Child:
     return processes.code_server(CodeServer(host=ANYWHERE, port=where.code.port), environment())
 
 
-def _daemon(settings: Settings, home: Home, where: Where) -> Child:
+def _daemon(settings: Settings, home: Home, where: ServiceAddress) -> Child:
     return processes.daemon(
         where.code.workspace(home), environment(), lambda: beaten_lately(settings)
     )
 
 
-def _webserver(_settings: Settings, home: Home, where: Where) -> Child:
+def _webserver(_settings: Settings, home: Home, where: ServiceAddress) -> Child:
     return processes.webserver(
         where.code.workspace(home), ANYWHERE, where.ui_port, where.ui_hosts, environment()
     )
 
 
-def _api(_settings: Settings, _home: Home, where: Where) -> Child:
-    return processes.api(ANYWHERE, where.api_port, environment())
+def _api(_settings: Settings, _home: Home, where: ServiceAddress) -> Child:
+    return processes.api_process(ANYWHERE, where.api_port, environment())
 
 
-def _alarms(settings: Settings, _home: Home, _where: Where) -> Child:
-    return processes.alarms(environment(), lambda: watched_lately(settings))
+def _alarms(settings: Settings, _home: Home, _where: ServiceAddress) -> Child:
+    return processes.alarms_process(environment(), lambda: watched_lately(settings))
 
 
 _WAREHOUSE, _STORAGE = "ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL"
@@ -76,7 +76,7 @@ SERVICES: dict[str, tuple[Made, frozenset[str]]] = {
 """Each with the databases that it uses."""
 
 
-def start(settings: Settings, name: str, where: Where) -> NoReturn:
+def start(settings: Settings, name: str, where: ServiceAddress) -> NoReturn:
     """Become the process of one service.
 
     Raises:
@@ -99,7 +99,7 @@ def start(settings: Settings, name: str, where: Where) -> NoReturn:
     os.execve(command[0], command, environ)  # noqa: S606
 
 
-def answers(settings: Settings, name: str, where: Where) -> bool:
+def service_answers(settings: Settings, name: str, where: ServiceAddress) -> bool:
     """Return whether the service of this name works, asked once; for health checks.
 
     Raises:

@@ -12,7 +12,7 @@ from ..warehouse.engine import Warehouse
 
 
 @dataclass(frozen=True)
-class Billing:
+class BillingSummary:
     """Invoices and their lines."""
 
     invoices: int
@@ -25,7 +25,7 @@ class Billing:
 
 
 @dataclass(frozen=True)
-class Summary:
+class DemoSummary:
     """The warehouse in figures, for one account."""
 
     kinds: list[tuple[str, int, int]]
@@ -33,7 +33,7 @@ class Summary:
     events: list[tuple[str, int]]
     projects: list[tuple[str, str | None, int]]
     """Name, environment, live resources."""
-    billing: Billing | None
+    billing: BillingSummary | None
     open_drift: int | None
     """None where the schema has no drift."""
     open_alarms: int
@@ -93,7 +93,7 @@ _ALARMS = sa.text(
 )
 
 
-def summarize(warehouse: Warehouse, account: str) -> Summary:
+def summarize(warehouse: Warehouse, account: str) -> DemoSummary:
     """Count what there is of one account.
 
     Args:
@@ -111,8 +111,8 @@ def summarize(warehouse: Warehouse, account: str) -> Summary:
             (invoices, ingested, billed), *_ = rows(_INVOICES)
             (lines, matched, matchable), *_ = rows(_LINES)
             if invoices:
-                billing = Billing(invoices, ingested, billed, lines, matched, matchable)
-        return Summary(
+                billing = BillingSummary(invoices, ingested, billed, lines, matched, matchable)
+        return DemoSummary(
             kinds=rows(_KINDS),
             events=rows(_EVENTS),
             projects=rows(_PROJECTS),

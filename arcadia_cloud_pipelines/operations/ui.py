@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from .ui_guard import Guard
+from .ui_guard import UiGuard
 
 _POLL_MILLISECONDS = 2000
 _STATEMENT_MILLISECONDS = 15_000
@@ -47,7 +47,7 @@ def serve(workspace: Path, host: str, port: int, hosts: Iterable[str] = ()) -> N
                 "Serving the Dagster UI on http://%s:%d", host, port
             )
             uvicorn.run(
-                Guard(app, hosts), host=host, port=port, log_level="warning", lifespan="off",
+                UiGuard(app, hosts), host=host, port=port, log_level="warning", lifespan="off",
                 # The guard judges what was really sent.
                 proxy_headers=False, server_header=False,
             )  # fmt: skip

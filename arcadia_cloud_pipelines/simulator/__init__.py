@@ -28,15 +28,15 @@ from .world import (
     UNDOCUMENTED_URN,
     UnknownResourceError,
 )
-from .billing import PERSON_PREFIX, Billing, Dialect, Invoice, Line, UnknownInvoiceError
+from .billing import PERSON_PREFIX, Books, Dialect, Invoice, SimulatedLine, UnknownInvoiceError
 from .databases import SECRET_PREFIX
 from .faults import Fault, Faults
 from .limits import GENEROUS, REAL_LIMITS, RateLimits
 from .lives import Facts, Interval, Life, Price, Version
-from .registry import Kind, Route, register, register_route
+from .registry import SimulatedKind, Route, register, register_route
 from .app import Api
 from .control import Seen
-from .server import RunningSimulator, real_clock, run, serve
+from .server import RunningSimulator, real_clock, run_simulator, serve
 
 __all__ = [
     "BUCKET_URN",
@@ -49,22 +49,22 @@ __all__ = [
     "START_OF_137_INVOICES",
     "UNDOCUMENTED_URN",
     "Api",
-    "Billing",
+    "Books",
     "Dialect",
     "Facts",
     "Fault",
     "Faults",
     "Interval",
     "Invoice",
-    "Kind",
     "Life",
-    "Line",
     "Price",
     "RateLimits",
     "Route",
     "RunningSimulator",
     "Seen",
     "SimulatedAccount",
+    "SimulatedKind",
+    "SimulatedLine",
     "UnknownInvoiceError",
     "UnknownResourceError",
     "Version",
@@ -86,7 +86,7 @@ __all__ = [
     "register_route",
     "registry",
     "reserved_ips",
-    "run",
+    "run_simulator",
     "serve",
     "snapshots",
     "volumes",

@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from . import catalog
-from .billing.books import Billing
+from .billing.books import Books
 from .faults import Faults
 from .lives import Facts, Life, ResourceId, Version, iso
-from .registry import KINDS, Kind
+from .registry import KINDS, SimulatedKind
 from .view import Token, View
 from .world import HISTORY_START, NOW, UnknownResourceError, World
 
@@ -58,7 +58,7 @@ class SimulatedAccount(World):
         self._fragments_epoch = 0
         self._picks: tuple[datetime, dict[str, list[Life]]] = (self.now, {})
         self.token = self.add_token("default")
-        self.billing = Billing(self)
+        self.billing = Books(self)
         """Invoices, history and balance; computed when first asked for."""
         for kind in KINDS.values():
             if kind.populate is not None:
@@ -150,7 +150,7 @@ class SimulatedAccount(World):
             raise UnknownResourceError(f"no living {kind} {resource_id}") from None
 
     def _check_fields(
-        self, spec: Kind, resource_id: ResourceId, facts: Facts, fields: Facts
+        self, spec: SimulatedKind, resource_id: ResourceId, facts: Facts, fields: Facts
     ) -> None:
         """A misspelt field would be a test that tests nothing."""
         known = self.rng("fields")

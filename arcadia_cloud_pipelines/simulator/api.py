@@ -15,7 +15,7 @@ from starlette.responses import Response
 from .account import SimulatedAccount
 from .faults import OTHER_HOST, Fault
 from .lives import Facts, Life
-from .registry import KINDS, Kind, LinksStyle, sharing
+from .registry import KINDS, LinksStyle, SimulatedKind, sharing
 from .view import Token, View
 
 MAX_PER_PAGE = 200
@@ -41,7 +41,7 @@ def forbidden() -> ApiError:
     return ApiError(403, "forbidden", "You are not authorized to perform this operation")
 
 
-def not_found() -> ApiError:
+def answer_not_found() -> ApiError:
     """404, as error_404.json has it."""
     return ApiError(404, "not_found", "The resource you requested could not be found.")
 
@@ -214,7 +214,7 @@ def _child_of(parent: str) -> Callable[[Facts], bool]:
     return lambda facts: facts.get("parent") == parent
 
 
-def list_kind(call: Call, kind: Kind) -> Response:
+def answer_list(call: Call, kind: SimulatedKind) -> Response:
     """The list of a kind, or of the kinds that share it."""
     if kind.list is not None:
         return kind.list(call)
@@ -223,7 +223,7 @@ def list_kind(call: Call, kind: Kind) -> Response:
     if parent is not None:
         life = call.account.lives[str(kind.parent)].get(parent)
         if life is None or not life.alive(call.account.now):
-            raise not_found()
+            raise answer_not_found()
         key += (("parent", parent),)
     lists = []
     for one in sharing(kind):
@@ -245,7 +245,7 @@ def list_kind(call: Call, kind: Kind) -> Response:
     return json_response({kind.envelope: [render(life) for life in rows]})
 
 
-def one_of_kind(call: Call, kind: Kind, text: str) -> Response:
+def one_of_kind(call: Call, kind: SimulatedKind, text: str) -> Response:
     """The single object of a kind."""
     if kind.single is not None:
         return kind.single(call, text)
@@ -256,7 +256,7 @@ def one_of_kind(call: Call, kind: Kind, text: str) -> Response:
             life = lives.get(int(text))
         if life is not None and life.alive(call.account.now):
             return json_response({str(kind.singular): call.account.render(life, call.view)})
-    raise not_found()
+    raise answer_not_found()
 
 
 def path_of_urn(urn: str) -> str | None:

@@ -20,7 +20,7 @@ from .broken import Receive, Send, planned, reset, truncate
 from .control import Seen, control_response
 from .faults import Fault
 from .limits import GENEROUS, RateLimits, TokenLimits
-from .registry import KINDS, ROUTES, Kind, Route
+from .registry import KINDS, ROUTES, Route, SimulatedKind
 from .view import VARIANTS, Token, View
 
 Scope = MutableMapping[str, Any]
@@ -67,7 +67,7 @@ class Api:
             (compile_path(kind.path)[0], kind) for kind in KINDS.values() if kind.parent is not None
         ]
         self._routes = [(r.method, compile_path(r.path)[0], r) for r in ROUTES]
-        self._singles: list[tuple[re.Pattern[str], Kind]] = [
+        self._singles: list[tuple[re.Pattern[str], SimulatedKind]] = [
             (re.compile(f"{re.escape(kind.path)}/(?P<id>[^/]+)"), kind)
             for kind in KINDS.values()
             if kind.singular is not None and kind.parent is None
@@ -94,7 +94,7 @@ class Api:
             answer = (
                 control_response(self.account, self._log, request, body)
                 if self._control
-                else api.error_response(api.not_found())
+                else api.error_response(api.answer_not_found())
             )
             await answer(scope, receive, send)
             return
@@ -153,7 +153,7 @@ class Api:
             if not allowed:
                 raise api.ApiError(429, "too_many_requests", "API rate limit exceeded.")
             if target is None:
-                raise api.not_found()
+                raise api.answer_not_found()
             if not token.can(target.scope):
                 raise api.forbidden()
             call = self._call(request, token, params, path_params, body, fault)
@@ -163,13 +163,13 @@ class Api:
             elif "id" in path_params:
                 response = api.one_of_kind(call, target, path_params["id"])
             else:
-                response = api.list_kind(call, target)
+                response = api.answer_list(call, target)
         except api.ApiError as error:
             response = api.error_response(error)
         response.headers.update(headers)
         return response
 
-    def _find(self, method: str, path: str) -> tuple[Kind | Route | None, dict[str, str]]:
+    def _find(self, method: str, path: str) -> tuple[SimulatedKind | Route | None, dict[str, str]]:
         if method == "GET" and path in self._lists:
             return self._lists[path], {}
         for route_method, pattern, route in self._routes:
@@ -181,13 +181,15 @@ class Api:
                     return kind, match.groupdict()
         return None, {}
 
-    def _window(self, token: Token, target: Kind | Route | None) -> tuple[bool, dict[str, str]]:
+    def _window(
+        self, token: Token, target: SimulatedKind | Route | None
+    ) -> tuple[bool, dict[str, str]]:
         real = self._limits.clock == "real"
         now = time.time() if real else self.account.now.timestamp()
         if token.value not in self._windows:
             self._windows[token.value] = TokenLimits(self._limits)
         tight = None
-        if isinstance(target, Kind) and target.tight_limit is not None:
+        if isinstance(target, SimulatedKind) and target.tight_limit is not None:
             tight = (target.name, target.tight_limit)
         return self._windows[token.value].take(now, tight)
 
@@ -209,10 +211,10 @@ class Api:
             self._shifts,
         )  # fmt: skip
 
-    def _check_params(self, call: api.Call, target: Kind | Route) -> None:
+    def _check_params(self, call: api.Call, target: SimulatedKind | Route) -> None:
         """Unknown parameters are ignored, as in reality, and recorded."""
         known = target.params
-        if isinstance(target, Kind):
+        if isinstance(target, SimulatedKind):
             if "id" in call.path_params:
                 known = frozenset()
             elif target.paged:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import catalog
 from .lives import Facts, Life, Price, iso
-from .registry import Kind, register
+from .registry import SimulatedKind, register
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount
@@ -112,7 +112,7 @@ def _price(facts: Facts, _at: datetime) -> Price:
 
 
 REGISTRY = register(
-    Kind(
+    SimulatedKind(
         name="registry",
         path="/v2/registries",
         envelope="registries",
@@ -131,7 +131,7 @@ REGISTRY = register(
 )
 
 REGISTRY_REPOSITORY = register(
-    Kind(
+    SimulatedKind(
         name="registry_repository",
         path="/v2/registries/{parent}/repositoriesV2",
         envelope="repositories",

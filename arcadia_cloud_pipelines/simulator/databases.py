@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import catalog
 from .lives import Facts, Life, Price, iso
-from .registry import Kind, Select, register
+from .registry import Select, SimulatedKind, register
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount
@@ -154,7 +154,7 @@ def _price(facts: Facts, _at: datetime) -> Price | None:
 
 
 DATABASE = register(
-    Kind(
+    SimulatedKind(
         name="database",
         path="/v2/databases",
         envelope="databases",

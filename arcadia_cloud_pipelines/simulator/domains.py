@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from .lives import Facts, Life
-from .registry import Kind, register
+from .registry import SimulatedKind, register
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount
@@ -46,7 +46,7 @@ def _populate(account: SimulatedAccount, rng: Random) -> None:
 
 
 DOMAIN = register(
-    Kind(
+    SimulatedKind(
         name="domain",
         path="/v2/domains",
         envelope="domains",

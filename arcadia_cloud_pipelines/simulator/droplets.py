@@ -12,7 +12,7 @@ import orjson
 
 from . import catalog
 from .lives import Facts, Life, Price, iso
-from .registry import Kind, Select, register
+from .registry import Select, SimulatedKind, register
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount
@@ -353,7 +353,7 @@ def _live(account: SimulatedAccount, rng: Random, hour: datetime) -> None:
 
 
 DROPLET = register(
-    Kind(
+    SimulatedKind(
         name="droplet",
         path="/v2/droplets",
         envelope="droplets",

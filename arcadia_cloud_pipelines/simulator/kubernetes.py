@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import catalog, droplets
 from .lives import Facts, Life, Price, iso
-from .registry import Kind, register
+from .registry import SimulatedKind, register
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount
@@ -171,7 +171,7 @@ def _price(facts: Facts, _at: datetime) -> Price | None:
 
 
 KUBERNETES_CLUSTER = register(
-    Kind(
+    SimulatedKind(
         name="kubernetes_cluster",
         path="/v2/kubernetes/clusters",
         envelope="kubernetes_clusters",
@@ -191,7 +191,7 @@ KUBERNETES_CLUSTER = register(
 
 # After the clusters, whose history makes them.
 NODE_POOL = register(
-    Kind(
+    SimulatedKind(
         name="node_pool",
         path="/v2/kubernetes/clusters/{parent}/node_pools",
         envelope="node_pools",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import catalog
 from .lives import Facts, Life, Price, iso
-from .registry import Kind, register
+from .registry import SimulatedKind, register
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount
@@ -109,7 +109,7 @@ def _price(facts: Facts, _at: datetime) -> Price:
 
 
 LOAD_BALANCER = register(
-    Kind(
+    SimulatedKind(
         name="load_balancer",
         path="/v2/load_balancers",
         envelope="load_balancers",

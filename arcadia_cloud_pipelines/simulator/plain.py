@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from .lives import Facts, Life, ResourceId, iso
-from .registry import Kind, register
+from .registry import SimulatedKind, register
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount
@@ -79,7 +79,7 @@ def plain(
         as_parent: whether there is one a parent, with the parent's identity.
         options: further fields of `Kind`.
     """
-    kind = Kind(
+    kind = SimulatedKind(
         name=name, path=path, envelope=envelope, singular=singular, scope=scope, new_id=new_id,
         template=lambda account, rng: _facts(account, name, rng), consumed=frozenset({"parent"}),
         urn=urn, **options,

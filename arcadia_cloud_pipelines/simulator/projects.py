@@ -12,14 +12,14 @@ from starlette.responses import Response
 from .api import (
     ApiError,
     Call,
+    answer_not_found,
     json_response,
-    not_found,
     page_of,
     path_of_urn,
     unprocessable,
 )
 from .lives import Facts, Life, iso
-from .registry import KINDS, Kind, Route, register, register_route
+from .registry import KINDS, Route, SimulatedKind, register, register_route
 from .world import BUCKET_URN, UNDOCUMENTED_URN, ForeignUrn
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _project(call: Call) -> Life:
     wanted = call.path_params.get("project_id", call.account.default_project)
     life = call.account.lives["project"].get(wanted)
     if life is None or life.deleted_at is not None:
-        raise not_found()
+        raise answer_not_found()
     return life
 
 
@@ -232,7 +232,7 @@ def _full(call: Call) -> Response:
 
 
 PROJECT = register(
-    Kind(
+    SimulatedKind(
         name="project",
         path="/v2/projects",
         envelope="projects",

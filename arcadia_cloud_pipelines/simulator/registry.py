@@ -38,7 +38,7 @@ def _no_size(_facts: Facts) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class SimulatedKind:
     """A kind of resource. Only the first block has no defaults."""
 
     name: str
@@ -110,7 +110,7 @@ class Route:
     params: frozenset[str] = frozenset()
 
 
-def sharing(kind: Kind) -> tuple[Kind, ...]:
+def sharing(kind: SimulatedKind) -> tuple[SimulatedKind, ...]:
     """The kinds of the list that this one is in."""
     return tuple(other for other in KINDS.values() if other.path == kind.path)
 
@@ -121,11 +121,11 @@ TAGGED = (
 )  # fmt: skip
 """Kinds with tags of their own: giving them one makes it a tag of the account."""
 
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, SimulatedKind] = {}
 ROUTES: list[Route] = []
 
 
-def register(kind: Kind) -> Kind:
+def register(kind: SimulatedKind) -> SimulatedKind:
     """Add a kind. The order of registration is the order in which history is made."""
     if kind.name in KINDS:
         raise ValueError(f"kind {kind.name} is registered twice")

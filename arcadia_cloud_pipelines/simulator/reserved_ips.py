@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import catalog
 from .droplets import pick_in_region
 from .lives import Facts, Life, Price
-from .registry import Kind, register
+from .registry import SimulatedKind, register
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount
@@ -83,7 +83,7 @@ def _price(facts: Facts, _at: datetime) -> Price | None:
 
 
 RESERVED_IP = register(
-    Kind(
+    SimulatedKind(
         name="reserved_ip",
         path="/v2/reserved_ips",
         envelope="reserved_ips",

@@ -166,7 +166,7 @@ def real_clock(account: SimulatedAccount, speed: float = 1.0) -> Callable[[], No
     return move
 
 
-def run(
+def run_simulator(
     host: str = "127.0.0.1",
     port: int = 4010,
     droplets: int = 25,

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from . import catalog
-from .api import Call, json_response, not_found, page_of, unprocessable
+from .api import Call, answer_not_found, json_response, page_of, unprocessable
 from .droplets import is_gpu, is_worker
 from .lives import Facts, Life, Price, iso
-from .registry import Kind, Select, register
+from .registry import Select, SimulatedKind, register
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount
@@ -137,7 +137,7 @@ def _live(kind: str, account: SimulatedAccount, rng: Random, hour: datetime) -> 
 
 for _kind in _RESOURCE_TYPES:
     register(
-        Kind(
+        SimulatedKind(
             name=_kind,
             path="/v2/snapshots",
             envelope="snapshots",
@@ -243,12 +243,12 @@ def _one_image(call: Call, text: str) -> Response:
     if life is None and text.isascii() and text.isdecimal():
         life = lives["image"].get(int(text))
     if life is None or not life.alive(call.account.now):
-        raise not_found()
+        raise answer_not_found()
     return json_response({"image": _image_row(call, life)})
 
 
 IMAGE = register(
-    Kind(
+    SimulatedKind(
         name="image",
         path="/v2/images",
         envelope="images",

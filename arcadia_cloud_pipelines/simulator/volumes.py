@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import catalog
 from .droplets import pick_in_region
 from .lives import Facts, Life, Price, iso
-from .registry import Kind, Select, register
+from .registry import Select, SimulatedKind, register
 
 if TYPE_CHECKING:
     from .account import SimulatedAccount
@@ -107,7 +107,7 @@ def _price(facts: Facts, _at: datetime) -> Price:
 
 
 VOLUME = register(
-    Kind(
+    SimulatedKind(
         name="volume",
         path="/v2/volumes",
         envelope="volumes",

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from .lives import Facts, Interval, Life, ResourceId, Version, iso
-from .registry import KINDS, TAGGED, Kind
+from .registry import KINDS, TAGGED, SimulatedKind
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HISTORY_START = datetime(2014, 3, 1, tzinfo=UTC)
@@ -300,7 +300,7 @@ class World:
         return self._intervals_of(KINDS[life.kind], life, start, end)
 
     def _intervals_of(
-        self, kind: Kind, life: Life, start: datetime, end: datetime
+        self, kind: SimulatedKind, life: Life, start: datetime, end: datetime
     ) -> Iterator[Interval]:
         pending: Interval | None = None
         for begin, finish, facts in life.spans(start, end):

@@ -27,7 +27,7 @@ cloud_edge_rules = sa.Table(
 )  # fmt: skip
 
 
-def install(connection: sa.Connection) -> None:
+def install_edge_rules(connection: sa.Connection) -> None:
     """Make the table as the registry has it. Takes no lock and writes nothing where it is so."""
     connection.execute(sa.text(_WANTED))
     copy_rows(

@@ -117,8 +117,8 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
             except views.ViewError as error:
                 raise WarehouseError(str(error)) from None
             command.upgrade(alembic_config(connection), "head")
-            views.install(connection, kept)
-        edge_rules.install(connection)
+            views.install_views(connection, kept)
+        edge_rules.install_edge_rules(connection)
         given = grants.give(connection)
         if given and not stale:
             logger.warning("lost grants were given again: %s", ", ".join(given))

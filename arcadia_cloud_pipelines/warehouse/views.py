@@ -38,7 +38,7 @@ class ViewError(Exception):
 
 
 @dataclass(frozen=True)
-class View:
+class ViewSource:
     """One view of the schema, as its file has it."""
 
     name: str
@@ -66,7 +66,7 @@ def _without_comments(sql: str) -> str:
     return re.sub(r"--[^\n]*", "", sql)
 
 
-def read_view(path: Path) -> View:
+def parse_view(path: Path) -> ViewSource:
     """Read one file.
 
     Raises:
@@ -77,7 +77,7 @@ def read_view(path: Path) -> View:
         raise ViewError(f"{path} has no header: write one in /* */ before the query.")
     try:
         header = tomllib.loads(found["header"])
-        return View(
+        return ViewSource(
             name=path.stem,
             comment=" ".join(header.pop("comment").split()),
             grain=tuple(header.pop("grain")),
@@ -91,9 +91,9 @@ def read_view(path: Path) -> View:
 
 
 @cache
-def read_views(folder: Path = FOLDER) -> tuple[View, ...]:
+def read_views(folder: Path = FOLDER) -> tuple[ViewSource, ...]:
     """Read all views; each comes after those that it reads."""
-    views = {path.stem: read_view(path) for path in sorted(folder.glob("*.sql"))}
+    views = {path.stem: parse_view(path) for path in sorted(folder.glob("*.sql"))}
     # Sorted, or each process would have an order, and so a digest, of its own.
     reads = {name: sorted(view.reads_views) for name, view in sorted(views.items())}
     sorter = TopologicalSorter(reads)
@@ -133,7 +133,7 @@ def installed_digest(connection: sa.Connection) -> str | None:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptPrivileges:
     """What people built on the schema: it is put back after the schema is made again."""
 
     views: tuple[tuple[str, str], ...] = ()
@@ -142,14 +142,14 @@ class Kept:
     """Views of the schema, and the quoted role that may read them."""
 
 
-def drop(connection: sa.Connection) -> Kept:
+def drop(connection: sa.Connection) -> KeptPrivileges:
     """Drop the schema, so that the tables below it can be changed.
 
     Raises:
         ViewError: something that cannot be put back reads it, such as a materialized view.
     """
     if connection.scalar(sa.text("SELECT to_regnamespace(:s)"), {"s": SCHEMA}) is None:
-        return Kept()
+        return KeptPrivileges()
     others = connection.execute(sa.text(_DEPENDENTS), {"schema": SCHEMA}).all()
     fixed = [name for name, is_view, _ in others if not is_view]
     if fixed:
@@ -159,7 +159,7 @@ def drop(connection: sa.Connection) -> Kept:
         )
     grants = connection.execute(sa.text(_GRANTS), {"schema": SCHEMA}).all()
     connection.execute(sa.text(f"DROP SCHEMA {SCHEMA} CASCADE"))
-    return Kept(
+    return KeptPrivileges(
         views=tuple((name, query) for name, _, query in others),
         grants=tuple((view, role) for view, role in grants),
     )
@@ -190,7 +190,7 @@ ORDER BY 1, 2
 """
 
 
-def install(connection: sa.Connection, kept: Kept, folder: Path = FOLDER) -> None:
+def install_views(connection: sa.Connection, kept: KeptPrivileges, folder: Path = FOLDER) -> None:
     """Make the schema anew from the files, with comments and grants.
 
     Args:
@@ -212,7 +212,7 @@ def install(connection: sa.Connection, kept: Kept, folder: Path = FOLDER) -> Non
         _put_back(connection, name, query)
 
 
-def _create(connection: sa.Connection, view: View) -> None:
+def _create(connection: sa.Connection, view: ViewSource) -> None:
     name = f"{SCHEMA}.{view.name}"
     connection.exec_driver_sql(f"CREATE VIEW {name} AS\n{view.query}".replace("%", "%%"))
     _comment(connection, f"VIEW {name}", view.comment)
@@ -251,7 +251,7 @@ def _comment(connection: sa.Connection, target: str, text: str) -> None:
     connection.exec_driver_sql(f"COMMENT ON {target} IS '{quoted}'")
 
 
-def _grant(connection: sa.Connection, kept: Kept) -> None:
+def _grant(connection: sa.Connection, kept: KeptPrivileges) -> None:
     """Let read who could before; what `arcadia_reader` may do is said in `grants`."""
     names = {view.name for view in read_views()}
     for view, role in kept.grants:
@@ -299,7 +299,7 @@ ORDER BY v.relname
 """
 
 
-def describe(connection: sa.Connection) -> dict[str, dict[str, Any]]:
+def describe_views(connection: sa.Connection) -> dict[str, dict[str, Any]]:
     """Return each view's columns with their types, and what it reads.
 
     Example: {"resources": {"columns": {"account": "text", …}, "reads": ["cloud_resources",
@@ -315,7 +315,7 @@ def describe(connection: sa.Connection) -> dict[str, dict[str, Any]]:
 
 
 @cache
-def described(folder: Path = FOLDER) -> Mapping[str, Mapping[str, Any]]:
+def described_columns(folder: Path = FOLDER) -> Mapping[str, Mapping[str, Any]]:
     """Read what `describe` said when the release was made, for who has no database at hand."""
     found: dict[str, Any] = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
     return found

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.alarms.delivery import announce, deliver
 from arcadia_cloud_pipelines.alarms.errors import NotifyError
 from arcadia_cloud_pipelines.alarms.model import Alarm, Answer
-from arcadia_cloud_pipelines.alarms.state import record, take_turn
+from arcadia_cloud_pipelines.alarms.state import record_alarms, take_turn
 from arcadia_cloud_pipelines.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
@@ -62,7 +62,7 @@ def tick(
     """One look at the scope `thing/`; `send` False is a process that dies before it sends."""
     with warehouse.transaction() as connection:
         assert take_turn(connection)
-        record(connection, Answer("thing/", bad, well=well, unsure=unsure), now)
+        record_alarms(connection, Answer("thing/", bad, well=well, unsure=unsure), now)
         announce(connection, lambda *_: channels.keys(), channels, now)
     if send:
         deliver(warehouse, channels, now, until=None)

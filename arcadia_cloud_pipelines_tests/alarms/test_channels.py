@@ -16,8 +16,8 @@ from arcadia_cloud_pipelines.alarms import heartbeat
 from arcadia_cloud_pipelines.alarms.channels import configured_channels, unknown_addresses
 from arcadia_cloud_pipelines.alarms.errors import AlarmRulesError, NotifyError
 from arcadia_cloud_pipelines.alarms.outage import TELL_AFTER, Outage
-from arcadia_cloud_pipelines.alarms.rules import Router, read_rules
-from arcadia_cloud_pipelines.alarms.texts import Line, harmless, message, plain
+from arcadia_cloud_pipelines.alarms.rules import Router, read_alarm_rules
+from arcadia_cloud_pipelines.alarms.texts import TextLine, harmless, message, plain
 from arcadia_cloud_pipelines.settings import Secret, load_settings
 
 from .helpers import Inbox, at
@@ -170,7 +170,7 @@ def test_rules_that_cannot_be_used_are_said_and_swallow_nothing(
 ) -> None:
     path = rules(tmp_path, text)
     with pytest.raises(AlarmRulesError) as caught:
-        read_rules(path)
+        read_alarm_rules(path)
     assert said in str(caught.value)
     assert str(path) in str(caught.value)
     assert "CANARY" not in str(caught.value)
@@ -184,7 +184,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path, tmp_path / "none", binary):
         with pytest.raises(AlarmRulesError, match=path.name):
-            read_rules(path)
+            read_alarm_rules(path)
 
 
 def test_a_rule_to_a_variable_that_is_not_set_swallows_nothing(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_texts_hold_no_secret() -> None:
 
 
 def test_a_message_is_never_longer_than_services_take() -> None:
-    lines = [Line("error", "s" * 120, "t" * 500, "a" * 300)] * 100
+    lines = [TextLine("error", "s" * 120, "t" * 500, "a" * 300)] * 100
     title, text = message(lines, lines)
     assert len(title) < 200
     assert len(text) < 4_000

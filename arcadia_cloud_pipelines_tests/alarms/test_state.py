@@ -16,7 +16,7 @@ from arcadia_cloud_pipelines.alarms.state import (
     REOPEN_AFTER,
     newest_alarms,
     open_alarms,
-    record,
+    record_alarms,
     take_turn,
 )
 from arcadia_cloud_pipelines.severity import Severity
@@ -53,10 +53,10 @@ def test_no_answer_is_neither_bad_nor_well(warehouse: Warehouse) -> None:
 def test_an_answer_says_nothing_of_what_is_outside_its_question(warehouse: Warehouse) -> None:
     tick(warehouse, at(0), [alarm("a")], {})
     with warehouse.transaction() as connection:
-        record(connection, Answer("thin%/"), at(1))
-        record(connection, Answer("thing/a/"), at(1))
+        record_alarms(connection, Answer("thin%/"), at(1))
+        record_alarms(connection, Answer("thing/a/"), at(1))
         with pytest.raises(ValueError, match="outside"):
-            record(connection, Answer("other/", [alarm("a")]), at(1))
+            record_alarms(connection, Answer("other/", [alarm("a")]), at(1))
     assert len(open_alarms(warehouse)) == 1
 
 
@@ -82,7 +82,7 @@ def test_a_channel_that_raises_anything_is_a_channel_that_fails(warehouse: Wareh
         raise RuntimeError("https://user:CANARY@host")
 
     with warehouse.transaction() as connection:
-        record(connection, Answer("thing/", [alarm("a")]), T0)
+        record_alarms(connection, Answer("thing/", [alarm("a")]), T0)
         announce(connection, lambda *_: ["x"], ["x"], T0)
     assert deliver(warehouse, {"x": explode}, T0, until=None) == {"x": "RuntimeError"}
     assert "CANARY" not in str(rows(warehouse, "SELECT * FROM cloud_alarm_deliveries"))
@@ -156,7 +156,7 @@ def test_two_never_send_to_one_channel_at_once(warehouse: Warehouse) -> None:
         assert deliver(warehouse, {"x": inner}, at(0), until=None) == {}
 
     with warehouse.transaction() as connection:
-        record(connection, Answer("thing/", [alarm("a")]), T0)
+        record_alarms(connection, Answer("thing/", [alarm("a")]), T0)
         announce(connection, lambda *_: ["x"], ["x"], T0)
     assert deliver(warehouse, {"x": channel}, at(0), until=None) == {"x": None}
     assert deliver(warehouse, {"x": inner}, at(60), until=None) == {}

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.allocation.allocate import Allocated, apply
-from arcadia_cloud_pipelines.allocation.rules import load_rules
+from arcadia_cloud_pipelines.allocation.rules import parse_allocation_rules
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..marts.conftest import Account
@@ -30,7 +30,7 @@ def run(account: Account) -> Apply:
     """Apply rules that are written as TOML; without any, those in force."""
 
     def allocate(rules: str | None = None, *, dry_run: bool = False) -> Allocated:
-        file = None if rules is None else load_rules(rules, "rules.toml")
+        file = None if rules is None else parse_allocation_rules(rules, "rules.toml")
         return apply(account.connection, file, source="rules.toml", dry_run=dry_run)
 
     return allocate

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.allocation.allocate import apply
-from arcadia_cloud_pipelines.allocation.rules import load_rules
+from arcadia_cloud_pipelines.allocation.rules import parse_allocation_rules
 
 from ..marts.conftest import Account
 from . import model
@@ -136,7 +136,7 @@ def test_every_cent_is_allocated_once_whatever_was_applied_before(
     try:
         entries = write(account, drawn)
         for rules in data.draw(st.lists(rule_lists(months), min_size=1, max_size=2)):
-            apply(account.connection, load_rules(toml(rules), "r"), source="r")
+            apply(account.connection, parse_allocation_rules(toml(rules), "r"), source="r")
             assert stored(account) == model.allocate(entries, rules, OWNERS)
         differing = account.connection.execute(sa.text(
             "SELECT account, period, sum(amount) FROM cloud_invoices GROUP BY 1, 2"

@@ -9,9 +9,9 @@ import pytest
 
 from arcadia_cloud_pipelines.allocation.rules import (
     AllocationRulesError,
-    from_json,
-    load_rules,
-    read_rules,
+    parse_allocation_rules,
+    read_allocation_rules,
+    rules_from_json,
 )
 
 from ..marts.conftest import Account
@@ -97,13 +97,13 @@ BAD = {
 def test_rules_that_cannot_be_used_are_refused(name: str) -> None:
     text, says = BAD[name]
     with pytest.raises(AllocationRulesError) as refused:
-        load_rules(text, "rules.toml")
+        parse_allocation_rules(text, "rules.toml")
     assert str(refused.value).startswith("rules.toml")
     assert says in str(refused.value)
 
 
 def test_versions_of_a_rule_follow_each_other() -> None:
-    file = load_rules(
+    file = parse_allocation_rules(
         'rule = [{ name = "a", tenant = "x", to = "2026-04" }, '
         '{ name = "a", tenant = "y", from = "2026-05" }]',
         "r",
@@ -114,10 +114,10 @@ def test_versions_of_a_rule_follow_each_other() -> None:
 
 def test_rules_are_stored_and_read_without_a_difference() -> None:
     text = 'rule = [{ name = "a", shares = { y = 0.9, x = 0.1 } }]'
-    file = load_rules(text, "r")
+    file = parse_allocation_rules(text, "r")
     assert file.rule[0].shares == {"x": Decimal("0.1"), "y": Decimal("0.9")}
-    turned = load_rules(text.replace("y = 0.9, x = 0.1", "x = 0.1, y = 0.9"), "r")
-    assert from_json(file.as_json()).digest == file.digest == turned.digest
+    turned = parse_allocation_rules(text.replace("y = 0.9, x = 0.1", "x = 0.1, y = 0.9"), "r")
+    assert rules_from_json(file.as_json()).digest == file.digest == turned.digest
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
@@ -129,9 +129,9 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     ):
         write()
         with pytest.raises(AllocationRulesError, match=says):
-            read_rules(path)
+            read_allocation_rules(path)
     path.write_text('\ufeffrule = [{ name = "a", tenant = "x" }]')
-    assert read_rules(path).rule[0].name == "a"
+    assert read_allocation_rules(path).rule[0].name == "a"
 
 
 def test_tenants_and_keys_that_nobody_has_are_refused_and_nothing_changes(

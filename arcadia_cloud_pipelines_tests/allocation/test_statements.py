@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.allocation.allocate import apply
-from arcadia_cloud_pipelines.allocation.render import as_text
-from arcadia_cloud_pipelines.allocation.rules import load_rules
+from arcadia_cloud_pipelines.allocation.render import statement_text
+from arcadia_cloud_pipelines.allocation.rules import parse_allocation_rules
 from arcadia_cloud_pipelines.allocation.statements import (
     StatementError,
     close_in,
@@ -235,13 +235,13 @@ def test_nothing_that_an_account_holds_acts_in_a_statement(
     (one,) = close_month(warehouse, month, actor=EVIL)
     statement, lines = read_statement(warehouse, one.id)
     assert statement.tenant_id == EVIL
-    page = as_text(statement, lines, "html")
+    page = statement_text(statement, lines, "html")
     assert "<img" not in page
     assert "\u202e" not in page
     assert page.count("<svg") == 1
-    assert json.loads(as_text(statement, lines, "json"))["statement"]["tenant_id"] == EVIL
-    assert "\u202e" not in as_text(statement, lines, "json")
-    row = as_text(statement, lines, "csv").splitlines()[1]
+    assert json.loads(statement_text(statement, lines, "json"))["statement"]["tenant_id"] == EVIL
+    assert "\u202e" not in statement_text(statement, lines, "json")
+    row = statement_text(statement, lines, "csv").splitlines()[1]
     assert ",'=<img" in row or ",\"'=<img" in row
 
 
@@ -268,7 +268,7 @@ def test_statements_add_up_whatever_the_order_of_rules_closings_and_restatements
         for step in order:
             what, _, back = step.partition(" ")
             if what == "rules":
-                file = load_rules(toml(data.draw(rule_lists(names))), "r")
+                file = parse_allocation_rules(toml(data.draw(rule_lists(names))), "r")
                 apply(account.connection, file, source="r")
             elif what == "restate":
                 restate(account, int(back), data.draw(st.lists(amounts, min_size=1, max_size=4)))

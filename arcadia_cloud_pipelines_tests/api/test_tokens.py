@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from arcadia_cloud_pipelines.api.auth import KEY_BYTES, LEEWAY, TOKEN_BYTES
-from arcadia_cloud_pipelines.api.server import run
+from arcadia_cloud_pipelines.api.server import run_api
 from arcadia_cloud_pipelines.settings import Secret, SettingsError, load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
@@ -192,7 +192,7 @@ def test_a_short_secret_is_refused_at_start_up(monkeypatch: pytest.MonkeyPatch) 
     short = "s" * (KEY_BYTES - 1)
     settings = load_settings({"ARCADIA_JWT_SECRET": SECRET, "ARCADIA_JWT_SECRET_PREVIOUS": short})
     with pytest.raises(SettingsError, match="63 bytes; HS512 needs 64") as refused:
-        run(settings)
+        run_api(settings)
     assert short not in str(refused.value)
 
 

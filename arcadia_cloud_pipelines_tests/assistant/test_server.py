@@ -194,7 +194,7 @@ FORBIDDEN = [
 @pytest.mark.parametrize("statement", [*MORE_THAN_READING, *FORBIDDEN])
 def test_nothing_but_reading_is_possible(filled: Warehouse, statement: str) -> None:
     why = "^Not for readers" if statement in MORE_THAN_READING else None
-    with pytest.raises(asking.Refused, match=why):
+    with pytest.raises(asking.QueryRefused, match=why):
         asking.query(filled, statement)
     with filled.transaction() as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM cloud_resources")) == 2
@@ -235,7 +235,7 @@ def test_rows_bytes_and_time_are_limited(
     one = asking.query(filled, "SELECT repeat('x', 1000000) AS t")
     assert (one.rows, one.truncated) == ([], True)
     monkeypatch.setattr(asking, "SECONDS", 0.05)
-    with pytest.raises(asking.Refused, match="took longer than"):
+    with pytest.raises(asking.QueryRefused, match="took longer than"):
         asking.query(filled, "SELECT count(*) AS n FROM generate_series(1, 1000000000)")
 
 
@@ -251,7 +251,7 @@ def test_rows_bytes_and_time_are_limited(
     ],
 )
 def test_a_wrong_question_is_told(filled: Warehouse, options: dict[str, Any], what: str) -> None:
-    with pytest.raises(asking.Refused, match=what):
+    with pytest.raises(asking.QueryRefused, match=what):
         asking.read_view(filled, "resources", **options)
 
 
@@ -274,7 +274,7 @@ def test_a_login_reads_with_its_own_rights(filled: Warehouse, worker_id: str) ->
         own = asking.query(logins[tenant], "SELECT name FROM public.cloud_resources")
         assert own.rows == [{"name": "of-us"}]
         assert (own.as_of, own.complete) == (None, False)
-        with pytest.raises(asking.Refused, match="permission denied"):
+        with pytest.raises(asking.QueryRefused, match="permission denied"):
             asking.read_view(logins[tenant], "resources")
         names = {row["name"] for row in asking.list_relations(logins[tenant]).rows}
         assert "public.cloud_resources" in names
@@ -296,7 +296,7 @@ def test_a_login_that_may_write_and_cannot_become_a_reader_is_refused(
         connection.execute(sa.text(f"GRANT INSERT, SELECT ON cloud_invoices TO {writer}"))
     other = Warehouse(filled.engine.url.set(username=writer), embedded=False)
     try:
-        with pytest.raises(asking.Refused, match="may write and cannot become arcadia_reader"):
+        with pytest.raises(asking.QueryRefused, match="may write and cannot become arcadia_reader"):
             asking.query(other, "SELECT 1 AS one")
     finally:
         other.engine.dispose()

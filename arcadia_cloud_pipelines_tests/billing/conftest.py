@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
+from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.settings import Secret
@@ -52,7 +52,7 @@ def server(account: SimulatedAccount) -> Iterator[RunningSimulator]:
 @pytest.fixture
 def client(server: RunningSimulator) -> Iterator[DigitalOcean]:
     with DigitalOcean(
-        server.url, Secret(server.token), clock=NoWait(), budget=Budget(limits=())
+        server.url, Secret(server.token), clock=NoWait(), budget=CallBudget(limits=())
     ) as opened:
         yield opened
 

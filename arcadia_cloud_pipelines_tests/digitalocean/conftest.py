@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
+from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.settings import Secret
 
 TOKEN = "dop_v1_0f3c9a7e51b2d84466"
@@ -179,7 +179,7 @@ def make(server: Server, clock: FakeClock) -> Iterator[Callable[..., DigitalOcea
         settings: dict[str, object] = {
             "clock": clock,
             "jitter": lambda: 1.0,
-            "budget": Budget(clock=clock),
+            "budget": CallBudget(clock=clock),
             "purpose": "cloud_billing",
         }
         url = str(options.pop("url", server.url))

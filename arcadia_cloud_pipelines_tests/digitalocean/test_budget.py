@@ -12,8 +12,8 @@ from requests.structures import CaseInsensitiveDict
 from arcadia_cloud_pipelines.digitalocean.budget import (
     LIMITS,
     LONGEST_WAIT,
-    Budget,
     BudgetExhausted,
+    CallBudget,
     Limit,
     budget_for,
     retry_after,
@@ -33,7 +33,7 @@ def http_date(seconds: float) -> str:
 )
 def test_never_more_than_the_minute_allows(gaps: list[float], each: int) -> None:
     clock = FakeClock()
-    budget = Budget(clock=clock)
+    budget = CallBudget(clock=clock)
     times: list[float] = []
     for gap in gaps:
         clock.now += gap
@@ -46,7 +46,7 @@ def test_never_more_than_the_minute_allows(gaps: list[float], each: int) -> None
 
 def test_the_hour_and_no_needless_wait() -> None:
     clock = FakeClock()
-    budget = Budget(limits=[Limit(3, 100), Limit(5, 250)], clock=clock)
+    budget = CallBudget(limits=[Limit(3, 100), Limit(5, 250)], clock=clock)
     start = clock.now
     times = []
     for _ in range(7):
@@ -57,7 +57,7 @@ def test_the_hour_and_no_needless_wait() -> None:
 
 def test_too_long_a_wait_is_refused_and_not_counted() -> None:
     clock = FakeClock()
-    budget = Budget(limits=[Limit(1, 3600)], clock=clock)
+    budget = CallBudget(limits=[Limit(1, 3600)], clock=clock)
     budget.acquire("/v2/x")
     with pytest.raises(BudgetExhausted) as caught:
         budget.acquire("/v2/x")
@@ -69,7 +69,7 @@ def test_too_long_a_wait_is_refused_and_not_counted() -> None:
 
 def test_waits_add_up_to_the_longest_at_most() -> None:
     clock = FakeClock()
-    budget = Budget(limits=[], clock=clock)
+    budget = CallBudget(limits=[], clock=clock)
     budget.note(429, {"retry-after": "200"})
     original = clock.sleep
 
@@ -95,7 +95,7 @@ def test_waits_add_up_to_the_longest_at_most() -> None:
 )
 def test_limits_of_paths(path: str, requests: int, seconds: float) -> None:
     clock = FakeClock()
-    budget = Budget(clock=clock)
+    budget = CallBudget(clock=clock)
     for _ in range(requests):
         assert budget.acquire(path) == 0
     assert budget.acquire(path) == pytest.approx(seconds)
@@ -167,14 +167,14 @@ def test_retry_after(status: int, headers: dict[str, str], expected: float | Non
     ],
 )
 def test_answers_are_obeyed(status: int, headers: dict[str, str], wait: float) -> None:
-    budget = Budget(clock=FakeClock())
+    budget = CallBudget(clock=FakeClock())
     budget.note(status, CaseInsensitiveDict(headers))
     assert budget.acquire("/v2/x") == pytest.approx(wait, abs=1e-3)
 
 
 def test_a_nonsense_header_blocks_for_an_hour_at_most() -> None:
     clock = FakeClock()
-    budget = Budget(clock=clock)
+    budget = CallBudget(clock=clock)
     budget.note(429, {"retry-after": "999999999"})
     with pytest.raises(BudgetExhausted) as caught:
         budget.acquire("/v2/x")
@@ -182,7 +182,7 @@ def test_a_nonsense_header_blocks_for_an_hour_at_most() -> None:
 
 
 def test_a_later_milder_answer_does_not_shorten_a_block() -> None:
-    budget = Budget(clock=FakeClock())
+    budget = CallBudget(clock=FakeClock())
     budget.note(429, {"retry-after": "50"})
     budget.note(429, {"retry-after": "5"})
     assert budget.acquire("/v2/x") == pytest.approx(50)
@@ -197,7 +197,7 @@ def test_one_budget_per_token() -> None:
 
 def test_threads_do_not_overspend() -> None:
     clock = FakeClock()
-    budget = Budget(limits=[Limit(100, 60), Limit(100, 3600)], clock=clock)
+    budget = CallBudget(limits=[Limit(100, 60), Limit(100, 3600)], clock=clock)
     done: list[int] = []
 
     def spend() -> None:
@@ -218,7 +218,7 @@ def test_threads_do_not_overspend() -> None:
 
 def test_a_raised_hourly_limit_raises_the_minute_with_it() -> None:
     clock = FakeClock()
-    budget = Budget(clock=clock)
+    budget = CallBudget(clock=clock)
     budget.note(200, {"ratelimit-limit": "10000"})
     assert sum(budget.acquire("/v2/droplets") for _ in range(500)) == 0
     assert budget.acquire("/v2/droplets") > 0
@@ -227,7 +227,7 @@ def test_a_raised_hourly_limit_raises_the_minute_with_it() -> None:
 @pytest.mark.parametrize("limit", ["250", "5000", "no number", "0"])
 def test_no_other_limit_changes_the_budget(limit: str) -> None:
     clock = FakeClock()
-    budget = Budget(clock=clock)
+    budget = CallBudget(clock=clock)
     budget.note(200, {"ratelimit-limit": limit})
     assert sum(budget.acquire("/v2/droplets") for _ in range(250)) == 0
     assert budget.acquire("/v2/droplets") > 0
@@ -235,7 +235,7 @@ def test_no_other_limit_changes_the_budget(limit: str) -> None:
 
 def test_a_raised_limit_leaves_narrower_paths_alone() -> None:
     clock = FakeClock()
-    budget = Budget(clock=clock)
+    budget = CallBudget(clock=clock)
     budget.note(200, {"ratelimit-limit": "1000000"})
     assert sum(budget.acquire("/v2/cdn/endpoints") for _ in range(5)) == 0
     assert budget.acquire("/v2/cdn/endpoints") > 0

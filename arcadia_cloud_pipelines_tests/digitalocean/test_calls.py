@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.digitalocean.budget import Budget, BudgetExhausted, Limit
+from arcadia_cloud_pipelines.digitalocean.budget import BudgetExhausted, CallBudget, Limit
 from arcadia_cloud_pipelines.digitalocean.calls import SharedCalls
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
 from arcadia_cloud_pipelines.settings import Purpose, Secret, load_settings
@@ -24,9 +24,9 @@ HOURLY = [Limit(5, 3600)]
 T0 = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def budget(warehouse: Warehouse, limits: Sequence[Limit], token: Secret = TOKEN) -> Budget:
+def budget(warehouse: Warehouse, limits: Sequence[Limit], token: Secret = TOKEN) -> CallBudget:
     """The budget of one process; a wait of an hour is told at once, so no test waits."""
-    return Budget(limits=limits, shared=SharedCalls(warehouse, token))
+    return CallBudget(limits=limits, shared=SharedCalls(warehouse, token))
 
 
 def stored(warehouse: Warehouse) -> list[tuple[str, int]]:
@@ -198,7 +198,7 @@ def test_what_the_others_refuse_is_not_counted_here() -> None:
             pass
 
     others = Others()
-    spender = Budget(limits=HOURLY, shared=others)
+    spender = CallBudget(limits=HOURLY, shared=others)
     for _ in range(9):
         with pytest.raises(BudgetExhausted):
             spender.acquire("/v2/droplets")

@@ -17,7 +17,7 @@ import pytest
 from arcadia_cloud_pipelines.digitalocean import (
     Account,
     BadAnswer,
-    Budget,
+    CallBudget,
     DigitalOcean,
     DigitalOceanError,
     Forbidden,
@@ -493,7 +493,7 @@ def test_two_clients_of_a_token_share_its_budget(
 def test_every_request_counts(server: Server, make: Make, clock: FakeClock) -> None:
     spent: list[str] = []
 
-    class Counting(Budget):
+    class Counting(CallBudget):
         def acquire(self, path: str) -> float:
             spent.append(path)
             return super().acquire(path)
@@ -507,7 +507,7 @@ def test_every_request_counts(server: Server, make: Make, clock: FakeClock) -> N
 def test_a_refused_client_holds_the_other_back(
     server: Server, make: Make, clock: FakeClock
 ) -> None:
-    budget = Budget(clock=clock)
+    budget = CallBudget(clock=clock)
     server.play(answer({}, 429, retry_after="20"), OK)
     with pytest.raises(RateLimited):
         make(budget=budget, attempts=1).get("/v2/x")

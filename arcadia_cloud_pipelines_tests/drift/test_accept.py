@@ -8,7 +8,7 @@ from arcadia_cloud_pipelines.drift.accept import (
     AcceptError,
     AlreadyResolved,
     Moved,
-    NotFound,
+    UnknownDrift,
     accept,
 )
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
@@ -71,7 +71,7 @@ def test_what_is_closed_is_refused(warehouse: Warehouse, droplet: int) -> None:
 
 @pytest.mark.parametrize("number", [0, -1, 404, 2**63, 10**30])
 def test_what_is_unknown_is_refused(warehouse: Warehouse, number: int) -> None:
-    with pytest.raises(NotFound, match="drift list"):
+    with pytest.raises(UnknownDrift, match="drift list"):
         accept(warehouse, number, actor="bob")
 
 

@@ -10,14 +10,14 @@ from arcadia_cloud_pipelines.drift.specs import (
     ResourceRef,
     SpecError,
     adopt,
+    canonical_json,
     holds,
-    json_text,
     record_provisioned,
     unheld_fields,
 )
 from arcadia_cloud_pipelines.inventory import ledger
 from arcadia_cloud_pipelines.inventory.ledger import Observation
-from arcadia_cloud_pipelines.inventory.sightings import identity_of, sightings
+from arcadia_cloud_pipelines.inventory.sightings import identity_at, sightings
 from arcadia_cloud_pipelines.kinds import KINDS, REGISTRY, Kind
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
@@ -100,13 +100,13 @@ def test_an_old_spec_of_it_is_left_out_and_named(
     execute(
         warehouse,
         "UPDATE cloud_provisioned SET spec = spec || CAST(:old AS jsonb)",
-        old=json_text({field: value}),
+        old=canonical_json({field: value}),
     )
     execute(
         warehouse,
         "INSERT INTO cloud_drift (resource_id, field, desired, actual, status, detected_at) "
         "VALUES (:id, :field, CAST(:old AS jsonb), 'null', 'open', :at)",
-        id=made, field=field, old=json_text(value), at=at(-1),
+        id=made, field=field, old=canonical_json(value), at=at(-1),
     )  # fmt: skip
     listed(warehouse, kind)
     swept(warehouse)
@@ -150,7 +150,7 @@ def test_a_part_that_an_old_spec_desires_is_not_compared(warehouse: Warehouse) -
     }  # fmt: skip
     execute(
         warehouse,
-        "UPDATE cloud_provisioned SET spec = spec || CAST(:old AS jsonb)", old=json_text(old),
+        "UPDATE cloud_provisioned SET spec = spec || CAST(:old AS jsonb)", old=canonical_json(old),
     )  # fmt: skip
     listed(warehouse)
     swept(warehouse)
@@ -183,7 +183,7 @@ def test_desiring_what_the_api_says_is_refused_or_no_drift(
 ) -> None:
     """For every field of the official examples, and for those one level below."""
     objects = {
-        identity_of(kind)(item): item
+        identity_at(kind)(item): item
         for name in FILES for k, items in [examples(name)] if k is kind
         for item in items
     }  # fmt: skip

@@ -12,7 +12,7 @@ import orjson
 import psycopg2
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
+from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.ledger import Guard, Observation
 from arcadia_cloud_pipelines.inventory.sightings import Sighting
 from arcadia_cloud_pipelines.inventory.sync import record_listing, sync_kind
@@ -162,7 +162,7 @@ def client(url: str, token: str) -> DigitalOcean:
     """A client that never waits."""
     clock = StillClock()
     return DigitalOcean(
-        url, Secret(token), budget=Budget(clock=clock), clock=clock, jitter=lambda: 0.0,
+        url, Secret(token), budget=CallBudget(clock=clock), clock=clock, jitter=lambda: 0.0,
         timeout=(2, 5),
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
+from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory import actions as log
 from arcadia_cloud_pipelines.inventory.actions import parse_action, sync_actions
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
@@ -36,7 +36,7 @@ def server(account: SimulatedAccount) -> Iterator[RunningSimulator]:
 
 @pytest.fixture
 def client(server: RunningSimulator) -> Iterator[DigitalOcean]:
-    with DigitalOcean(server.url, Secret(server.token), budget=Budget(limits=())) as opened:
+    with DigitalOcean(server.url, Secret(server.token), budget=CallBudget(limits=())) as opened:
         yield opened
 
 

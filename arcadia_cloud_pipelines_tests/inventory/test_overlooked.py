@@ -9,7 +9,7 @@ import pytest
 
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, DigitalOceanError
 from arcadia_cloud_pipelines.inventory import overlooked
-from arcadia_cloud_pipelines.inventory.overlooked import Finding, Overlooked, find_overlooked
+from arcadia_cloud_pipelines.inventory.overlooked import Mention, Overlooked, find_overlooked
 from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.settings import Purpose
 from arcadia_cloud_pipelines.simulator import (
@@ -102,7 +102,7 @@ def test_an_empty_warehouse_says_that_nothing_was_listed(mirror: Looking) -> Non
         ("project", "droplet", "volume", "volume_snapshot", "image", "database"),
         "never listed completely",
     )
-    assert found.findings[0] == Finding("project", "never listed completely", None, None)
+    assert found.findings[0] == Mention("project", "never listed completely", None, None)
 
 
 # -- members ------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_a_tag_that_counts_more_than_carry_it(mirror: Looking, kind: str, shown:
     mirror.settle()
     found = mirror.look().findings
     assert found == (
-        Finding(shown, "fewer resources have a tag than it counts", 3, 1, ("tag Hidden (1 of 3)",)),
+        Mention(shown, "fewer resources have a tag than it counts", 3, 1, ("tag Hidden (1 of 3)",)),
     )
 
 
@@ -401,7 +401,7 @@ def test_counters_that_nobody_knows(mirror: Looking, answering: Any) -> None:
         {},
     )
     (found,) = mirror.look().findings
-    assert found == Finding(
+    assert found == Mention(
         "vaults", "is counted by tags, but not known to this release", 7, None,
         ("tag t0 (3)", "tag t1 (4)"),
     )  # fmt: skip
@@ -418,7 +418,7 @@ def test_what_a_total_holds_beside_its_counters(mirror: Looking, answering: Any)
     for beside in ({}, {"kubernetes_clusters": {"count": 3}}):
         answering({"count": 4, "droplets": {"count": 1}, **beside})
         (found,) = mirror.look().findings
-        assert found == Finding(
+        assert found == Mention(
             "other kinds", "fewer resources have a tag than it counts", 3, 1, ("tag t0 (1 of 3)",)
         )
 

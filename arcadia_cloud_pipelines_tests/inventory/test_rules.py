@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.inventory.classify import (
-    Change,
+    Reclassified,
     apply_rules,
     classify_project,
     follow_rules,
@@ -23,12 +23,12 @@ from arcadia_cloud_pipelines.inventory.classify import (
 )
 from arcadia_cloud_pipelines.inventory.rules import (
     Classified,
+    ProjectRule,
     ProjectRulesError,
-    Rule,
     Subject,
-    classify,
-    load_rules,
-    read_rules,
+    classify_by_rules,
+    parse_project_rules,
+    read_project_rules,
 )
 from arcadia_cloud_pipelines.settings import checkout
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
@@ -39,14 +39,14 @@ UUIDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(10)]
 HEX = "0123456789abcdef0123456789abcdef01234567"
 
 
-def rules(text: str) -> tuple[Rule, ...]:
-    return load_rules(text, "rules.toml")
+def rules(text: str) -> tuple[ProjectRule, ...]:
+    return parse_project_rules(text, "rules.toml")
 
 
 def said(text: str, **fields: Any) -> tuple[str | None, str | None]:
     """Tenant and purpose that the rules give one project."""
     known = {"name": "acme-web", "provider_id": UUIDS[1], "environment": None, "account": HEX}
-    (found,) = classify(rules(text), [Subject(1, **{**known, **fields})])
+    (found,) = classify_by_rules(rules(text), [Subject(1, **{**known, **fields})])
     assert found.id == 1
     return found.tenant_id, found.purpose
 
@@ -119,13 +119,13 @@ def test_a_rule_that_may_decide_is_none(first: str, second: str) -> None:
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(ProjectRulesError, match=r"nowhere\.toml is not a file: set ARCADIA_PRO"):
-        read_rules(tmp_path / "nowhere.toml")
+        read_project_rules(tmp_path / "nowhere.toml")
     (tmp_path / "latin.toml").write_bytes(b"\xff")
     with pytest.raises(ProjectRulesError, match=r"latin\.toml is not UTF-8 text"):
-        read_rules(tmp_path / "latin.toml")
+        read_project_rules(tmp_path / "latin.toml")
     (tmp_path / "wrong.toml").write_text("[[rule]]\nnam = 'a'")
     with pytest.raises(ProjectRulesError, match=rf"{re.escape(str(tmp_path))}.wrong\.toml, rule 1"):
-        read_rules(tmp_path / "wrong.toml")
+        read_project_rules(tmp_path / "wrong.toml")
 
 
 def test_no_rules_are_said_in_so_many_words() -> None:
@@ -254,7 +254,7 @@ def as_toml(entries: Sequence[dict[str, str]]) -> str:
     )
 
 
-def attempt(entries: Sequence[dict[str, str]]) -> tuple[tuple[Rule, ...], str]:
+def attempt(entries: Sequence[dict[str, str]]) -> tuple[tuple[ProjectRule, ...], str]:
     """The rules, or why they were refused."""
     try:
         return rules(as_toml(entries)), ""
@@ -277,7 +277,7 @@ def test_rules_decide_as_the_obvious_way_does(
     assume("is never used" not in refused)
     assert refused == ""
     subjects = [Subject(number, *fields) for number, fields in enumerate(projects)]
-    assert classify(loaded, subjects) == [
+    assert classify_by_rules(loaded, subjects) == [
         Classified(s.id, naive(entries, s, "tenant_id"), naive(entries, s, "purpose"))
         for s in subjects
     ]
@@ -350,10 +350,10 @@ def test_rules_are_applied_to_every_project(stored: Warehouse) -> None:
         "acme-old": ("acme", "rule", None, None),
     }
     assert applied.changes == (
-        Change("acme-db", "u-2", False, "tenant_id", None, "acme"),
-        Change("acme-old", "u-4", True, "tenant_id", None, "acme"),
-        Change("acme-web", "u-1", False, "purpose", None, "production"),
-        Change("acme-web", "u-1", False, "tenant_id", None, "acme"),
+        Reclassified("acme-db", "u-2", False, "tenant_id", None, "acme"),
+        Reclassified("acme-old", "u-4", True, "tenant_id", None, "acme"),
+        Reclassified("acme-web", "u-1", False, "purpose", None, "production"),
+        Reclassified("acme-web", "u-1", False, "tenant_id", None, "acme"),
     )
     assert apply_rules(stored, rules(ACME + PROD)).changes == ()
 

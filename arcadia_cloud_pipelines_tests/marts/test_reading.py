@@ -32,7 +32,7 @@ def filled(warehouse: Warehouse) -> Warehouse:
 
 def test_csv_is_exact_and_computes_nothing(filled: Warehouse) -> None:
     text = io.StringIO()
-    with reading.read(filled, reading.find("marts.resources")) as rows:
+    with reading.read_mart(filled, reading.find("marts.resources")) as rows:
         assert reading.write_csv(rows, text) == 1
     [row] = csv.DictReader(io.StringIO(text.getvalue()))
     assert row["name"] == '\'=cmd|"x"'
@@ -44,27 +44,27 @@ def test_csv_is_exact_and_computes_nothing(filled: Warehouse) -> None:
 
 def test_json_keeps_money_as_text(filled: Warehouse) -> None:
     text = io.StringIO()
-    with reading.read(filled, reading.find("resources")) as rows:
+    with reading.read_mart(filled, reading.find("resources")) as rows:
         reading.write_json(rows, text)
     [row] = json.loads(text.getvalue())
     assert row["monthly_amount"] == "1.10"
     assert row["tags"] == ["a", "b,c"]
     empty = io.StringIO()
-    with reading.read(filled, reading.find("open_drift")) as rows:
+    with reading.read_mart(filled, reading.find("open_drift")) as rows:
         assert reading.write_json(rows, empty) == 0
     assert json.loads(empty.getvalue()) == []
 
 
 def test_parquet_keeps_types(filled: Warehouse, tmp_path: Path) -> None:
     path = tmp_path / "resources.parquet"
-    with reading.read(filled, reading.find("resources")) as rows:
+    with reading.read_mart(filled, reading.find("resources")) as rows:
         assert reading.write_file(rows, "parquet", path) == 1
     [row] = pq.read_table(path).to_pylist()
     assert row["monthly_amount"] == Decimal("1.10")
     assert row["tags"] == ["a", "b,c"]
     assert row["created_at"].tzinfo is not None
     assert row["created_at"] < datetime.now(UTC)
-    with reading.read(filled, reading.find("changes")) as rows:
+    with reading.read_mart(filled, reading.find("changes")) as rows:
         reading.write_file(rows, "parquet", path)
     [change] = pq.read_table(path).to_pylist()
     assert json.loads(change["is"]) == {"gb": 3}
@@ -73,7 +73,7 @@ def test_parquet_keeps_types(filled: Warehouse, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", reading.names())
 def test_every_mart_can_be_exported(filled: Warehouse, tmp_path: Path, name: str) -> None:
     for format_ in ("parquet", "csv", "json"):
-        with reading.read(filled, reading.find(name)) as rows:
+        with reading.read_mart(filled, reading.find(name)) as rows:
             reading.write_file(rows, format_, tmp_path / f"{name}.{format_}")
     assert len([*tmp_path.iterdir()]) == 3
 
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_written_whole_leaves_the_old_one(
 
     with (
         pytest.MonkeyPatch.context() as patch,
-        reading.read(filled, reading.find("resources")) as rows,
+        reading.read_mart(filled, reading.find("resources")) as rows,
     ):
         patch.setitem(reading.WRITERS, "csv", broken)
         with pytest.raises(OSError, match="No space"):

@@ -18,7 +18,7 @@ from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
 from arcadia_cloud_pipelines.billing.prepayment import sync_prepayment
 from arcadia_cloud_pipelines.billing.rates import sync_rates
-from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
+from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
@@ -27,7 +27,7 @@ from arcadia_cloud_pipelines.settings import Secret
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
-from arcadia_cloud_pipelines.warehouse.views import View, describe, read_views
+from arcadia_cloud_pipelines.warehouse.views import ViewSource, describe_views, read_views
 
 from ..conftest import TEMPLATE, _database
 
@@ -58,7 +58,7 @@ def mirror(warehouse: Warehouse) -> None:
     )
     with (
         serve(account) as server,
-        DigitalOcean(server.url, Secret(server.token), budget=Budget(limits=())) as client,
+        DigitalOcean(server.url, Secret(server.token), budget=CallBudget(limits=())) as client,
     ):
         sync_projects(warehouse, client, project_name="skyai-internal")
         for kind in KINDS:
@@ -94,7 +94,7 @@ def budget_everything(warehouse: Warehouse) -> None:
 
 @every_view
 def test_a_view_says_what_it_answers_and_what_each_column_is(
-    connection: sa.Connection, view: View
+    connection: sa.Connection, view: ViewSource
 ) -> None:
     assert len(view.comment) > 30
     columns = connection.execute(
@@ -114,13 +114,15 @@ def test_a_view_says_what_it_answers_and_what_each_column_is(
 
 
 @every_view
-def test_the_example_of_a_view_runs(connection: sa.Connection, view: View) -> None:
+def test_the_example_of_a_view_runs(connection: sa.Connection, view: ViewSource) -> None:
     assert f"marts.{view.name}" in view.example
     connection.execute(sa.text(view.example)).all()
 
 
 @every_view
-def test_no_two_rows_of_a_view_are_about_the_same(connection: sa.Connection, view: View) -> None:
+def test_no_two_rows_of_a_view_are_about_the_same(
+    connection: sa.Connection, view: ViewSource
+) -> None:
     grain = ", ".join(f'"{column}"' for column in view.grain)
     twice = connection.execute(
         sa.text(f"SELECT {grain} FROM marts.{view.name} GROUP BY {grain} HAVING count(*) > 1")
@@ -130,9 +132,9 @@ def test_no_two_rows_of_a_view_are_about_the_same(connection: sa.Connection, vie
 
 @every_view
 def test_periods_are_first_days_whatever_the_time_zone(
-    connection: sa.Connection, view: View
+    connection: sa.Connection, view: ViewSource
 ) -> None:
-    if "period" not in describe(connection)[view.name]["columns"]:
+    if "period" not in describe_views(connection)[view.name]["columns"]:
         return
     seen = []
     for zone in ("UTC", "Pacific/Kiritimati", "Pacific/Honolulu"):

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
-from arcadia_cloud_pipelines.operations.deployment import environment, services
+from arcadia_cloud_pipelines.operations.deployment import child_environment, services
 from arcadia_cloud_pipelines.operations.errors import OperationsError
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.simulated import open_account
@@ -34,7 +34,7 @@ def test_a_real_account_needs_no_simulator(home: Home) -> None:
     with_token = load_settings({"ARCADIA_HOME": str(home.path), "DO_API_TOKEN": "dop_v1_x"})
     names = [child.name for child in services(home, ui_port=3000, code_socket=SOCKET)]
     assert names == ["code-server", "daemon", "alarms", "webserver"]
-    assert "DO_API_TOKEN" not in environment(with_token, home, None)
+    assert "DO_API_TOKEN" not in child_environment(with_token, home, None)
 
 
 def test_the_token_of_the_environment_file_is_in_no_process_that_does_not_need_it(
@@ -44,7 +44,7 @@ def test_the_token_of_the_environment_file_is_in_no_process_that_does_not_need_i
     file = home.path / "env"
     file.write_text("DO_API_TOKEN=dop_v1_hunter2\nARCADIA_JWT_SECRET=hunter3\n")
     file.chmod(0o600)
-    environ = environment(load_settings(), home, None)
+    environ = child_environment(load_settings(), home, None)
     with_token, with_secret = set(), set()
     for child in services(
         home, ui_port=3000, code_socket=SOCKET, api=("127.0.0.1", 1), environ=environ
@@ -112,12 +112,12 @@ def test_without_a_token_the_simulators_data_stay_apart_from_an_accounts(
 
     sync(account.team_uuid)
     monkeypatch.setenv("SPACES_ACCESS_KEY_ID", "a real team's")
-    environ = environment(settings, home, 4010)
+    environ = child_environment(settings, home, 4010)
     assert environ["DO_API_TOKEN"] == account.token
     assert not [name for name in environ if name.startswith("SPACES_")]
     sync("a real team")
     with pytest.raises(OperationsError, match="mirrors the account a real team"):
-        environment(settings, home, 4010)
+        child_environment(settings, home, 4010)
 
 
 def await_answer(home: Home, killed: int) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from arcadia_cloud_pipelines import folders
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
-from arcadia_cloud_pipelines.operations.doctor import State, examine
+from arcadia_cloud_pipelines.operations.doctor import Verdict, examine
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.simulated import open_account
 from arcadia_cloud_pipelines.settings import Settings, load_settings
@@ -43,16 +43,18 @@ def environ(home: Home, libpq_url: str, empty_database: sa.URL) -> dict[str, str
     }
 
 
-def found(environ: Mapping[str, str], now: datetime | None = None) -> dict[str, tuple[State, str]]:
+def found(
+    environ: Mapping[str, str], now: datetime | None = None
+) -> dict[str, tuple[Verdict, str]]:
     settings: Settings = load_settings(environ)
     findings = list(examine(settings, lambda: now or utc_now()))
     for finding in findings:
-        assert (finding.state is State.WRONG) == (finding.remedy is not None), finding
+        assert (finding.state is Verdict.WRONG) == (finding.remedy is not None), finding
     return {finding.subject: (finding.state, finding.text) for finding in findings}
 
 
 def wrong(environ: Mapping[str, str], now: datetime | None = None) -> list[str]:
-    return [name for name, (state, _) in found(environ, now).items() if state is State.WRONG]
+    return [name for name, (state, _) in found(environ, now).items() if state is Verdict.WRONG]
 
 
 def sync(warehouse: Warehouse, account: str, at: datetime, **values: object) -> None:
@@ -69,12 +71,12 @@ def test_all_is_well_with_a_good_token(
     sync(warehouse, server.account.team_uuid, NOW - timedelta(minutes=30))
     environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": server.token}
     findings = found(environ, datetime.now(UTC))
-    assert [name for name, (state, _) in findings.items() if state is State.WRONG] == []
+    assert [name for name, (state, _) in findings.items() if state is Verdict.WRONG] == []
     for subject in ("warehouse", "schema", "token", "clock", "freshness", "folder", "scopes"):
-        assert findings[subject][0] is State.WELL, findings[subject]
+        assert findings[subject][0] is Verdict.WELL, findings[subject]
     # But for the one without the token that asks for the time.
     made = len(server.requests) - 1
-    assert findings["rate limit"] == (State.WELL, f"{made} of 5,000 calls in the last hour")
+    assert findings["rate limit"] == (Verdict.WELL, f"{made} of 5,000 calls in the last hour")
     assert server.token not in str(findings)
     assert server.account.violations == []
 
@@ -98,7 +100,7 @@ def test_a_token_that_is_not_valid(environ: dict[str, str], server: RunningSimul
     }
     findings = found(environ, datetime.now(UTC))
     state, text = findings["token cloud_billing"]
-    assert state is State.WRONG
+    assert state is Verdict.WRONG
     assert "401" in text
     assert "nonsense" not in text
 
@@ -113,7 +115,7 @@ def test_no_token_is_fine_with_the_simulators_data_and_not_with_an_accounts(
 ) -> None:
     sync(warehouse, open_account(home).team_uuid, NOW - timedelta(days=3))
     assert wrong(environ) == []
-    assert found(environ)["token"][0] is State.NEITHER
+    assert found(environ)["token"][0] is Verdict.NEITHER
     sync(warehouse, "a real team", NOW - timedelta(days=1))
     assert "token" in wrong(environ)
 
@@ -128,7 +130,7 @@ def test_stale_data_of_an_account(
     sync(warehouse, "team", now, kind="volume")
     sync(warehouse, "team", now, kind="database", complete=False, available=False)
     state, text = found(environ, now)["freshness"]
-    assert state is State.WRONG
+    assert state is Verdict.WRONG
     assert "droplet 5 hours ago" in text
     assert "volume" not in text
     assert "database" not in text
@@ -142,7 +144,7 @@ def test_an_unmigrated_database(environ: dict[str, str]) -> None:
 def test_a_dagster_database_that_is_away(environ: dict[str, str]) -> None:
     environ["DAGSTER_POSTGRES_URL"] = "postgresql://me:hunter2@127.0.0.1:1/x"
     findings = found(environ)
-    assert findings["Dagster storage"][0] is State.WRONG
+    assert findings["Dagster storage"][0] is Verdict.WRONG
     assert "hunter2" not in str(findings)
 
 
@@ -155,9 +157,9 @@ def test_spaces_without_keys_is_said_and_not_wrong(
     environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": server.token}
     findings = found(environ, now)
     state, text = findings["Spaces"]
-    assert state is State.NEITHER
+    assert state is Verdict.NEITHER
     assert "SPACES_ACCESS_KEY_ID and SPACES_SECRET_ACCESS_KEY" in text
-    assert findings["freshness"][0] is State.WELL
+    assert findings["freshness"][0] is Verdict.WELL
 
 
 def test_the_keys_of_spaces_are_tried(environ: dict[str, str]) -> None:
@@ -166,15 +168,15 @@ def test_the_keys_of_spaces_are_tried(environ: dict[str, str]) -> None:
             "SPACES_ACCESS_KEY_ID": KEY_ID, "SPACES_SECRET_ACCESS_KEY": SECRET,
             "SPACES_ENDPOINT": PATTERN, "SPACES_REGIONS": f"{one.region} {two.region}",
         }  # fmt: skip
-        assert found(environ)["Spaces"] == (State.WELL, "3 buckets in 2 regions")
+        assert found(environ)["Spaces"] == (Verdict.WELL, "3 buckets in 2 regions")
         down = closed_port()
         findings = found(environ | {"SPACES_REGIONS": f"{one.region} {down}"})
-        assert findings["Spaces"][0] is State.WRONG
+        assert findings["Spaces"][0] is Verdict.WRONG
         assert f"ListBuckets in {down} got no answer" in findings["Spaces"][1]
         one.answers = two.answers = [DENIED]
         settings = load_settings(environ)
         (denied,) = [f for f in examine(settings) if f.subject == "Spaces"]
-    assert denied.state is State.WRONG
+    assert denied.state is Verdict.WRONG
     assert "full access in SPACES_ACCESS_KEY_ID" in str(denied.remedy)
     assert KEY_ID not in str(findings) + str(denied)
 
@@ -185,7 +187,7 @@ def test_the_folder_of_another_user_is_one_sentence(
     monkeypatch.setattr(folders.os, "geteuid", lambda: 4242)
     findings = found({"ARCADIA_HOME": str(home.path)})
     for subject in ("folder", "warehouse", "Dagster storage"):
-        assert findings[subject][0] is State.WRONG
+        assert findings[subject][0] is Verdict.WRONG
         assert "this is number 4242: run the command as" in findings[subject][1]
 
 
@@ -212,7 +214,7 @@ def test_a_simulator_with_a_time_of_its_own_is_no_wrong_clock(
         }
         clock = found(environ, datetime.now(UTC))["clock"]
         server.shutdown()
-    assert clock[0] is State.NEITHER, clock
+    assert clock[0] is Verdict.NEITHER, clock
 
 
 def test_a_clock_that_is_off_is_seen_without_a_token(
@@ -220,7 +222,7 @@ def test_a_clock_that_is_off_is_seen_without_a_token(
 ) -> None:
     assert "clock" not in wrong(environ, datetime.now(UTC))
     state, text = found(environ, datetime.now(UTC) - timedelta(minutes=5))["clock"]
-    assert state is State.WRONG
+    assert state is Verdict.WRONG
     assert "behind the warehouse's" in text
 
 
@@ -236,7 +238,7 @@ def test_after_a_401_buckets_that_were_never_listed_are_not_late(
     sync(warehouse, "team", now, error="GET /v2/projects answered 401", **bucket)
     environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": server.token}
     state, text = found(environ, now)["freshness"]
-    assert (state, "never" in text) == (State.WELL, False)
+    assert (state, "never" in text) == (Verdict.WELL, False)
 
 
 def test_a_listing_dated_in_the_future_is_not_fresh(
@@ -246,7 +248,7 @@ def test_a_listing_dated_in_the_future_is_not_fresh(
     sync(warehouse, "team", now + timedelta(hours=5))
     environ |= {"DO_API_URL": server.url, "DO_API_TOKEN": server.token}
     state, text = found(environ, now)["freshness"]
-    assert state is State.WRONG
+    assert state is Verdict.WRONG
     assert "in the future" in text
 
 
@@ -263,7 +265,7 @@ def test_nonsense_in_settings_is_said(environ: dict[str, str], tmp_path: Path) -
         "ARCADIA_STATE_SOURCES": str(rules),
     }
     findings = list(examine(load_settings(environ)))
-    said = [f"{f.subject}: {f.text}" for f in findings if f.state is State.WRONG]
+    said = [f"{f.subject}: {f.text}" for f in findings if f.state is Verdict.WRONG]
     for expected in (
         "ARCADIA_NOTIFY_URLS 2: this is not an address", "none.toml is not a file",
         "ARCADIA_HEARTBEAT_URL must be", "project rules:",
@@ -283,7 +285,7 @@ def test_all_that_alarms_are_raised_for_is_asked_and_nothing_is_changed(
     instance.report_run_failed(run, "its worker died")
     later = datetime.now(UTC) + timedelta(minutes=20)
     state, text = found(environ, later)["run_failed"]
-    assert state is State.WRONG
+    assert state is Verdict.WRONG
     assert "its worker died" in text
     with warehouse.transaction() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM cloud_alarms")).scalar() == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from arcadia_cloud_pipelines.forecast.budgets import read_budgets
-from arcadia_cloud_pipelines.inventory.rules import read_rules
+from arcadia_cloud_pipelines.inventory.rules import read_project_rules
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.reviewed_story import variables, write_files
 from arcadia_cloud_pipelines.settings import load_settings
@@ -22,7 +22,7 @@ def test_every_file_is_one_that_its_reader_accepts(tmp_path: Path) -> None:
     assert settings.project_rules is not None
     assert len(read_budgets(settings.budgets)) == 3
     assert len(read_policy(settings.tag_policy).tag) == 2
-    assert len(read_rules(settings.project_rules)) == 2
+    assert len(read_project_rules(settings.project_rules)) == 2
     settings.budgets.write_text("budget = []")
     write_files(home)
     assert read_budgets(settings.budgets) == ()

@@ -50,7 +50,7 @@ def test_without_shared_databases_no_service_starts(tmp_path: Path) -> None:
         assert not (tmp_path / "postgres").exists()
     settings = load_settings({"ARCADIA_HOME": str(tmp_path)} | URLS | {"DAGSTER_POSTGRES_URL": ""})
     with pytest.raises(OperationsError, match=r"^DAGSTER_POSTGRES_URL must be set"):
-        service.answers(settings, "daemon", WHERE)
+        service.service_answers(settings, "daemon", WHERE)
 
 
 @pytest.mark.parametrize("name", service.SERVICES)
@@ -87,7 +87,9 @@ def test_a_service_that_does_not_answer_is_not_healthy(tmp_path: Path, name: str
     where = service.Where(CodeServer(port=free_port()), free_port(), (), free_port())
     home = Home(tmp_path / "h")
     home.prepare()
-    assert not service.answers(load_settings({"ARCADIA_HOME": str(home.path)} | URLS), name, where)
+    assert not service.service_answers(
+        load_settings({"ARCADIA_HOME": str(home.path)} | URLS), name, where
+    )
 
 
 def test_every_container_is_closed_and_has_a_health_check(compose: dict[str, Any]) -> None:

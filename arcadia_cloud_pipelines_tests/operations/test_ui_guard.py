@@ -12,7 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from arcadia_cloud_pipelines.operations.ui_guard import Guard
+from arcadia_cloud_pipelines.operations.ui_guard import UiGuard
 from arcadia_cloud_pipelines.settings import SettingsError, load_settings
 
 OURS = "http://localhost:3000"
@@ -40,7 +40,7 @@ APP = Starlette(
 
 @pytest.fixture
 def client() -> TestClient:
-    return TestClient(Guard(APP, ["Dagster.example.com"]), base_url=OURS)
+    return TestClient(UiGuard(APP, ["Dagster.example.com"]), base_url=OURS)
 
 
 @pytest.mark.parametrize(

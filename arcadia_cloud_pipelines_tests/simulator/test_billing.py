@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from arcadia_cloud_pipelines.billing.products import Rule, product_rules
+from arcadia_cloud_pipelines.billing.products import ProductRule, product_rules
 from arcadia_cloud_pipelines.kinds import KINDS as INVENTORY
 from arcadia_cloud_pipelines.simulator import (
     PERSON_PREFIX,
@@ -25,7 +25,12 @@ from arcadia_cloud_pipelines.simulator import (
     UnknownInvoiceError,
     serve,
 )
-from arcadia_cloud_pipelines.simulator.billing import NINE, UNKNOWN_PRODUCT, BigLines, write_csv
+from arcadia_cloud_pipelines.simulator.billing import (
+    NINE,
+    UNKNOWN_PRODUCT,
+    BigLines,
+    write_invoice_csv,
+)
 from arcadia_cloud_pipelines.simulator.billing.services import SERVICES
 from arcadia_cloud_pipelines.simulator.registry import KINDS as SIMULATED
 
@@ -244,7 +249,7 @@ def test_every_kind_that_has_a_price_is_billed(long: Client) -> None:
     assert billed - {None} <= priced
 
 
-def _kinds(rule: Rule) -> set[str]:
+def _kinds(rule: ProductRule) -> set[str]:
     named = {pattern.kind for pattern in rule.patterns}
     return {kind for kind in (rule.kind, *rule.also, *named) if kind is not None}
 
@@ -747,7 +752,7 @@ def test_a_big_invoice(client: Client, known: float) -> None:
     assert isinstance(invoice.lines, BigLines)
     path = f"{INVOICES}/{invoice.uuid}"
     content = client.get(f"{path}/csv").content
-    assert content == write_csv(list(invoice.lines), Dialect())
+    assert content == write_invoice_csv(list(invoice.lines), Dialect())
     rows = rows_of(content)
     assert len(rows) == 5000
     amount = Decimal(client.get(INVOICES).json()["invoices"][0]["amount"])

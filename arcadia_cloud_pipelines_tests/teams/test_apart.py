@@ -21,7 +21,7 @@ from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
 from arcadia_cloud_pipelines.billing.prepayment import sync_prepayment
 from arcadia_cloud_pipelines.billing.rates import sync_rates
-from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
+from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.drift.specs import adopt
 from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
@@ -117,7 +117,7 @@ def read(warehouse: Warehouse, account: SimulatedAccount) -> None:
     """Read the whole account once, all that asks the API."""
     with (
         serve(account) as server,
-        DigitalOcean(server.url, Secret(server.token), budget=Budget(limits=())) as client,
+        DigitalOcean(server.url, Secret(server.token), budget=CallBudget(limits=())) as client,
     ):
         sync_projects(warehouse, client, project_name="skyai-internal")
         for kind in KINDS:

@@ -12,7 +12,7 @@ from ...times import Clock, utc_now
 from ..home import Home
 from .clock import check_clock
 from .configuration import check_configuration
-from .findings import Finding, State
+from .findings import Finding, Verdict
 from .freshness import check_freshness
 from .local import check_deployment, check_folder
 from .rows import check_rows
@@ -20,7 +20,7 @@ from .storage import check_dagster_storage, check_warehouse
 from .tokens import check_spaces, check_tokens
 from .watched import check_watched
 
-__all__ = ["Finding", "State", "examine"]
+__all__ = ["Finding", "Verdict", "examine"]
 
 
 def examine(settings: Settings, now: Clock = utc_now) -> Iterator[Finding]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from ... import environment_file
 from ...alarms.channels import unknown_addresses
 from ...alarms.rules import Router
-from ...allocation.rules import read_rules as read_allocation_rules
+from ...allocation.rules import read_allocation_rules as read_allocation_rules
 from ...drift.state_sources import STATES, VARIABLE, configured_sources, unset
 from ...drift.terraform_files import find_files
 from ...forecast.budgets import BudgetsError, read_budgets
-from ...inventory.rules import ProjectRulesError, read_rules
+from ...inventory.rules import ProjectRulesError, read_project_rules
 from ...reviewed_files import ReviewedFileError
 from ...settings import NOTIFY_URLS, Settings
 from ...tagging.policy import read_policy
@@ -56,7 +56,10 @@ def _check_addresses(settings: Settings) -> Iterator[Finding]:
 def _check_files(settings: Settings) -> Iterator[Finding]:
     """Read each file of reviewed data that a setting names."""
     files: list[tuple[str, Path | None, Callable[[Path], int], str]] = [
-        ("project rules", settings.project_rules, lambda at: len(read_rules(at)), _UNTIL_THEN),
+        (
+            "project rules", settings.project_rules,
+            lambda at: len(read_project_rules(at)), _UNTIL_THEN,
+        ),
         ("budgets", settings.budgets, lambda at: len(read_budgets(at)), _UNTIL_THEN),
         ("tag policy", settings.tag_policy, lambda at: len(read_policy(at).tag), _UNTIL_THEN),
         (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class State(StrEnum):
+class Verdict(StrEnum):
     """How one thing is."""
 
     WELL = "well"
@@ -19,7 +19,7 @@ class State(StrEnum):
 class Finding:
     """One thing that was looked at."""
 
-    state: State
+    state: Verdict
     subject: str
     text: str
     remedy: str | None = None
@@ -28,14 +28,14 @@ class Finding:
 
 def well(subject: str, text: str) -> Finding:
     """Return a finding of something that is as it should be."""
-    return Finding(State.WELL, subject, text)
+    return Finding(Verdict.WELL, subject, text)
 
 
 def neither(subject: str, text: str) -> Finding:
     """Return a finding of something that cannot, or need not, be judged."""
-    return Finding(State.NEITHER, subject, text)
+    return Finding(Verdict.NEITHER, subject, text)
 
 
 def wrong(subject: str, text: str, remedy: str) -> Finding:
     """Return a finding of something that somebody should mend."""
-    return Finding(State.WRONG, subject, text, remedy)
+    return Finding(Verdict.WRONG, subject, text, remedy)

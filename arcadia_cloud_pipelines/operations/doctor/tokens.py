@@ -6,7 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ...digitalocean import Account, Budget, DigitalOcean, DigitalOceanError, Forbidden, NotFound
+from ...digitalocean import (
+    Account,
+    CallBudget,
+    DigitalOcean,
+    DigitalOceanError,
+    Forbidden,
+    NotFound,
+)
 from ...digitalocean.budget import HOURLY
 from ...digitalocean.calls import SharedCalls
 from ...digitalocean.spaces import Spaces
@@ -80,7 +87,7 @@ def _check_purposes(settings: Settings, warehouse: Warehouse | None) -> Iterator
         calls = SharedCalls(warehouse, token) if warehouse is not None else None
         with DigitalOcean(
             settings.api_url, token, purpose=purposes[0].value, timeout=(5, 20), attempts=2,
-            budget=Budget(shared=calls),
+            budget=CallBudget(shared=calls),
         ) as client:  # fmt: skip
             try:
                 account = client.account()

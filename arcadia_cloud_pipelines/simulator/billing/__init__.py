@@ -1,9 +1,9 @@
 """What the account costs: invoices made from its lives, and what was paid for them."""
 
-from .basics import UNKNOWN_PRODUCT, Line
+from .basics import UNKNOWN_PRODUCT, SimulatedLine
 from .big import BigLines
-from .books import Billing, UnknownInvoiceError
-from .csv_files import EIGHT, NINE, SEVEN, Dialect, dialect_of, write_csv
+from .books import Books, UnknownInvoiceError
+from .csv_files import EIGHT, NINE, SEVEN, Dialect, dialect_of, write_invoice_csv
 from .invoice import PERSON_PREFIX, Entry, Invoice
 
 __all__ = [
@@ -13,12 +13,12 @@ __all__ = [
     "SEVEN",
     "UNKNOWN_PRODUCT",
     "BigLines",
-    "Billing",
+    "Books",
     "Dialect",
     "Entry",
     "Invoice",
-    "Line",
+    "SimulatedLine",
     "UnknownInvoiceError",
     "dialect_of",
-    "write_csv",
+    "write_invoice_csv",
 ]

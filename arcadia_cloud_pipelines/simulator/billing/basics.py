@@ -36,7 +36,7 @@ _PLATFORM = frozenset({
 })  # fmt: skip
 
 
-class Line(NamedTuple):
+class SimulatedLine(NamedTuple):
     """One line: what the CSV and the JSON both show, the ids the JSON alone shows, the truth."""
 
     product: str

@@ -9,8 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING, overload
 
 from .. import catalog
-from .basics import HOUR, Line, to_cents
-from .csv_files import EIGHT, NINE, SEVEN, Dialect, write_csv
+from .basics import HOUR, SimulatedLine, to_cents
+from .csv_files import EIGHT, NINE, SEVEN, Dialect, write_invoice_csv
 
 if TYPE_CHECKING:
     from ..account import SimulatedAccount
@@ -30,7 +30,7 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
 
 
-class BigLines(Sequence[Line]):
+class BigLines(Sequence[SimulatedLine]):
     """The month's own lines first, then droplets that lived for some hours.
 
     Args:
@@ -46,7 +46,7 @@ class BigLines(Sequence[Line]):
         self,
         account: SimulatedAccount,
         start: datetime,
-        own: Sequence[Line],
+        own: Sequence[SimulatedLine],
         length: int,
         known: float,
     ) -> None:
@@ -69,30 +69,30 @@ class BigLines(Sequence[Line]):
     def __len__(self) -> int:
         return self._length
 
-    def append(self, line: Line) -> None:
+    def append(self, line: SimulatedLine) -> None:
         """One more of the month's own lines."""
         self._own.append(line)
         self._length += 1
 
     @overload
-    def __getitem__(self, index: int) -> Line: ...
+    def __getitem__(self, index: int) -> SimulatedLine: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[Line]: ...
+    def __getitem__(self, index: slice) -> list[SimulatedLine]: ...
 
-    def __getitem__(self, index: int | slice) -> Line | list[Line]:
+    def __getitem__(self, index: int | slice) -> SimulatedLine | list[SimulatedLine]:
         if isinstance(index, slice):
             return [self._line(i) for i in range(*index.indices(self._length))]
         return self._line(range(self._length)[index])
 
-    def __iter__(self) -> Iterator[Line]:
+    def __iter__(self) -> Iterator[SimulatedLine]:
         return map(self._line, range(self._length))
 
     def _shape(self, number: int) -> tuple[int, int]:
         """Draw a size and a number of hours."""
         return number % len(self._sizes), 1 + number * 31 % _MOST_HOURS
 
-    def _line(self, index: int) -> Line:
+    def _line(self, index: int) -> SimulatedLine:
         if index < len(self._own):
             return self._own[index]
         number = index - len(self._own)
@@ -103,7 +103,7 @@ class BigLines(Sequence[Line]):
         else:
             name, life_id, kind = f"pool-{number:07d}", _STRANGER + number, None
         begin = self._start + timedelta(seconds=number * 7919 % (24 * _DAY))
-        return Line(
+        return SimulatedLine(
             "Droplets", f"{name} ({self._sizes[size]})", self._amounts[size][hours], begin,
             begin + hours * HOUR, hours, "", self._projects[number % len(self._projects)],
             str(life_id), None, kind, life_id if kind else None,
@@ -125,7 +125,7 @@ class BigLines(Sequence[Line]):
         """The file, in a third of the time that `write_csv` takes where the dialect is plain."""
         columns = len(dialect.columns)
         if dialect != Dialect(columns=NINE[:columns]) or columns < len(SEVEN):
-            return write_csv(self, dialect)
+            return write_invoice_csv(self, dialect)
         times = _times()
         days = [f"{self._start + timedelta(days=day):%Y-%m-%d}" for day in range(40)]
         money = [[f"${amount:.2f}" for amount in amounts] for amounts in self._amounts]
@@ -135,7 +135,7 @@ class BigLines(Sequence[Line]):
         ]
         # A name is quoted together with the size that follows it.
         special = {name for name, _ in self._droplets if _quoted(name) != name}
-        parts = [str(write_csv(self._own, dialect), "utf-8")]
+        parts = [str(write_invoice_csv(self._own, dialect), "utf-8")]
         droplets, sizes, percent = self._droplets, self._sizes, self._percent
         if not droplets:
             percent = 0
@@ -157,6 +157,6 @@ class BigLines(Sequence[Line]):
             )
         return "".join(parts).encode()
 
-    def own(self) -> list[Line]:
+    def own(self) -> list[SimulatedLine]:
         """The month's own lines."""
         return list(self._own)

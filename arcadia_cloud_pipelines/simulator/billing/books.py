@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..lives import iso
-from .basics import ZERO, Line, next_month, to_cents
+from .basics import ZERO, SimulatedLine, next_month, to_cents
 from .big import BigLines
 from .csv_files import Dialect
 from .days import Days
@@ -29,7 +29,7 @@ class UnknownInvoiceError(KeyError):
     """No such invoice (or not yet)."""
 
 
-class Billing:
+class Books:
     """What an account pays; `account.billing`.
 
     An invoice is there from the first instant of the month after its own. A month whose end
@@ -53,7 +53,7 @@ class Billing:
         self.days = Days(account)
         self._months: dict[datetime, Invoice | None] = {}
         self._interim: dict[datetime, Invoice | None] = {}
-        self._billed: dict[datetime, list[Line]] = {}
+        self._billed: dict[datetime, list[SimulatedLine]] = {}
         """The lines of invoices within their month as they were made."""
         self._payments: dict[str, list[Entry]] = {}
         self._recorded: list[Entry] = []
@@ -103,7 +103,7 @@ class Billing:
             self._billed[start] = lines if reached else []
         return self._interim[start]
 
-    def _rest(self, start: datetime, until: datetime) -> list[Line]:
+    def _rest(self, start: datetime, until: datetime) -> list[SimulatedLine]:
         """Return the lines of a month's use up to `until` that no invoice within it has."""
         lines = Month(self._account, start, until).lines()
         billed = self._first_half(start)
@@ -144,7 +144,7 @@ class Billing:
             return preview
         raise UnknownInvoiceError(uuid)
 
-    def lines(self, uuid: str) -> Sequence[Line]:
+    def lines(self, uuid: str) -> Sequence[SimulatedLine]:
         """The lines of an invoice with the resource that each pays for: what is true."""
         return self.find(uuid).lines
 
@@ -190,7 +190,9 @@ class Billing:
             amount = to_cents(Decimal(by))
             if line:
                 text = "Correction of the invoice"
-                new = Line("Adjustments", text, amount, invoice.start, next_month(invoice.start))
+                new = SimulatedLine(
+                    "Adjustments", text, amount, invoice.start, next_month(invoice.start)
+                )
                 if isinstance(invoice.lines, BigLines):
                     invoice.lines.append(new)
                 else:

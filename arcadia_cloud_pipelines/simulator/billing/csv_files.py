@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 
-from .basics import Line
+from .basics import SimulatedLine
 
 SEVEN = ("product", "group_description", "description", "hours", "start", "end", "USD")
 EIGHT = (*SEVEN, "project_name")
@@ -67,7 +67,7 @@ def _time(at: datetime | None) -> str:
     return "" if at is None else f"{str(at)[:19]} +0000"
 
 
-_CELLS: dict[str, Callable[[Line], str]] = {
+_CELLS: dict[str, Callable[[SimulatedLine], str]] = {
     "product": lambda line: line.product,
     "group_description": lambda line: line.group,
     "description": lambda line: line.description,
@@ -79,7 +79,7 @@ _CELLS: dict[str, Callable[[Line], str]] = {
 }
 
 
-def write_csv(lines: Iterable[Line], dialect: Dialect) -> bytes:
+def write_invoice_csv(lines: Iterable[SimulatedLine], dialect: Dialect) -> bytes:
     """The file."""
     text = io.StringIO(newline="")
     writer = csv.writer(
@@ -91,7 +91,7 @@ def write_csv(lines: Iterable[Line], dialect: Dialect) -> bytes:
     if dialect.blank_lines:
         text.write(dialect.newline)
     money = lru_cache(maxsize=10_000)(dialect.money)
-    cells: list[Callable[[Line], str]] = [
+    cells: list[Callable[[SimulatedLine], str]] = [
         (lambda line: money(line.amount)) if column == "USD" else _CELLS.get(column, _nothing)
         for column in dialect.columns
     ]
@@ -101,5 +101,5 @@ def write_csv(lines: Iterable[Line], dialect: Dialect) -> bytes:
     return text.getvalue().encode("utf-8-sig" if dialect.bom else "utf-8")
 
 
-def _nothing(_line: Line) -> str:
+def _nothing(_line: SimulatedLine) -> str:
     return ""

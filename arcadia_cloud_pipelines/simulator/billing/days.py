@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from .basics import CREDITS, TAXES, Line
+from .basics import CREDITS, TAXES, SimulatedLine
 from .lines import Month
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Days:
                 amounts[key] = amounts.get(key, Decimal(0)) + line.amount
         return amounts
 
-    def _region(self, line: Line) -> str:
+    def _region(self, line: SimulatedLine) -> str:
         if line.kind is None or line.life_id is None:
             return ""
         facts = self._account.lives[line.kind][line.life_id].versions[0].facts

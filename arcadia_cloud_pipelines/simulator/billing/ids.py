@@ -9,14 +9,14 @@ import uuid
 import zlib
 from datetime import UTC, datetime
 
-from .basics import Line
+from .basics import SimulatedLine
 
 _ALWAYS = frozenset({"droplet_snapshot", "image"})
 """Equal rows are told apart by their ids alone."""
 _SECOND_IDS_SINCE = datetime(2025, 1, 1, tzinfo=UTC)
 
 
-def with_ids(line: Line) -> Line:
+def with_ids(line: SimulatedLine) -> SimulatedLine:
     """Return a line with the ids that its item shows, always the same for one resource.
 
     Of ten resources, two carry both ids from 2025 on and three carry none, so that only the name
@@ -39,6 +39,6 @@ def with_ids(line: Line) -> Line:
     return line
 
 
-def _part(line: Line) -> str:
+def _part(line: SimulatedLine) -> str:
     """Return an id that no resource has."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"part of {line.life_id}: {line.description}"))

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from .basics import Line
+from .basics import SimulatedLine
 
 _Key = tuple[object, ...]
 
 
-def rest_of(lines: Iterable[Line], billed: Iterable[Line], since: datetime) -> list[Line]:
+def rest_of(
+    lines: Iterable[SimulatedLine], billed: Iterable[SimulatedLine], since: datetime
+) -> list[SimulatedLine]:
     """Return the lines of a whole month, less what an earlier invoice of it has.
 
     Together both invoices are the month. `web (s-1vcpu-1gb) 720 hours $6.00`, of which the first
@@ -44,7 +46,7 @@ def rest_of(lines: Iterable[Line], billed: Iterable[Line], since: datetime) -> l
     return rest
 
 
-def _numbered(lines: Iterable[Line]) -> Iterator[tuple[_Key, Line]]:
+def _numbered(lines: Iterable[SimulatedLine]) -> Iterator[tuple[_Key, SimulatedLine]]:
     """Yield each line with what is the same in the first half and in the whole month.
 
     A resource may have been renamed between the two: its id counts, not its text.

@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ..lives import iso
-from .basics import CREDITS, OVERAGES, TAXES, ZERO, Line
+from .basics import CREDITS, OVERAGES, TAXES, ZERO, SimulatedLine
 from .big import BigLines
-from .csv_files import Dialect, dialect_of, write_csv
+from .csv_files import Dialect, dialect_of, write_invoice_csv
 
 PERSON_PREFIX = "SIMULATED-PERSON-"
 """In every personal datum of a summary: where this text turns up, something leaked."""
@@ -48,7 +48,7 @@ class Invoice:
     uuid: str
     id: str
     start: datetime
-    lines: Sequence[Line]
+    lines: Sequence[SimulatedLine]
     updated_at: datetime | None = None
     """Of a preview: when it was made."""
     made_at: datetime | None = None
@@ -100,7 +100,7 @@ class Invoice:
             if isinstance(self.lines, BigLines):
                 content = self.lines.csv(dialect)
             else:
-                content = write_csv(self.lines, dialect)
+                content = write_invoice_csv(self.lines, dialect)
             self._csv = (dialect, content)
         return self._csv[1]
 
@@ -155,7 +155,7 @@ class Invoice:
             "credits_and_adjustments": block("Credits & adjustments", CREDITS, self.credit),
         }
 
-    def item(self, line: Line) -> dict[str, Any]:
+    def item(self, line: SimulatedLine) -> dict[str, Any]:
         """One line as a JSON item, in the spelling of its time."""
         year = self.start.year
         # Later years show empty strings where earlier ones leave the key out.

@@ -18,7 +18,7 @@ from .basics import (
     UNKNOWN_PRODUCT,
     WELCOME,
     ZERO,
-    Line,
+    SimulatedLine,
     charges_of,
     next_month,
     to_cents,
@@ -46,7 +46,7 @@ class Month:
         for stretch in account.intervals(start, until, kinds):
             self._lives.setdefault(stretch.kind, {}).setdefault(stretch.id, []).append(stretch)
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[SimulatedLine]:
         """All of them, taxes and credits last; none when nothing was used."""
         used = [
             *self._droplets(),
@@ -98,14 +98,14 @@ class Month:
 
     # ---- products
 
-    def _droplets(self) -> Iterator[Line]:
+    def _droplets(self) -> Iterator[SimulatedLine]:
         for life, stretches in self._of("droplet"):
             if self._cluster_of(stretches[-1]) is not None:
                 continue
             for charge in charges_of(stretches):
                 stretch = charge.stretch
                 gpu = str(stretch.size_slug).startswith("gpu-")
-                yield Line(
+                yield SimulatedLine(
                     "GPU Droplets" if gpu and self.start >= _GPU_NAMED_SINCE else "Droplets",
                     f"{stretch.facts['name']} ({stretch.size_slug})",
                     charge.amount, stretch.started_at, stretch.ended_at, charge.hours,
@@ -113,7 +113,7 @@ class Month:
                     life_id=life.id,
                 )  # fmt: skip
 
-    def _backups(self) -> Iterator[Line]:
+    def _backups(self) -> Iterator[SimulatedLine]:
         for life, stretches in self._of("droplet"):
             if self._cluster_of(stretches[-1]) is not None:
                 continue
@@ -128,7 +128,7 @@ class Month:
                 sum(((e - b) for b, e, _ in spans), timedelta()).total_seconds()
             )
             last = stretches[-1]
-            yield Line(
+            yield SimulatedLine(
                 "Droplet Backups",
                 f"{last.facts['name']} ({'Daily' if daily else 'Weekly'} Backup Services)",
                 to_cents(cost * share * (_DAILY_RATE if daily else _WEEKLY_RATE)),
@@ -137,11 +137,11 @@ class Month:
                 life_id=life.id,
             )  # fmt: skip
 
-    def _snapshots(self, kind: str, product: str) -> Iterator[Line]:
+    def _snapshots(self, kind: str, product: str) -> Iterator[SimulatedLine]:
         for life, stretches in self._of(kind):
             for charge in charges_of(stretches):
                 facts = charge.stretch.facts
-                yield Line(
+                yield SimulatedLine(
                     product,
                     f"{facts['name']} ({facts['regions'][0]}) {facts['size_gigabytes']:.2f}GB "
                     f"{product.removesuffix('s')}",
@@ -152,11 +152,11 @@ class Month:
                     kind=kind, life_id=life.id,
                 )  # fmt: skip
 
-    def _volumes(self) -> Iterator[Line]:
+    def _volumes(self) -> Iterator[SimulatedLine]:
         for life, stretches in self._of("volume"):
             for charge in charges_of(stretches):
                 stretch = charge.stretch
-                yield Line(
+                yield SimulatedLine(
                     "Volumes",
                     f"{stretch.facts['name']} ({stretch.facts['region']}) "
                     f"{stretch.facts['size_gigabytes']}GB",
@@ -165,7 +165,7 @@ class Month:
                     kind="volume", life_id=life.id,
                 )  # fmt: skip
 
-    def _clusters(self) -> Iterator[Line]:
+    def _clusters(self) -> Iterator[SimulatedLine]:
         workers: dict[str, dict[str, list[list[Interval]]]] = {}
         for _, stretches in self._of("droplet"):
             cluster = self._cluster_of(stretches[-1])
@@ -186,7 +186,7 @@ class Month:
                 size = catalog.SIZES[slug]
                 count = max(1, round(hours / max(1, self._hours())))
                 memory = f"{size.memory // 1024} GB" if size.memory >= 1024 else "512 MB"
-                yield Line(
+                yield SimulatedLine(
                     "Kubernetes Clusters",
                     f"{count} nodes - {memory} / {size.vcpus} vCPU / {size.disk} GB SSD",
                     sum((charge.amount for charge in charges), ZERO),
@@ -196,13 +196,13 @@ class Month:
                     life_id=cluster,
                 )  # fmt: skip
             for charge in charges_of(mine):
-                yield Line(
+                yield SimulatedLine(
                     "Kubernetes Clusters", "High Availability Control Plane", charge.amount,
                     charge.stretch.started_at, charge.stretch.ended_at, charge.hours, name,
                     project, resource_uuid=cluster, kind="kubernetes_cluster", life_id=cluster,
                 )  # fmt: skip
 
-    def _databases(self) -> Iterator[Line]:
+    def _databases(self) -> Iterator[SimulatedLine]:
         for life, stretches in self._of("database"):
             name = name_at(life, self.until)
             engine = _ENGINES.get(life.facts["engine"], life.facts["engine"])
@@ -219,43 +219,43 @@ class Month:
                 if self.start >= _ENGINE_IN_GROUP_SINCE:
                     rows.append(("Additional Storage (0GiB)", ZERO))
                 for description, amount in rows:
-                    yield Line(
+                    yield SimulatedLine(
                         "Database Clusters", description, amount, stretch.started_at,
                         stretch.ended_at, charge.hours, group, self._project(stretch),
                         resource_uuid=str(life.id), kind="database", life_id=life.id,
                     )  # fmt: skip
 
-    def _balancers(self) -> Iterator[Line]:
+    def _balancers(self) -> Iterator[SimulatedLine]:
         group = "HTTP Load Balancers" if self.start >= _BALANCER_GROUP_SINCE else ""
         for life, stretches in self._of("load_balancer"):
             for charge in charges_of(stretches):
-                yield Line(
+                yield SimulatedLine(
                     "Load Balancers", charge.stretch.facts["name"], charge.amount,
                     charge.stretch.started_at, charge.stretch.ended_at, charge.hours, group,
                     self._project(charge.stretch), resource_uuid=str(life.id),
                     kind="load_balancer", life_id=life.id,
                 )  # fmt: skip
 
-    def _addresses(self) -> Iterator[Line]:
+    def _addresses(self) -> Iterator[SimulatedLine]:
         for life, stretches in self._of("reserved_ip"):
             for charge in charges_of(stretches):
-                yield Line(
+                yield SimulatedLine(
                     "Floating IPs", f"Unused Floating IP - {life.id}", charge.amount,
                     charge.stretch.started_at, charge.stretch.ended_at, charge.hours,
                     project=self._project(charge.stretch), kind="reserved_ip", life_id=life.id,
                 )  # fmt: skip
 
-    def _registries(self) -> Iterator[Line]:
+    def _registries(self) -> Iterator[SimulatedLine]:
         for life, stretches in self._of("registry"):
             for charge in charges_of(stretches):
-                yield Line(
+                yield SimulatedLine(
                     "Container Registry Subscription",
                     f"Container Registry ({charge.stretch.size_slug})",
                     charge.amount, charge.stretch.started_at, charge.stretch.ended_at,
                     charge.hours, kind="registry", life_id=life.id,
                 )  # fmt: skip
 
-    def _team_wide(self) -> Iterator[Line]:
+    def _team_wide(self) -> Iterator[SimulatedLine]:
         """Bill what no resource stands behind."""
         if not self._account.droplets:
             return
@@ -277,35 +277,37 @@ class Month:
         for product, text, amount in team_lines(self.start):
             yield self._of_team(product, text, amount)
 
-    def _of_team(self, product: str, text: str, amount: Decimal) -> Line:
-        return Line(product, text, amount, self.start, self.until, self._hours())
+    def _of_team(self, product: str, text: str, amount: Decimal) -> SimulatedLine:
+        return SimulatedLine(product, text, amount, self.start, self.until, self._hours())
 
-    def _taxes(self, taxable: Decimal) -> Iterator[Line]:
+    def _taxes(self, taxable: Decimal) -> Iterator[SimulatedLine]:
         year = self.start.year
         if taxable > 0 and (2018 <= year <= 2020 or year >= 2024):
-            yield Line(
+            yield SimulatedLine(
                 TAXES, "GST India (18.00%)", to_cents(taxable * Decimal("0.18")),
                 self.start, self._last_second(self.end),
             )  # fmt: skip
 
-    def _credits(self, charges: Decimal) -> Iterator[Line]:
+    def _credits(self, charges: Decimal) -> Iterator[SimulatedLine]:
         rng = self._account.rng("credits", self.start.date())
         first = self.start <= self._account.history_start
         dates = (None, None) if self.start.year < 2020 else (self.start, self.end - SECOND)
         if first and charges > 0:
             # The promotion for new customers pays for all of it.
-            yield Line("Credits", "Promo Code: NEW, $100", -min(charges, Decimal(100)), *dates)
+            yield SimulatedLine(
+                "Credits", "Promo Code: NEW, $100", -min(charges, Decimal(100)), *dates
+            )
         elif rng.random() < 0.08:
             text = "Inference Cloud Trial" if self.start.year >= 2025 else "Service credit, sorry"
             credit = min(to_cents(charges / 4), Decimal(25))
             if credit:
-                yield Line("Credits", text, -credit, *dates)
+                yield SimulatedLine("Credits", text, -credit, *dates)
         if self.start >= _DISCOUNTS_SINCE and self.start.month % 3 == 2:
             discount = to_cents(charges / 20)
             if discount:
-                yield Line("Discounts", "Committed use discount (5%)", -discount, *dates)
+                yield SimulatedLine("Discounts", "Committed use discount (5%)", -discount, *dates)
         if self.start >= _DISCOUNTS_SINCE and self.start.month % 6 == 2 and charges > 10:
-            yield Line(WELCOME, "For trying our new products", Decimal("-7.50"), *dates)
+            yield SimulatedLine(WELCOME, "For trying our new products", Decimal("-7.50"), *dates)
 
 
 _DISCOUNTS_SINCE = datetime(2025, 6, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .. import catalog
 from ..lives import Facts, Life, ResourceId
-from .basics import Line, charges_of
+from .basics import SimulatedLine, charges_of
 
 if TYPE_CHECKING:
     from ..account import SimulatedAccount
@@ -101,7 +101,9 @@ SERVICES = (
 )  # fmt: skip
 
 
-def service_lines(account: SimulatedAccount, start: datetime, until: datetime) -> Iterator[Line]:
+def service_lines(
+    account: SimulatedAccount, start: datetime, until: datetime
+) -> Iterator[SimulatedLine]:
     """Return the lines of all services that are billed in a month, up to `until`."""
     for service in SERVICES:
         if start.year < service.year:
@@ -111,7 +113,7 @@ def service_lines(account: SimulatedAccount, start: datetime, until: datetime) -
             stretches = account.intervals_of(life, start, until)
             for charge in charges_of(replace(one, price=price) for one in stretches):
                 facts = charge.stretch.facts
-                yield Line(
+                yield SimulatedLine(
                     service.product, service.text(facts, life.id), charge.amount,
                     charge.stretch.started_at, charge.stretch.ended_at, charge.hours,
                     service.group(facts, life.id),
@@ -140,7 +142,7 @@ _EARLIER_NAMES = {
 """Products that had another name for a year, by kind and year."""
 
 
-def in_words_of_time(line: Line, year: int) -> Line:
+def in_words_of_time(line: SimulatedLine, year: int) -> SimulatedLine:
     """Return a line with the name that its product had in a year."""
     return line._replace(product=_EARLIER_NAMES.get((line.kind or "", year), line.product))
 
