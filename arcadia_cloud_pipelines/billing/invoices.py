@@ -218,19 +218,7 @@ def sync_invoices(
     seen_at = (now or warehouse.now)()
     before = client.calls
     account = client.account().uuid
-    entries, history_doubt = read_history(client)
-    issued = {
-        entry.invoice_uuid: entry.occurred_at
-        for entry in entries
-        if entry.invoice_uuid and entry.entry_type == "Invoice"
-    }
-    try:
-        headers, list_doubt = read_headers(client, issued)
-    except NotFound as error:
-        client.raise_outage(error)
-        # The history alone names every invoice too.
-        headers, list_doubt = [], None
-    headers += headers_of_history(entries, {header.invoice_uuid for header in headers})
+    entries, headers, doubts = _read_lists(client)
     summaries, problems = _read_summaries(warehouse, client, headers, progress)
 
     scope = {"provider": "digitalocean", "account": account, "seen_at": seen_at}
@@ -239,8 +227,7 @@ def sync_invoices(
         new_entries = _store_entries(connection, entries, scope)
         discovered, changed = _store_headers(connection, headers, summaries, scope)
         _SQL.run(connection, "close_open_month", scope)
-        doubts = " ".join(doubt for doubt in (history_doubt, list_doubt) if doubt) or None
-        _SQL.run(connection, "note_list", scope | {"list_problem": doubts})
+        _SQL.run(connection, "note_list", scope | {"list_problem": " ".join(doubts) or None})
         known = _SQL.run(connection, "keys", scope).tuples().all()
     corrected, unread = find_corrections(warehouse, client, account, INVOICES, seen_at)
     with warehouse.transaction() as connection:
@@ -256,15 +243,29 @@ def sync_invoices(
         entries=len(entries),
         new_entries=new_entries,
         api_calls=client.calls - before,
-        complete=history_doubt is None and list_doubt is None,
+        complete=not doubts,
         without_summary=tuple(problems),
-        problems=tuple(
-            text
-            for text in (history_doubt, list_doubt, *problems.values(), *unread.values())
-            if text is not None
-        ),
+        problems=(*doubts, *problems.values(), *unread.values()),
         partition_keys=tuple(sorted(partition_key(*row) for row in known)),
     )
+
+
+def _read_lists(client: DigitalOcean) -> tuple[list[ListedInvoice], list[Header], list[str]]:
+    """Read the billing history and the list of invoices, and say why they may not be whole."""
+    entries, history_doubt = read_history(client)
+    issued = {
+        entry.invoice_uuid: entry.occurred_at
+        for entry in entries
+        if entry.invoice_uuid and entry.entry_type == "Invoice"
+    }
+    try:
+        headers, list_doubt = read_headers(client, issued)
+    except NotFound as error:
+        client.raise_outage(error)
+        # The history alone names every invoice too.
+        headers, list_doubt = [], None
+    headers += headers_of_history(entries, {header.invoice_uuid for header in headers})
+    return entries, headers, [doubt for doubt in (history_doubt, list_doubt) if doubt is not None]
 
 
 def _amount(value: object, endpoint: str, where: str) -> Decimal:

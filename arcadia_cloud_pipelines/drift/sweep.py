@@ -184,32 +184,12 @@ def sweep(
     with warehouse.transaction() as connection:
         lock(connection)
         started_at = now()
-        swept: dict[tuple[str, str], Mapping[str, int]] = {}
-        skipped: dict[str, str] = {}
-        specs = 0
-        for row in _SQL.run(connection, "kinds"):
-            label = f"{row.account}/{row.kind}"
-            reason = reason_to_skip(
-                row.started_at, complete=row.complete, implausible=row.implausible, now=started_at
-            )
-            if reason is not None:
-                skipped[label] = reason
-                continue
-            swept[row.account, row.kind] = row.withheld
-            specs += row.specs
-            if row.withheld:
-                fields = ", ".join(sorted(row.withheld))
-                skipped[label] = f"{fields} became empty in all rows; other fields were compared"
+        swept, skipped, specs = _choose_kinds(connection, started_at)
         _withhold_parts(connection, swept, skipped, started_at)
         rules = read_ignore_rules(connection)
         working = [rule for rule in rules if not rule.expired(started_at)]
-        changes: list[Change] = []
-        ignored = 0
-        for pair in _pairs(connection, swept):
-            change, rule = decide(pair, working)
-            ignored += rule is not None
-            if change is not None:
-                changes.append(change)
+        decided = [decide(pair, working) for pair in _pairs(connection, swept)]
+        changes = [change for change, _ in decided if change is not None]
         if changes:
             changes.sort(key=lambda change: (change.resource_id, change.field))
             _apply(connection, changes, started_at, run_id)
@@ -224,7 +204,7 @@ def sweep(
             "updated": counts["move"],
             "closed": counts["close"],
             "open_after": _SQL.run(connection, "count_open").scalar_one(),
-            "ignored": ignored,
+            "ignored": sum(rule is not None for _, rule in decided),
         }
         expired = tuple(rule for rule in rules if rule.expired(started_at))
         sweep_id: int = connection.execute(
@@ -237,6 +217,34 @@ def sweep(
             .returning(cloud_drift_sweeps.c.id)
         ).scalar_one()
     return SweepResult(id=sweep_id, rules_expired=expired, **values)
+
+
+def _choose_kinds(
+    connection: sa.Connection, now: datetime
+) -> tuple[dict[tuple[str, str], Mapping[str, int]], dict[str, str], int]:
+    """Return the kinds whose newest listing proves something.
+
+    Returns:
+        Account and kind with the fields that went empty in all rows; account and kind that are
+        skipped, whole or in part, with the reason; the number of specs to compare.
+    """
+    swept: dict[tuple[str, str], Mapping[str, int]] = {}
+    skipped: dict[str, str] = {}
+    specs = 0
+    for row in _SQL.run(connection, "kinds"):
+        label = f"{row.account}/{row.kind}"
+        reason = reason_to_skip(
+            row.started_at, complete=row.complete, implausible=row.implausible, now=now
+        )
+        if reason is not None:
+            skipped[label] = reason
+            continue
+        swept[row.account, row.kind] = row.withheld
+        specs += row.specs
+        if row.withheld:
+            fields = ", ".join(sorted(row.withheld))
+            skipped[label] = f"{fields} became empty in all rows; other fields were compared"
+    return swept, skipped, specs
 
 
 def _withhold_parts(
