@@ -161,7 +161,7 @@ def settings_of_run(settings: Settings, team: str | None) -> Settings:
         return replace(settings, tokens=dict.fromkeys(Purpose, nothing), spaces=spaces)
 
 
-def named_variables(path: str) -> frozenset[str]:
+def variables_of_teams(path: str) -> frozenset[str]:
     """Return the variables that a file of teams names: secrets, whatever they are called.
 
     Every text in it that reads as a variable's name is one. A mistake beside it, or one that keeps

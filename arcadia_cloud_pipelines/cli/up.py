@@ -29,7 +29,7 @@ def say(text: str) -> None:
 
     try:
         if json_lines.wanted():
-            click.echo(json_lines.as_json("arcadia", text))
+            click.echo(json_lines.json_line("arcadia", text))
         else:
             echo(text, mark=f"{click.style('arcadia', fg='cyan')}  ")
     except OSError:

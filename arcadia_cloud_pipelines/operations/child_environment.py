@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from ..settings import SECRET_NAME
-from ..teams import named_variables
+from ..teams import variables_of_teams
 
 _WAREHOUSE = re.compile(r"^(ARCADIA_DATABASE_URL|PGPASSWORD)")
 _STORAGE = re.compile(r"^(DAGSTER_POSTGRES_URL|PGPASSWORD)")
@@ -41,7 +41,7 @@ def for_child(name: str, environ: Mapping[str, str]) -> dict[str, str]:
         return {k: v for k, v in environ.items() if not _NOT_FOR_CODE.search(k)}
     needs = _NEEDS[name]
     accounts = environ.get("ARCADIA_ACCOUNTS", "").strip()
-    of_teams = named_variables(accounts) if accounts else frozenset()
+    of_teams = variables_of_teams(accounts) if accounts else frozenset()
     if name == "api" and any(environ.get(f"ARCADIA_METRICS_TOKEN{of}") for of in ("", "_FILE")):
         needs = _API_WITH_METRICS
     return {

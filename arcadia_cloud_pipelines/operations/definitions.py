@@ -91,10 +91,10 @@ def first_refresh_sensor(
     """Is there an asset that was never filled, and nothing that it waits for?"""
     parts = first_runs.parts(context.repository_def, teams_of_runs())  # type: ignore[arg-type]
     # Nothing is looked up once all is done, until a release adds an asset, or somebody a team.
-    done = first_runs.digest(parts)
+    done = first_runs.parts_digest(parts)
     if context.cursor == done:
         return dg.SkipReason("Everything was read before: the schedules go on.")
-    looks = [first_runs.look(context.instance, part) for part in parts]
+    looks = [first_runs.look_at_part(context.instance, part) for part in parts]
     if all(look.is_over for look in looks):
         left, of = sum(len(x.missing) for x in looks), sum(len(x.part.keys) for x in looks)
         return dg.SensorResult(

@@ -82,7 +82,7 @@ def _keys(repository: dg.RepositoryDefinition, job: str) -> frozenset[dg.AssetKe
     return frozenset(repository.get_job(job).asset_layer.executable_asset_keys)
 
 
-def digest(all_parts: Sequence[Part]) -> str:
+def parts_digest(all_parts: Sequence[Part]) -> str:
     """Name the parts together: another team, or another asset, is another name."""
     keys = {str(key) for part in all_parts for key in part.keys}
     return _digest(keys, *(part.team for part in all_parts if part.team is not None))
@@ -92,7 +92,7 @@ def _digest(words: Iterable[str], *more: str) -> str:
     return hashlib.sha256(" ".join([*sorted(words), *more]).encode()).hexdigest()[:16]
 
 
-def look(instance: dg.DagsterInstance, part: Part) -> Look:
+def look_at_part(instance: dg.DagsterInstance, part: Part) -> Look:
     """Return what is left of a part."""
     found = filled(instance, part.keys, part.team)
     missing = frozenset(key.to_user_string() for key in part.keys - found.keys())

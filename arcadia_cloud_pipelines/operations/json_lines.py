@@ -48,13 +48,13 @@ def wanted(environ: Mapping[str, str] | None = None) -> bool:
     return value == "json"
 
 
-def plain(raw: bytes) -> str:
+def plain_line(raw: bytes) -> str:
     """Return what a process printed as text that a terminal may show."""
     text = _COLOUR.sub("", raw.decode("utf-8", "replace")).rstrip().expandtabs(4)
     return foreign_text.line(text)
 
 
-def as_json(process: str, text: str, at: datetime | None = None) -> str:
+def json_line(process: str, text: str, at: datetime | None = None) -> str:
     """Return one line of a process as JSON.
 
     Args:
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(number, lambda received, _: process.send_signal(received))
     assert process.stdout is not None  # noqa: S101
     for raw in process.stdout:
-        print(as_json(name, plain(raw)), flush=True)  # noqa: T201
+        print(json_line(name, plain_line(raw)), flush=True)  # noqa: T201
     status = process.wait()
     return status if status >= 0 else 128 - status
 

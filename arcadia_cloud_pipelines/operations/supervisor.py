@@ -172,8 +172,8 @@ class _Running:
         assert self.process.stdout is not None  # noqa: S101
         with self.process.stdout as output:
             for raw in output:
-                line = json_lines.plain(raw)
-                kept = json_lines.as_json(self.child.name, line) if self._as_json else line
+                line = json_lines.plain_line(raw)
+                kept = json_lines.json_line(self.child.name, line) if self._as_json else line
                 self._log.emit(logging.LogRecord(self.child.name, 20, "", 0, kept, None, None))
                 self.last_lines.append(line)
                 if self.child.loud.search(line) and not (self.quiet or _HARMLESS.search(line)):

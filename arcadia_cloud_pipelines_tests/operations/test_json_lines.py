@@ -27,7 +27,7 @@ AT = datetime(2026, 11, 26, 22, tzinfo=UTC)
 
 
 def read(text: str) -> dict[str, Any]:
-    line = json_lines.as_json("code-server", text, AT)
+    line = json_lines.json_line("code-server", text, AT)
     assert "\n" not in line
     found = json.loads(line)
     assert found.pop("time") == "2026-11-26T22:00:00Z"
@@ -71,7 +71,7 @@ def test_the_api_says_its_time_itself() -> None:
 
     record = logging.LogRecord("api", 20, "", 0, "x", None, None)
     record.fields = {"request_id": "r-1"}
-    line = json.loads(json_lines.as_json("api", JsonLines().format(record), AT))
+    line = json.loads(json_lines.json_line("api", JsonLines().format(record), AT))
     assert line["request_id"] == "r-1"
     assert not line["time"].startswith("2026-11-26T22:00:00Z")
 
@@ -88,7 +88,7 @@ def test_the_api_says_its_time_itself() -> None:
     ],
 )
 def test_no_credential_is_in_it(text: str) -> None:
-    line = json_lines.as_json("daemon", text, AT)
+    line = json_lines.json_line("daemon", text, AT)
     assert json.loads(line)
     assert TOKEN not in line
     assert "hunter2" not in line
@@ -96,7 +96,7 @@ def test_no_credential_is_in_it(text: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_one_line(raw: bytes) -> None:
-    line = json_lines.as_json("x", json_lines.plain(raw), AT)
+    line = json_lines.json_line("x", json_lines.plain_line(raw), AT)
     assert isinstance(json.loads(line), dict)
     assert len(line.splitlines()) == 1
 
