@@ -122,3 +122,27 @@ def test_docstrings_of_functions_open_with_a_verb_and_not_with_a_riddle() -> Non
         and RIDDLE.match(text)
     ]
     assert riddles == []
+
+
+SAME_ON_TWO_LAYERS = {
+    "Balance", "Invoice", "Statement", "StatementLine", "accept_drift", "list_drift",
+    "list_statements", "projects", "serve",
+}  # fmt: skip
+"""The API's models and routes have the names of what they answer about, a command that of its
+asset."""
+
+
+def test_a_public_name_has_one_meaning() -> None:
+    """A reader who looks a name up finds one thing."""
+    places: dict[str, set[str]] = {}
+    for module, path in modules().items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                places.setdefault(node.name, set()).add(module)
+    twice = {name: sorted(found) for name, found in places.items() if len(found) > 1}
+    own = {
+        name: found
+        for name, found in twice.items()
+        if not name.startswith("_") and name not in SAME_ON_TWO_LAYERS | {"main"}
+    }
+    assert own == {}

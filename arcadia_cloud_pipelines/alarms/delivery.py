@@ -22,7 +22,7 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .channels import Channel
 from .errors import AlarmError
-from .texts import TextLine, message, plain
+from .texts import TextLine, message, plain_text
 
 FIRST_DELAY = timedelta(minutes=1)
 LAST_DELAY = timedelta(hours=1)
@@ -111,8 +111,8 @@ def _deliver_to(
     else:
         attempts = max(row.attempts for row in rows)
         delay = min(LAST_DELAY, FIRST_DELAY * 2 ** min(attempts, 20))
-        _SQL.run(connection, "failed", {**values, "due": now + delay, "error": plain(error)})
-        logger.warning("alarms: %s", plain(error))
+        _SQL.run(connection, "failed", {**values, "due": now + delay, "error": plain_text(error)})
+        logger.warning("alarms: %s", plain_text(error))
     return True, error
 
 

@@ -21,7 +21,7 @@ from .rules import Router
 from .sources import Question, Sources
 from .state import marks, record_alarms, set_mark, take_turn
 from .teams import newest_success
-from .texts import plain
+from .texts import plain_text
 
 REFRESH_JOB = "inventory_sync"
 """The job whose good runs, of every team, keep the dead man's switch from going off."""
@@ -94,7 +94,7 @@ def _ask(name: str, question: Question, sources: Sources, result: Looked) -> Ans
     try:
         return question(sources)
     except Exception as error:  # one that cannot be answered takes away no other
-        reason = plain(f"{type(error).__name__}: {error}", 200)
+        reason = plain_text(f"{type(error).__name__}: {error}", 200)
         result.unanswered[name] = reason
         logger.info("alarms: %s could not be looked at: %s", name, reason)
         return None

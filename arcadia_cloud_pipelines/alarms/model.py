@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 
 from ..severity import Severity
-from .texts import plain
+from .texts import plain_text
 
 _LONGEST_KEY = 200
 
@@ -61,7 +61,7 @@ def alarm_key(kind: str, *parts: str) -> str:
 
     Parts may be foreign text of any length; a long key ends in its digest.
     """
-    key = "/".join((kind, *(plain(part, 4_000) for part in parts)))
+    key = "/".join((kind, *(plain_text(part, 4_000) for part in parts)))
     if len(key) <= _LONGEST_KEY:
         return key
     digest = hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..severity import Severity
 from .channels import Channel
-from .texts import TextLine, message, plain
+from .texts import TextLine, message, plain_text
 
 TELL_AFTER = timedelta(minutes=3)
 """A restart of the server is no outage."""
@@ -46,7 +46,7 @@ class Outage:
         if self._since is None or self._since > now:
             self._since = now
         if now - self._since >= TELL_AFTER:
-            line = TextLine(Severity.CRITICAL.value, SUBJECT, plain(reason), ADVICE)
+            line = TextLine(Severity.CRITICAL.value, SUBJECT, plain_text(reason), ADVICE)
             for name in route:
                 if name not in self._told and _sent(channels, name, message([line], [])):
                     self._told.append(name)

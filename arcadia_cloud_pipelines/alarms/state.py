@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .model import Alarm, Answer
-from .texts import plain
+from .texts import plain_text
 
 REOPEN_AFTER = timedelta(minutes=30)
 """Least time from the end of an episode to the next of the same thing, so that what turns bad and
@@ -58,8 +58,8 @@ def record_alarms(connection: sa.Connection, answer: Answer, now: datetime) -> N
     values = {
         "scope": answer.scope,
         "keep": [*bad.keys() | answer.unsure],
-        "endings": json.dumps({key: plain(text) for key, text in answer.endings.items()}),
-        "ending": plain(answer.ending),
+        "endings": json.dumps({key: plain_text(text) for key, text in answer.endings.items()}),
+        "ending": plain_text(answer.ending),
         "well": None if answer.well is None else [*answer.well],
         "bad": json.dumps([_row(alarm) for alarm in bad.values()]),
         "now": now,
@@ -76,9 +76,9 @@ def _row(alarm: Alarm) -> dict[str, Any]:
         "kind": alarm.kind,
         "key": alarm.key,
         "severity": alarm.severity.value,
-        "subject": plain(alarm.subject, 120),
-        "text": plain(alarm.text, 500),
-        "advice": plain(alarm.advice, 300),
+        "subject": plain_text(alarm.subject, 120),
+        "text": plain_text(alarm.text, 500),
+        "advice": plain_text(alarm.advice, 300),
         "wait": f"{alarm.wait.total_seconds()} seconds",
     }
 

@@ -32,7 +32,7 @@ class TextLine(NamedTuple):
     advice: str
 
 
-def plain(text: object, limit: int = 300) -> str:
+def plain_text(text: object, limit: int = 300) -> str:
     """Return text on one line, short, without control characters and what looks like a secret."""
     cleaned = " ".join(_UNPRINTABLE.sub(" ", str(text)).split())
     cleaned = masked(cleaned)

@@ -152,11 +152,11 @@ def _database(
         yield
         return
     with supervised(home.path):
-        supervisor.add([database(home, environ)])
+        supervisor.add([database_process(home, environ)])
         yield
 
 
-def database(home: Home, environ: Mapping[str, str]) -> Child:
+def database_process(home: Home, environ: Mapping[str, str]) -> Child:
     """Return the embedded PostgreSQL as a process to supervise."""
     answers = ServerFolder(home.path).answers
     return Child(

@@ -214,7 +214,7 @@ def _child_of(parent: str) -> Callable[[Facts], bool]:
     return lambda facts: facts.get("parent") == parent
 
 
-def answer_list(call: Call, kind: SimulatedKind) -> Response:
+def answer_with_list(call: Call, kind: SimulatedKind) -> Response:
     """The list of a kind, or of the kinds that share it."""
     if kind.list is not None:
         return kind.list(call)

@@ -163,7 +163,7 @@ class Api:
             elif "id" in path_params:
                 response = api.one_of_kind(call, target, path_params["id"])
             else:
-                response = api.answer_list(call, target)
+                response = api.answer_with_list(call, target)
         except api.ApiError as error:
             response = api.error_response(error)
         response.headers.update(headers)

@@ -17,7 +17,7 @@ from arcadia_cloud_pipelines.alarms.channels import configured_channels, unknown
 from arcadia_cloud_pipelines.alarms.errors import AlarmRulesError, NotifyError
 from arcadia_cloud_pipelines.alarms.outage import TELL_AFTER, Outage
 from arcadia_cloud_pipelines.alarms.rules import Router, read_alarm_rules
-from arcadia_cloud_pipelines.alarms.texts import TextLine, harmless, message, plain
+from arcadia_cloud_pipelines.alarms.texts import TextLine, harmless, message, plain_text
 from arcadia_cloud_pipelines.settings import Secret, load_settings
 
 from .helpers import Inbox, at
@@ -205,8 +205,8 @@ def test_foreign_text_mentions_nobody_and_links_nowhere(nasty: str) -> None:
 
 def test_texts_hold_no_secret() -> None:
     token = "dop_v1_" + "a" * 64
-    assert token not in plain(f"token {token} refused")
-    assert "hunter2hunter2" not in plain("postgresql://me:hunter2hunter2@host/db")
+    assert token not in plain_text(f"token {token} refused")
+    assert "hunter2hunter2" not in plain_text("postgresql://me:hunter2hunter2@host/db")
 
 
 def test_a_message_is_never_longer_than_services_take() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from arcadia_cloud_pipelines.operations.child_environment import for_child
-from arcadia_cloud_pipelines.operations.deployment import database, services
+from arcadia_cloud_pipelines.operations.deployment import database_process, services
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.service_manager import notify
 
@@ -62,7 +62,7 @@ def test_every_process_gets_the_environment(tmp_path: Path) -> None:
         api=("127.0.0.1", 4),
         environ=environ,
     )
-    for child in (*children, database(home, environ)):
+    for child in (*children, database_process(home, environ)):
         assert child.environ["ARCADIA_HOME"] == "x", child.name
 
 

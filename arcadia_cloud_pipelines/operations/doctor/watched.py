@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ...alarms.model import Alarm
 from ...alarms.sources import Sources
 from ...alarms.state import marks
-from ...alarms.texts import plain
+from ...alarms.texts import plain_text
 from ...late import lately
 from ...settings import Settings
 from ...severity import Severity
@@ -65,13 +65,13 @@ def _findings(name: str, bad: Sequence[Alarm]) -> Iterator[Finding]:
     warnings = [alarm for alarm in bad if alarm.severity is Severity.WARNING]
     errors = [alarm for alarm in bad if alarm.severity is not Severity.WARNING]
     if errors:
-        yield wrong(name, _listed(errors), plain(errors[0].advice))
+        yield wrong(name, _listed(errors), plain_text(errors[0].advice))
     if warnings:
         yield neither(name, f"warning: {_listed(warnings)}")
 
 
 def _listed(alarms: Sequence[Alarm]) -> str:
-    shown = [plain(f"{alarm.subject}: {alarm.text}", 240) for alarm in alarms[:SHOWN]]
+    shown = [plain_text(f"{alarm.subject}: {alarm.text}", 240) for alarm in alarms[:SHOWN]]
     more = [f"and {len(alarms) - SHOWN:,} more"] * (len(alarms) > SHOWN)
     return "; ".join(shown + more)
 
