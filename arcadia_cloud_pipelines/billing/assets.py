@@ -33,6 +33,7 @@ from ..warehouse.engine import Warehouse
 from . import checks, report
 from .account_facts import sync_account_facts
 from .balance import Balance, accrual_of_month, snapshot_balance
+from .fact_tables import cloud_account_facts, cloud_daily_costs, cloud_prepayments, cloud_rates
 from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
 from .insights import sync_daily_costs
 from .invoices import sync_invoices
@@ -42,14 +43,10 @@ from .open_month import refresh_open_month
 from .prepayment import sync_prepayment
 from .rates import sync_rates
 from .tables import (
-    cloud_account_facts,
     cloud_balance_snapshots,
     cloud_cost_lines,
-    cloud_daily_costs,
     cloud_invoices,
     cloud_open_month_lines,
-    cloud_prepayments,
-    cloud_rates,
 )
 
 GROUP = "billing"
