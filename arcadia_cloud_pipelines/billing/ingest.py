@@ -37,7 +37,7 @@ from .invoices import INVOICES, partition_key
 from .items import attach_resource_keys, items_frame
 from .matching import RULES_VERSION, match_with_kinds
 from .originals import keep_summaries, lines_digest, original_of
-from .products import product_rule_of
+from .products import classify_lines
 from .reconcile import store_verdicts
 
 SQL = Statements(__file__)
@@ -364,7 +364,7 @@ def match_lines(lines: pd.DataFrame, inventory: Inventory) -> pd.DataFrame:
         lines: as `attach_resource_keys` gives them, with `period`, the first day of the month.
         inventory: what there is and was.
     """
-    classified = product_rule_of(lines)
+    classified = classify_lines(lines)
     matched = match_with_kinds(classified, inventory.resources, inventory.synced_kinds)
     return pd.concat([classified.drop(columns="kind"), matched], axis=1).rename(
         columns={"line_region": "region", "candidates": "match_candidates"}

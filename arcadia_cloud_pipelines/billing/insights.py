@@ -31,7 +31,7 @@ from .balance import SCOPE
 from .ingest import Inventory, load_inventory
 from .matching import match_with_kinds
 from .money import AmountError, parse_amount
-from .products import product_rule_of
+from .products import classify_lines
 
 _SQL = Statements(__file__)
 
@@ -215,7 +215,7 @@ def match_days(points: pd.DataFrame, inventory: Inventory) -> pd.DataFrame:
         period=points["day"].str.slice(0, 8) + "01",
         resource_key=pd.array([None] * len(points), dtype="str"),
     )
-    classified = product_rule_of(lines)
+    classified = classify_lines(lines)
     slug = points["region"].where(points["region"].fillna("").map(_is_slug).astype(bool))
     classified["line_region"] = classified["line_region"].fillna(slug)
     matched = match_with_kinds(classified, inventory.resources, inventory.synced_kinds)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,6 +54,10 @@ class ProductRule:
     also_by_id: tuple[str, ...] = ()
     team_wide: bool = False
     charge: Charge = "usage"
+
+
+Refuse = Callable[[str], ProductRulesError]
+"""Makes the error of one rule from what is wrong with it."""
 
 
 class Rules(dict[str, ProductRule]):
@@ -165,22 +169,7 @@ def _rule(entry: Any, where: str) -> ProductRule:
     name_in = entry.get("name_in", "description")
     if name_in not in get_args(NameIn):
         raise refuse(f"name_in is {name_in!r} and must be one of {', '.join(get_args(NameIn))}")
-    listed = entry.get("patterns", [])
-    if not isinstance(listed, list):
-        raise refuse("patterns must be a list")
-    patterns = []
-    for item in listed:
-        given = {"pattern": item} if isinstance(item, str) else item
-        if not isinstance(given, dict) or not set(given) <= {"pattern", "kind"}:
-            raise refuse("a pattern must be a text or a table of pattern and kind")
-        _check_kind(given.get("kind"), refuse)
-        groups = _check_pattern(given.get("pattern"), refuse)
-        if not groups or set(groups) - {"name", "region"} or "name" not in groups:
-            raise refuse(
-                f"pattern {given['pattern']!r} must have a group (?P<name>…), and no other but "
-                "(?P<region>…)"
-            )
-        patterns.append(Pattern(given["pattern"], given.get("kind") or kind or ""))
+    patterns = _patterns(entry.get("patterns", []), kind, refuse)
     nameless = texts("nameless")
     for pattern in nameless:
         _check_pattern(pattern, refuse)
@@ -202,17 +191,36 @@ def _rule(entry: Any, where: str) -> ProductRule:
     if name_in == "nothing" and (patterns or nameless):
         raise refuse("name_in is 'nothing', so there is no use for patterns")
     return ProductRule(
-        products, kind, name_in, tuple(patterns), nameless, products_like, also, also_by_id,
+        products, kind, name_in, patterns, nameless, products_like, also, also_by_id,
         team_wide, charge,
     )  # fmt: skip
 
 
-def _check_kind(kind: object, refuse: Any) -> None:
+def _patterns(listed: object, kind: str | None, refuse: Refuse) -> tuple[Pattern, ...]:
+    if not isinstance(listed, list):
+        raise refuse("patterns must be a list")
+    patterns = []
+    for item in listed:
+        given = {"pattern": item} if isinstance(item, str) else item
+        if not isinstance(given, dict) or not set(given) <= {"pattern", "kind"}:
+            raise refuse("a pattern must be a text or a table of pattern and kind")
+        _check_kind(given.get("kind"), refuse)
+        groups = _check_pattern(given.get("pattern"), refuse)
+        if not groups or set(groups) - {"name", "region"} or "name" not in groups:
+            raise refuse(
+                f"pattern {given['pattern']!r} must have a group (?P<name>…), and no other but "
+                "(?P<region>…)"
+            )
+        patterns.append(Pattern(given["pattern"], given.get("kind") or kind or ""))
+    return tuple(patterns)
+
+
+def _check_kind(kind: object, refuse: Refuse) -> None:
     if kind is not None and not (isinstance(kind, str) and re.fullmatch(r"[a-z][a-z0-9_]*", kind)):
         raise refuse(f"kind is {kind!r} and must be spelled as in cloud_resources.kind")
 
 
-def _check_pattern(pattern: object, refuse: Any) -> list[str]:
+def _check_pattern(pattern: object, refuse: Refuse) -> list[str]:
     """Names of the groups."""
     if not isinstance(pattern, str):
         raise refuse("a pattern must be a text")
@@ -226,7 +234,7 @@ def _check_pattern(pattern: object, refuse: Any) -> list[str]:
     return list(compiled.groupindex)
 
 
-def product_rule_of(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
+def classify_lines(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
     """Read each line's kind, name and region out of its product and texts.
 
     Args:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.billing.by_key import FREE_KINDS
 from arcadia_cloud_pipelines.billing.matching import match, match_with_kinds
-from arcadia_cloud_pipelines.billing.products import product_rule_of, product_rules
+from arcadia_cloud_pipelines.billing.products import classify_lines, product_rules
 
 ALL = frozenset({
     "droplet", "droplet_snapshot", "volume", "volume_snapshot", "database", "kubernetes_cluster",
@@ -75,7 +75,7 @@ def lines_frame(lines: list[Line]) -> pd.DataFrame:
     }
     # An index that is not 0, 1, …: the answer must be aligned with it.
     index = pd.Index([7 * n + 3 for n in reversed(range(len(lines)))])
-    return product_rule_of(pd.DataFrame(columns, index=index, dtype="str"))
+    return classify_lines(pd.DataFrame(columns, index=index, dtype="str"))
 
 
 def resources_frame(resources: list[Resource]) -> pd.DataFrame:

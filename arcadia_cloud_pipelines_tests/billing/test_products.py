@@ -5,7 +5,7 @@ import pytest
 
 from arcadia_cloud_pipelines.billing.products import (
     ProductRulesError,
-    product_rule_of,
+    classify_lines,
     product_rules,
     read_product_rules,
     traits,
@@ -20,7 +20,7 @@ def read(product: str | None, description: str | None, group: str | None = None)
         {"product": [product], "group_description": [group], "description": [description]},
         dtype="str",
     )
-    result = product_rule_of(frame)
+    result = classify_lines(frame)
     assert list(result.columns[-3:]) == ["kind", "resource_name", "line_region"]
     assert [str(t) for t in result.dtypes] == ["str"] * 6
     return tuple(None if pd.isna(v) else v for v in result.iloc[0, -3:])  # type: ignore[return-value]
@@ -101,12 +101,12 @@ def test_many_products_at_once_and_again() -> None:
         index=[5, 3, 1, 9, 7, 5],
         dtype="str",
     )
-    once = product_rule_of(lines)
+    once = classify_lines(lines)
     assert once["resource_name"].fillna("").to_list() == ["d", "", "w", "d", "", "w"]
     assert once["line_region"].fillna("").to_list() == ["sfo3", "", "", "nyc1", "", ""]
     assert once.index.equals(lines.index)
-    pd.testing.assert_frame_equal(product_rule_of(once), once)
-    assert list(product_rule_of(lines.iloc[:0]).columns) == list(once.columns)
+    pd.testing.assert_frame_equal(classify_lines(once), once)
+    assert list(classify_lines(lines.iloc[:0]).columns) == list(once.columns)
     assert traits(lines["product"])["not_a_resource"].to_list() == [False, True] + [False] * 4
 
 
@@ -165,7 +165,7 @@ def test_a_rule_of_ones_own() -> None:
         {"product": ["a"], "group_description": [None], "description": ["Share x in fra1"]},
         dtype="str",
     )
-    row = product_rule_of(lines, read_product_rules(text, "rules.toml")).iloc[0]
+    row = classify_lines(lines, read_product_rules(text, "rules.toml")).iloc[0]
     assert row[["kind", "resource_name", "line_region"]].to_list() == ["nfs_share", "x", "fra1"]
 
 
