@@ -34,7 +34,7 @@ def fresh_python(program: str, *arguments: str) -> str:
     }
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program, *arguments], env=environ, text=True,
-        capture_output=True, check=False, timeout=60,
+        capture_output=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

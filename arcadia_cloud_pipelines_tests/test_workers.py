@@ -65,4 +65,4 @@ import threading
 from arcadia_cloud_pipelines.workers import Workers
 Workers(1, "test").submit(threading.Event().wait)
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=600)

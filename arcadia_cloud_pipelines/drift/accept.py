@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
@@ -92,17 +94,7 @@ def accept(
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         lock(connection)
-        # A number beyond PostgreSQL's is no record's either.
-        known = 0 < drift_id < 2**63
-        row = _SQL.run(connection, "read", {"id": drift_id if known else 0}).one_or_none()
-        if row is None:
-            raise NotFound(f"There is no drift record {drift_id}: see `arcadia drift list`.")
-        if row.status != "open":
-            raise AlreadyResolved(
-                f"Drift {drift_id} ({row.field} of {row.name}) was {row.status} already, by "
-                f"{row.resolved_by} at {row.resolved_at:%Y-%m-%d %H:%M} UTC: see `arcadia drift "
-                "list` for what is open."
-            )
+        row = _read_open(connection, drift_id)
         live = present(row.field, row.desired, row.live)
         expected = row.actual if expected_actual is SHOWN else expected_actual
         if not same(row.field, expected, live, About(row.kind)):
@@ -117,22 +109,11 @@ def accept(
                 f"{drift_id}: wait for it."
             )
         at = now()
-        version: int = _SQL.run(
-            connection,
-            "accept",
-            {
-                "id": drift_id,
-                "live": None if live is None else json_text(live),
-                "actor": actor,
-                "reason": reason,
-                "at": at,
-            },
-        ).scalar_one()
+        decision = {"id": drift_id, "actor": actor, "reason": reason, "at": at}
+        desired = None if live is None else json_text(live)
+        version: int = _SQL.run(connection, "accept", decision | {"live": desired}).scalar_one()
         if row.successor_id is not None:
-            _SQL.run(
-                connection, "hand_over",
-                {"id": drift_id, "actor": actor, "reason": reason, "at": at},
-            )  # fmt: skip
+            _SQL.run(connection, "hand_over", decision)
     return Accepted(
         id=drift_id,
         resource_id=row.resource_id,
@@ -144,3 +125,18 @@ def accept(
         accepted_by=actor,
         successor_id=row.successor_id,
     )
+
+
+def _read_open(connection: sa.Connection, drift_id: int) -> sa.Row[Any]:
+    # A number beyond PostgreSQL's is no record's either.
+    known = 0 < drift_id < 2**63
+    row = _SQL.run(connection, "read", {"id": drift_id if known else 0}).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no drift record {drift_id}: see `arcadia drift list`.")
+    if row.status != "open":
+        raise AlreadyResolved(
+            f"Drift {drift_id} ({row.field} of {row.name}) was {row.status} already, by "
+            f"{row.resolved_by} at {row.resolved_at:%Y-%m-%d %H:%M} UTC: see `arcadia drift "
+            "list` for what is open."
+        )
+    return row

@@ -1,6 +1,6 @@
 """Checks of the inventory: is each listing complete, plausible, fresh, and whose is it all?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
@@ -57,30 +57,7 @@ def sync_check_results(
         complete = markdown(result.error)
     else:
         complete = f"All {result.rows_seen:,} are listed."
-    problems = []
-    confirm = f"`arcadia inventory confirm-loss {result.kind}`"
-    if recorded.implausible:
-        problems.append(
-            f"{recorded.missing:,} live rows are missing from the listing, too many to be "
-            f"plausible, so none was marked as missing. If they are really gone, run {confirm}."
-        )
-    for field, rows in recorded.withheld.items():
-        problems.append(
-            f"`{field}` became empty in all {rows:,} rows that had it, as when a token loses a "
-            f"scope, so this was not recorded. If it is real, run {confirm}."
-        )
-    if unknown is not None and unknown.implausible:
-        problems.append(
-            f"{unknown.missing:,} live rows of kind unknown are missing from the projects, too "
-            "many to be plausible. If they are really gone, run `arcadia inventory confirm-loss "
-            "unknown`."
-        )
-    if recorded.foreign:
-        problems.append(
-            f"{recorded.foreign:,} resources listed here are live rows of another account and were "
-            "not changed: look at `arcadia inventory status`. They move to this account when the "
-            "other one's listings miss them."
-        )
+    problems = _implausible(result, unknown)
     news = [
         f"The API began to send `{markdown(field)}`: {rows:,} rows have it. This is one row in "
         "cloud_schema_events, and no event of a resource."
@@ -110,6 +87,36 @@ def sync_check_results(
     ]
 
 
+def _implausible(result: SyncResult, unknown: Recorded | None) -> list[str]:
+    """Say what of a sync is hard to believe, and how to confirm it."""
+    recorded = result.recorded
+    problems = []
+    confirm = f"`arcadia inventory confirm-loss {result.kind}`"
+    if recorded.implausible:
+        problems.append(
+            f"{recorded.missing:,} live rows are missing from the listing, too many to be "
+            f"plausible, so none was marked as missing. If they are really gone, run {confirm}."
+        )
+    for field, rows in recorded.withheld.items():
+        problems.append(
+            f"`{field}` became empty in all {rows:,} rows that had it, as when a token loses a "
+            f"scope, so this was not recorded. If it is real, run {confirm}."
+        )
+    if unknown is not None and unknown.implausible:
+        problems.append(
+            f"{unknown.missing:,} live rows of kind unknown are missing from the projects, too "
+            "many to be plausible. If they are really gone, run `arcadia inventory confirm-loss "
+            "unknown`."
+        )
+    if recorded.foreign:
+        problems.append(
+            f"{recorded.foreign:,} resources listed here are live rows of another account and were "
+            "not changed: look at `arcadia inventory status`. They move to this account when the "
+            "other one's listings miss them."
+        )
+    return problems
+
+
 CLASSIFIED = dg.AssetCheckSpec(
     "classified",
     asset="projects",
@@ -133,8 +140,8 @@ def classified_result(
         for project in projects
         if project.tenant_id is None or project.purpose is None
     }
-    resources = sum(project.resources for project in lacking)
     shown = [*lacking.items()][:NAMED]
+    resources = sum(project.resources for project in lacking)
     texts = []
     if followed.problem:
         texts.append(
@@ -148,23 +155,15 @@ def classified_result(
             "ARCADIA_PROJECT_RULES is not set, so no rule changes them any more."
         )
     if lacking:
-        of = f"of {len(projects):,} live projects, with {resources:,} live resources in them"
-        more = f" and {len(lacking) - NAMED:,} more" if len(lacking) > NAMED else ""
-        if not by_rules and all(p.tenant_id is p.purpose is None for p in projects):
-            named = ", ".join(markdown(p.name) for p, _ in shown)
-            texts.append(
-                f"None of the {len(projects):,} live projects has a tenant or a purpose, with "
-                f"{resources:,} live resources in them: {named}{more}. Set them for one with "
-                "`arcadia projects classify PROJECT --tenant … --purpose …`, or for many with a "
-                "file of rules that ARCADIA_PROJECT_RULES names (docs/operations.md)."
-            )
-        else:
-            named = ", ".join(f"{markdown(p.name)} (no {' or '.join(lacks)})" for p, lacks in shown)
-            texts.append(
-                f"{len(lacking):,} {of}, have no tenant or no purpose: {named}{more}. Set them "
-                "with `arcadia projects classify PROJECT --tenant … --purpose …`, or in the rules "
-                "of ARCADIA_PROJECT_RULES."
-            )
+        texts.append(_lacking_text(projects, lacking, by_rules=by_rules))
+    metadata: dict[str, dg.MetadataValue | int] = {
+        "unclassified": len(lacking), "resources": resources,
+    }  # fmt: skip
+    if lacking:
+        metadata["projects"] = table(
+            ("project", "uuid", "lacks", "live resources"),
+            [(p.name, p.provider_id, ", ".join(lacks), f"{p.resources:,}") for p, lacks in shown],
+        )
     return dg.AssetCheckResult(
         check_name=CLASSIFIED.name,
         asset_key="projects",
@@ -172,23 +171,30 @@ def classified_result(
         # Rules that cannot be used take nothing from a tenant that they should no longer let in.
         severity=dg.AssetCheckSeverity.ERROR if followed.problem else dg.AssetCheckSeverity.WARN,
         description=" ".join(texts) or f"All {len(projects):,} live projects are classified.",
-        metadata={
-            "unclassified": len(lacking),
-            "resources": resources,
-            **(
-                {
-                    "projects": table(
-                        ("project", "uuid", "lacks", "live resources"),
-                        [
-                            (p.name, p.provider_id, ", ".join(lacks), f"{p.resources:,}")
-                            for p, lacks in shown
-                        ],
-                    )
-                }
-                if lacking
-                else {}
-            ),
-        },
+        metadata=metadata,
+    )
+
+
+def _lacking_text(
+    projects: Sequence[Project], lacking: Mapping[Project, list[str]], *, by_rules: bool
+) -> str:
+    """Name the first projects that lack a tenant or a purpose, and say how to set them."""
+    shown = [*lacking.items()][:NAMED]
+    resources = sum(project.resources for project in lacking)
+    more = f" and {len(lacking) - NAMED:,} more" if len(lacking) > NAMED else ""
+    if not by_rules and all(p.tenant_id is p.purpose is None for p in projects):
+        named = ", ".join(markdown(p.name) for p, _ in shown)
+        return (
+            f"None of the {len(projects):,} live projects has a tenant or a purpose, with "
+            f"{resources:,} live resources in them: {named}{more}. Set them for one with "
+            "`arcadia projects classify PROJECT --tenant … --purpose …`, or for many with a "
+            "file of rules that ARCADIA_PROJECT_RULES names (docs/operations.md)."
+        )
+    named = ", ".join(f"{markdown(p.name)} (no {' or '.join(lacks)})" for p, lacks in shown)
+    return (
+        f"{len(lacking):,} of {len(projects):,} live projects, with {resources:,} live resources "
+        f"in them, have no tenant or no purpose: {named}{more}. Set them with `arcadia projects "
+        "classify PROJECT --tenant … --purpose …`, or in the rules of ARCADIA_PROJECT_RULES."
     )
 
 

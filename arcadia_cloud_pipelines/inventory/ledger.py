@@ -149,34 +149,10 @@ def record(
     if _SQL.run(connection, "superseded", scope).scalar_one():
         return Recorded(superseded=True)
 
-    _SQL.run(connection, "create_listed")
-    copy_rows(
-        connection, "listed", ("ordinal", "provider_id", "content_hash"),
-        ((n, s.provider_id, f"\\x{s.content_hash.hex()}") for n, s in enumerate(seen)),
-    )  # fmt: skip
-    _SQL.run(connection, "analyze_listed")
-    _SQL.run(connection, "compare", scope)
-    foreign, live, missing, outside = _SQL.run(connection, "count_rows", scope).one()
+    foreign, live, missing, outside = _compare_digests(connection, scope, seen)
     confirmed = loss_confirmed(connection, scope)
-
-    needed = _SQL.run(connection, "needed").scalars()
-    _SQL.run(connection, "create_incoming")
-    copy_rows(connection, "incoming", ROW_COLUMNS, (staged_row(seen[n]) for n in needed))
-    _SQL.run(connection, "describe_incoming", scope)
-    _SQL.run(connection, "compare_fields", scope)
-    withheld: dict[str, int] = {}
-    if not confirmed:
-        dropped = sorted(observation.dropped_fields | observation.unknown_fields)
-        blanked = _SQL.run(
-            connection, "blanked", {"blanked_from": guard.blanked_from, "dropped": dropped}
-        )
-        # Fields that name a secret are left out of every kind: no loss either.
-        withheld = {name: n for name, n in blanked.tuples() if not names_secret(name)}
-    left = sorted(observation.unknown_fields.union(withheld))
-    if left:
-        _SQL.run(connection, "withhold", {"withheld": left})
-        _SQL.run(connection, "withhold_changes", {"withheld": left})
-
+    _compare_rows(connection, scope, seen)
+    withheld = _withhold(connection, observation, guard, confirmed=confirmed)
     implausible = (
         observation.complete
         and not confirmed
@@ -213,6 +189,60 @@ def record(
         foreign=foreign,
         outside=outside,
     )
+
+
+def _compare_digests(
+    connection: sa.Connection, scope: Mapping[str, object], seen: Sequence[Sighting]
+) -> tuple[int, int, int, int]:
+    """Compare what was listed with the rows, by identity and digest alone.
+
+    Returns:
+        Numbers of rows: another account's, live ones, those of them that are missing, and those
+        that are missing from regions that were not asked for.
+    """
+    _SQL.run(connection, "create_listed")
+    copy_rows(
+        connection, "listed", ("ordinal", "provider_id", "content_hash"),
+        ((n, s.provider_id, f"\\x{s.content_hash.hex()}") for n, s in enumerate(seen)),
+    )  # fmt: skip
+    _SQL.run(connection, "analyze_listed")
+    _SQL.run(connection, "compare", scope)
+    foreign, live, missing, outside = _SQL.run(connection, "count_rows", scope).one()
+    return foreign, live, missing, outside
+
+
+def _compare_rows(
+    connection: sa.Connection, scope: Mapping[str, object], seen: Sequence[Sighting]
+) -> None:
+    """Send the whole rows of what is new or differs, and compare them field by field."""
+    needed = _SQL.run(connection, "needed").scalars()
+    _SQL.run(connection, "create_incoming")
+    copy_rows(connection, "incoming", ROW_COLUMNS, (staged_row(seen[n]) for n in needed))
+    _SQL.run(connection, "describe_incoming", scope)
+    _SQL.run(connection, "compare_fields", scope)
+
+
+def _withhold(
+    connection: sa.Connection, observation: Observation, guard: Guard, *, confirmed: bool
+) -> dict[str, int]:
+    """Leave fields as they are that the listing says nothing of, or that went empty everywhere.
+
+    Returns:
+        The fields that went empty, with the number of rows that had them.
+    """
+    withheld: dict[str, int] = {}
+    if not confirmed:
+        dropped = sorted(observation.dropped_fields | observation.unknown_fields)
+        blanked = _SQL.run(
+            connection, "blanked", {"blanked_from": guard.blanked_from, "dropped": dropped}
+        )
+        # Fields that name a secret are left out of every kind: no loss either.
+        withheld = {name: n for name, n in blanked.tuples() if not names_secret(name)}
+    left = sorted(observation.unknown_fields.union(withheld))
+    if left:
+        _SQL.run(connection, "withhold", {"withheld": left})
+        _SQL.run(connection, "withhold_changes", {"withheld": left})
+    return withheld
 
 
 def _record_appeared(

@@ -12,10 +12,12 @@ see, and what is deleted keeps its row for a while.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import sqlalchemy as sa
 
 from ..digitalocean import DigitalOcean, Forbidden, NotFound, identity_of, read_listing
 from ..kinds import KIND_BY_NAME, KINDS, UNKNOWN, Json
@@ -141,38 +143,10 @@ def find_overlooked(
     short = [row for row in short if _KINDS_OF[row[1]][0] not in told]
     findings = [
         *not_listed,
-        *(
-            Finding(
-                row.kind,
-                "is in a project, but in no listing of its kind",
-                row.mentioned,
-                row.mentioned - row.overlooked,
-                _shown(row.examples),
-            )
-            for row in members
-            if row.overlooked and row.kind not in told
-        ),
-        *(
-            Finding(
-                f"{UNKNOWN}: {row.urn_type or 'no type'}",
-                "type of urn that this release does not know",
-                row.recorded,
-                row.recorded,
-                _shown(row.examples),
-            )
-            for row in unknown
-        ),
+        *(_unlisted_member(row) for row in members if row.overlooked and row.kind not in told),
+        *map(_unknown_type, unknown),
         *_still_too_few(short, client_for),
-        *(
-            Finding(
-                counter,
-                "is counted by tags, but not known to this release",
-                sum(count for _, count in tags),
-                None,
-                _shown(f"tag {tag} ({count:,})" for tag, count in tags),
-            )
-            for counter, tags in sorted(({} if counts is None else counts.strange).items())
-        ),
+        *_unknown_counters({} if counts is None else counts.strange),
     ]
     return Overlooked(
         tuple(findings),
@@ -180,6 +154,37 @@ def find_overlooked(
         None if counts is None else counts.tags,
         skipped,
     )
+
+
+def _unlisted_member(row: sa.Row[Any]) -> Finding:
+    return Finding(
+        row.kind,
+        "is in a project, but in no listing of its kind",
+        row.mentioned,
+        row.mentioned - row.overlooked,
+        _shown(row.examples),
+    )
+
+
+def _unknown_type(row: sa.Row[Any]) -> Finding:
+    return Finding(
+        f"{UNKNOWN}: {row.urn_type or 'no type'}",
+        "type of urn that this release does not know",
+        row.recorded,
+        row.recorded,
+        _shown(row.examples),
+    )
+
+
+def _unknown_counters(strange: dict[str, list[tuple[str, int]]]) -> Iterator[Finding]:
+    for counter, tags in sorted(strange.items()):
+        yield Finding(
+            counter,
+            "is counted by tags, but not known to this release",
+            sum(count for _, count in tags),
+            None,
+            _shown(f"tag {tag} ({count:,})" for tag, count in tags),
+        )
 
 
 def _shown(examples: Iterable[str]) -> tuple[str, ...]:

@@ -18,15 +18,15 @@ from . import snapshots, container_registry, others, further
 from . import projects  # after every kind that lives in projects
 from . import account_endpoint, actions
 from .billing import endpoints as billing_endpoints
-from .account import (
+from .account import SimulatedAccount
+from .view import View
+from .world import (
     BUCKET_URN,
     HISTORY_START,
     NOW,
     START_OF_137_INVOICES,
     UNDOCUMENTED_URN,
-    SimulatedAccount,
     UnknownResourceError,
-    View,
 )
 from .billing import PERSON_PREFIX, Billing, Dialect, Invoice, Line, UnknownInvoiceError
 from .databases import SECRET_PREFIX

@@ -12,10 +12,11 @@ from urllib.parse import quote, urlencode
 import orjson
 from starlette.responses import Response
 
-from .account import SimulatedAccount, Token, View
+from .account import SimulatedAccount
 from .faults import OTHER_HOST, Fault
 from .lives import Facts, Life
 from .registry import KINDS, Kind, LinksStyle, sharing
+from .view import Token, View
 
 MAX_PER_PAGE = 200
 

@@ -15,12 +15,13 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from . import api
-from .account import VARIANTS, SimulatedAccount, Token, View
+from .account import SimulatedAccount
 from .broken import Receive, Send, planned, reset, truncate
 from .control import Seen, control_response
 from .faults import Fault
 from .limits import GENEROUS, RateLimits, TokenLimits
 from .registry import KINDS, ROUTES, Kind, Route
+from .view import VARIANTS, Token, View
 
 Scope = MutableMapping[str, Any]
 

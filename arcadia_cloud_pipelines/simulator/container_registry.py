@@ -12,7 +12,8 @@ from .lives import Facts, Life, Price, iso
 from .registry import Kind, register
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
+    from .view import View
 
 _TIERS = {"starter": (0, 1, 500), "basic": (500, 5, 5120), "professional": (2000, 0, 102_400)}
 """Slug -> cents a month, repositories (0: no limit), MiB."""

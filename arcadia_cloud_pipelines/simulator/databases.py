@@ -16,7 +16,8 @@ from .lives import Facts, Life, Price, iso
 from .registry import Kind, Select, register
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
+    from .view import View
 
 SECRET_PREFIX = "SIMULATED-SECRET-"  # noqa: S105
 

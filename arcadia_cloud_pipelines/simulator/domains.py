@@ -10,7 +10,8 @@ from .lives import Facts, Life
 from .registry import Kind, register
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
+    from .view import View
 
 _NAMES = ["example.com", "example.net", "skyai.example", "xn--mnchen-3ya.example"]
 

@@ -15,7 +15,8 @@ from .lives import Facts, Life, Price, iso
 from .registry import Kind, Select, register
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
+    from .view import View
 
 CLUSTER_NODES = 5
 """Workers of each simulated cluster: they are droplets among the account's number."""

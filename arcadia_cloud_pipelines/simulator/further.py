@@ -18,7 +18,8 @@ from .lives import Facts, Life, ResourceId, iso
 from .plain import plain, updated
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
+    from .view import View
 
 _AGENTS = "agent:read"
 _GEN_AI = "genai:read"

@@ -11,7 +11,8 @@ from .lives import Facts, Life, Price, iso
 from .registry import Kind, register
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
+    from .view import View
 
 _CONTROL_PLANE = "40"
 """Price of a highly available control plane; the plain one is free, workers are droplets."""

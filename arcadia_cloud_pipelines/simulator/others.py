@@ -22,7 +22,8 @@ from .plain import SHAPES, Noise, held, new_integer, plain, updated
 from .registry import KINDS, TAGGED
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
+    from .view import View
 
 
 # ---- network

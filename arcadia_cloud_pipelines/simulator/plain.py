@@ -20,7 +20,8 @@ from .lives import Facts, Life, ResourceId, iso
 from .registry import Kind, register
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
+    from .view import View
 
 SHAPES: dict[str, Facts] = orjson.loads(Path(__file__).with_name("shapes.json").read_bytes())
 

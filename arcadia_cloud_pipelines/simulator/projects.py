@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from .account import BUCKET_URN, UNDOCUMENTED_URN, ForeignUrn
 from .api import (
     ApiError,
     Call,
@@ -21,9 +20,11 @@ from .api import (
 )
 from .lives import Facts, Life, iso
 from .registry import KINDS, Kind, Route, register, register_route
+from .world import BUCKET_URN, UNDOCUMENTED_URN, ForeignUrn
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
+    from .view import View
 
 PURPOSES = frozenset(
     {

@@ -17,8 +17,9 @@ from .lives import Facts, Life, Price, ResourceId
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
     from .api import Call
+    from .view import View
 
 Select = Callable[[Facts], bool]
 LinksStyle = Literal["pages", "empty", "absent", "projects"]

@@ -12,7 +12,8 @@ from .lives import Facts, Life, Price
 from .registry import Kind, register
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
+    from .view import View
 
 _UNUSED = "5"
 

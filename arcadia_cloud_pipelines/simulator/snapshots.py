@@ -21,7 +21,8 @@ from .lives import Facts, Life, Price, iso
 from .registry import Kind, Select, register
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount, View
+    from .account import SimulatedAccount
+    from .view import View
 
 TWINS = "nightly-export"
 """Two snapshots of one droplet with this name and one size: equal rows on each invoice."""

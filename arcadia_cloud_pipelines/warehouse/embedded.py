@@ -28,10 +28,10 @@ from ..folders import FolderError, check_home, prepare_home
 from ..settings import EMBEDDED_PORT, SettingsError, embedded_port
 from . import embedded_keeper
 from .embedded_port import HOST, LOGIN, PortUnusable, ensure_login, read_password
+from .embedded_programs import EmbeddedPostgresError
 from .embedded_server import (
     DATABASE_USER,
     WAREHOUSE_DATABASE,
-    EmbeddedPostgresError,
     ServerFolder,
 )
 from .urls import DRIVER

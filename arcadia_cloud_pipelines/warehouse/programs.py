@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import URL
 
-from .embedded_server import MAJOR, shipped_programs
+from .embedded_programs import MAJOR, shipped_programs
 
 # libpq's parameters and the variables it reads them from (PostgreSQL manual, "Environment
 # Variables" in the libpq chapter).

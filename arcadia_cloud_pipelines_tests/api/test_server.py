@@ -69,7 +69,7 @@ def test_it_serves_and_ends_in_order(start: Start, number: signal.Signals) -> No
     line = until(process, "request")
     assert (line["request_id"], line["route"], line["status"]) == ("mine", "/api/ready", 200)
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
     assert process.returncode == 0
 
 
@@ -87,14 +87,14 @@ def test_what_is_under_way_is_finished(start: Start, warehouse: Warehouse) -> No
         process.send_signal(signal.SIGTERM)
     with client, client.makefile("rb") as answer:
         assert answer.readline().startswith(b"HTTP/1.1 200")
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
     assert process.returncode == 0
 
 
 def test_a_port_that_is_taken_is_one_sentence(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = start(taken.getsockname()[1])
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "uses it: stop what uses it" in said
     assert "ARCADIA_API_PORT" in said
@@ -103,7 +103,7 @@ def test_a_port_that_is_taken_is_one_sentence(start: Start) -> None:
 
 def test_a_short_secret_is_one_sentence(start: Start) -> None:
     process = start(free_port(), ARCADIA_JWT_SECRET="a short secret")
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "HS512 needs 64" in said
     assert "a short secret" not in said

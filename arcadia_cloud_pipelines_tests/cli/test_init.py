@@ -109,7 +109,7 @@ def start(
     return subprocess.run(
         [sys.executable, "-m", "arcadia_cloud_pipelines.cli.main", "init", *arguments],
         env={**os.environ, "ARCADIA_HOME": str(folder / "home"), "DO_API_URL": url},
-        input=input or "", capture_output=True, text=True, check=False, timeout=120,
+        input=input or "", capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sync_runs import SyncResult
 from arcadia_cloud_pipelines.settings import SpacesSettings
 from arcadia_cloud_pipelines.simulator import BUCKET_URN, RunningSimulator
-from arcadia_cloud_pipelines.simulator.account import ForeignUrn
+from arcadia_cloud_pipelines.simulator.world import ForeignUrn
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..s3 import (

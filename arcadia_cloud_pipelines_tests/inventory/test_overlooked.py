@@ -18,7 +18,7 @@ from arcadia_cloud_pipelines.simulator import (
     RunningSimulator,
     SimulatedAccount,
 )
-from arcadia_cloud_pipelines.simulator.account import ForeignUrn
+from arcadia_cloud_pipelines.simulator.world import ForeignUrn
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import at, client, query, syncs, untouched

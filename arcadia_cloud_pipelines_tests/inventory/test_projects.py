@@ -17,7 +17,7 @@ from arcadia_cloud_pipelines.simulator import (
     UNDOCUMENTED_URN,
     RunningSimulator,
 )
-from arcadia_cloud_pipelines.simulator.account import ForeignUrn
+from arcadia_cloud_pipelines.simulator.world import ForeignUrn
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseUnreachable
 
 from .helpers import (

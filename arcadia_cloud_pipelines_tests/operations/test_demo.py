@@ -142,7 +142,7 @@ def test_a_second_one_goes_on_and_the_doctor_is_content(first: tuple[Path, str])
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
     finally:
         server.close()

@@ -21,7 +21,7 @@ def document() -> Any:
     """The document, as `make sbom` prints it."""
     done = subprocess.run(
         [sys.executable, "tools/sbom.py"], cwd=ROOT, capture_output=True, text=True, check=False,
-        timeout=60,
+        timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -276,7 +276,7 @@ class Clone:
         return subprocess.run(
             [*before, str(shutil.which("make")), "setup", f"PYTHON={sys.executable}"],
             cwd=self.folder, env={**os.environ, "LC_ALL": "C", **variables}, capture_output=True,
-            text=True, check=False, timeout=60,
+            text=True, check=False, timeout=600,
         )  # fmt: skip
 
     @property

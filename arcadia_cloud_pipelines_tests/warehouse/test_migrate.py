@@ -67,7 +67,7 @@ def test_two_processes_at_once_take_turns(bare: Warehouse) -> None:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    said = sorted(process.communicate(timeout=60)[0].strip() for process in processes)
+    said = sorted(process.communicate(timeout=600)[0].strip() for process in processes)
     head = head_revision()
     assert said == [str((head, head)), str((None, head))]
 

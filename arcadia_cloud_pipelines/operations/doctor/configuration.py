@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from ... import environment_file
 from ...alarms.channels import unknown_addresses
 from ...alarms.rules import Router
-from ...allocation.rules import AllocationRulesError
 from ...allocation.rules import read_rules as read_allocation_rules
 from ...drift.state_sources import STATES, VARIABLE, configured_sources, unset
 from ...drift.terraform_files import find_files
 from ...forecast.budgets import BudgetsError, read_budgets
 from ...inventory.rules import ProjectRulesError, read_rules
+from ...reviewed_files import ReviewedFileError
 from ...settings import NOTIFY_URLS, Settings
-from ...tagging.policy import TagPolicyError, read_policy
+from ...tagging.policy import read_policy
 from .findings import Finding, neither, well, wrong
+
+_UNTIL_THEN = "correct the file; until then it changes nothing"
 
 
 def check_configuration(settings: Settings) -> Iterator[Finding]:
@@ -24,6 +27,12 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
         names = sorted(environment_file.read(settings.environment_file))
         shown = ", ".join(names) or "sets nothing"
         yield well("environment file", f"{settings.environment_file}: {shown}")
+    yield from _check_addresses(settings)
+    yield from _check_files(settings)
+    yield from _check_states(settings)
+
+
+def _check_addresses(settings: Settings) -> Iterator[Finding]:
     problems = list(Router(settings).problems)
     problems += [
         f"{name}: this is not an address that apprise knows."
@@ -35,53 +44,49 @@ def check_configuration(settings: Settings) -> Iterator[Finding]:
             problem,
             "correct this setting; until then its alarms go to the other addresses, or to the log",
         )
-    if not problems:
-        count = sum(map(len, settings.notify.values()))
-        yield (
-            well("alarms", f"go to {count} address{'' if count == 1 else 'es'}")
-            if count
-            else neither("alarms", f"go to the log only: {NOTIFY_URLS} is not set")
-        )
-    if settings.project_rules is not None:
+    if problems:
+        return
+    count = sum(map(len, settings.notify.values()))
+    if count:
+        yield well("alarms", f"go to {count} address{'' if count == 1 else 'es'}")
+    else:
+        yield neither("alarms", f"go to the log only: {NOTIFY_URLS} is not set")
+
+
+def _check_files(settings: Settings) -> Iterator[Finding]:
+    """Read each file of reviewed data that a setting names."""
+    files: list[tuple[str, Path | None, Callable[[Path], int], str]] = [
+        ("project rules", settings.project_rules, lambda at: len(read_rules(at)), _UNTIL_THEN),
+        ("budgets", settings.budgets, lambda at: len(read_budgets(at)), _UNTIL_THEN),
+        ("tag policy", settings.tag_policy, lambda at: len(read_policy(at).tag), _UNTIL_THEN),
+        (
+            "allocation rules", settings.allocation_rules,
+            lambda at: len(read_allocation_rules(at).rule),
+            "correct the file; until then who pays stays as it is",
+        ),
+    ]  # fmt: skip
+    for subject, path, count, advice in files:
+        if path is None:
+            continue
         try:
-            rules = read_rules(settings.project_rules)
-        except ProjectRulesError as error:
-            yield wrong(
-                "project rules", str(error), "correct the file; until then it changes nothing"
-            )
+            number = count(path)
+        except (ReviewedFileError, ProjectRulesError, BudgetsError) as error:
+            yield wrong(subject, str(error), advice)
         else:
-            yield well("project rules", f"{len(rules):,} in {settings.project_rules}")
-    if settings.budgets is not None:
-        try:
-            budgets = read_budgets(settings.budgets)
-        except BudgetsError as error:
-            yield wrong("budgets", str(error), "correct the file; until then it changes nothing")
-        else:
-            yield well("budgets", f"{len(budgets):,} in {settings.budgets}")
-    if settings.tag_policy is not None:
-        try:
-            policy = read_policy(settings.tag_policy)
-        except TagPolicyError as error:
-            yield wrong("tag policy", str(error), "correct the file; it changes nothing until then")
-        else:
-            yield well("tag policy", f"{len(policy.tag):,} in {settings.tag_policy}")
-    if settings.allocation_rules is not None:
-        try:
-            file = read_allocation_rules(settings.allocation_rules)
-        except AllocationRulesError as error:
-            advice = "correct the file; until then who pays stays as it is"
-            yield wrong("allocation rules", str(error), advice)
-        else:
-            yield well("allocation rules", f"{len(file.rule):,} in {settings.allocation_rules}")
+            yield well(subject, f"{number:,} in {path}")
+
+
+def _check_states(settings: Settings) -> Iterator[Finding]:
     where = configured_sources(settings)
-    if not where.is_empty:
-        found, missing = find_files(where.paths)
-        for _, problem in missing:
-            yield wrong("Terraform states", problem, f"correct {STATES}")
-        unusable = [problem for _, problem in where.problems]
-        unusable += [text for source in where.sources if (text := unset(source)) is not None]
-        for reason in unusable:
-            yield wrong("Terraform states", reason, f"correct {STATES} or {VARIABLE}")
-        if not missing and not unusable:
-            elsewhere = f", {len(where.sources):,} elsewhere" if where.sources else ""
-            yield well("Terraform states", f"{len(found):,} files{elsewhere}")
+    if where.is_empty:
+        return
+    found, missing = find_files(where.paths)
+    for _, problem in missing:
+        yield wrong("Terraform states", problem, f"correct {STATES}")
+    unusable = [problem for _, problem in where.problems]
+    unusable += [text for source in where.sources if (text := unset(source)) is not None]
+    for reason in unusable:
+        yield wrong("Terraform states", reason, f"correct {STATES} or {VARIABLE}")
+    if not missing and not unusable:
+        elsewhere = f", {len(where.sources):,} elsewhere" if where.sources else ""
+        yield well("Terraform states", f"{len(found):,} files{elsewhere}")
