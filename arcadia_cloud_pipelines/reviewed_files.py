@@ -13,6 +13,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
 
+from .foreign_text import line
+from .redaction import holds_secret, masked
+
 M = TypeVar("M", bound=BaseModel)
 LARGEST = 1_000_000
 _TOML_WORDS = {
@@ -43,7 +46,15 @@ def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _exact(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("must be a number")
+    return Decimal(value)
+
+
 Text = Annotated[str, AfterValidator(_plain)]
+EXACT = BeforeValidator(_exact)
+"""Of a Decimal: a number of TOML, whole or not, and no text."""
 ONE_OR_MORE = (
     BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
     AfterValidator(_distinct),
@@ -77,6 +88,33 @@ def read_text(path: Path, variable: str) -> str:
         raise ReviewedFileError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
 
 
+def read_tables(text: str, source: str, table: str) -> dict[str, Any]:
+    """Read TOML that has tables of one name.
+
+    Args:
+        text: of the file.
+        source: what messages call it.
+        table: name of the tables.
+
+    Returns:
+        The whole document; the tables are a list in it.
+
+    Raises:
+        ReviewedFileError: it is not TOML, or has no such tables.
+    """
+    try:
+        # Numbers may be money: 0.1 is a tenth and not the float next to it.
+        document = tomllib.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError, ArithmeticError) as error:
+        raise ReviewedFileError(f"{source} is not valid TOML: {error}. Correct the file.") from None
+    if not isinstance(document.get(table), list):
+        # Nothing at all is refused, too: a file cut short would take everything away.
+        raise ReviewedFileError(
+            f"{source} has no [[{table}]] table: write at least one, or `{table} = []` for none."
+        )
+    return document
+
+
 def parse(text: str, source: str, *, file: type[M], entry: type[BaseModel], table: str) -> M:
     """Read TOML into a model.
 
@@ -90,16 +128,7 @@ def parse(text: str, source: str, *, file: type[M], entry: type[BaseModel], tabl
     Raises:
         ReviewedFileError: it is not TOML, has no such tables, or a key or value does not fit.
     """
-    try:
-        # Numbers may be money: 0.1 is a tenth and not the float next to it.
-        document = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, RecursionError, ArithmeticError) as error:
-        raise ReviewedFileError(f"{source} is not valid TOML: {error}. Correct the file.") from None
-    if not isinstance(document.get(table), list):
-        # Nothing at all is refused, too: a file cut short would take everything away.
-        raise ReviewedFileError(
-            f"{source} has no [[{table}]] table: write at least one, or `{table} = []` for none."
-        )
+    document = read_tables(text, source, table)
     try:
         # Strict of types; lists of TOML are tuples here.
         return file.model_validate(tuples(document))
@@ -127,7 +156,8 @@ def _first_problem(
     entry: type[BaseModel], table: str,
 ) -> str:  # fmt: skip
     problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    where = [str(part) for part in problem["loc"] if part != "[key]"]
+    # A key that nobody knows may be anything, a credential too.
+    where = [line(masked(str(part)))[:200] for part in problem["loc"] if part != "[key]"]
     text = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     text = _TOML_WORDS.get(problem["type"], text)
     if problem["type"] == "extra_forbidden":
@@ -137,6 +167,7 @@ def _first_problem(
         number = int(where[1])
         found = document[table][number]
         name = found.get("name", found.get("key")) if isinstance(found, dict) else None
-        called = f" ({name})" if isinstance(name, str) and name.isprintable() else ""
+        shown = isinstance(name, str) and name.isprintable() and not holds_secret(name)
+        called = f" ({name[:64]})" if shown and isinstance(name, str) else ""
         where[:2] = [f"{table} {number + 1}{called}"]
     return f", {', '.join(where)}: {text[:1].lower()}{text[1:]}."

@@ -13,33 +13,33 @@ tells nobody. What no rule matches goes to `ARCADIA_NOTIFY_URLS`.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from ..reviewed_files import ReviewedFileError, Text, parse, read_text
 from ..settings import NOTIFY_URLS, Settings
 from ..severity import Severity
 from .channels import LOG, address_names, default_route
 from .errors import AlarmRulesError
 
-_LARGEST = 1_000_000
+VARIABLE = "ARCADIA_ALARM_RULES"
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
 
 
-Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Patterns = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
 
 
 class Rule(BaseModel):
     """One rule; a matcher that is not given matches everything."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     to: Patterns
     kind: Patterns = ("*",)
@@ -59,66 +59,42 @@ class Rule(BaseModel):
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-    rule: list[Rule]
+    rule: tuple[Rule, ...]
 
 
-def read_rules(path: Path) -> list[Rule]:
+def read_rules(path: Path) -> tuple[Rule, ...]:
     """Read the file.
 
     Raises:
         AlarmRulesError: it cannot be read, or holds what no rule has; nothing of it is used.
     """
     try:
-        raw = path.read_bytes() if path.is_file() else None
-        if raw is None:
-            raise AlarmRulesError(
-                f"{path} is not a file: set ARCADIA_ALARM_RULES to a file of rules."
-            )
-        if len(raw) > _LARGEST:
-            raise AlarmRulesError(
-                f"{path} is longer than {_LARGEST:,} bytes: set ARCADIA_ALARM_RULES to a file of "
-                "rules."
-            )
-        rules = _File.model_validate(tomllib.loads(raw.decode("utf-8-sig"))).rule
-    except OSError as error:
-        raise AlarmRulesError(
-            f"{path} cannot be read ({error.strerror or error}): make it readable for this user."
-        ) from None
-    except UnicodeDecodeError:
-        raise AlarmRulesError(f"{path} is not UTF-8 text: save it as UTF-8.") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise AlarmRulesError(f"{path} is not valid TOML: {error}. Correct the file.") from None
-    except ValidationError as error:
-        raise AlarmRulesError(f"{path}: {_first_problem(error)}") from None
+        text = read_text(path, VARIABLE)
+        rules = parse(text, str(path), file=_File, entry=Rule, table="rule").rule
+    except ReviewedFileError as error:
+        raise AlarmRulesError(str(error)) from None
     for number, rule in enumerate(rules, start=1):
-        _check(path, number, rule)
+        for key, problem in _problems(rule):
+            raise AlarmRulesError(f"{path}, rule {number}, {key}: {problem}.")
     return rules
 
 
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors(include_input=False, include_url=False)[0]
-    where = [str(part) for part in problem["loc"]]
-    if where[:1] == ["rule"] and len(where) > 1 and where[1].isdigit():
-        where[:2] = [f"rule {int(where[1]) + 1}"]
-    return f"{', '.join(where)}: {problem['msg']}. Rules have {', '.join(Rule.model_fields)}."
-
-
-def _check(path: Path, number: int, rule: Rule) -> None:
-    for name in rule.to:
-        if name != LOG and not name.startswith(NOTIFY_URLS):
-            raise AlarmRulesError(
-                f"{path}, rule {number}: {name!r} in `to` is not a variable for addresses: write "
-                f"one that begins with {NOTIFY_URLS}, such as {NOTIFY_URLS}_BILLING, or {LOG}."
-            )
+def _problems(rule: Rule) -> Iterator[tuple[str, str]]:
+    """Yield key and problem. What stands in `to` is not shown: it may be an address and secret."""
+    if not all(name == LOG or name.startswith(NOTIFY_URLS) for name in rule.to):
+        yield (
+            "to",
+            (
+                "holds what is not a variable for addresses: write one that begins with "
+                f"{NOTIFY_URLS}, such as {NOTIFY_URLS}_BILLING, or {LOG}"
+            ),
+        )
     known = [severity.value for severity in Severity]
     for pattern in rule.severity:
         if not any(fnmatchcase(value, pattern.casefold()) for value in known):
-            raise AlarmRulesError(
-                f"{path}, rule {number}: {pattern!r} is not a severity: write one of "
-                f"{', '.join(known)}."
-            )
+            yield "severity", f"{pattern!r} is not one: write one of {', '.join(known)}"
 
 
 class Router:
@@ -140,11 +116,10 @@ class Router:
             try:
                 self._rules = read_rules(settings.alarm_rules)
             except AlarmRulesError as error:
-                self.problems.append(f"ARCADIA_ALARM_RULES: {error}")
+                self.problems.append(f"{VARIABLE}: {error}")
         for number, rule in enumerate(self._rules, start=1):
             self.problems += [
-                f"ARCADIA_ALARM_RULES: rule {number} sends alarms to {name}, which is not set: "
-                "set it."
+                f"{VARIABLE}: rule {number} sends alarms to {name}, which is not set: set it."
                 for name in rule.to
                 if name != LOG and name not in self._addresses
             ]

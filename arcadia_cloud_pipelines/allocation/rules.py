@@ -33,18 +33,17 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
 )
 
 from ..inventory.kind_names import unknown_kind
-from ..reviewed_files import ONE_OR_MORE, ReviewedFileError, Text, parse, read_text, tuples
+from ..reviewed_files import EXACT, ONE_OR_MORE, ReviewedFileError, Text, parse, read_text, tuples
 
 VARIABLE = "ARCADIA_ALLOCATION_RULES"
 CHARGES = ("usage", "credit", "tax", "support", "summary")
@@ -72,12 +71,6 @@ def _month(text: str) -> str:
     return text
 
 
-def _exact(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ValueError("must be a number")
-    return Decimal(value)
-
-
 Texts = Annotated[tuple[Text, ...], *ONE_OR_MORE]
 Month = Annotated[str, AfterValidator(_month)]
 
@@ -87,7 +80,7 @@ def _sorted(shares: dict[str, Decimal]) -> dict[str, Decimal]:
     return dict(sorted(shares.items()))
 
 
-Part = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=1, decimal_places=12)]
+Part = Annotated[Decimal, EXACT, Field(gt=0, le=1, decimal_places=12)]
 
 
 class Rule(BaseModel):

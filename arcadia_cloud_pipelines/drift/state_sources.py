@@ -30,7 +30,6 @@ entry that is wrong costs itself alone. Nothing is read here.
 from __future__ import annotations
 
 import shlex
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,10 +42,10 @@ from pydantic import (
 )
 
 from ..redaction import holds_secret, masked
+from ..reviewed_files import ReviewedFileError, read_tables, read_text, tuples
 from ..settings import Settings, SettingsError, checkout, named_secret
 from .state_entries import CommandSource, HttpSource, S3Source, StateSource
 
-LARGEST_FILE = 1_000_000
 MOST_SOURCES = 1_000
 VARIABLE = "ARCADIA_STATE_SOURCES"
 STATES = "ARCADIA_TERRAFORM_STATES"
@@ -108,16 +107,9 @@ def unset(source: StateSource) -> str | None:
 def read_sources(path: Path) -> tuple[list[StateSource], list[tuple[str, str]]]:
     """Read the file; the second list is the place and a sentence for each entry that is wrong."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_FILE + 1) if path.is_file() else b""
-        if not path.is_file() or len(raw) > LARGEST_FILE:
-            problem = f"it is not a file of at most {LARGEST_FILE:,} bytes"
-            return [], [(str(path), f"{path} cannot be read: {problem}.")]
-        return load_sources(raw.decode("utf-8-sig"), str(path))
-    except UnicodeDecodeError:
-        return [], [(str(path), f"{path} is not UTF-8 text.")]
-    except OSError as error:
-        return [], [(str(path), f"{path} cannot be read: {error.strerror}.")]
+        return load_sources(read_text(path, VARIABLE), str(path))
+    except ReviewedFileError as error:
+        return [], [(str(path), str(error))]
 
 
 def load_sources(text: str, source: str) -> tuple[list[StateSource], list[tuple[str, str]]]:
@@ -128,14 +120,12 @@ def load_sources(text: str, source: str) -> tuple[list[StateSource], list[tuple[
         source: the name of the text in messages.
     """
     try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        return [], [(source, f"{source} is not TOML: {error}.")]
-    entries = document.get("source")
-    if set(document) != {"source"} or not isinstance(entries, list):
-        # A file cut short must not pass for one that names no sources.
-        problem = "expected [[source]] tables alone; a file without any says `source = []`"
-        return [], [(source, f"{source}: {problem}.")]
+        document = read_tables(text, source, "source")
+    except ReviewedFileError as error:
+        return [], [(source, str(error))]
+    entries = document["source"]
+    if len(document) > 1:
+        return [], [(source, f"{source} must hold [[source]] tables alone: remove the other keys.")]
     if len(entries) > MOST_SOURCES:
         return [], [(source, f"{source}: {len(entries):,} sources, {MOST_SOURCES:,} is the most.")]
     found: dict[str, StateSource] = {}
@@ -163,9 +153,7 @@ def _checked_entry(entry: Any) -> StateSource:
         raise ValueError("must be a table")
     if "name" not in entry:
         raise ValueError("name is missing")
-    return _ENTRY.validate_python(
-        {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-    )
+    return _ENTRY.validate_python(tuples(entry))
 
 
 def _from_text(place: str, settings: Settings) -> StateSource:

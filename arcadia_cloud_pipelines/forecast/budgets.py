@@ -12,25 +12,71 @@ where that is given. The file is the truth: budgets that it does not hold end wi
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ..inventory.kind_names import unknown_kind
+from ..reviewed_files import EXACT, ReviewedFileError, Text, parse, read_text
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 
+VARIABLE = "ARCADIA_BUDGETS"
 SCOPES = ("project", "tenant", "kind", "tag")
 MOST = Decimal(1_000_000_000)
 
 _SQL = Statements(__file__)
 
 
-class BudgetsError(Exception):
+class BudgetsError(ReviewedFileError):
     """The file of budgets cannot be used; the text names file, budget and key."""
+
+
+def _whole_cents(amount: Decimal) -> Decimal:
+    if not amount.is_finite() or not 0 < amount <= MOST:
+        raise ValueError(f"must be above 0 and at most {MOST:,}")
+    if amount != amount.quantize(Decimal("0.01")):
+        raise ValueError("must have at most two decimals")
+    return amount
+
+
+def _kind(name: str) -> str:
+    problem = unknown_kind(name)
+    if problem is not None:
+        raise ValueError(problem)
+    return name
+
+
+class _Entry(BaseModel):
+    """One table of the file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: Text
+    # Pydantic would refuse `nan` before us, in words of its own.
+    amount: Annotated[Decimal, Field(allow_inf_nan=True), EXACT, AfterValidator(_whole_cents)]
+    account: Text | None = None
+    project: Text | None = None
+    tenant: Text | None = None
+    kind: Annotated[Text, AfterValidator(_kind)] | None = None
+    tag: Text | None = None
+
+    def scopes(self) -> list[tuple[str, str]]:
+        """Return what it is about beside the account, and which."""
+        given = ((scope, getattr(self, scope)) for scope in SCOPES)
+        return [(scope, value) for scope, value in given if value is not None]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    budget: tuple[_Entry, ...]
 
 
 @dataclass(frozen=True)
@@ -53,13 +99,9 @@ def read_budgets(path: Path) -> tuple[Budget, ...]:
         BudgetsError: it cannot be read, or `load_budgets` refuses it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise BudgetsError(
-            f"The file of budgets {path} cannot be read ({reason}): correct ARCADIA_BUDGETS."
-        ) from None
-    return load_budgets(text, str(path))
+        return load_budgets(read_text(path, VARIABLE), str(path))
+    except ReviewedFileError as error:
+        raise BudgetsError(str(error)) from None
 
 
 def load_budgets(text: str, source: str) -> tuple[Budget, ...]:
@@ -73,75 +115,25 @@ def load_budgets(text: str, source: str) -> tuple[Budget, ...]:
         BudgetsError: it is not TOML, a key is unknown, missing or unusable, or a name is twice.
     """
     try:
-        document = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, ArithmeticError, RecursionError) as error:
-        raise BudgetsError(f"{source} is not valid TOML: {error}. Correct the file.") from None
-    entries = document.get("budget")
-    if set(document) != {"budget"} or not isinstance(entries, list):
-        # A file cut short must not end all budgets.
-        raise BudgetsError(
-            f"{source} must hold only [[budget]] tables: write at least one, or `budget = []` for "
-            "no budgets."
-        )
-    budgets: dict[str, Budget] = {}
+        entries = parse(text, source, file=_File, entry=_Entry, table="budget").budget
+    except ReviewedFileError as error:
+        raise BudgetsError(str(error)) from None
+    for problem in _problems(entries):
+        raise BudgetsError(f"{source}, {problem}.")
+    return tuple(Budget(e.name, e.amount, e.account, *chain(*e.scopes())) for e in entries)
+
+
+def _problems(entries: Iterable[_Entry]) -> Iterator[str]:
+    """Yield what is wrong with budgets whose values are right one by one."""
+    names: set[str] = set()
     for number, entry in enumerate(entries, 1):
-        budget = _budget(entry, f"{source}, [[budget]] number {number}")
-        if budget.name in budgets:
-            raise BudgetsError(
-                f"{source}, [[budget]] number {number}: the name {budget.name!r} is used "
-                "twice: choose another."
-            )
-        budgets[budget.name] = budget
-    return tuple(budgets.values())
-
-
-def _budget(entry: Any, where: str) -> Budget:
-    if not isinstance(entry, Mapping):
-        raise BudgetsError(f"{where} must be a table.")
-    known = ("name", "amount", "account", *SCOPES)
-    unknown = sorted(set(entry) - set(known))
-    if unknown:
-        raise BudgetsError(
-            f"{where}: {', '.join(map(repr, unknown))} is not a key: write one of "
-            f"{', '.join(known)}."
-        )
-    for key in ("name", "amount"):
-        if key not in entry:
-            raise BudgetsError(f"{where}: {key} is missing: add it.")
-    texts = {key: _text(entry[key], f"{where}: {key}") for key in entry if key != "amount"}
-    scopes = [key for key in SCOPES if key in texts]
-    if len(scopes) > 1:
-        raise BudgetsError(
-            f"{where}: {' and '.join(scopes)} cannot be used together: give one of them."
-        )
-    return Budget(
-        texts["name"],
-        _amount(entry["amount"], where),
-        texts.get("account"),
-        *((scopes[0], texts[scopes[0]]) if scopes else ()),
-    )
-
-
-def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise BudgetsError(f"{what} must be a text.")
-    if not value or value != value.strip() or not value.isprintable() or len(value) > 200:
-        raise BudgetsError(
-            f"{what} must be a text of 1 to 200 characters, without blanks at its ends and without "
-            "control characters."
-        )
-    return value
-
-
-def _amount(value: Any, where: str) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise BudgetsError(f"{where}: amount must be a number of US dollars, such as 500.00.")
-    amount = Decimal(value)
-    if not amount.is_finite() or not 0 < amount <= MOST:
-        raise BudgetsError(f"{where}: amount must be above 0 and at most {MOST:,}.")
-    if amount != amount.quantize(Decimal("0.01")):
-        raise BudgetsError(f"{where}: amount must have at most two decimals.")
-    return amount
+        where = f"budget {number} ({entry.name})"
+        scopes = [scope for scope, _ in entry.scopes()]
+        if len(scopes) > 1:
+            yield f"{where}: {' and '.join(scopes)} cannot be used together: give one of them"
+        if entry.name in names:
+            yield f"{where}, name: the name is used twice: choose another"
+        names.add(entry.name)
 
 
 def follow_budgets(warehouse: Warehouse, path: Path | None) -> int:

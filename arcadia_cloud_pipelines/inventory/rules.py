@@ -15,23 +15,65 @@ No database here: `classify.py` applies what `classify` finds.
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from ..reviewed_files import ReviewedFileError, Text, parse, read_text
+
+VARIABLE = "ARCADIA_PROJECT_RULES"
 MATCHERS = ("name", "id", "environment", "account")
 EFFECTS = ("tenant_id", "purpose")
 ENVIRONMENTS = ("Development", "Staging", "Production")
 """All that the API knows."""
 
 
-class ProjectRulesError(Exception):
+class ProjectRulesError(ReviewedFileError):
     """The file of rules cannot be used; the text names file, rule and key."""
+
+
+def _environment(text: str) -> str:
+    if text.casefold() not in {name.casefold() for name in ENVIRONMENTS}:
+        raise ValueError(f"must be one of {', '.join(ENVIRONMENTS)}")
+    return text
+
+
+def _uuid(text: str) -> str:
+    try:
+        if str(UUID(text)) == text.casefold():
+            return text
+    except ValueError:
+        pass
+    raise ValueError("must be the project's uuid")
+
+
+Folded = Annotated[Text, AfterValidator(str.casefold)]
+"""Matchers are compared in any case."""
+
+
+class _Entry(BaseModel):
+    """One table of the file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: Folded | None = None
+    id: Annotated[Folded, AfterValidator(_uuid)] | None = None
+    environment: Annotated[Folded, AfterValidator(_environment)] | None = None
+    account: Folded | None = None
+    tenant_id: Text | None = None
+    purpose: Text | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    rule: tuple[_Entry, ...]
 
 
 class Subject(NamedTuple):
@@ -81,7 +123,7 @@ class Rule:
         asked = ", ".join(
             f'{key} = "{value}"' for key in MATCHERS if (value := getattr(self, key)) is not None
         )
-        return f"rule {self.number} ({asked})"
+        return f"rule {self.number} ({asked})" if asked else f"rule {self.number}"
 
 
 class Classified(NamedTuple):
@@ -121,14 +163,9 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
         ProjectRulesError: it cannot be read, or `load_rules` refuses it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ProjectRulesError(
-            f"The file of project rules {path} cannot be read ({reason}): correct "
-            "ARCADIA_PROJECT_RULES."
-        ) from None
-    return load_rules(text, str(path))
+        return load_rules(read_text(path, VARIABLE), str(path))
+    except ReviewedFileError as error:
+        raise ProjectRulesError(str(error)) from None
 
 
 def load_rules(text: str, source: str) -> tuple[Rule, ...]:
@@ -143,74 +180,31 @@ def load_rules(text: str, source: str) -> tuple[Rule, ...]:
             gives nothing, or can never decide because an earlier one always does.
     """
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProjectRulesError(f"{source} is not valid TOML: {error}. Correct the file.") from None
-    entries = document.get("rule")
-    if set(document) != {"rule"} or not isinstance(entries, list):
-        # Nothing at all is refused, too: a file cut short would take every tenant's access away.
-        raise ProjectRulesError(
-            f"{source} must hold only [[rule]] tables: write at least one, or `rule = []` for no "
-            "rules."
-        )
+        entries = parse(text, source, file=_File, entry=_Entry, table="rule").rule
+    except ReviewedFileError as error:
+        raise ProjectRulesError(str(error)) from None
     rules: list[Rule] = []
     for number, entry in enumerate(entries, 1):
-        rule = _rule(number, entry, f"{source}, [[rule]] number {number}")
-        _check_reachable(rule, rules, source)
+        rule = Rule(number, **entry.model_dump())
+        for problem in _problems(rule, rules):
+            raise ProjectRulesError(f"{source}, {rule}: {problem}.")
         rules.append(rule)
     return tuple(rules)
 
 
-def _rule(number: int, entry: Any, where: str) -> Rule:
-    def refuse(problem: str) -> ProjectRulesError:
-        return ProjectRulesError(f"{where}: {problem}.")
-
-    if not isinstance(entry, dict):
-        raise refuse("it must be a table")
-    unknown = sorted(set(entry) - {*MATCHERS, *EFFECTS})
-    if unknown:
-        known = ", ".join((*MATCHERS, *EFFECTS))
-        raise refuse(f"{', '.join(unknown)} is not a key: write one of {known}")
-    for key, value in entry.items():
-        if not isinstance(value, str):
-            raise refuse(f"{key} must be a text")
-        # Such a value would look like another and be none: a tenant is compared letter by letter.
-        if not value or value != value.strip() or not value.isprintable():
-            raise refuse(
-                f"{key} is {value!r} and must be a text without blanks at its ends and without "
-                "control characters"
-            )
-    if not set(entry) & set(MATCHERS):
-        raise refuse(f"it matches nothing: give {', '.join(MATCHERS[:-1])} or {MATCHERS[-1]}")
-    if not set(entry) & set(EFFECTS):
-        raise refuse(f"it gives nothing: give {' or '.join(EFFECTS)}")
-    folded = {key: entry[key].casefold() for key in MATCHERS if key in entry}
-    environments = [name.casefold() for name in ENVIRONMENTS]
-    if "environment" in folded and folded["environment"] not in environments:
-        raise refuse(
-            f"environment is {entry['environment']!r} and must be one of {', '.join(ENVIRONMENTS)}"
-        )
-    if "id" in folded and not _is_uuid(folded["id"]):
-        raise refuse(f"id is {entry['id']!r} and must be the project's uuid")
-    return Rule(number, **folded, **{key: entry[key] for key in EFFECTS if key in entry})
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False
-
-
-def _check_reachable(rule: Rule, earlier: Iterable[Rule], source: str) -> None:
-    """Refuse a rule for what an earlier one, that asks for no more, gives every time."""
+def _problems(rule: Rule, earlier: Iterable[Rule]) -> Iterator[str]:
+    """Yield what is wrong with a rule whose values are right one by one."""
+    if all(getattr(rule, key) is None for key in MATCHERS):
+        yield f"it matches nothing: give {', '.join(MATCHERS[:-1])} or {MATCHERS[-1]}"
+    if all(getattr(rule, key) is None for key in EFFECTS):
+        yield f"it gives nothing: give {' or '.join(EFFECTS)}"
     for before in earlier:
         if not before.asks() <= rule.asks():
             continue
         for key in EFFECTS:
+            # What an earlier one, that asks for no more, gives every time.
             if getattr(rule, key) is not None and getattr(before, key) is not None:
-                raise ProjectRulesError(
-                    f"{source}, [[rule]] number {rule.number}: its {key} is never used, because "
-                    f"rule {before.number} comes first and matches all that this one does: put "
-                    "this rule before it, or remove it."
+                yield (
+                    f"its {key} is never used, because rule {before.number} comes first and "
+                    "matches all that this one does: put this rule before it, or remove it"
                 )

@@ -23,11 +23,14 @@ late_after = "Age from which the source is late: three times its schedule's inte
 is_late = "True when as_of is older than late_after, in the future, or missing."
 */
 WITH RECURSIVE known (account) AS (
-    -- Each account once, by one look into the index for each.
-    (SELECT r.account FROM public.cloud_resources AS r ORDER BY r.account LIMIT 1)
+    -- Each account that was ever synced once, by one look into the index for each.
+    (
+        SELECT r.account FROM public.cloud_sync_runs AS r
+        WHERE r.account IS NOT NULL ORDER BY r.account LIMIT 1
+    )
     UNION ALL
     SELECT (
-        SELECT r.account FROM public.cloud_resources AS r
+        SELECT r.account FROM public.cloud_sync_runs AS r
         WHERE r.account > k.account ORDER BY r.account LIMIT 1
     )
     FROM known AS k WHERE k.account IS NOT NULL

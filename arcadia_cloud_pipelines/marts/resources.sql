@@ -14,6 +14,7 @@ status = "The provider's word for its state."
 size_slug = "The plan it is billed by, where it has one."
 tags = "Tags, sorted. Of firewalls and alert policies they name the targets."
 created_at = "When the provider made it. Null where it never says."
+first_seen_at = "The first listing that held it."
 age_days = "Whole days since it was made, or first seen where nobody says when it was made."
 monthly_amount = "US dollars in the last closed month. Null where that month has no line of it."
 is_managed = "True when it has a desired state, so that drift can be seen."
@@ -45,6 +46,7 @@ SELECT
     p.name AS project_name,
     p.tenant_id,
     r.created_at,
+    r.first_seen_at,
     CAST(extract(epoch FROM now() - coalesce(r.created_at, r.first_seen_at)) AS bigint) / 86400
         AS age_days,
     cost.monthly_amount,

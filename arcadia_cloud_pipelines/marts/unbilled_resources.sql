@@ -18,14 +18,13 @@ WITH rate AS MATERIALIZED (
 )
 SELECT
     r.account, r.resource_id, r.kind, r.name, r.region, r.project_id, m.period,
-    coalesce(r.created_at, stored.first_seen_at) AS since,
+    coalesce(r.created_at, r.first_seen_at) AS since,
     rate.monthly_amount AS expected_monthly_amount, 'USD' AS currency,
     least(r.as_of, m.as_of) AS as_of,
     r.complete AND m.complete AS complete
 FROM month AS m
 JOIN marts.resources AS r ON r.account = m.account AND r.is_billable AND NOT r.is_platform_owned
-JOIN public.cloud_resources AS stored ON stored.id = r.resource_id
 LEFT JOIN rate
     ON rate.account = r.account AND rate.kind = r.kind AND rate.size_slug = r.size_slug
-WHERE coalesce(r.created_at, stored.first_seen_at) < CAST(m.period AS timestamp) AT TIME ZONE 'UTC'
+WHERE coalesce(r.created_at, r.first_seen_at) < CAST(m.period AS timestamp) AT TIME ZONE 'UTC'
   AND r.monthly_amount IS NULL

@@ -23,6 +23,7 @@ from psycopg2 import sql
 from psycopg2.extensions import encrypt_password
 
 from ..folders import check_owner
+from ..listening import why_not
 from ..settings import EMBEDDED_PORT, Secret
 from .grants import READER, TENANT
 
@@ -52,11 +53,10 @@ def check_free(port: int) -> None:
     """
     try:
         socket.create_server((HOST, port)).close()
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
+    except (OSError, OverflowError) as error:
         raise PortUnusable(
-            f"The embedded PostgreSQL cannot listen on port {port} of {HOST} ({reason}): "
-            f"stop what uses it, or set {EMBEDDED_PORT} to another port."
+            f"The embedded PostgreSQL cannot listen on port {port} of {HOST}, because "
+            f"{why_not(HOST, port, error)}: stop what uses it, or set {EMBEDDED_PORT} to another."
         ) from None
 
 

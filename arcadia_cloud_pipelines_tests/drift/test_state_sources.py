@@ -113,10 +113,11 @@ def test_the_three_types(tmp_path: Path) -> None:
         (COMMAND + 'environment = ["DO_API_TOKEN_PROVISIONING"]', "for this deployment alone"),
         (COMMAND + 'environment = ["A=b"]', "the name of a variable"),
         ("source = [7]", "must be a table"),
-        ("", "expected [[source]] tables"),
-        ("sources = []", "expected [[source]] tables"),
-        ("source = 7", "expected [[source]] tables"),
-        ("[[source", "is not TOML"),
+        ("", "has no [[source]] table"),
+        ("sources = []", "has no [[source]] table"),
+        ("source = []\nversion = 1", "must hold [[source]] tables alone"),
+        ("source = 7", "has no [[source]] table"),
+        ("[[source", "is not valid TOML"),
         (S3 + S3, "the name network is there twice"),
     ],
 )  # fmt: skip
@@ -146,8 +147,8 @@ def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path, content: byte
         path.write_bytes(content)
     found, wrong = read_sources(path)
     assert (found, len(wrong)) == ([], 1)
-    assert read_sources(tmp_path / "none")[1][0][1].endswith("cannot be read: No such file or "
-                                                            "directory.")  # fmt: skip
+    [(_, problem)] = read_sources(tmp_path / "none")[1]
+    assert problem.endswith("none is not a file: set ARCADIA_STATE_SOURCES to the path of one.")
 
 
 @given(

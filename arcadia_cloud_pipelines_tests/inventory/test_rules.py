@@ -58,26 +58,27 @@ def said(text: str, **fields: Any) -> tuple[str | None, str | None]:
     ("text", "words"),
     [
         ("rule = 1 1", r"rules\.toml is not valid TOML: .*line 1"),
-        ("", r"must hold only \[\[rule\]\] tables: write at least one, or `rule = \[\]` for no"),
-        ("[[rules]]\nname = 'a'\ntenant_id = 't'", r"must hold only \[\[rule\]\]"),
-        ("rule = []\nversion = 1", r"must hold only \[\[rule\]\]"),
-        ("rule = {name = 'a'}", r"must hold only \[\[rule\]\]"),
-        ("rule = ['a']", "number 1: it must be a table"),
-        ("[[rule]]\nname = 'a'\ntenant = 't'", "number 1: tenant is not a key: write one of"),
-        ("[[rule]]\nname = ['a']\ntenant_id = 't'", "number 1: name must be a text"),
-        ("[[rule]]\nname = 'a'\ntenant_id = 7", "number 1: tenant_id must be a text"),
-        ("[[rule]]\nname = 'a'\ntenant_id = true", "number 1: tenant_id must be a text"),
-        ("[[rule]]\nname = 'a'\ntenant_id = ''", "number 1: tenant_id is '' and must be"),
-        ("[[rule]]\nname = 'a'\ntenant_id = ' t'", "number 1: tenant_id is ' t' and must be"),
-        ('[[rule]]\nname = "a"\npurpose = "x\\u0000y"', "number 1: purpose is 'x.x00y' and must"),
-        ("[[rule]]\nname = 'a '\ntenant_id = 't'", "number 1: name is 'a ' and must be"),
-        ("[[rule]]\ntenant_id = 't'", "number 1: it matches nothing: give name, id, environment"),
-        ("[[rule]]\nname = 'a'", "number 1: it gives nothing: give tenant_id or purpose"),
-        ("[[rule]]\nid = 'acme'\ntenant_id = 't'", "number 1: id is 'acme' and must be the proj"),
-        ("[[rule]]\nenvironment = 'prod'\npurpose = 'p'", "environment is 'prod' and must be one"),
+        ("", r"has no \[\[rule\]\] table: write at least one, or `rule = \[\]` for none"),
+        ("[[rules]]\nname = 'a'\ntenant_id = 't'", r"has no \[\[rule\]\]"),
+        ("rule = []\nversion = 1", "version: is not a key; known are rule"),
+        ("rule = {name = 'a'}", r"has no \[\[rule\]\]"),
+        ("rule = ['a']", "rule 1: must be a table"),
+        ("[[rule]]\nname = 'a'\ntenant = 't'", r"rule 1 \(a\), tenant: is not a key; known are"),
+        (f"[[rule]]\n'dop_v1_{'0a' * 32}' = 't'", r"rule 1, \*+: is not a key"),
+        ("[[rule]]\nname = ['a']\ntenant_id = 't'", "rule 1, name: must be a text"),
+        ("[[rule]]\nname = 'a'\ntenant_id = 7", r"rule 1 \(a\), tenant_id: must be a text"),
+        ("[[rule]]\nname = 'a'\ntenant_id = true", r"rule 1 \(a\), tenant_id: must be a text"),
+        ("[[rule]]\nname = 'a'\ntenant_id = ''", r"rule 1 \(a\), tenant_id: must be a text of"),
+        ("[[rule]]\nname = 'a'\ntenant_id = ' t'", r"rule 1 \(a\), tenant_id: must be a text of"),
+        ('[[rule]]\nname = "a"\npurpose = "x\\u0000y"', r"rule 1 \(a\), purpose: must be a text"),
+        ("[[rule]]\nname = 'a '\ntenant_id = 't'", r"rule 1 \(a \), name: must be a text of"),
+        ("[[rule]]\ntenant_id = 't'", "rule 1: it matches nothing: give name, id, env"),
+        ("[[rule]]\nname = 'a'", r"rule 1 \(name = .a.\): it gives nothing: give ten"),
+        ("[[rule]]\nid = 'acme'\ntenant_id = 't'", "rule 1, id: must be the project's uuid"),
+        ("[[rule]]\nenvironment = 'prod'\npurpose = 'p'", "environment: must be one of Dev"),
         (
             "[[rule]]\nname = 'a'\npurpose = 'p'\n[[rule]]\nname = 'b'",
-            "number 2: it gives nothing",
+            r"rule 2 \(name = .b.\): it gives nothing",
         ),
     ],
 )  # fmt: skip
@@ -99,7 +100,7 @@ def test_a_file_that_is_wrong_names_rule_and_key(text: str, words: str) -> None:
 def test_a_rule_that_never_decides_is_a_mistake(first: str, second: str, key: str) -> None:
     text = f"[[rule]]\nname='other'\n{key}='x'\n[[rule]]\n{first}\n[[rule]]\n{second}"
     with pytest.raises(
-        ProjectRulesError, match=f"number 3: its {key} is never used, because rule 2"
+        ProjectRulesError, match=rf"rule 3 \(.*\): its {key} is never used, because rule 2"
     ):
         rules(text)
 
@@ -117,13 +118,13 @@ def test_a_rule_that_may_decide_is_none(first: str, second: str) -> None:
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    with pytest.raises(ProjectRulesError, match=r"nowhere\.toml cannot be read \(No such file"):
+    with pytest.raises(ProjectRulesError, match=r"nowhere\.toml is not a file: set ARCADIA_PRO"):
         read_rules(tmp_path / "nowhere.toml")
     (tmp_path / "latin.toml").write_bytes(b"\xff")
-    with pytest.raises(ProjectRulesError, match=r"latin\.toml cannot be read \(it is not UTF-8"):
+    with pytest.raises(ProjectRulesError, match=r"latin\.toml is not UTF-8 text"):
         read_rules(tmp_path / "latin.toml")
     (tmp_path / "wrong.toml").write_text("[[rule]]\nnam = 'a'")
-    with pytest.raises(ProjectRulesError, match=rf"{re.escape(str(tmp_path))}.wrong\.toml, \[\["):
+    with pytest.raises(ProjectRulesError, match=rf"{re.escape(str(tmp_path))}.wrong\.toml, rule 1"):
         read_rules(tmp_path / "wrong.toml")
 
 
@@ -535,10 +536,10 @@ def test_a_broken_file_changes_nothing(stored: Warehouse, tmp_path: Path) -> Non
     before = state(stored)
     file.write_text(ACME + "[[rule]]\nnam = 'x'")
     followed = follow_rules(stored, file)
-    assert "[[rule]] number 2: nam is not a key" in str(followed.problem)
+    assert "rule 2, nam: is not a key" in str(followed.problem)
     assert followed.changes == ()
     file.unlink()
-    assert "cannot be read" in str(follow_rules(stored, file).problem)
+    assert "is not a file" in str(follow_rules(stored, file).problem)
     assert state(stored) == before
 
 

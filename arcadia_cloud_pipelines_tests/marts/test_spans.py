@@ -36,15 +36,10 @@ def expected(stays: list[tuple[int, int | None, int | None]]) -> list[tuple[int,
     return rows
 
 
-@given(stays=STAYS, is_open=st.booleans())
-def test_stays_of_any_listings_never_overlap(
-    account: Account, stays: list[Any], is_open: bool
-) -> None:
-    if stays and is_open:
-        stays = [*stays[:-1], (stays[-1][0], None, stays[-1][2])]
-    point = account.connection.begin_nested()
+def write(account: Account, stays: list[Any]) -> tuple[int, dict[int, int], Any]:
+    """Write a droplet's stays, each in a project of its own: resource, numbers by id, origin."""
     resource = account.resource("droplet", "1")
-    origin = account.now - timedelta(days=50)
+    origin = (account.now - timedelta(days=50)).replace(minute=0, second=0, microsecond=0)
     projects = {}
     for number, (begin, end, before) in enumerate(stays):
         projects[account.project(f"p{number}")] = number
@@ -54,6 +49,20 @@ def test_stays_of_any_listings_never_overlap(
             valid_to=None if end is None else origin + timedelta(hours=end),
             assigned_at=None if before is None else origin + timedelta(hours=begin - before),
         )  # fmt: skip
+    return resource, projects, origin
+
+
+def last_open(stays: list[Any], is_open: bool) -> list[Any]:
+    return [*stays[:-1], (stays[-1][0], None, stays[-1][2])] if stays and is_open else stays
+
+
+@given(stays=STAYS, is_open=st.booleans())
+def test_stays_of_any_listings_never_overlap(
+    account: Account, stays: list[Any], is_open: bool
+) -> None:
+    stays = last_open(stays, is_open)
+    point = account.connection.begin_nested()
+    resource, projects, origin = write(account, stays)
     rows = account.connection.execute(
         sa.text(
             "SELECT project_id, valid_from, valid_to FROM marts.project_spans"
@@ -70,6 +79,35 @@ def test_stays_of_any_listings_never_overlap(
     assert found == expected(stays)
     for before, after in pairwise(rows):
         assert before.valid_to <= after.valid_from
+
+
+@given(stays=STAYS, is_open=st.booleans(), after=st.sampled_from([0, 1, 1800, 3599]))
+def test_a_line_is_of_the_stay_in_which_its_usage_ended(
+    account: Account, stays: list[Any], is_open: bool, after: int
+) -> None:
+    """At any moment: also where a stay ends as the next begins, and where clocks went back."""
+    stays = last_open(stays, is_open)
+    point = account.connection.begin_nested()
+    resource, projects, origin = write(account, stays)
+    invoice = account.invoice("a", "0.00", back=2)
+    hours = {}
+    for hour in range(-4, 11):
+        # An end is exclusive: the usage was over one second before it.
+        ended_at = origin + timedelta(hours=hour, seconds=after)
+        account.line(invoice, "1.00", resource, ended_at=ended_at, started_at=None)
+        hours[ended_at] = hour + (after - 1) / 3600
+    rows = account.connection.execute(
+        sa.text("SELECT ended_at, project_id, project_source FROM marts.cost_entries"
+                " WHERE line_number > 0")
+    ).all()  # fmt: skip
+    point.rollback()
+    spans = expected(stays)
+    assert len(rows) == len(hours)
+    for row in rows:
+        at = hours[row.ended_at]
+        of = [number for number, start, end in spans if start <= at and (end is None or at < end)]
+        assert [projects[row.project_id]] == of if of else row.project_id is None
+        assert row.project_source == ("membership" if of else None)
 
 
 def test_a_month_without_a_key_that_others_have_is_untagged(account: Account, ask: Ask) -> None:

@@ -268,7 +268,7 @@ def test_nonsense_in_settings_is_said(environ: dict[str, str], tmp_path: Path) -
         "ARCADIA_NOTIFY_URLS 2: this is not an address", "none.toml is not a file",
         "ARCADIA_HEARTBEAT_URL must be", "project rules:",
         "allocation rules: " + str(rules), "Terraform states: There is no",
-        "ARCADIA_TERRAFORM_STATES: https:… cannot be used", f"Terraform states: {rules}: expected",
+        "ARCADIA_TERRAFORM_STATES: https:… cannot be used", f"states: {rules} has no [[source",
     ):  # fmt: skip
         assert any(expected in text for text in said), (expected, said)
     assert "CANARY" not in str(findings)

@@ -161,8 +161,9 @@ def test_a_port_in_use_is_named_in_one_sentence(
         done = arcadia("psql", "--url", ARCADIA_EMBEDDED_PORT=str(port), ARCADIA_HOME=str(home))
     assert done.returncode == 1
     assert done.stderr == (
-        f"Error: The embedded PostgreSQL cannot listen on port {port} of 127.0.0.1 (Address "
-        f"already in use): stop what uses it, or set {EMBEDDED_PORT} to another port.\n"
+        f"Error: The embedded PostgreSQL cannot listen on port {port} of 127.0.0.1, because "
+        f"process {os.getpid()} ({psutil.Process().name()}) uses it: stop what uses it, or set "
+        f"{EMBEDDED_PORT} to another.\n"
     )
 
 
