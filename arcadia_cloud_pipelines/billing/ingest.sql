@@ -42,12 +42,14 @@ WHERE account = coalesce(
   AND (
     ingest_status = 'pending'
     OR ingest_status = 'failed' AND failed_attempts < :most
-        AND last_attempt_at NOT BETWEEN CAST(:at AS timestamptz) - make_interval(hours => :hours)
-            AND CAST(:at AS timestamptz) + interval '1 minute'
+        -- Later than :at it was by a clock that was ahead.
+        AND NOT (last_attempt_at > CAST(:at AS timestamptz) - make_interval(hours => :hours)
+            AND last_attempt_at <= CAST(:at AS timestamptz) + interval '1 minute')
     OR ingest_status = 'ingested' AND ids_note IS NOT NULL AND ids_attempts < :most
         AND line_count <= :most_items
-        AND last_attempt_at NOT BETWEEN CAST(:at AS timestamptz) - make_interval(hours => :hours)
-            AND CAST(:at AS timestamptz) + interval '1 minute'
+        -- Later than :at it was by a clock that was ahead.
+        AND NOT (last_attempt_at > CAST(:at AS timestamptz) - make_interval(hours => :hours)
+            AND last_attempt_at <= CAST(:at AS timestamptz) + interval '1 minute')
   )
 ORDER BY period, invoice_uuid;
 

@@ -41,6 +41,12 @@ concurrency:
   pools:
     granularity: op
     default_limit: 1
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    max_user_code_failure_retries: 8
+    user_code_failure_retry_delay: 15
 run_launcher:
   module: arcadia_cloud_pipelines.operations.run_launcher
   class: ArcadiaRunLauncher

@@ -6,12 +6,18 @@ its pool; `run_retries` repeats it once.
 
 from __future__ import annotations
 
+import json
 import time
 
 from dagster import DagsterInstance, DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from ..warehouse.run_workers import LAPSED_SECONDS, RunWorker, RunWorkers
+from .liveness import answers_grpc
+
+WAIT_FOR_CODE = 60.0
+"""Seconds that a run waits for its code server before it is failed."""
 
 _RUNNING = CheckRunHealthResult(WorkerStatus.RUNNING)
 
@@ -32,12 +38,30 @@ class ArcadiaRunLauncher(DefaultRunLauncher):
         worker = workers.find(run.run_id)
         if worker is not None and worker.is_here():
             if worker.is_gone():
-                return CheckRunHealthResult(WorkerStatus.FAILED, lost(worker))
+                return self._dead(run, WorkerStatus.FAILED, worker)
             return _RUNNING
         silent = self._silent_for(run.run_id, worker.beat if worker is not None else None)
         if silent < LAPSED_SECONDS:
             return _RUNNING
-        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, lost(worker))
+        return self._dead(run, WorkerStatus.NOT_FOUND, worker)
+
+    def _dead(
+        self, run: DagsterRun, status: WorkerStatus, worker: RunWorker | None
+    ) -> CheckRunHealthResult:
+        """Say that a worker is dead, once its run can be repeated.
+
+        Workers die with their code server. Dagster repeats a run at once or never, and needs a
+        code server for it: until that one is back the run is waited for, a minute at most.
+        """
+        since: dict[str, float] = self.__dict__.setdefault("_dead_since", {})
+        if len(since) > 1000:
+            since.clear()
+        now = time.monotonic()
+        waited = now - since.setdefault(run.run_id, now)
+        if waited < WAIT_FOR_CODE and not code_answers(run):
+            return _RUNNING
+        since.pop(run.run_id, None)
+        return CheckRunHealthResult(status, lost(worker))
 
     def _silent_for(self, run_id: str, beat: str | None) -> float:
         """Seconds without another beat, by this process's own clock: no clock is compared."""
@@ -50,6 +74,16 @@ class ArcadiaRunLauncher(DefaultRunLauncher):
             seen[run_id] = (beat, now)
             return 0.0
         return now - before[1]
+
+
+def code_answers(run: DagsterRun) -> bool:
+    """Return whether the code server that a run came from answers; True where none is known."""
+    try:
+        address = json.loads(run.tags[GRPC_INFO_TAG])
+        known = {key: address[key] for key in ("host", "port", "socket") if address.get(key)}
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return True
+    return not known or answers_grpc(**known)()
 
 
 def run_workers(instance: DagsterInstance) -> RunWorkers | None:

@@ -241,6 +241,7 @@ def test_each_good_refresh_is_told_once_and_an_old_one_never() -> None:
     assert not heartbeat.is_due(at(-5), at(-5), at(0))
     assert heartbeat.is_due(at(-5), at(-65), at(0))
     assert not heartbeat.is_due(at(-500), None, at(0))
+    assert heartbeat.is_due(at(-5), at(500_000), at(0)), "a clock was ahead when it was told"
 
 
 @pytest.mark.parametrize(

@@ -330,6 +330,9 @@ def test_a_run_whose_worker_died_is_waited_for_while_dagster_repeats_it(
     [failed] = orchestration.failed_runs(later).bad
     assert failed.key == "run_failed/things"
     assert "nothing is working" in failed.text
+    # It ended by a clock that was ahead: no repetition comes any more.
+    back = replace(sources, now=sources.now - timedelta(days=400))
+    assert keys(orchestration.failed_runs(back)) == ["run_failed/things"]
 
 
 def test_a_run_that_was_interrupted_is_told_once_also_when_its_repeat_went_well(
@@ -415,6 +418,10 @@ def test_a_daemon_that_is_silent(instance: dg.DagsterInstance, sources: Sources)
         at=later.now.replace(tzinfo=None),
     )  # fmt: skip
     assert keys(orchestration.silent_daemon(later)) == ["daemon_silent/SCHEDULER"]
+    # Its beats are from before a clock was set back: none comes any more.
+    back = replace(sources, now=sources.now - timedelta(days=400))
+    [silent] = orchestration.silent_daemon(back).bad
+    assert silent.text.startswith("its newest sign is dated 400 days ahead of now")
     # Of one that was silent for weeks nothing is known: it was not started.
     later = replace(sources, now=sources.now + timedelta(days=30))
     assert orchestration.silent_daemon(later) == Answer("daemon_silent/", [], well=frozenset())
@@ -450,8 +457,9 @@ def test_schedules_and_sensors_that_stand_still(
     assert sorted(bad) == ["instigator/fails", "instigator/off"]
     assert bad["instigator/fails"].text == "ModuleNotFoundError"
     assert orchestration.silent_sensors(sources).bad == []
-    later = replace(sources, now=sources.now + timedelta(minutes=16))
-    assert keys(orchestration.silent_sensors(later)) == ["code_silent/sensors"]
+    for minutes in (16, -500_000):
+        later = replace(sources, now=sources.now + timedelta(minutes=minutes))
+        assert keys(orchestration.silent_sensors(later)) == ["code_silent/sensors"]
 
 
 def test_the_names_in_dagsters_tables_are_those_of_this_dagster(

@@ -140,6 +140,26 @@ def test_what_must_stay_bad_for_a_while_is_not_told_before(warehouse: Warehouse)
     assert inbox.lines() == ["✗ a"]
 
 
+AHEAD = 500_000
+"""Minutes by which a clock was ahead for a while: a year."""
+
+
+def test_what_a_clock_that_was_ahead_wrote_holds_nothing_up(warehouse: Warehouse) -> None:
+    inbox = Inbox()
+    inbox.broken = True
+    tick(warehouse, at(AHEAD), [alarm("failed")], {"x": inbox})
+    slow = Alarm(key="thing/slow", subject="slow", text="x", advice="y", wait=timedelta(minutes=2))
+    tick(warehouse, at(AHEAD), [alarm("failed"), slow], {"x": inbox})
+    tick(warehouse, at(AHEAD), [alarm("failed"), slow, alarm("over")], {"x": inbox})
+    tick(warehouse, at(AHEAD + 1), [alarm("failed"), slow], {"x": inbox})
+    inbox.broken = False
+    tick(warehouse, at(0), [alarm("failed"), slow, alarm("over")], {"x": inbox})
+    tick(warehouse, at(6), [alarm("failed"), slow, alarm("over")], {"x": inbox})
+    told = inbox.lines()
+    assert told.count("✗ failed") == told.count("✗ slow") == 1
+    assert told.count("✗ over") == 2, "it is bad again, and that is not put off for a year"
+
+
 def test_two_never_look_at_once(warehouse: Warehouse) -> None:
     with warehouse.transaction() as one, warehouse.transaction() as two:
         assert take_turn(one)

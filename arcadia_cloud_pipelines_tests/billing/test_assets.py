@@ -179,6 +179,7 @@ def test_the_sensor_asks_for_all_in_one_run_and_then_for_nothing(
         (dg.DagsterRunStatus.STARTED, 500, True),
         (dg.DagsterRunStatus.FAILURE, 29, True),
         (dg.DagsterRunStatus.FAILURE, 31, False),
+        (dg.DagsterRunStatus.FAILURE, -500_000, False),  # by a clock that was ahead
         (dg.DagsterRunStatus.SUCCESS, 1, False),
     ],
 )

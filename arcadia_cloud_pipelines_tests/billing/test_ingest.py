@@ -259,6 +259,16 @@ def test_a_failed_invoice_is_due_twice_more_a_day_apart(
 
 
 @pytest.mark.usefixtures("_headers")
+def test_an_attempt_by_a_clock_that_was_ahead_puts_nothing_off(
+    warehouse: Warehouse, client: DigitalOcean, account: SimulatedAccount
+) -> None:
+    bad = account.billing.invoices()[0].uuid
+    account.billing.replace_csv(bad, b"no invoice")
+    ingest_invoices(warehouse, client, [bad], now=lambda: NOW + 90 * 24 * HOUR)
+    assert bad in due_invoices(warehouse, now=lambda: NOW)
+
+
+@pytest.mark.usefixtures("_headers")
 def test_the_open_month_is_provisional_and_gone_when_the_invoice_arrives(
     warehouse: Warehouse, client: DigitalOcean, account: SimulatedAccount
 ) -> None:

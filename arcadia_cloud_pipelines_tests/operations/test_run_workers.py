@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from dagster._core.launcher import WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 
 from arcadia_cloud_pipelines.operations import run_launcher
@@ -99,6 +102,67 @@ def test_a_killed_worker_is_noticed_and_a_working_one_left_alone(
     (failure,) = instance.all_logs(terminal.run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
     assert f"process {terminal.process.pid} is gone" in failure.user_message + str(failure)
     assert run_launcher.run_workers(instance).find(terminal.run.run_id) is None
+
+
+def test_a_dead_one_is_waited_for_while_its_code_server_is_away(
+    instance: dg.DagsterInstance, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster repeats a run at once or never, and needs the code for it."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    instance.add_run_tags(
+        terminal.run.run_id, {GRPC_INFO_TAG: json.dumps({"host": "127.0.0.1", "port": port})}
+    )
+    terminal.kill()
+    now = 1000.0
+    monkeypatch.setattr(run_launcher.time, "monotonic", lambda: now)
+    answers = False
+    monkeypatch.setattr(run_launcher, "answers_grpc", lambda **_: lambda: answers)
+    for _ in range(3):
+        monitor(instance)
+        assert terminal.status() is Status.STARTED
+        now += 19
+    answers = True
+    monitor(instance)
+    assert terminal.status() is Status.FAILURE
+    run = instance.get_run_by_id(terminal.run.run_id)
+    assert run is not None
+    assert run.tags["dagster/will_retry"] == "true"
+
+
+def test_a_code_server_that_does_not_come_back_is_waited_for_a_minute(
+    instance: dg.DagsterInstance, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    instance.add_run_tags(
+        terminal.run.run_id, {GRPC_INFO_TAG: json.dumps({"host": "127.0.0.1", "port": port})}
+    )
+    terminal.kill()
+    now = 1000.0
+    monkeypatch.setattr(run_launcher.time, "monotonic", lambda: now)
+    monitor(instance)
+    now += 59
+    monitor(instance)
+    assert terminal.status() is Status.STARTED, "nothing listens at that port"
+    now += 1
+    monitor(instance)
+    assert terminal.status() is Status.FAILURE
+
+
+@pytest.mark.parametrize("tag", [None, "", "no JSON", "[]", "{}", "null", '{"host": null}'])
+def test_a_run_that_names_no_code_server_is_not_waited_for(tag: str | None) -> None:
+    tags = {} if tag is None else {GRPC_INFO_TAG: tag}
+    assert run_launcher.code_answers(dg.DagsterRun(job_name="x", tags=tags))
+
+
+def test_a_run_that_cannot_begin_without_code_goes_back_to_the_queue(
+    instance: dg.DagsterInstance,
+) -> None:
+    queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    assert (queue.max_user_code_failure_retries, queue.user_code_failure_retry_delay) == (8, 15)
+    assert queue.max_concurrent_runs == 4
 
 
 def test_the_next_start_fails_a_dead_one_and_frees_its_pool(
