@@ -133,4 +133,4 @@ def ahead_of_time(warehouse: Warehouse) -> list[AheadOfTime]:
 def synced_accounts(warehouse: Warehouse) -> dict[str, datetime]:
     """Return every account that was ever synced, with the begin of its newest sync."""
     with warehouse.transaction() as connection:
-        return dict(_SQL.run(connection, "accounts").tuples().all())
+        return {row.account: row.started_at for row in _SQL.run(connection, "accounts")}

@@ -292,7 +292,7 @@ def test_the_open_month_is_provisional_and_gone_when_the_invoice_arrives(
 KILLED = """
     import os, signal
     from arcadia_cloud_pipelines.billing import ingest
-    from arcadia_cloud_pipelines.digitalocean import Budget, DigitalOcean
+    from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
     from arcadia_cloud_pipelines.settings import Secret
     from arcadia_cloud_pipelines.warehouse.engine import Warehouse
     from arcadia_cloud_pipelines.warehouse.statements import Statements
@@ -307,7 +307,7 @@ KILLED = """
         return result
     Statements.run = killed
     warehouse = Warehouse(sa.make_url({url!r}), embedded=False)
-    client = DigitalOcean({api!r}, Secret({token!r}), budget=Budget(limits=()))
+    client = DigitalOcean({api!r}, Secret({token!r}), budget=CallBudget(limits=()))
     ingest.ingest_invoices(warehouse, client)
 """
 

@@ -69,14 +69,15 @@ def test_what_an_hour_has_passed_is_free_again(warehouse: Warehouse) -> None:
 def test_a_real_other_process(warehouse: Warehouse) -> None:
     program = f"""
 import sqlalchemy as sa
-from arcadia_cloud_pipelines.digitalocean.budget import Budget, Limit
+from arcadia_cloud_pipelines.digitalocean.budget import CallBudget, Limit
 from arcadia_cloud_pipelines.digitalocean.calls import SharedCalls
 from arcadia_cloud_pipelines.settings import Secret
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 warehouse = Warehouse(
     sa.make_url({warehouse.engine.url.render_as_string(hide_password=False)!r}), embedded=False
 )
-budget = Budget(limits=[Limit(5, 3600)], shared=SharedCalls(warehouse, Secret({TOKEN.reveal()!r})))
+shared = SharedCalls(warehouse, Secret({TOKEN.reveal()!r}))
+budget = CallBudget(limits=[Limit(5, 3600)], shared=shared)
 for _ in range(5):
     budget.acquire("/v2/droplets")
 """
