@@ -142,7 +142,7 @@ def test_a_broken_file_of_rules_is_one_sentence(file: str, warehouse: Warehouse)
     Path(file).write_text("[[rule]]\nname = 'x'")
     said = call("classify", "--rules", file, code=1)
     assert "Error:" in said
-    assert f"{file}, [[rule]] number 1: it gives nothing" in said
+    assert f'{file}, rule 1 (name = "x"): it gives nothing' in said
     assert classified(warehouse) == {}
 
 

@@ -385,7 +385,7 @@ def test_broken_rules_stop_no_sync_and_fail_the_check(
     found = check(result, "projects", "classified")
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
     said = str(found.description)
-    assert f"{file}, [[rule]] number 1: it gives nothing" in said
+    assert f'{file}, rule 1 (name = "*"): it gives nothing' in said
     assert "stays classified as it was" in said
     assert "1 of 6 live projects, with 0 live resources in them" in said
     assert owners(deployment.warehouse)["acme"] == ("us", "rule", "p")
