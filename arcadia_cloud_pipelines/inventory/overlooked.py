@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from ..digitalocean import DigitalOcean, Forbidden, NotFound, identity_of, read_listing
 from ..kinds import KIND_BY_NAME, KINDS, NAMED, UNKNOWN, Json
-from ..late import lately
+from ..late import CLOCK_TOLERANCE
 from ..redaction import holds_secret
 from ..settings import Purpose
 from ..times import Clock, utc_now
@@ -246,7 +246,7 @@ def _not_listed(
     wanted = {"project": (None, ()), **mentioned}
     for kind, (count, examples) in wanted.items():
         newest = listed_at.get(kind)
-        if newest is not None and lately(newest, now, RECENT):
+        if newest is not None and -CLOCK_TOLERANCE <= now - newest <= RECENT:
             continue
         if newest is not None:
             why = f"last listed completely on {newest:%Y-%m-%d}"
