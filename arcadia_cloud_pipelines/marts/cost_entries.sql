@@ -88,12 +88,17 @@ LEFT JOIN LATERAL (
           AND (s.valid_to IS NULL OR s.valid_to > s.valid_from)
           AND (
             s.valid_from <= used.at
-            -- Only the first stay reaches back to its date of assignment.
+            -- Only the first stay reaches back to its date of assignment; of several that began at
+            -- one instant, the newest row's.
             OR s.assigned_at <= used.at AND NOT EXISTS (
-                SELECT FROM public.cloud_project_memberships AS earlier
-                WHERE earlier.provider = s.provider AND earlier.account = s.account
-                  AND earlier.kind = s.kind AND earlier.provider_id = s.provider_id
-                  AND earlier.valid_from < s.valid_from
+                SELECT FROM public.cloud_project_memberships AS other
+                WHERE other.provider = s.provider AND other.account = s.account
+                  AND other.kind = s.kind AND other.provider_id = s.provider_id
+                  AND (
+                    other.valid_from < s.valid_from
+                    OR other.valid_from = s.valid_from AND other.id > s.id
+                        AND (other.valid_to IS NULL OR other.valid_to > other.valid_from)
+                  )
             )
           )
         ORDER BY s.valid_from DESC, s.id DESC LIMIT 1

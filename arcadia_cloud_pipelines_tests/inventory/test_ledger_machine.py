@@ -441,7 +441,8 @@ class LedgerMachine(RuleBasedStateMachine):
         told = query(
             self.warehouse,
             "SELECT id, resource_id, event, occurred_at, changes FROM cloud_resource_events "
-            "WHERE kind <> 'project' ORDER BY id",
+            "WHERE resource_id IN (SELECT id FROM cloud_resources WHERE kind <> 'project') "
+            "ORDER BY id",
         )
         assert told[: len(self.told)] == self.told, "events are only added"
         new, self.told = told[len(self.told) :], told
