@@ -383,7 +383,8 @@ class LedgerMachine(RuleBasedStateMachine):
         trouble: str | None,
     ) -> None:  # fmt: skip
         """Put some of everything into a project, or out of all, and list the projects."""
-        urns = [f"do:newthing:{number}" for number in range(3)]
+        # A name: what another account lists under it would be another thing.
+        urns = [f"do:newthing:{account}-{number}" for number in range(3)]
         for kind, trait in KINDS.items():
             if trait.urn is not None:
                 numbers = sorted(self.worlds[account, kind])
