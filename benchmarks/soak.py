@@ -270,7 +270,8 @@ class Soak:
         month = start.month
         for at, schedule, job in ticks(start, end):
             seen[schedule] += 1
-            if time.monotonic() > until and self.left_out is None and not self.wrong:
+            calm = not self.wrong and at - self.went_wrong > AFTERWARDS
+            if time.monotonic() > until and self.left_out is None and calm:
                 self.left_out = at
             if self.left_out is not None:
                 continue

@@ -64,6 +64,13 @@ def injected(clock: MovedClock) -> Iterator[None]:
     def now(tz: tzinfo | None = None) -> datetime:
         return clock.now().astimezone(tz or UTC)
 
+    # Functions: a mock would keep each call that was ever made.
+    def monotonic(_: object) -> float:
+        return clock.monotonic()
+
+    def present(_: object) -> float:
+        return clock.time()
+
     def sleep(_: object, seconds: float) -> None:
         clock.sleep(seconds)
 
@@ -73,8 +80,8 @@ def injected(clock: MovedClock) -> Iterator[None]:
         mock.patch.object(
             times, "datetime", SimpleNamespace(now=now, fromisoformat=datetime.fromisoformat)
         ),
-        mock.patch.object(system, "monotonic", side_effect=clock.monotonic),
-        mock.patch.object(system, "time", side_effect=clock.time),
+        mock.patch.object(system, "monotonic", monotonic),
+        mock.patch.object(system, "time", present),
         mock.patch.object(system, "sleep", sleep),
     ):
         yield
