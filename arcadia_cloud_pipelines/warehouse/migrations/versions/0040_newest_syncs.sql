@@ -1,0 +1,3 @@
+-- A kind that was never listed whole for an account had all its syncs read to say so.
+CREATE INDEX cloud_sync_runs_account_complete_idx ON cloud_sync_runs (account, kind, started_at) WHERE complete;
+CREATE INDEX cloud_sync_runs_account_answer_idx ON cloud_sync_runs (account, kind, started_at) WHERE complete OR NOT available;
