@@ -20,6 +20,7 @@ MAY = datetime(2026, 5, 1, tzinfo=UTC)
 CUT = APRIL + timedelta(days=10)
 HOURLY = Decimal("0.05")
 CAP = 672
+HAS_ID = ("Droplets", "Droplet Backups")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def bill(
             "cloud_cost_lines", account=team, invoice_id=invoice, line_number=number,
             period=begin.date().replace(day=1), product=product, description=text,  # type: ignore[attr-defined]
             started_at=begin, ended_at=end, amount=amount, unmatched_reason="never_seen",
-            resource_key=str(text).split(" ")[0] if ids and product not in ("Taxes", "Bandwidth") else None,
+            resource_key=str(text).split(" ")[0] if ids and product in HAS_ID else None,
         )  # fmt: skip
 
     def invoice(period: date) -> int:
