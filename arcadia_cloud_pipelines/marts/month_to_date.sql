@@ -28,10 +28,10 @@ SELECT
     preview.amount AS provisional_amount,
     coalesce(
         then_.month_to_date_usage,
-        greatest(0, round(last.amount * least(
+        CASE WHEN last.amount IS NOT NULL THEN greatest(0, round(last.amount * least(
             1, extract(epoch FROM newest.generated_at - newest.begun)::numeric
                 / extract(epoch FROM newest.begun - newest.last_begun)::numeric
-        ), 2) - invoiced.then_)
+        ), 2) - invoiced.then_) END
     ) AS last_month_so_far,
     invoiced.then_ AS last_month_invoiced_so_far,
     then_.month_to_date_usage IS NULL AS last_month_is_estimate,
