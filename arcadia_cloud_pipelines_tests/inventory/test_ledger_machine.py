@@ -23,7 +23,8 @@ from hypothesis.stateful import (
 
 from arcadia_cloud_pipelines.digitalocean import NotFound
 from arcadia_cloud_pipelines.inventory.ledger import Guard
-from arcadia_cloud_pipelines.inventory.projects import UNKNOWN_KIND, sync_projects
+from arcadia_cloud_pipelines.inventory.memberships import UNKNOWN_KIND
+from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, UNKNOWN

@@ -17,10 +17,9 @@ from ...digitalocean import (
 from ...digitalocean.budget import HOURLY
 from ...digitalocean.calls import SharedCalls
 from ...digitalocean.spaces import Spaces
-from ...inventory import projects
 from ...inventory.accounts import odd_tokens
 from ...inventory.buckets import list_buckets
-from ...kinds import KIND_BY_NAME, KINDS
+from ...kinds import KIND_BY_NAME, KINDS, PROJECT
 from ...secret import Secret
 from ...settings import Purpose, Settings, SettingsError
 from ...teams import read_teams
@@ -123,7 +122,7 @@ def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:
                     continue  # the parents' listing asks for the same scope
                 page = {"per_page": 1} if endpoint.paged else {}
                 yield kind.purpose, listed.scope, endpoint.path, {**endpoint.params, **page}
-    yield projects.PURPOSE, projects.SCOPE, "/v2/projects", {"per_page": 1}
+    yield PROJECT.purpose, PROJECT.scope, "/v2/projects", {"per_page": 1}
     yield Purpose.CLOUD_BILLING, "billing:read", "/v2/customers/my/balance", {}
 
 
