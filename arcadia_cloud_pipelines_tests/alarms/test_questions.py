@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.alarms import conditions, look, orchestration
+from arcadia_cloud_pipelines.alarms import conditions, dagster_parts, look, orchestration
 from arcadia_cloud_pipelines.alarms.model import Answer
 from arcadia_cloud_pipelines.alarms.sources import Sources
 from arcadia_cloud_pipelines.alarms.state import open_alarms
@@ -382,34 +382,34 @@ def test_a_run_that_stands_still(instance: dg.DagsterInstance, sources: Sources)
 
 
 def test_a_daemon_that_is_silent(instance: dg.DagsterInstance, sources: Sources) -> None:
-    assert orchestration.silent_daemon(sources).well == frozenset()
+    assert dagster_parts.silent_daemon(sources).well == frozenset()
     for name in ("SENSOR", "SCHEDULER"):
         execute(
             sources, "INSERT INTO daemon_heartbeats (daemon_type, timestamp) VALUES (:n, :at)",
             n=name, at=sources.now.replace(tzinfo=None),
         )  # fmt: skip
-    assert orchestration.silent_daemon(sources) == Answer("daemon_silent/", [])
+    assert dagster_parts.silent_daemon(sources) == Answer("daemon_silent/", [])
     later = replace(sources, now=sources.now + timedelta(minutes=6))
-    [silent] = orchestration.silent_daemon(later).bad
+    [silent] = dagster_parts.silent_daemon(later).bad
     assert (silent.key, silent.severity) == ("daemon_silent/all", Severity.CRITICAL)
     execute(
         sources, "UPDATE daemon_heartbeats SET timestamp = :at WHERE daemon_type = 'SENSOR'",
         at=later.now.replace(tzinfo=None),
     )  # fmt: skip
-    assert keys(orchestration.silent_daemon(later)) == ["daemon_silent/SCHEDULER"]
+    assert keys(dagster_parts.silent_daemon(later)) == ["daemon_silent/SCHEDULER"]
     # Its beats are from before a clock was set back: none comes any more.
     back = replace(sources, now=sources.now - timedelta(days=400))
-    [silent] = orchestration.silent_daemon(back).bad
+    [silent] = dagster_parts.silent_daemon(back).bad
     assert silent.text.startswith("its newest sign is dated 400 days ahead of now")
     # Of one that was silent for weeks nothing is known: it was not started.
     later = replace(sources, now=sources.now + timedelta(days=30))
-    assert orchestration.silent_daemon(later) == Answer("daemon_silent/", [], well=frozenset())
+    assert dagster_parts.silent_daemon(later) == Answer("daemon_silent/", [], well=frozenset())
 
 
 def test_a_pool_without_slots(instance: dg.DagsterInstance, sources: Sources) -> None:
     for pool in ("cloud_billing", "of_somebody_else"):
         instance.event_log_storage.set_concurrency_slots(pool, 0)
-    assert keys(orchestration.closed_pools(sources)) == ["pool_closed/cloud_billing"]
+    assert keys(dagster_parts.closed_pools(sources)) == ["pool_closed/cloud_billing"]
 
 
 def test_schedules_and_sensors_that_stand_still(
@@ -432,13 +432,13 @@ def test_schedules_and_sensors_that_stand_still(
         old=sources.now.replace(tzinfo=None) - timedelta(hours=1),
         new=sources.now.replace(tzinfo=None), body=tick,
     )  # fmt: skip
-    bad = {alarm.key: alarm for alarm in orchestration.stopped_instigators(sources).bad}
+    bad = {alarm.key: alarm for alarm in dagster_parts.stopped_instigators(sources).bad}
     assert sorted(bad) == ["instigator/fails", "instigator/off"]
     assert bad["instigator/fails"].text == "ModuleNotFoundError"
-    assert orchestration.silent_sensors(sources).bad == []
+    assert dagster_parts.silent_sensors(sources).bad == []
     for minutes in (16, -500_000):
         later = replace(sources, now=sources.now + timedelta(minutes=minutes))
-        assert keys(orchestration.silent_sensors(later)) == ["code_silent/sensors"]
+        assert keys(dagster_parts.silent_sensors(later)) == ["code_silent/sensors"]
 
 
 def test_the_names_in_dagsters_tables_are_those_of_this_dagster(
@@ -473,7 +473,7 @@ def test_the_names_in_dagsters_tables_are_those_of_this_dagster(
             ScheduleInstigatorData("15 * * * *", None),
         )
     )
-    assert keys(orchestration.stopped_instigators(sources)) == ["instigator/inventory_schedule"]
+    assert keys(dagster_parts.stopped_instigators(sources)) == ["instigator/inventory_schedule"]
 
     @dg.asset
     def invoices() -> None: ...
