@@ -29,7 +29,8 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .compare import ANYTHING, About, canonical, present, same
 from .ignore import IgnoreRule, first_match, read_ignore_rules
-from .specs import canonical_json, held_part, holds, lock
+from .spec_fields import canonical_json, held_part, holds
+from .specs import lock
 from .tables import cloud_drift_sweeps
 
 STALE_AFTER = DRIFT_JUDGES

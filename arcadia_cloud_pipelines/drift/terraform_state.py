@@ -20,7 +20,7 @@ import orjson
 
 from ..kinds import KIND_OF_URN_TYPE
 from .errors import DriftError
-from .specs import without_secrets
+from .spec_fields import without_secrets
 from .terraform_types import (
     CLAIMS,
     MEMBERSHIPS,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from arcadia_cloud_pipelines.drift.errors import SpecError
 from arcadia_cloud_pipelines.drift.ignore import (
     IgnoreRuleError,
     add_rule,
@@ -17,7 +18,6 @@ from arcadia_cloud_pipelines.drift.inbox import coverage, get_drift, list_drift
 from arcadia_cloud_pipelines.drift.specs import (
     ResourceNotFound,
     ResourceRef,
-    SpecError,
     adopt,
     record_provisioned,
     show,

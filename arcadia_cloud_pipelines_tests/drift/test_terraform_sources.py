@@ -12,7 +12,7 @@ import pytest
 
 from arcadia_cloud_pipelines.drift import terraform_files
 from arcadia_cloud_pipelines.drift.checks import terraform_sources
-from arcadia_cloud_pipelines.drift.specs import SpecError
+from arcadia_cloud_pipelines.drift.errors import SpecError
 from arcadia_cloud_pipelines.drift.terraform import (
     TerraformError,
     TerraformSpecs,

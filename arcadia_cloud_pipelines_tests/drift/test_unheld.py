@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
+from arcadia_cloud_pipelines.drift.errors import SpecError
+from arcadia_cloud_pipelines.drift.spec_fields import canonical_json, holds
 from arcadia_cloud_pipelines.drift.specs import (
     ResourceRef,
-    SpecError,
     adopt,
-    canonical_json,
-    holds,
     record_provisioned,
     unheld_fields,
 )
