@@ -18,22 +18,18 @@ from ..settings import Settings
 from ..warehouse.embedded import supervised
 from ..warehouse.embedded_server import ServerFolder
 from . import json_lines, processes
+from .child import Child, while_heard
 from .child_environment import for_child
 from .errors import OperationsError
 from .home import Home, check_space
 from .liveness import Heartbeats
 from .local_tokens import make_secret
+from .ports import check_port, free_port
+from .process_groups import end_leftovers
 from .processes import LOCATION, CodeServer
 from .reviewed_story import file_variables
 from .service_manager import notify
-from .supervisor import (
-    Child,
-    Supervisor,
-    check_port,
-    end_leftovers,
-    free_port,
-    while_heard,
-)
+from .supervisor import Supervisor
 
 UI_PORT = 3000
 

@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from .child import Child
 from .child_environment import for_child
 from .home import Home, replace_file
 from .liveness import BEATS, answers_grpc
 from .ports import answers_http, listens
-from .supervisor import Child
 
 LOCATION = "arcadia_cloud_pipelines"
 
