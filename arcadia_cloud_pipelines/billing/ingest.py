@@ -161,9 +161,7 @@ def ingest_invoices(
     progress: Progress | None = None,
     on_done: Callable[[Ingested], None] | None = None,
 ) -> list[Ingested]:
-    """Ingest invoices, each in a transaction of its own.
-
-    They are fetched and matched some at a time, and stored one by one.
+    """Ingest invoices: some at a time are fetched and matched, and each is stored by itself.
 
     Args:
         warehouse: where the lines go.
@@ -203,9 +201,7 @@ def ingest_invoices(
     outage = None
     while outage is None and (batch := _fetch(client, waiting)):
         for invoice, error in batch.failed:
-            result = Ingested(invoice, error=str(error))
-            _mark_failed(warehouse, result, now)
-            done(result)
+            done(_mark_failed(warehouse, invoice, error, now))
         for result in _store(warehouse, batch, inventory, now):
             done(result)
         outage = batch.outage
@@ -413,13 +409,11 @@ def replace_lines(
     return count, total
 
 
-def _mark_failed(warehouse: Warehouse, result: Ingested, now: Clock) -> None:
+def _mark_failed(warehouse: Warehouse, invoice: Invoice, error: Exception, now: Clock) -> Ingested:
+    failed = Ingested(invoice, error=str(error))
     with warehouse.transaction() as connection:
-        SQL.run(
-            connection,
-            "mark_failed",
-            {"id": result.invoice.id, "error": result.error, "at": now()},
-        )
+        SQL.run(connection, "mark_failed", {"id": invoice.id, "error": failed.error, "at": now()})
+    return failed
 
 
 def rematch(warehouse: Warehouse) -> int:

@@ -138,15 +138,7 @@ def record(
     """
     guard = guard or Guard()
     seen = observation.sightings
-    scope = {
-        "provider": "digitalocean",
-        "account": observation.account,
-        "kind": observation.kind,
-        "seen_at": observation.started_at,
-        "run_id": observation.run_id,
-        "named": observation.kind in NAMED,
-        "regions": None if observation.regions is None else sorted(observation.regions),
-    }
+    scope = _parameters(observation)
     _SQL.run(connection, "lock", scope)
     if _SQL.run(connection, "superseded", scope).scalar_one():
         return Recorded(superseded=True)
@@ -173,8 +165,7 @@ def record(
 
     struck = deleted = 0
     if observation.complete and missing and not implausible:
-        limits = {"strikes": STRIKES, "between": guard.between}
-        struck, deleted = _SQL.run(connection, "strike", scope | limits).one()
+        struck, deleted = _strike(connection, scope, guard)
     if confirmed and observation.complete and not missing:
         end_confirmation(connection, scope)
     _SQL.run(connection, "clear")
@@ -192,6 +183,19 @@ def record(
         foreign=foreign,
         outside=outside,
     )
+
+
+def _parameters(observation: Observation) -> dict[str, object]:
+    """Return what every statement may need to know of an observation."""
+    return {
+        "provider": "digitalocean",
+        "account": observation.account,
+        "kind": observation.kind,
+        "seen_at": observation.started_at,
+        "run_id": observation.run_id,
+        "named": observation.kind in NAMED,
+        "regions": None if observation.regions is None else sorted(observation.regions),
+    }
 
 
 def _compare_digests(
@@ -258,6 +262,15 @@ def _record_appeared(
     if appeared:
         _SQL.run(connection, "appeared_changes", {"fields": [*appeared]})
     return appeared
+
+
+def _strike(
+    connection: sa.Connection, scope: Mapping[str, object], guard: Guard
+) -> tuple[int, int]:
+    """Strike the rows that are missing; return how many, and how many of them are gone for it."""
+    limits: dict[str, object] = {"strikes": STRIKES, "between": guard.between}
+    struck, deleted = _SQL.run(connection, "strike", {**scope, **limits}).one()
+    return struck, deleted
 
 
 def loss_confirmed(connection: sa.Connection, scope: Mapping[str, object]) -> bool:
