@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from . import edge_rules, grants, views
+from . import edge_rules, grants, objects, views
 
 if TYPE_CHECKING:
     from .engine import Warehouse
@@ -117,6 +117,7 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
             except views.ViewError as error:
                 raise WarehouseError(str(error)) from None
             command.upgrade(alembic_config(connection), "head")
+            objects.install_objects(connection)
             views.install_views(connection, kept)
         edge_rules.install_edge_rules(connection)
         given = grants.give(connection)
