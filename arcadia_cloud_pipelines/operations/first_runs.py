@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from ..dagster_support import AFTER_A_FAILURE, FIRST_REFRESH, run_under_way, team_tags
+from ..dagster_runs import AFTER_A_FAILURE, FIRST_REFRESH, run_under_way, team_tags
 from ..digitalocean.errors import WHOLE_ACCOUNT
 from ..inventory.assets import ACCOUNT
 from ..late import lately

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from arcadia_cloud_pipelines import dagster_support
+from arcadia_cloud_pipelines import dagster_runs
 from arcadia_cloud_pipelines.cli.drift import drift as drift_command
 from arcadia_cloud_pipelines.cli.main import main
 from arcadia_cloud_pipelines.cli.provisioned import provisioned as provisioned_command
@@ -38,7 +38,7 @@ def instance() -> Any:
 @pytest.fixture
 def drifting(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> int:
     """A droplet whose size differs; the time is a few minutes after its listing."""
-    for module in (checks, dagster_support):
+    for module in (checks, dagster_runs):
         monkeypatch.setattr(module, "utc_now", lambda: at(0.2))
     monkeypatch.setattr(Warehouse, "now", lambda _self: at(0.2))
     monkeypatch.setattr(sweep.sweep, "__kwdefaults__", {"run_id": None, "now": lambda: at(0.1)})
