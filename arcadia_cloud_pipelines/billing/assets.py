@@ -34,7 +34,7 @@ from . import checks, report
 from .account_facts import sync_account_facts
 from .balance import Balance, accrual_of_month, snapshot_balance
 from .fact_tables import cloud_account_facts, cloud_daily_costs, cloud_prepayments, cloud_rates
-from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
+from .ingest import Ingested, InvoiceNotKnown, ingest_invoices
 from .insights import sync_daily_costs
 from .invoices import sync_invoices
 from .kept import keep_months
@@ -42,6 +42,7 @@ from .kept_tables import cloud_month_costs
 from .open_month import refresh_open_month
 from .prepayment import sync_prepayment
 from .rates import sync_rates
+from .rematch import rematch
 from .tables import (
     cloud_balance_snapshots,
     cloud_cost_lines,

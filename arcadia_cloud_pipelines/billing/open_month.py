@@ -24,7 +24,8 @@ from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
-from .ingest import LINE_COLUMNS, FetchedInvoice, fetch_invoice, load_inventory, read_lines
+from .fetching import FetchedInvoice, fetch_invoice
+from .ingest import LINE_COLUMNS, load_inventory, read_lines
 from .invoices import INVOICES
 from .money import AmountError, parse_amount
 from .reconcile import compare

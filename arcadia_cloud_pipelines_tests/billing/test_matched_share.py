@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.billing import checks
-from arcadia_cloud_pipelines.billing.ingest import rematch, unmatched_since
 from arcadia_cloud_pipelines.billing.matching import RULES_VERSION
+from arcadia_cloud_pipelines.billing.rematch import rematch, unmatched_since
 from arcadia_cloud_pipelines.billing.report import MatchedMonth, matched_months
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
