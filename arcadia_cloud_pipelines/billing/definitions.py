@@ -6,6 +6,7 @@ import dagster as dg
 
 from ..dagster_runs import skipping_overlap
 from ..dagster_support import RESOURCES
+from . import account_assets
 from .assets import ASSETS
 from .checks import CHECKS
 from .jobs import (
@@ -67,7 +68,7 @@ kept_months_schedule = skipping_overlap(
 )
 
 defs = dg.Definitions(
-    assets=ASSETS,
+    assets=[*ASSETS, *account_assets.ASSETS],
     asset_checks=CHECKS,
     jobs=[
         balance_job,

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from arcadia_cloud_pipelines.billing import sensors
+from arcadia_cloud_pipelines.billing import account_assets, sensors
 from arcadia_cloud_pipelines.billing.assets import ASSETS, INVOICE_FILES, PARTITIONS
 from arcadia_cloud_pipelines.billing.checks import CHECKS
 from arcadia_cloud_pipelines.billing.definitions import defs
@@ -54,7 +54,10 @@ def run(
 ) -> dg.ExecuteInProcessResult:
     """Materialise some assets with their checks."""
     bound = dg.Definitions(
-        assets=ASSETS, asset_checks=CHECKS, resources=resources, executor=dg.in_process_executor
+        assets=[*ASSETS, *account_assets.ASSETS],
+        asset_checks=CHECKS,
+        resources=resources,
+        executor=dg.in_process_executor,
     )
     job = bound.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(
