@@ -21,7 +21,7 @@ def created_at(pid: int) -> float:
     return 0.0
 
 
-def described(status: int) -> str:
+def ending_text(status: int) -> str:
     """Say how a process ended."""
     if status >= 0:
         return f"status {status}"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .child import Child, Running, Say, while_heard
 from .errors import OperationsError
-from .process_groups import GRACE, described, end_group, signal_group
+from .process_groups import GRACE, end_group, ending_text, signal_group
 
 _FIRST_DELAY, _LAST_DELAY = 1.0, 15.0
 _LEAST_START = 30.0  # seconds that a restart may take, also where the first start was quick
@@ -103,7 +103,7 @@ class Supervisor:
                 if running.process.poll() is not None:
                     running.finish_reading()
                     raise OperationsError(
-                        f"{child.name} ended ({described(running.process.returncode)}) before it "
+                        f"{child.name} ended ({ending_text(running.process.returncode)}) before it "
                         f"was ready: see its log. {self._tail(running)}"
                     )
                 if self._clock() > deadline:
@@ -188,7 +188,7 @@ class Supervisor:
                 self._due[child.name] = now + delay
                 running.finish_reading()
                 self._say(
-                    f"{child.name} died ({described(status)}), starting it again in {delay:.0f} s; "
+                    f"{child.name} died ({ending_text(status)}), starting it again in {delay:.0f} s; "
                     f"{self._tail(running)}"
                 )
                 continue
