@@ -51,3 +51,17 @@ def test_the_scopes_to_tick_are_those_that_are_asked_for() -> None:
         if "simulator" not in path.parts:
             asked |= set(re.findall(r'"([a-z_]+:(?:read|list))"', path.read_text("utf-8")))
     assert asked == scopes().keys()
+
+
+def test_what_the_guide_for_contributors_names_is_there() -> None:
+    """A recipe that sends people to a file which was moved is worse than none."""
+    text = (PATH.parent / "contributing.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+\.(?:py|sql|toml|json))(?:::(\w+))?[` ]", text)
+    assert len(named) > 20
+    roots = (PACKAGE, Path(__file__).parent)
+    for path, test in named:
+        found = [
+            file for root in roots for file in root.rglob("*") if str(file).endswith(f"/{path}")
+        ]
+        assert found, path
+        assert any(f"def {test}" in file.read_text("utf-8") for file in found), test

@@ -188,8 +188,8 @@ class Supervisor:
                 self._due[child.name] = now + delay
                 running.finish_reading()
                 self._say(
-                    f"{child.name} died ({ending_text(status)}), starting it again in {delay:.0f} s; "
-                    f"{self._tail(running)}"
+                    f"{child.name} died ({ending_text(status)}), starting it again in "
+                    f"{delay:.0f} s; {self._tail(running)}"
                 )
                 continue
             reason = self._overdue(running, now)
