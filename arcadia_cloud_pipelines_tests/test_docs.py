@@ -58,10 +58,8 @@ def test_what_the_guide_for_contributors_names_is_there() -> None:
     text = (PATH.parent / "contributing.md").read_text(encoding="utf-8")
     named = re.findall(r"`([\w/]+\.(?:py|sql|toml|json))(?:::(\w+))?[` ]", text)
     assert len(named) > 20
-    roots = (PACKAGE, Path(__file__).parent)
+    files = [file for root in (PACKAGE, Path(__file__).parent) for file in root.rglob("*.*")]
     for path, test in named:
-        found = [
-            file for root in roots for file in root.rglob("*") if str(file).endswith(f"/{path}")
-        ]
-        assert found, path
-        assert any(f"def {test}" in file.read_text("utf-8") for file in found), test
+        found = [file for file in files if f"/{file}".endswith(f"/{path}")]
+        assert found or path.startswith("NNNN"), path
+        assert not test or any(f"def {test}(" in file.read_text("utf-8") for file in found), test
