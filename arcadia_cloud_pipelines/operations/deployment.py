@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .. import environment_file
+from ..api.auth import check_secrets
 from ..environment_file import environment
 from ..settings import Settings
 from ..warehouse.embedded import supervised
 from ..warehouse.embedded_server import ServerFolder
+from ..warehouse.engine import open_warehouse
 from . import json_lines, processes
 from .child import Child, while_heard
 from .child_environment import for_child
@@ -29,6 +31,8 @@ from .process_groups import end_leftovers
 from .processes import LOCATION, CodeServer
 from .reviewed_story import file_variables
 from .service_manager import notify
+from .simulated import open_account
+from .status import accounts
 from .supervisor import Supervisor
 
 UI_PORT = 3000
@@ -91,8 +95,6 @@ def _run(
     say: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
-    from ..api.auth import check_secrets
-
     for problem in settings.unreadable_api_secrets():
         say(f"{problem}; the HTTP API refuses every call that needs it")
     check_secrets(settings.without_unreadable().jwt_secrets)
@@ -226,10 +228,6 @@ def child_environment(settings: Settings, home: Home, simulator_port: int | None
         "PYTHONWARNINGS": "ignore",
     }
     if simulator_port is not None:
-        from ..warehouse.engine import open_warehouse
-        from .simulated import open_account
-        from .status import accounts
-
         account = open_account(home)
         others = accounts(open_warehouse(settings)).keys() - {account.team_uuid}
         if others:
