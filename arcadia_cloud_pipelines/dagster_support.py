@@ -26,7 +26,8 @@ from .digitalocean.clients import Clients
 from .digitalocean.errors import WHOLE_ACCOUNT
 from .settings import Purpose, SettingsError, asset_owners, load_settings
 from .teams import TAG, settings_of_run
-from .warehouse.engine import Warehouse, WarehouseError, WarehouseUnreachable, open_warehouse
+from .warehouse.engine import Warehouse, open_warehouse
+from .warehouse.errors import WarehouseError, WarehouseUnreachable
 
 T = TypeVar("T")
 

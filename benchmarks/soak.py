@@ -58,7 +58,8 @@ from arcadia_cloud_pipelines.forecast.model import make_forecasts
 from arcadia_cloud_pipelines.settings import Purpose, load_settings
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.embedded_server import ServerFolder
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseError
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.errors import WarehouseError
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
 
 from . import soak_clock

@@ -26,7 +26,8 @@ from ..digitalocean.accounts import know_accounts, presumed_account
 from ..kinds import PROJECT, UNKNOWN, Json
 from ..times import Clock
 from ..warehouse.copy import copy_rows
-from ..warehouse.engine import Warehouse, WarehouseError
+from ..warehouse.engine import Warehouse
+from ..warehouse.errors import WarehouseError
 from ..warehouse.statements import Statements
 from . import ledger
 from .listing import Progress

@@ -11,7 +11,8 @@ from ..digitalocean.accounts import know_accounts, presumed_account
 from ..digitalocean.errors import clean
 from ..kinds import Kind
 from ..times import Clock, utc_now
-from ..warehouse.engine import Warehouse, WarehouseError
+from ..warehouse.engine import Warehouse
+from ..warehouse.errors import WarehouseError
 from . import ledger
 from .listing import KindListing, Progress, list_whole
 from .sightings import LONGEST, Sighting, dropped_fields, identity_reader, sightings

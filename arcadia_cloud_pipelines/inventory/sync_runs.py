@@ -7,7 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ..warehouse.engine import Warehouse, WarehouseError
+from ..warehouse.engine import Warehouse
+from ..warehouse.errors import WarehouseError
 from . import ledger
 from .sightings import Sighting
 from .tables import cloud_sync_runs

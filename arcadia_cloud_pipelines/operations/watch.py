@@ -24,7 +24,8 @@ from ..late import lately
 from ..settings import Settings, load_settings
 from ..times import utc_now
 from ..warehouse.embedded import EmbeddedPostgresError
-from ..warehouse.engine import WarehouseError, dagster_url, open_warehouse
+from ..warehouse.engine import dagster_url, open_warehouse
+from ..warehouse.errors import WarehouseError
 from . import machine
 
 EVERY = 60.0

@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from . import edge_rules, grants, objects, views
+from .errors import WarehouseError, WarehouseNotMigrated
 
 if TYPE_CHECKING:
     from .engine import Warehouse
@@ -89,8 +90,6 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
         WarehouseNotMigrated: the database was migrated by a newer release than this.
         WarehouseUnreachable: it does not answer.
     """
-    from .engine import WarehouseError, WarehouseNotMigrated
-
     with warehouse.transaction() as connection:
         if problem := server_problem(connection):
             raise WarehouseError(

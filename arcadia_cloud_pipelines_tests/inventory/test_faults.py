@@ -19,8 +19,8 @@ from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.settings import Purpose, SettingsError
 from arcadia_cloud_pipelines.simulator import SECRET_PREFIX, SimulatedAccount, serve
-from arcadia_cloud_pipelines.warehouse.engine import (
-    Warehouse,
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.errors import (
     WarehouseError,
     WarehouseNotMigrated,
     WarehouseUnreachable,

@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.inventory.ledger import Guard
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseUnreachable
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.errors import WarehouseUnreachable
 
 from .helpers import (
     CREATED,

@@ -21,7 +21,8 @@ from arcadia_cloud_pipelines.simulator import (
     RunningSimulator,
 )
 from arcadia_cloud_pipelines.simulator.world import ForeignUrn
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseUnreachable
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.errors import WarehouseUnreachable
 
 from .helpers import (
     Mirror,
