@@ -147,3 +147,46 @@ def test_a_public_name_has_one_meaning() -> None:
         if not name.startswith("_") and name not in SAME_ON_TWO_LAYERS | {"main"}
     }
     assert own == {}
+
+
+ARROWS = {
+    "kinds": set(),
+    "warehouse": {"kinds"},
+    "digitalocean": {"warehouse"},
+    "metrics": {"warehouse"},
+    "marts": {"warehouse"},
+    "assistant": {"marts", "warehouse"},
+    "inventory": {"digitalocean", "kinds", "warehouse"},
+    "billing": {"digitalocean", "kinds", "warehouse"},
+    "drift": {"digitalocean", "inventory", "kinds", "warehouse"},
+    "tagging": {"digitalocean", "inventory", "kinds", "warehouse"},
+    "forecast": {"digitalocean", "inventory", "warehouse"},
+    "allocation": {"billing", "inventory", "marts", "warehouse"},
+    "alarms": {"billing", "digitalocean", "drift", "inventory", "kinds", "warehouse"},
+    "api": {"allocation", "billing", "drift", "inventory", "metrics", "warehouse"},
+}
+"""Which folders a folder may import from: those below it. `operations` and `cli` are at the top."""
+UPWARDS = {
+    # It gathers the tables of all subjects for Alembic.
+    "warehouse.schema": {
+        "alarms", "allocation", "billing", "digitalocean", "drift", "forecast", "inventory",
+        "tagging",
+    },
+    # It reads the word that a failure for the whole account carries.
+    "warehouse.dagster_storage": {"digitalocean"},
+    "api.syncs": {"operations"},
+}  # fmt: skip
+
+
+def test_folders_import_from_those_below_them() -> None:
+    upwards = {}
+    for name, path in modules().items():
+        module = name.removeprefix("arcadia_cloud_pipelines.")
+        folder = module.split(".")[0]
+        parts = (other.split(".") for other in imported(path, name))
+        used = {part[1] for part in parts if part[0] == "arcadia_cloud_pipelines" and part[1:]}
+        below = ARROWS.get(folder)
+        known = ARROWS.keys() | {"operations", "cli", "simulator"}
+        if below is not None and (found := used & known - below - {folder}):
+            upwards[module] = found
+    assert upwards == UPWARDS
