@@ -174,7 +174,6 @@ UPWARDS = {
     },
     # It reads the word that a failure for the whole account carries.
     "warehouse.dagster_storage": {"digitalocean"},
-    "api.syncs": {"operations"},
 }  # fmt: skip
 
 

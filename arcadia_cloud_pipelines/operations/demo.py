@@ -26,6 +26,7 @@ from dagster._core.remote_origin import (
 )
 
 from .. import environment_file
+from ..inventory.freshness import synced_accounts
 from ..settings import Settings, load_settings
 from ..simulator import SimulatedAccount, serve
 from ..warehouse.engine import Warehouse, open_warehouse
@@ -36,7 +37,6 @@ from .processes import LOCATION
 from .reviewed_story import FILES, IgnoreStory, file_variables, write_files
 from .simulated import open_account, save_account
 from .startup import open_instance, prepare
-from .status import accounts
 from .watch import look_once
 
 _log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ def demo_home(settings: Settings) -> Home:
     if (home.path / "postgres").is_dir():
         warehouse = open_warehouse(settings)
         warehouse.check_migrated()
-        if accounts(warehouse).keys() - {open_account(home).team_uuid}:
+        if synced_accounts(warehouse).keys() - {open_account(home).team_uuid}:
             return Home(home.path / "demo")
     return home
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from .. import environment_file
 from ..api.auth import check_secrets
 from ..environment_file import environment
+from ..inventory.freshness import synced_accounts
 from ..settings import Settings
 from ..warehouse.embedded import supervised
 from ..warehouse.embedded_server import ServerFolder
@@ -32,7 +33,6 @@ from .processes import LOCATION, CodeServer
 from .reviewed_story import file_variables
 from .service_manager import notify
 from .simulated import open_account
-from .status import accounts
 from .supervisor import Supervisor
 
 UI_PORT = 3000
@@ -229,7 +229,7 @@ def child_environment(settings: Settings, home: Home, simulator_port: int | None
     }
     if simulator_port is not None:
         account = open_account(home)
-        others = accounts(open_warehouse(settings)).keys() - {account.team_uuid}
+        others = synced_accounts(open_warehouse(settings)).keys() - {account.team_uuid}
         if others:
             raise OperationsError(
                 f"No DO_API_TOKEN is set, but the warehouse mirrors the account {min(others)}, and "

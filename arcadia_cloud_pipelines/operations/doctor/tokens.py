@@ -19,6 +19,7 @@ from ...digitalocean.calls import SharedCalls
 from ...digitalocean.spaces import Spaces
 from ...inventory.accounts import odd_tokens
 from ...inventory.buckets import list_buckets
+from ...inventory.freshness import synced_accounts
 from ...kinds import KIND_BY_NAME, KINDS, PROJECT
 from ...secret import Secret
 from ...settings import Purpose, Settings, SettingsError
@@ -26,7 +27,6 @@ from ...teams import read_teams
 from ...warehouse.engine import Warehouse
 from ..home import Home
 from ..simulated import open_account
-from ..status import accounts
 from .findings import Finding, neither, well, wrong
 
 
@@ -36,7 +36,7 @@ def check_tokens(settings: Settings, home: Home, warehouse: Warehouse | None) ->
         yield from _check_teams(settings, warehouse)
         return
     if not settings.tokens:
-        known = accounts(warehouse) if warehouse is not None else {}
+        known = synced_accounts(warehouse) if warehouse is not None else {}
         real = known.keys() - {open_account(home).team_uuid}
         if real:
             yield wrong(
