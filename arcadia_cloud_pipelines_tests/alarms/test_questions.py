@@ -25,7 +25,7 @@ from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import rows
+from ..support.sql import query
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_token_that_is_refused(sources: Sources) -> None:
 
 
 def test_invoices_that_are_off_or_missing(sources: Sources) -> None:
-    rows(
+    query(
         sources.warehouse,
         """
         INSERT INTO cloud_invoices (account, invoice_uuid, amount, period, ingest_status,
@@ -151,7 +151,7 @@ def test_a_budget_that_does_not_hold_and_a_day_that_is_unusual(sources: Sources)
 
 
 def test_usage_that_is_stopped_or_will_be(sources: Sources) -> None:
-    rows(
+    query(
         sources.warehouse,
         """
         INSERT INTO cloud_prepayments (account, balance, blocked, first_read_at, last_read_at)
@@ -171,7 +171,7 @@ def test_usage_that_is_stopped_or_will_be(sources: Sources) -> None:
 def test_each_drift_is_an_alarm_until_it_is_settled(sources: Sources) -> None:
     ids = [
         row["id"]
-        for row in rows(
+        for row in query(
             sources.warehouse,
             """
             WITH r AS (
@@ -192,13 +192,13 @@ def test_each_drift_is_an_alarm_until_it_is_settled(sources: Sources) -> None:
     # One that nobody has judged yet is a warning.
     assert [alarm.severity for alarm in first.bad] == ["critical", "warning"]
     take_look(sources, {"drift": conditions.new_drift})
-    rows(
+    query(
         sources.warehouse,
         "UPDATE cloud_drift SET status = CASE field WHEN 'region' THEN 'stale' ELSE 'accepted' END,"
         " resolved_at = now(), resolved_by = 'ann' RETURNING 1",
     )
     take_look(sources, {"drift": conditions.new_drift})
-    ended = rows(sources.warehouse, "SELECT key, ending FROM cloud_alarms ORDER BY key")
+    ended = query(sources.warehouse, "SELECT key, ending FROM cloud_alarms ORDER BY key")
     assert [(e["key"], e["ending"]) for e in ended] == [
         (f"drift/{ids[0]}", "Accepted by ann."), (f"drift/{ids[1]}", "The resource is as desired "
             "again."),
@@ -326,7 +326,9 @@ def test_a_run_that_was_interrupted_is_told_once_also_when_its_repeat_went_well(
     questions = {"run_interrupted": orchestration.interrupted_runs}
     for _ in range(2):
         take_look(sources, questions)
-    told = rows(sources.warehouse, "SELECT key, announced_at IS NOT NULL AS told FROM cloud_alarms")
+    told = query(
+        sources.warehouse, "SELECT key, announced_at IS NOT NULL AS told FROM cloud_alarms"
+    )
     assert told == [{"key": "run_interrupted/job things", "told": True}]
     # What an asset raises is no interruption.
     run(instance, thing="bad")
@@ -547,7 +549,7 @@ def test_a_dagster_database_that_is_away_says_nothing(sources: Sources) -> None:
 
 
 def test_a_field_that_the_api_began_to_tell_is_told_once(sources: Sources) -> None:
-    rows(
+    query(
         sources.warehouse,
         """
         INSERT INTO cloud_schema_events (account, kind, field, occurred_at, rows, example_type)

@@ -18,7 +18,8 @@ from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import NOW, query, sync_inventory
+from ..support.sql import query
+from .conftest import NOW, sync_inventory
 
 
 class OneClient:

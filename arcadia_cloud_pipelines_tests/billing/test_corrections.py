@@ -23,7 +23,8 @@ from arcadia_cloud_pipelines.simulator import SimulatedAccount
 from arcadia_cloud_pipelines.simulator.billing.csv_files import Dialect
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import HOUR, NOW, query, stored_lines
+from ..support.sql import query
+from .conftest import HOUR, NOW, stored_lines
 
 DAY = timedelta(days=1)
 

@@ -24,7 +24,8 @@ from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount
 from arcadia_cloud_pipelines.simulator.billing.csv_files import Dialect
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import HOUR, NOW, query, stored_lines, sync_inventory
+from ..support.sql import query
+from .conftest import HOUR, NOW, stored_lines, sync_inventory
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from arcadia_cloud_pipelines.billing.rematch import rematch, unmatched_since
 from arcadia_cloud_pipelines.billing.report import MatchedMonth, matched_months
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import query
+from ..support.sql import query
 
 ACCOUNT = "a" * 40
 

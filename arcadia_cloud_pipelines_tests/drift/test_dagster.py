@@ -22,7 +22,8 @@ from arcadia_cloud_pipelines.drift.ignore import add_rule
 from arcadia_cloud_pipelines.inventory.definitions import defs as inventory_defs
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import at, desire, drift, listed, query, resource, spec_of, swept
+from ..support.sql import query
+from .helpers import at, desire, drift, listed, resource, spec_of, swept
 
 DEFS = dg.Definitions.merge(
     inventory_defs, drift_defs, dg.Definitions(executor=dg.in_process_executor)

@@ -24,6 +24,7 @@ from arcadia_cloud_pipelines.drift.specs import (
 )
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+from ..support.sql import query
 from .helpers import (
     at,
     change,
@@ -33,7 +34,6 @@ from .helpers import (
     inbox,
     listed,
     project,
-    query,
     resource,
     spec_of,
     swept,

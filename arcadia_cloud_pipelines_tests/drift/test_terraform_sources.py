@@ -24,7 +24,8 @@ from arcadia_cloud_pipelines.drift.terraform import (
 )
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import at, change, desire, execute, inbox, listed, project, query, resource, swept
+from ..support.sql import query
+from .helpers import at, change, desire, execute, inbox, listed, project, resource, swept
 from .test_terraform import FIREWALL, item, state, written
 
 SHOP = "4e1bfbc3-dc3e-41f2-a18f-1b4d7ba71679"

@@ -21,6 +21,7 @@ from arcadia_cloud_pipelines.kinds import KINDS, REGISTRY, Kind
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..inventory.test_sightings import FILES, Json, examples
+from ..support.sql import query
 from .helpers import (
     TEAM,
     at,
@@ -31,7 +32,6 @@ from .helpers import (
     inbox,
     listed,
     project,
-    query,
     resource,
     spec_of,
     swept,

@@ -30,7 +30,8 @@ from arcadia_cloud_pipelines.simulator import RunningSimulator
 from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import Mirror, at, client, fleet, query, record, rows, story, syncs
+from ..support.sql import query
+from .helpers import Mirror, at, client, fleet, record, rows, story, syncs
 
 # -- the least time between strikes -----------------------------------------------------------
 

@@ -26,6 +26,7 @@ from arcadia_cloud_pipelines.warehouse.errors import (
     WarehouseUnreachable,
 )
 
+from ..support.sql import query
 from .helpers import (
     T0,
     Mirror,
@@ -34,7 +35,6 @@ from .helpers import (
     client,
     cut_connections,
     everything,
-    query,
     rows,
     stored,
     syncs,

@@ -16,7 +16,8 @@ from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import T0, at, query, record, rows, sighting
+from ..support.sql import query
+from .helpers import T0, at, record, rows, sighting
 
 COLUMNS = ("name", "region", "status", "size_slug", "created_at")
 WHAT = (

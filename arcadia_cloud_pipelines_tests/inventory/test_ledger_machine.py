@@ -30,7 +30,8 @@ from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, UNKNOWN
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import T0, query
+from ..support.sql import query
+from .helpers import T0
 from .model import Key, Model, Row
 from .test_history import as_of, clear
 from .test_sightings import Json, example

@@ -14,7 +14,8 @@ from arcadia_cloud_pipelines.inventory.memberships import Member, Members, recor
 from arcadia_cloud_pipelines.inventory.projects import _record_projects
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import at, fleet, query, record, sighting, story
+from ..support.sql import query
+from .helpers import at, fleet, record, sighting, story
 
 KIND = "load_balancer"
 TEAM = "team-a"

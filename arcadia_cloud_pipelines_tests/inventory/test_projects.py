@@ -24,6 +24,7 @@ from arcadia_cloud_pipelines.simulator.world import ForeignUrn
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.errors import WarehouseUnreachable
 
+from ..support.sql import query
 from .helpers import (
     Mirror,
     at,
@@ -32,7 +33,6 @@ from .helpers import (
     cut_connections,
     events,
     fleet,
-    query,
     record,
     rows,
     story,
