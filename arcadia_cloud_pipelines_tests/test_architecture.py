@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import arcadia_cloud_pipelines
@@ -18,6 +20,7 @@ DAGSTER_MODULES = {
 }  # fmt: skip
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Every module of the package; migrations are scripts of Alembic's."""
     found = {}
@@ -189,3 +192,22 @@ def test_folders_import_from_those_below_them() -> None:
         if below is not None and (found := used & known - below - {folder}):
             upwards[module] = found
     assert upwards == UPWARDS
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    known = modules()
+    graph = {name: top_level(path, name) & known.keys() for name, path in known.items()}
+    TopologicalSorter(graph).prepare()
+
+
+def top_level(path: Path, name: str) -> set[str]:
+    """The modules that importing a module imports."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            base = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            inner = {f"{module}.{alias.name}" for alias in node.names} & modules().keys()
+            found |= inner or {module}
+    return found
