@@ -1,4 +1,4 @@
-"""What every subject's Dagster definitions share: resources, error reporting, metadata.
+"""Shared parts of all Dagster definitions: resources, error reporting, metadata.
 
 With `dagster_runs` the only module besides `assets.py`, `checks.py`, `sensors.py`, `definitions.py`
 and `operations/` that imports Dagster.
@@ -164,7 +164,7 @@ def _is_account_wide(error: Exception) -> bool:
 
 
 class _Told:
-    """What the steps of one run failed for that is wrong with more than one of them."""
+    """Reasons of failure that several steps of one run share."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

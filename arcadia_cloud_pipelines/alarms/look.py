@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Looked:
-    """What one look came to."""
+    """Result of one look."""
 
     turn: bool = True
     """False when another process looks right now."""

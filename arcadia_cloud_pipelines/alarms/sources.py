@@ -1,4 +1,4 @@
-"""What questions are asked of: the two databases, the settings, the time."""
+"""The sources of all questions: the two databases, the settings, the time."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ _NOT_OURS = (
 
 @dataclass(frozen=True)
 class State:
-    """How the database is."""
+    """The state of the database."""
 
     database: str
     """ok or unreachable."""

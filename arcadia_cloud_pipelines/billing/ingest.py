@@ -79,7 +79,7 @@ class Invoice:
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of one invoice."""
+    """Result of ingesting one invoice."""
 
     invoice: Invoice
     lines: int = 0
@@ -93,7 +93,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What lines are matched against."""
+    """The resources that lines are matched against."""
 
     resources: pd.DataFrame
     """id, kind, provider_id, name, region, created_at, first_seen_at, last_seen_at, deleted_at."""

@@ -40,7 +40,7 @@ _READINGS = 2
 
 @dataclass(frozen=True)
 class OpenMonth:
-    """What the preview held."""
+    """The open month as the preview has it."""
 
     period: date | None
     """First day of the month; None when there is no preview."""

@@ -1,4 +1,4 @@
-"""Whose infrastructure a token sees, and whether the API answers anything about it at all.
+"""The account that a token sees, and whether the API answers anything about it at all.
 
 Asked once for all connections of a token. Within a run a failure is remembered, too: what is true
 of the whole account (no route, a revoked token, a proxy that answers) is found out once.
@@ -17,7 +17,7 @@ from .errors import DigitalOceanError, Forbidden, NotFound
 
 @dataclass(frozen=True)
 class Account:
-    """Whose infrastructure a token sees.
+    """The account that a token sees.
 
     Attributes:
         uuid: the team's, or the person's where there is no team.
@@ -41,7 +41,7 @@ class Accounts(Protocol):
 
 
 class Asks(Protocol):
-    """What it takes to ask: the client's `get`."""
+    """The one method of the client that asking takes."""
 
     def get(self, path: str, *, scope: str | None = None, decides: bool = False) -> dict[str, Any]:
         """Return the JSON object at a path."""

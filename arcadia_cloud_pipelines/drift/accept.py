@@ -43,7 +43,7 @@ SHOWN: Final = _Shown.RECORD
 
 @dataclass(frozen=True)
 class Accepted:
-    """What accepting one record came to."""
+    """Result of accepting one record."""
 
     id: int
     resource_id: int

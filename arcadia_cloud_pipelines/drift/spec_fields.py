@@ -1,4 +1,4 @@
-"""What a spec may hold: fields that the inventory holds, too, and no secret.
+"""The fields that a spec may have: those that the inventory has, too, and no secret.
 
 Specs are compared with the inventory, so both go by one set of rules: those of `sightings`.
 """

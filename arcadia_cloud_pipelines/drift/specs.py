@@ -70,7 +70,7 @@ class ResourceRef:
 
 @dataclass(frozen=True)
 class RecordedSpec:
-    """What recording one spec came to."""
+    """Result of recording one spec."""
 
     resource_id: int
     spec: dict[str, Any]

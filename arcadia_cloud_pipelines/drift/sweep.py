@@ -69,7 +69,7 @@ class Pair(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a sweep does about one pair."""
+    """The change that a detection run makes for one pair."""
 
     verb: Literal["open", "move", "close"]
     drift_id: int | None
@@ -85,7 +85,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What one sweep came to, as its row in `cloud_drift_sweeps` has it."""
+    """Result of one detection run, as its row in `cloud_drift_sweeps` has it."""
 
     id: int
     started_at: datetime

@@ -51,7 +51,7 @@ class TerraformError(DriftError):
 
 @dataclass
 class Contents:
-    """What a state says of DigitalOcean."""
+    """The content of a state, as far as it is about DigitalOcean."""
 
     specs: dict[Identity, Json] = field(default_factory=dict)
     """Resources that it describes."""

@@ -41,7 +41,7 @@ BLANKED_FROM = 3
 
 @dataclass(frozen=True)
 class Guard:
-    """What the ledger finds implausible. The defaults are the contract's."""
+    """Limits of what the ledger finds plausible. The defaults are the contract's."""
 
     share: float = IMPLAUSIBLE_SHARE
     at_least: int = IMPLAUSIBLE_FROM
@@ -90,7 +90,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What recording one observation came to; counts of rows."""
+    """Result of recording one observation; counts of rows."""
 
     discovered: int = 0
     updated: int = 0

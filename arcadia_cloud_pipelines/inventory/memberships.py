@@ -1,4 +1,4 @@
-"""Which resource is in which project: the lists of members, and what they change.
+"""Memberships of resources in projects: the lists of members, and what they change.
 
 Every project has a list of its own. A resource that no list names any more left its project only
 where the list was read whole.
@@ -77,7 +77,7 @@ def split_urn(urn: str) -> tuple[str, str]:
 
 @dataclass
 class Members:
-    """What the lists of all projects held."""
+    """The members of all projects, as their lists have them."""
 
     members: list[Member] = field(default_factory=list)
     unknown: dict[str, Json] = field(default_factory=dict)

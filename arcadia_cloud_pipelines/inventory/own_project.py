@@ -16,7 +16,7 @@ CONFLICT = 409
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """What became of the project that the first sync makes sure of."""
+    """Result of making sure of our own project."""
 
     outcome: str
     """`exists`, `created`, `read_only` when the token may not create it, else `refused`."""

@@ -48,7 +48,7 @@ _SQL = Statements(__file__)
 
 @dataclass(frozen=True)
 class ProjectsResult:
-    """What a sync of the projects came to."""
+    """Result of a sync of the projects."""
 
     sync: SyncResult
     bootstrap: Bootstrap | None

@@ -1,4 +1,4 @@
-"""How the mirror is: the newest sync of each kind, in words."""
+"""The state of the mirror: the newest sync of each kind, in words."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ SUPERSEDED = "superseded: a sync that began later was recorded first"
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What one sync came to, as its row in `cloud_sync_runs` has it."""
+    """Result of one sync, as its row in `cloud_sync_runs` has it."""
 
     kind: str
     account: str | None

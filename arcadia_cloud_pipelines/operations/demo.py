@@ -87,7 +87,7 @@ class Round:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo leaves behind."""
+    """Result of the demo."""
 
     home: Home
     warehouse: Warehouse

@@ -1,4 +1,4 @@
-"""What the demo tells of drift: a plan, a difference, a decision."""
+"""The demo's story of drift: a plan, a difference, a decision."""
 
 from __future__ import annotations
 

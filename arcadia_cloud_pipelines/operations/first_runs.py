@@ -33,7 +33,7 @@ _BAD = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 @dataclass(frozen=True)
 class Part:
-    """What one run of a first refresh reads."""
+    """The part of a first refresh that one run reads."""
 
     team: str | None
     """The team that it is about; None where there is one team, and for what asks no API."""
@@ -47,7 +47,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Look:
-    """What is left of a part, and what to read of it now."""
+    """The rest of a part, and what to read of it now."""
 
     part: Part
     missing: frozenset[str]

@@ -43,7 +43,7 @@ that was skipped too, are on the run's page; `alarms` says why."""
 
 @dataclass(frozen=True)
 class CodeServer:
-    """Where the code server is: a socket on this machine, or host and port of another."""
+    """The address of the code server: a socket on this machine, or host and port of another."""
 
     socket: Path | None = None
     host: str = "localhost"

@@ -44,7 +44,7 @@ def look_once(settings: Settings, *, watching: bool = False) -> Looked | None:
     """Look at everything once, and tell what is due.
 
     Returns:
-        What it came to; None when the warehouse cannot be used, which is then told.
+        The result; None when the warehouse cannot be used, which is then told.
     """
     outage = Outage(settings.home / "outage.json")
     try:

@@ -1,4 +1,4 @@
-"""What goes wrong with the warehouse, as people read it."""
+"""Errors of the warehouse, as people read them."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def installed_digest(connection: sa.Connection) -> str | None:
 
 @dataclass(frozen=True)
 class BuiltOnSchema:
-    """What people built on the schema: it is put back after the schema is made again."""
+    """Views and grants that people built on the schema: put back when it is made again."""
 
     views: tuple[tuple[str, str], ...] = ()
     """Their views elsewhere that read it: quoted name and query, each after those it reads."""
