@@ -189,6 +189,7 @@ def ingest_invoices(
             what = result.error or f"{result.lines:,} lines, ${result.total:,}"
             progress(f"invoice {len(results):,} of {len(invoices):,}, {result.invoice.key}: {what}")
 
+    # What was stored before an outage stays: the next run goes on where this one stopped.
     waiting = iter(invoices)
     outage = None
     while outage is None and (batch := _fetch(client, waiting)):

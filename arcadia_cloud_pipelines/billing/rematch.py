@@ -45,6 +45,7 @@ def _rematch(warehouse: Warehouse, which: str, account: str, invoices: list[int]
         lines = pd.DataFrame(rows.all(), columns=list(rows.keys()))
         matched = 0
         if not lines.empty:
+            # The matcher takes texts, as a CSV has them; a column of NULLs alone has no type.
             texts = lines.columns.drop(["id", "line_number"])
             lines[texts] = lines[texts].astype("str")
             lines = match_lines(lines, load_inventory(connection, account))

@@ -130,6 +130,7 @@ def ask_account(client: Asks) -> Account:
             return Account(uuid, _text(team, "name"), person=_text(account, "uuid"))
         if uuid := _text(account, "uuid"):
             return Account(uuid, None, source="person")
+    # A token without account:read may still see the default project, whose owner is the account.
     try:
         default = client.get("/v2/projects/default", scope="project:read", decides=True)
         project = default.get("project")

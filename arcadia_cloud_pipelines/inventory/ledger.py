@@ -139,10 +139,12 @@ def record(
     guard = guard or Guard()
     seen = observation.sightings
     scope = _parameters(observation)
+    # Two runs may list one kind at once: the second waits here, and sees what the first wrote.
     _SQL.run(connection, "lock", scope)
     if _SQL.run(connection, "superseded", scope).scalar_one():
         return Recorded(superseded=True)
 
+    # Identities and digests first: whole rows travel for those alone that are new or differ.
     foreign, live, missing, outside = _compare_digests(connection, scope, seen)
     confirmed = loss_confirmed(connection, scope)
     _compare_rows(connection, scope, seen)
@@ -156,6 +158,7 @@ def record(
         # Most likely it is another account's, and so is what is new in it.
         _SQL.run(connection, "leave_out_new")
 
+    # Before the rows are updated: afterwards every row has the field, and it looks old.
     appeared = _record_appeared(connection, scope, guard)
     discovered: int = _SQL.run(connection, "discover", scope).scalar_one()
     updated, restored = _SQL.run(connection, "update", scope).one()
@@ -163,6 +166,7 @@ def record(
     _SQL.run(connection, "enter_own_project", scope)
     _SQL.run(connection, "touch", scope)
 
+    # Absence means something in a complete listing alone, and not where half of all is missing.
     struck = deleted = 0
     if observation.complete and missing and not implausible:
         struck, deleted = _strike(connection, scope, guard)

@@ -151,6 +151,7 @@ def read_members(
         found.counts.append(
             (name_of_project(project), text_of(project.get("environment")), len(members))
         )
+    # Of one project it is that project's trouble; of all, the token's or the network's.
     if found.unread and len(found.unread) == len(projects):
         raise min(found.unread.values(), key=lambda error: not error.transient)
     return found
@@ -196,6 +197,7 @@ def record_members(
         found.members,
     )
     _SQL.run(connection, "resolve_members", scope)
+    # A newer release may know the kind of what an earlier one stored as unknown.
     urns = _SQL.run(connection, "unknown_urns", scope).scalars().all()
     known = [(urn, *split_urn(urn)) for urn in urns if split_urn(urn)[0] != UNKNOWN]
     resolved = {

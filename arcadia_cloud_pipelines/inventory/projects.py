@@ -168,6 +168,7 @@ def _read(client: DigitalOcean, own: str, progress: Progress | None) -> _Read | 
         if client.cause(error).account_wide:
             raise
         return error
+    # What was just created is in no list yet: it is recorded with what was listed.
     bootstrap, created = ensure_project(client, own, listing.items)
     projects = [*listing.items, *([created] if created else [])]
     return _Read(listing, projects, bootstrap, read_members(client, projects, progress))
@@ -179,6 +180,7 @@ def _record(
     """Record the projects, what each holds, and the row of this sync."""
     scope, members = at.parameters(), read.members
     attributed, unknown = 0, ledger.Recorded()
+    # First, because memberships refer to the rows of projects.
     recorded = _record_projects(connection, scope, read.projects, read.listing.complete, guard)
     if not recorded.superseded:
         _record_as_resources(connection, at, read, guard)

@@ -75,6 +75,7 @@ def fetch_kind(
         account = client.account().uuid
         listing = lister(client, kind, progress)
     except DigitalOceanError as error:
+        # A failure is recorded like a listing: freshness must know that this kind was asked for.
         calls = client.calls - calls_before
         return NotFetched(kind, account, started_at, now(), calls, client.cause(error))
     listing = _without_long_identities(kind, listing)
@@ -134,7 +135,7 @@ def record_fetched(
         )  # fmt: skip
 
     if isinstance(fetched, NotFetched):
-        # Who may not learn whose account it is has learnt nothing of the kind.
+        # A token that cannot read the account proves nothing about the kind.
         known = fetched.account is not None and not fetched.error.account_wide
         refused = known and isinstance(fetched.error, (Forbidden, NotFound))
         result = failed(fetched.error, fetched.ended_at, available=not refused)

@@ -181,6 +181,7 @@ class Supervisor:
             status = running.process.poll()
             if status is not None:
                 end_group(running.process.pid, 0)
+                # One that ran for a while starts anew: its delay does not grow over weeks.
                 if now - running.started > _STEADY:
                     self._deaths[child.name] = 0
                 deaths = self._deaths[child.name] = self._deaths.get(child.name, 0) + 1
