@@ -23,7 +23,9 @@ def test_migrations_and_tables_agree(warehouse: Warehouse) -> None:
 
 OBJECTS = """
     SELECT 'function ' || CAST(p.oid AS regprocedure) AS name, p.xmin = :mine AS made_now,
-        pg_get_functiondef(p.oid) AS definition
+        CASE WHEN p.prokind = 'a'
+            THEN (SELECT CAST(a AS text) FROM pg_aggregate AS a WHERE a.aggfnoid = p.oid)
+            ELSE pg_get_functiondef(p.oid) END AS definition
     FROM pg_proc AS p
     WHERE p.pronamespace = CAST('public' AS regnamespace)
       AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')

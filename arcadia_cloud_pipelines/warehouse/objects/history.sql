@@ -89,6 +89,9 @@ CREATE OR REPLACE FUNCTION resources_as_of(at timestamptz) RETURNS TABLE (
 $$;
 COMMENT ON FUNCTION resources_as_of(timestamptz) IS 'The resources as they were stored at an instant, deleted ones included: today''s rows with every later event undone. A project that was learnt later counts from the beginning; from then on project_id moves as cloud_project_memberships says.';
 
+CREATE OR REPLACE AGGREGATE cloud_merge(jsonb) (SFUNC = jsonb_concat, STYPE = jsonb, INITCOND = '{}');
+COMMENT ON AGGREGATE cloud_merge(jsonb) IS 'Objects laid over each other: of a key in several, the last one''s value holds.';
+
 CREATE OR REPLACE VIEW resource_history AS
 SELECT
     r.id AS resource_id, span.valid_from, span.valid_to, span.event, r.provider,
