@@ -35,7 +35,8 @@ OBJECTS = """
     FROM pg_class AS c JOIN pg_rewrite AS r ON r.ev_class = c.oid
     WHERE c.relnamespace = CAST('public' AS regnamespace) AND c.relkind = 'v'
     UNION ALL
-    SELECT 'trigger ' || t.tgname, t.xmin = :mine, pg_get_triggerdef(t.oid) || CAST(t.tgenabled AS text)
+    SELECT 'trigger ' || t.tgname, t.xmin = :mine,
+        pg_get_triggerdef(t.oid) || CAST(t.tgenabled AS text)
     FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
     WHERE c.relnamespace = CAST('public' AS regnamespace) AND NOT t.tgisinternal
 """
