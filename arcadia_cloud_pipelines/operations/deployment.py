@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .. import environment_file
-from ..settings import Settings, environment
+from ..environment_file import environment
+from ..settings import Settings
 from ..warehouse.embedded import supervised
 from ..warehouse.embedded_server import ServerFolder
 from . import json_lines, processes

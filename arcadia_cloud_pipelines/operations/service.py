@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from .. import environment_file
-from ..settings import Settings, environment
+from ..environment_file import environment
+from ..settings import Settings
 from . import json_lines, processes
 from .errors import OperationsError
 from .home import Home

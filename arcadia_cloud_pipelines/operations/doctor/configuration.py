@@ -14,7 +14,8 @@ from ...drift.terraform_files import find_files
 from ...forecast.budgets import read_budgets
 from ...inventory.rules import read_project_rules
 from ...reviewed_files import ReviewedFileError
-from ...settings import NOTIFY_URLS, Settings
+from ...setting_values import NOTIFY_URLS
+from ...settings import Settings
 from ...tagging.policy import read_policy
 from .findings import Finding, neither, well, wrong
 
