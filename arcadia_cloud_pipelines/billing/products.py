@@ -12,10 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -25,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from ..frames import np, pa, pc, pd
 from ..reviewed_files import ReviewedFileError, parse
 
 NameIn = Literal["description", "group", "nothing"]
@@ -64,7 +61,7 @@ Re2 = Annotated[str, AfterValidator(_re2)]
 
 
 class Pattern(BaseModel):
-    """Where a description has the name; RE2, with a group `name` and perhaps `region`."""
+    """The place of the name in a description; RE2, with a group `name` and perhaps `region`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
