@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-import pandas as pd
 import sqlalchemy as sa
 
 from ..digitalocean import (
@@ -23,6 +22,7 @@ from ..digitalocean import (
     Unauthorized,
     Unreachable,
 )
+from ..frames import pd
 from ..times import Clock, utc_now
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
