@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from ..environment_file import VARIABLE as ENVIRONMENT_FILE
-from ..settings import Settings, environment
+from .. import environment_file
+from ..environment_file import environment
+from ..settings import Settings
 from . import json_lines, processes
 from .errors import OperationsError
 from .home import Home
@@ -27,7 +28,7 @@ ANYWHERE = "0.0.0.0"  # noqa: S104  a container's own network; what is published
 
 
 @dataclass(frozen=True)
-class ServiceAddress:
+class Addresses:
     """Addresses that the services of one deployment have in common."""
 
     code: CodeServer
@@ -37,30 +38,30 @@ class ServiceAddress:
     api_port: int
 
 
-Made = Callable[[Settings, Home, ServiceAddress], Child]
+Made = Callable[[Settings, Home, Addresses], Child]
 
 
-def _code_server(_settings: Settings, _home: Home, where: ServiceAddress) -> Child:
+def _code_server(_settings: Settings, _home: Home, where: Addresses) -> Child:
     return processes.code_server(CodeServer(host=ANYWHERE, port=where.code.port), environment())
 
 
-def _daemon(settings: Settings, home: Home, where: ServiceAddress) -> Child:
+def _daemon(settings: Settings, home: Home, where: Addresses) -> Child:
     return processes.daemon(
         where.code.workspace(home), environment(), lambda: beaten_lately(settings)
     )
 
 
-def _webserver(_settings: Settings, home: Home, where: ServiceAddress) -> Child:
+def _webserver(_settings: Settings, home: Home, where: Addresses) -> Child:
     return processes.webserver(
         where.code.workspace(home), ANYWHERE, where.ui_port, where.ui_hosts, environment()
     )
 
 
-def _api(_settings: Settings, _home: Home, where: ServiceAddress) -> Child:
+def _api(_settings: Settings, _home: Home, where: Addresses) -> Child:
     return processes.api_process(ANYWHERE, where.api_port, environment())
 
 
-def _alarms(settings: Settings, _home: Home, _where: ServiceAddress) -> Child:
+def _alarms(settings: Settings, _home: Home, _where: Addresses) -> Child:
     return processes.alarms_process(environment(), lambda: watched_lately(settings))
 
 
@@ -76,7 +77,7 @@ SERVICES: dict[str, tuple[Made, frozenset[str]]] = {
 """Each with the databases that it uses."""
 
 
-def start(settings: Settings, name: str, where: ServiceAddress) -> NoReturn:
+def start(settings: Settings, name: str, where: Addresses) -> NoReturn:
     """Become the process of one service.
 
     Raises:
@@ -88,7 +89,7 @@ def start(settings: Settings, name: str, where: ServiceAddress) -> NoReturn:
     child = SERVICES[name][0](settings, home, where)
     environ = {
         **child.environ,
-        ENVIRONMENT_FILE: "",
+        environment_file.VARIABLE: "",
         "ARCADIA_HOME": str(home.path),
         "DAGSTER_HOME": str(home.dagster),
         "PYTHONUNBUFFERED": "1",
@@ -99,7 +100,7 @@ def start(settings: Settings, name: str, where: ServiceAddress) -> NoReturn:
     os.execve(command[0], command, environ)  # noqa: S606
 
 
-def service_answers(settings: Settings, name: str, where: ServiceAddress) -> bool:
+def service_answers(settings: Settings, name: str, where: Addresses) -> bool:
     """Return whether the service of this name works, asked once; for health checks.
 
     Raises:

@@ -27,9 +27,7 @@ from arcadia_cloud_pipelines.operations.startup import open_instance
 from arcadia_cloud_pipelines.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
-WHERE = service.ServiceAddress(
-    CodeServer(host="code-server", port=4266), 3000, ("cloud.example",), 4005
-)
+WHERE = service.Addresses(CodeServer(host="code-server", port=4266), 3000, ("cloud.example",), 4005)
 URLS = {
     "ARCADIA_DATABASE_URL": "postgresql://u@127.0.0.1:1/w",
     "DAGSTER_POSTGRES_URL": "postgresql://u@127.0.0.1:1/d",
@@ -86,7 +84,7 @@ def test_each_becomes_its_process(
 
 @pytest.mark.parametrize("name", ["code-server", "webserver", "api"])
 def test_a_service_that_does_not_answer_is_not_healthy(tmp_path: Path, name: str) -> None:
-    where = service.ServiceAddress(CodeServer(port=free_port()), free_port(), (), free_port())
+    where = service.Addresses(CodeServer(port=free_port()), free_port(), (), free_port())
     home = Home(tmp_path / "h")
     home.prepare()
     assert not service.service_answers(
