@@ -127,6 +127,26 @@ def test_every_asset_materialises(deployment: Deployment) -> None:
     assert "SIMULATED-SECRET" not in left
 
 
+def versions(result: dg.ExecuteInProcessResult, *assets: str) -> list[str]:
+    """What Dagster compares to tell if something that reads these assets is behind."""
+    found = (result.asset_materializations_for_node(asset)[0].tags or {} for asset in assets)
+    return [tags["dagster/data_version"] for tags in found]
+
+
+def test_what_did_not_change_has_the_version_that_it_had(deployment: Deployment) -> None:
+    assets = ("account", "projects", "droplets", "volumes")
+    first = versions(deployment.run(*assets), *assets)
+    # Before it, the same listing names resources that no kind had claimed.
+    settled = versions(deployment.run(*assets), *assets)
+    assert settled[0] == first[0]
+    assert settled[2:] == first[2:]
+    account = deployment.server.account
+    account.update("volume", account.ids("volume")[0], description="of another purpose")
+    later = versions(deployment.run(*assets), *assets)
+    assert (later[0], later[2]) == (settled[0], settled[2])
+    assert later[3] != settled[3]
+
+
 def test_one_kind_that_fails_leaves_the_others(deployment: Deployment) -> None:
     wrong = "dop_v1_" + "f" * 64
     deployment.server.account.faults.add("/v2/volumes", 401, times=None)
