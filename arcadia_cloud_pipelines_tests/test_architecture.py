@@ -14,7 +14,7 @@ import arcadia_cloud_pipelines
 PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent
 DAGSTER_MODULES = {
     "assets", "checks", "sensors", "jobs", "definitions", "dagster_support", "dagster_storage",
-    "code_references", "versions",
+    "code_references",
 }  # fmt: skip
 
 

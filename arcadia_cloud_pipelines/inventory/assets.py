@@ -36,7 +36,6 @@ from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
 from .sync import Fetched, NotFetched, record_fetched
 from .sync_runs import SyncResult
 from .tables import cloud_actions, cloud_projects, cloud_resources
-from .versions import data_version, has_changed
 
 GROUP = "inventory"
 ACCOUNT = "account"
@@ -134,7 +133,6 @@ def build_asset(kind: Kind, sync: Sync = _from_api, priority: int = 0) -> dg.Ass
         if result is None:
             return
         yield dg.MaterializeResult(
-            data_version=data_version(context, kind.asset, changed=has_changed(result.recorded)),
             metadata=_sync_metadata(result) | _preview(result),
             check_results=checks.sync_check_results(kind.asset, result, kind.scope),
         )
@@ -248,6 +246,7 @@ def account_asset(
             context.log.warning(foreign_text.line(f"{purpose.value}: {answer}"))
     seen = {answer.uuid for answer in answers.values() if isinstance(answer, Account)}
     return dg.MaterializeResult(
+        # Else each hourly look at it would mark all that asks the account as unsynced.
         data_version=dg.DataVersion(" ".join(sorted(seen))),
         metadata={
             "accounts": table(
@@ -306,13 +305,7 @@ def projects(
         )
     if result.bootstrap is not None and result.bootstrap.warning is not None:
         context.log.warning(foreign_text.line(result.bootstrap.warning))
-    changed = (
-        has_changed(result.sync.recorded)
-        or has_changed(result.unknown)
-        or bool(result.attributed or followed.changes)
-    )
     yield dg.MaterializeResult(
-        data_version=data_version(context, "projects", changed=changed),
         metadata=_sync_metadata(result.sync)
         | _projects_metadata(result)
         | metadata(classified_by_rules=len(followed.changes)),
