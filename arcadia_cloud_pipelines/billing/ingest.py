@@ -36,7 +36,7 @@ from .invoice_csv_errors import InvoiceFileError
 from .invoices import INVOICES, partition_key
 from .items import attach_resource_keys, items_frame
 from .matching import RULES_VERSION, match_with_kinds
-from .originals import keep_summaries, lines_digest, original_of
+from .originals import keep_summaries, lines_digest, packed_lines
 from .products import classify_lines
 from .reconcile import store_verdicts
 
@@ -387,7 +387,7 @@ def replace_lines(
         "id": invoice.id,
         "at": now(),
         "digest": fetched.digest,
-        "csv": original_of(lines).csv_gzip,
+        "csv": packed_lines(lines),
         "ids_note": fetched.ids_note,
         "rules": RULES_VERSION,
     }
