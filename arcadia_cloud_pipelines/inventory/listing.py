@@ -58,7 +58,7 @@ class KindListing:
     """True where nothing says that the objects are this account's."""
     started_at: datetime | None = None
     """When the oldest list that it is made of was begun, where that was before the kind's turn."""
-    seen: Sequence[Sighting] | None = None
+    seen: list[Sighting] | None = None
     """The objects in place of `items`, where each was made a sighting as soon as it was read."""
 
 
@@ -369,11 +369,11 @@ def _with_facts(
     if not known:
         return listing
     if listing.seen is not None:
-        told = (
-            with_fields(kind, one, {name: of.get(one.provider_id) for name, of in known.items()})
-            for one in listing.seen
-        )
-        return replace(listing, seen=[*told])
+        # In place: they are held once.
+        for number, one in enumerate(listing.seen):
+            facts = {name: of.get(one.provider_id) for name, of in known.items()}
+            listing.seen[number] = with_fields(kind, one, facts)
+        return listing
     identity = identity_reader(kind)
     for item in listing.items:
         item.update({name: of.get(identity(item)) for name, of in known.items()})
