@@ -31,8 +31,8 @@ import pandas as pd
 import requests
 import sqlalchemy as sa
 
+from arcadia_cloud_pipelines.billing.fetching import FetchedInvoice
 from arcadia_cloud_pipelines.billing.ingest import (
-    FetchedInvoice,
     Invoice,
     ingest_invoices,
     load_inventory,

@@ -6,203 +6,22 @@ the leader of a process group of its own, so that what it starts goes when it go
 
 from __future__ import annotations
 
-import logging
-import logging.handlers
-import os
-import re
 import signal
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
-from . import json_lines
+from .child import Child, Running, Say, while_heard
 from .errors import OperationsError
-from .ports import check_port, free_port, listens
+from .process_groups import GRACE, end_group, ending_text, signal_group
 
-__all__ = [
-    "Child",
-    "Supervisor",
-    "check_port",
-    "end_leftovers",
-    "free_port",
-    "listens",
-    "while_heard",
-]
-
-Say = Callable[[str], None]
-
-
-def while_heard(say: Say) -> Say:
-    """Return `say`, which is no error any more when the terminal or the pipe is gone.
-
-    The deployment goes on, and ends all it started: what happens is in the logs.
-    """
-
-    def told(text: str) -> None:
-        with suppress(OSError, ValueError):
-            say(text)
-
-    return told
-
-
-GRACE = 8.0
-"""Seconds that a process has between TERM and KILL."""
 _FIRST_DELAY, _LAST_DELAY = 1.0, 15.0
-_ASK_SECONDS = 3.0
 _LEAST_START = 30.0  # seconds that a restart may take, also where the first start was quick
 _STEADY = 300.0  # seconds after which a child's earlier deaths are forgotten
 _SET_BACK = 60.0  # what NTP mends at once is less
-_LOG_BYTES, _LOG_FILES = 10_000_000, 3
-_LOUD = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|^Traceback ")
-_HARMLESS = re.compile(r"No cursor for event type")  # Dagster, on a new instance
-_TIMES = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4})?")
-
-
-@dataclass(frozen=True)
-class Child:
-    """One process to keep running."""
-
-    name: str
-    """Names its log file, too."""
-    command: Sequence[str]
-    environ: Mapping[str, str] = field(default_factory=dict)
-    """Variables beside those of the deployment."""
-    ready: Callable[[], bool] | None = None
-    """Whether it does its work by now; None for what is ready when it runs."""
-    ready_within: float = 120
-    """Seconds that its first start may take. Later ones may take twice what the first took."""
-    alive: Callable[[], bool | None] | None = None
-    """A question that it must answer, asked every few seconds; None: it cannot be asked now."""
-    silence_limit: float = 25
-    """Seconds without an answer after which it is replaced: it hangs."""
-    restart_after: float | None = None
-    """Seconds after which it is replaced by a fresh one."""
-    minds_clock: bool = False
-    """Whether it is replaced when the machine's clock was set back: it would wait for times that
-    it saw before."""
-    memory_limit: int | None = None
-    """Bytes of resident memory, its own children's included, above which it is replaced."""
-    loud: re.Pattern[str] = _LOUD
-    """Lines of its output that are shown at the terminal, beside the log."""
-    last: bool = False
-    """Whether it is stopped after the others, which use it until their end."""
-
-
-class _Running:
-    """A child that was started: its process, and the thread that reads what it writes."""
-
-    def __init__(
-        self,
-        child: Child,
-        environ: Mapping[str, str],
-        logs: Path,
-        say: Say,
-        clock: Callable[[], float],
-        start_within: float,
-        wall: Callable[[], float],
-        as_json: bool,
-    ) -> None:
-        now = clock()
-        self._wall_ahead = wall() - now
-        self._wall = wall
-        self._as_json = as_json
-        self.child = child
-        self._start_within = start_within
-        self.started = now
-        self.last_lines: deque[str] = deque(maxlen=15)
-        self._say = say
-        self._shown = ""
-        self._log = logging.handlers.RotatingFileHandler(
-            logs / f"{child.name}.log", maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, delay=True
-        )
-        self.process = subprocess.Popen(
-            list(child.command),
-            env={**environ, **child.environ},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-        )
-        self.created = _created(self.process.pid)
-        self.quiet = False
-        self._reader = threading.Thread(target=self._read, name=f"log of {child.name}", daemon=True)
-        self._reader.start()
-        self.answered = now
-        self.first_answer: float | None = None
-        self._clock = clock
-        if child.alive is not None:
-            name = f"pulse of {child.name}"
-            threading.Thread(target=self._ask, args=(child.alive,), name=name, daemon=True).start()
-
-    def _ask(self, alive: Callable[[], bool | None]) -> None:
-        while self.process.returncode is None:
-            answer: bool | None = False
-            with suppress(Exception):
-                answer = alive()
-            if answer is not False:
-                self.note_answer(works=answer is True)
-            time.sleep(_ASK_SECONDS)
-
-    def note_answer(self, *, works: bool = True) -> None:
-        """Note a sign of life, and whether it ends the time that a start may take."""
-        self.answered = self._clock()
-        if works and self.first_answer is None:
-            self.first_answer = self.answered
-
-    def silent_for(self, now: float) -> float:
-        """Seconds for which it owes an answer beyond the time that a start may take."""
-        if self.child.alive is None:
-            return 0.0
-        grace = 0.0 if self.first_answer is not None else self._start_within
-        return now - self.answered - grace
-
-    def set_back(self) -> float:
-        """Seconds by which the machine's clock was set back since the last time this was asked."""
-        before, self._wall_ahead = self._wall_ahead, self._wall() - self._clock()
-        return before - self._wall_ahead
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None  # noqa: S101
-        with self.process.stdout as output:
-            for raw in output:
-                line = json_lines.plain_line(raw)
-                kept = json_lines.json_line(self.child.name, line) if self._as_json else line
-                self._log.emit(logging.LogRecord(self.child.name, 20, "", 0, kept, None, None))
-                self.last_lines.append(line)
-                if self.child.loud.search(line) and not (self.quiet or _HARMLESS.search(line)):
-                    # A warning every few seconds is one warning.
-                    text = _TIMES.sub("", line)
-                    if text != self._shown:
-                        self._say(f"{self.child.name}: {line[:400]}")
-                    self._shown = text
-        self._log.close()
-
-    def finish_reading(self) -> None:
-        """Wait for the last line; a grandchild may hold the pipe open."""
-        self._reader.join(2)
-
-    def memory(self) -> int:
-        """Bytes resident, children included."""
-        total = 0
-        with suppress(psutil.Error):
-            leader = psutil.Process(self.process.pid)
-            for process in (leader, *leader.children(recursive=True)):
-                with suppress(psutil.Error):
-                    total += process.memory_info().rss
-        return total
-
-
-def _created(pid: int) -> float:
-    with suppress(psutil.Error):
-        return psutil.Process(pid).create_time()
-    return 0.0
 
 
 class Supervisor:
@@ -240,7 +59,7 @@ class Supervisor:
         self._first_delay = first_delay
         self._wall = wall
         self._as_json = as_json
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._deaths: dict[str, int] = {}
         self._due: dict[str, float] = {}
         self._launches = 0
@@ -284,7 +103,7 @@ class Supervisor:
                 if running.process.poll() is not None:
                     running.finish_reading()
                     raise OperationsError(
-                        f"{child.name} ended ({_describe(running.process.returncode)}) before it "
+                        f"{child.name} ended ({ending_text(running.process.returncode)}) before it "
                         f"was ready: see its log. {self._tail(running)}"
                     )
                 if self._clock() > deadline:
@@ -296,13 +115,13 @@ class Supervisor:
             if child.ready is not None and not stop.is_set():
                 running.note_answer()
 
-    def _tail(self, running: _Running) -> str:
+    def _tail(self, running: Running) -> str:
         log = self._logs / f"{running.child.name}.log"
         lines = [line for line in running.last_lines if line.strip()][-4:]
         return f"see {log}. It said last: {' | '.join(lines) or 'nothing'}"
 
-    def _launch(self, child: Child) -> _Running:
-        running = _Running(
+    def _launch(self, child: Child) -> Running:
+        running = Running(
             child, self._environ, self._logs, self._say, self._clock, self._start_within(child),
             self._wall, self._as_json,
         )  # fmt: skip
@@ -361,7 +180,8 @@ class Supervisor:
                 continue
             status = running.process.poll()
             if status is not None:
-                _end_group(running.process.pid, 0)
+                end_group(running.process.pid, 0)
+                # One that ran for a while starts anew: its delay does not grow over weeks.
                 if now - running.started > _STEADY:
                     self._deaths[child.name] = 0
                 deaths = self._deaths[child.name] = self._deaths.get(child.name, 0) + 1
@@ -369,8 +189,8 @@ class Supervisor:
                 self._due[child.name] = now + delay
                 running.finish_reading()
                 self._say(
-                    f"{child.name} died ({_describe(status)}), starting it again in {delay:.0f} s; "
-                    f"{self._tail(running)}"
+                    f"{child.name} died ({ending_text(status)}), starting it again in "
+                    f"{delay:.0f} s; {self._tail(running)}"
                 )
                 continue
             reason = self._overdue(running, now)
@@ -380,7 +200,7 @@ class Supervisor:
                 self._launch(child)
         return self._launches != before
 
-    def _overdue(self, running: _Running, now: float) -> str | None:
+    def _overdue(self, running: Running, now: float) -> str | None:
         child = running.child
         if self._hangs(running, now):
             return f"it has not answered for {running.silent_for(now):.0f} s"
@@ -394,7 +214,7 @@ class Supervisor:
         return None
 
     @staticmethod
-    def _hangs(running: _Running, now: float) -> bool:
+    def _hangs(running: Running, now: float) -> bool:
         return running.silent_for(now) > running.child.silence_limit
 
     def stop(self, grace: float = GRACE) -> None:
@@ -407,75 +227,16 @@ class Supervisor:
         for last in (False, True):
             self._end([one for one in self._running.values() if one.child.last is last], grace)
 
-    def _end(self, running: Sequence[_Running], grace: float) -> None:
+    def _end(self, running: Sequence[Running], grace: float) -> None:
         groups = [one.process.pid for one in running]
         for group in groups:
-            _signal_group(group, signal.SIGTERM)
+            signal_group(group, signal.SIGTERM)
         deadline = time.monotonic() + grace
         for one in running:
             with suppress(subprocess.TimeoutExpired):
                 one.process.wait(max(0.0, deadline - time.monotonic()))
         for group in groups:
-            _end_group(group, max(0.0, deadline - time.monotonic()))
+            end_group(group, max(0.0, deadline - time.monotonic()))
         for one in running:
             one.process.wait()
             one.finish_reading()
-
-
-def _describe(status: int) -> str:
-    if status >= 0:
-        return f"status {status}"
-    with suppress(ValueError):
-        return f"by {signal.Signals(-status).name}"
-    return f"by signal {-status}"
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
-
-
-def _members(group: int) -> list[int]:
-    """Processes of a group that still do something."""
-    found = []
-    for process in psutil.process_iter(["status"]):
-        with suppress(OSError):
-            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-    return found
-
-
-def _end_group(group: int, grace: float) -> None:
-    """KILL what is left of a group when its time is up."""
-    deadline = time.monotonic() + grace
-    while _members(group):
-        if time.monotonic() >= deadline:
-            _signal_group(group, signal.SIGKILL)
-            return
-        time.sleep(0.05)
-
-
-def end_leftovers(
-    processes: Iterable[Mapping[str, float | str]], grace: float = GRACE
-) -> list[str]:
-    """End the children of a supervisor that was killed before it could do so itself.
-
-    Args:
-        processes: from `Supervisor.processes`. One whose id belongs to another program by now, as
-            its time of creation shows, is left alone.
-        grace: seconds between TERM and KILL.
-
-    Returns:
-        The names of those that were still there.
-    """
-    found: dict[str, int] = {}
-    for process in processes:
-        pid = int(process["pid"])
-        if _created(pid) == process["created"] != 0:
-            found[str(process["name"])] = pid
-    for group in found.values():
-        _signal_group(group, signal.SIGTERM)
-    deadline = time.monotonic() + grace
-    for group in found.values():
-        _end_group(group, max(0.0, deadline - time.monotonic()))
-    return list(found)
