@@ -11,9 +11,11 @@ import gc
 gc.disable()
 
 import dagster as dg
+from dagster_shared.record import copy
 
 from .allocation import definitions as allocation
 from .billing import definitions as billing
+from .code_references import with_code_references
 from .drift import definitions as drift
 from .forecast import definitions as forecast
 from .inventory import definitions as inventory
@@ -21,16 +23,11 @@ from .marts import definitions as marts
 from .operations import definitions as operations
 from .tagging import definitions as tagging
 
-# One process a run: a process for each step would cost more than the work.
+SUBJECTS = (inventory, billing, allocation, forecast, tagging, drift, marts, operations)
+
 defs = dg.Definitions.merge(
-    inventory.defs,
-    billing.defs,
-    allocation.defs,
-    forecast.defs,
-    tagging.defs,
-    drift.defs,
-    marts.defs,
-    operations.defs,
+    *(copy(one.defs, assets=[*with_code_references(one.defs.assets or ())]) for one in SUBJECTS),
+    # One process a run: a process for each step would cost more than the work.
     dg.Definitions(executor=dg.in_process_executor),
 )
 

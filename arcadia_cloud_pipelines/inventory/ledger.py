@@ -150,11 +150,7 @@ def record(
     confirmed = loss_confirmed(connection, scope)
     _compare_rows(connection, scope, seen)
     withheld = _withhold(connection, observation, guard, confirmed=confirmed)
-    implausible = (
-        observation.complete
-        and not confirmed
-        and guard.implausible(live, missing, whose_unknown=observation.whose_unknown)
-    )
+    implausible = not confirmed and _is_implausible(observation, guard, live, missing)
     if implausible and observation.whose_unknown:
         # Most likely it is another account's, and so is what is new in it.
         _SQL.run(connection, "leave_out_new")
@@ -187,6 +183,13 @@ def record(
         appeared=appeared,
         foreign=foreign,
         outside=outside,
+    )
+
+
+def _is_implausible(observation: Observation, guard: Guard, live: int, missing: int) -> bool:
+    # Of a listing that is not complete nothing is concluded, so there is nothing to doubt.
+    return observation.complete and guard.implausible(
+        live, missing, whose_unknown=observation.whose_unknown
     )
 
 

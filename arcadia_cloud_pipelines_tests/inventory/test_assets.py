@@ -128,6 +128,16 @@ def test_every_asset_materialises(deployment: Deployment) -> None:
     assert "SIMULATED-SECRET" not in left
 
 
+def test_the_same_account_is_no_news(deployment: Deployment) -> None:
+    """Dagster compares the versions to tell if what asks the account is behind."""
+    seen = {
+        (event.tags or {})["dagster/data_version"]
+        for _ in range(2)
+        for event in deployment.run("account").asset_materializations_for_node("account")
+    }
+    assert seen == {deployment.server.account.team_uuid}
+
+
 def test_one_kind_that_fails_leaves_the_others(deployment: Deployment) -> None:
     wrong = "dop_v1_" + "f" * 64
     deployment.server.account.faults.add("/v2/volumes", 401, times=None)
