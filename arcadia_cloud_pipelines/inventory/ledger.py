@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import orjson
 import sqlalchemy as sa
 
 from ..kinds import NAMED
@@ -229,11 +230,27 @@ def _compare_rows(
     connection: sa.Connection, scope: Mapping[str, object], seen: Sequence[Sighting]
 ) -> None:
     """Send the whole rows of what is new or differs, and compare them field by field."""
-    needed = _SQL.run(connection, "needed").scalars()
+    needed = _SQL.run(connection, "needed").all()
     _SQL.run(connection, "create_incoming")
-    copy_rows(connection, "incoming", ROW_COLUMNS, (staged_row(seen[n]) for n in needed))
+    rows = (
+        (*staged_row(seen[n]), _changes_from_nothing(seen[n]) if is_new else None)
+        for n, is_new in needed
+    )
+    copy_rows(connection, "incoming", (*ROW_COLUMNS, "discovered"), rows)
     _SQL.run(connection, "describe_incoming", scope)
     _SQL.run(connection, "compare_fields", scope)
+
+
+def _changes_from_nothing(sighting: Sighting) -> str:
+    """Return what is known of a new resource as its event has it, but what only SQL can say."""
+    fields = orjson.loads(sighting.attrs)
+    columns = ("name", "region", "status", "size_slug")
+    fields |= {name: getattr(sighting, name) for name in columns}
+    fields["tags"] = sighting.tags or None
+    changes = {
+        name: {"from": None, "to": value} for name, value in fields.items() if value is not None
+    }
+    return orjson.dumps(changes).decode()
 
 
 def _withhold(
