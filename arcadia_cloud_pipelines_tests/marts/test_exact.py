@@ -112,8 +112,12 @@ def test_an_invoice_ends_a_month_from_twelve_hours_before_its_end(
     for number, issued_at in enumerate((end, end - half_a_day, end - half_a_day - SECOND)):
         account.invoice(str(number), "1.00", back=2, account=str(number), issued_at=issued_at)
     account.invoice("3", "1.00", back=0, account="3", issued_at=account.now)
+    # One that a month still running gets in its last hours does not end it.
+    soon = (begin(account, 0) + timedelta(days=32)).replace(day=1) - timedelta(hours=1)
+    account.invoice("4", "1.00", back=0, account="4", issued_at=soon)
     assert values(ask("billing_months", "account", "is_over", "is_billed")) == [
         ("0", True, True), ("1", True, True), ("2", True, False), ("3", False, False),
+        ("4", False, False),
     ]  # fmt: skip
 
 
