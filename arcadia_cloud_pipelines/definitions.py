@@ -11,9 +11,10 @@ from .forecast import definitions as forecast
 from .inventory import definitions as inventory
 from .marts import definitions as marts
 from .operations import definitions as operations
+from .operations.executors import executor_definition
+from .settings import executor_name
 from .tagging import definitions as tagging
 
-# One process a run: a process for each step would cost more than the work.
 defs = dg.Definitions.merge(
     inventory.defs,
     billing.defs,
@@ -23,5 +24,5 @@ defs = dg.Definitions.merge(
     drift.defs,
     marts.defs,
     operations.defs,
-    dg.Definitions(executor=dg.in_process_executor),
+    dg.Definitions(executor=executor_definition(executor_name())),
 )

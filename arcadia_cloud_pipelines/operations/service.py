@@ -7,13 +7,14 @@ use the same processes; here the databases and the code server are elsewhere.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from ..environment_file import VARIABLE as ENVIRONMENT_FILE
-from ..settings import Settings, environment
+from ..settings import DEFAULT_QUEUE, Purpose, Settings, environment, load_settings
 from . import json_lines, processes
 from .errors import OperationsError
 from .home import Home
@@ -27,6 +28,18 @@ ANYWHERE = "0.0.0.0"  # noqa: S104  a container's own network; what is published
 
 
 @dataclass(frozen=True)
+class WorkerPlace:
+    """One worker of several, and what it works on."""
+
+    name: str = "worker"
+    """Another one on the same host has another name."""
+    pools: Sequence[str] = ()
+    """Pools whose steps it executes; all of them when empty."""
+    steps: int = 2
+    """How many at a time."""
+
+
+@dataclass(frozen=True)
 class ServiceAddress:
     """Addresses that the services of one deployment have in common."""
 
@@ -35,6 +48,7 @@ class ServiceAddress:
     ui_port: int
     ui_hosts: Sequence[str]
     api_port: int
+    worker: WorkerPlace = WorkerPlace()
 
 
 Made = Callable[[Settings, Home, ServiceAddress], Child]
@@ -64,6 +78,22 @@ def _alarms(settings: Settings, _home: Home, _where: ServiceAddress) -> Child:
     return processes.alarms_process(environment(), lambda: watched_lately(settings))
 
 
+def _worker(_settings: Settings, _home: Home, where: ServiceAddress) -> Child:
+    mine = where.worker
+    pools = mine.pools or [*Purpose, DEFAULT_QUEUE]
+    return processes.celery_worker(
+        mine.name, pools, mine.steps, environment(), lambda: _worker_answers(mine.name)
+    )
+
+
+def _worker_answers(name: str) -> bool:
+    from celery import Celery
+
+    with Celery(broker=load_settings().celery_broker().reveal()) as app:
+        node = f"{name}@{socket.gethostname()}"
+        return bool(app.control.inspect(destination=[node], timeout=5).ping())
+
+
 _WAREHOUSE, _STORAGE = "ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL"
 
 SERVICES: dict[str, tuple[Made, frozenset[str]]] = {
@@ -72,6 +102,7 @@ SERVICES: dict[str, tuple[Made, frozenset[str]]] = {
     "webserver": (_webserver, frozenset({_STORAGE})),
     "api": (_api, frozenset({_WAREHOUSE})),
     "alarms": (_alarms, frozenset({_WAREHOUSE, _STORAGE})),
+    "worker": (_worker, frozenset({_WAREHOUSE, _STORAGE})),
 }
 """Each with the databases that it uses."""
 

@@ -45,12 +45,13 @@ RECYCLE_SECONDS = 600
 IDLE_SECONDS = 0.5
 """Time after which a connection is tried before use. No server restarts faster than that."""
 
-_engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+_engines: weakref.WeakValueDictionary[str, sa.Engine] = weakref.WeakValueDictionary()
+"""By URL: a worker of Celery makes an instance for each step, and all of them share one."""
 
 
 def _leave_connections_to_parent() -> None:
     """Forget the pooled connections after a fork, without closing the parent's."""
-    for engine in _engines:
+    for engine in _engines.values():
         engine.dispose(close=False)
 
 
@@ -62,6 +63,8 @@ def pooled_engine(url: str) -> sa.Engine:
 
     A restart of the database therefore costs the next caller a new connection, not an error.
     """
+    if (known := _engines.get(url)) is not None:
+        return known
     engine = sa.create_engine(
         url,
         isolation_level="AUTOCOMMIT",
@@ -73,7 +76,7 @@ def pooled_engine(url: str) -> sa.Engine:
     )
     sa.event.listen(engine, "checkin", _note_use)
     sa.event.listen(engine, "checkout", _try_if_idle)
-    _engines.add(engine)
+    _engines[url] = engine
     return engine
 
 

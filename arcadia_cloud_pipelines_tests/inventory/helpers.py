@@ -21,6 +21,8 @@ from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.settings import Purpose, Secret, Settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+from ..conftest import libpq
+
 T0 = datetime(2026, 10, 20, 12, tzinfo=UTC)
 CREATED = datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)
 
@@ -248,7 +250,7 @@ def before_statement(
 
 def raw_connection(url: sa.URL) -> psycopg2.extensions.connection:
     """A connection of its own, outside of any pool."""
-    made = psycopg2.connect(user=url.username, dbname=url.database, host=url.query["host"])
+    made = psycopg2.connect(libpq(url))
     made.autocommit = True
     return made
 

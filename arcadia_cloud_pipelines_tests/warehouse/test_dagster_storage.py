@@ -17,6 +17,8 @@ from arcadia_cloud_pipelines.digitalocean.errors import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.warehouse import dagster_storage
 from arcadia_cloud_pipelines.warehouse.dagster_storage import ArcadiaStorage
 
+from ..conftest import libpq
+
 STORAGE = {"module": dagster_storage.__name__, "class": ArcadiaStorage.__name__, "config": {}}
 
 
@@ -57,9 +59,7 @@ def end_all(url: sa.URL) -> None:
 
 
 def _ask(url: sa.URL, question: str) -> int:
-    connection = psycopg2.connect(
-        user=url.username, dbname="postgres", host=url.query["host"], port=url.port
-    )
+    connection = psycopg2.connect(libpq(url.set(database="postgres")))
     try:
         with connection.cursor() as cursor:
             cursor.execute(question, (url.database,))
