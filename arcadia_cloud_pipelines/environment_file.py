@@ -12,7 +12,7 @@ import os
 import re
 import shlex
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +91,23 @@ def with_file(environ: Mapping[str, str]) -> dict[str, str]:
         **{name: value for name, value in found.items() if name.removesuffix("_FILE") not in own},
         **environ,
     }
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of this process, and those of the environment file below them.
+
+    Raises:
+        SettingsError: the file cannot be used.
+    """
+    return with_file(os.environ)
+
+
+def named_variables(
+    names: Iterable[str], environ: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the variables of these names that are set, for a program of somebody else's."""
+    env = environment() if environ is None else environ
+    return {name: env[name] for name in names if name in env}
 
 
 def _of_one_place(

@@ -138,7 +138,7 @@ def _alarm(module: str, _name: str, values: Values) -> Iterator[Message]:
 
 def _error(module: str, name: str, values: Values) -> Iterator[Message]:
     is_part = name in _PARTS or name.startswith("_")
-    group = {"UsageError": "usage", "PageRefused": "ui"}.get(name, "part" if is_part else "error")
+    group = {"UsageError": "usage", "UiRefused": "ui"}.get(name, "part" if is_part else "error")
     if module.startswith("assistant/"):
         group = "assistant"
     yield Message(group, name, max((values.get(n, "") for n in "01"), key=len), "", module)

@@ -15,19 +15,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from .environment_file import environment
 from .redaction import masked
 from .reviewed_files import ReviewedFileError, read_text
-from .settings import (
-    Purpose,
-    Secret,
-    Settings,
-    SettingsError,
-    SpacesKey,
-    UnreadableSecret,
-    check_token,
-    environment,
-    read_secret,
-)
+from .secret import Secret, UnreadableSecret, check_token, read_secret
+from .setting_values import SpacesKey
+from .settings import Purpose, Settings, SettingsError
 
 TAG = "arcadia/account"
 """Tag of a run that says which team it is about, by the name that the file gives it."""

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import fasteners
 import psycopg2
@@ -16,11 +17,15 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
-from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.operations.home import Home
+from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
 from arcadia_cloud_pipelines.warehouse.urls import sqlalchemy_url
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 # Derandomised: a test never depends on chance; more examples with HYPOTHESIS_PROFILE=thorough.
 settings.register_profile(
@@ -176,3 +181,25 @@ def _database(server: Server, worker_id: str, template: str) -> Iterator[sa.URL]
 def libpq_url(warehouse_url: sa.URL) -> str:
     """The warehouse's URL as a person would write it for ARCADIA_DATABASE_URL."""
     return libpq(warehouse_url)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A prepared folder, which ARCADIA_HOME names."""
+    made = Home(tmp_path / "home")
+    made.prepare()
+    monkeypatch.setenv("ARCADIA_HOME", str(made.path))
+    return made
+
+
+@pytest.fixture
+def instance(
+    home: Home, empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    """The real thing: the checkout's dagster.yaml, PostgreSQL."""
+    # Most tests do without Dagster, and need not wait two seconds for its import.
+    from arcadia_cloud_pipelines.operations.startup import open_instance
+
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", libpq(empty_database))
+    with open_instance(home) as opened:
+        yield opened

@@ -40,7 +40,8 @@ from arcadia_cloud_pipelines.billing.originals import lines_digest
 from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KINDS
-from arcadia_cloud_pipelines.settings import Secret, load_settings
+from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.simulator import START_OF_137_INVOICES, SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.copy import copy_frame
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from ..settings import NOTIFY_URLS, Secret, Settings
+from ..secret import Secret
+from ..setting_values import NOTIFY_URLS
+from ..settings import Settings
 from .errors import NotifyError
 
 Channel = Callable[[str, str], None]

@@ -203,7 +203,7 @@ def missing_invoices(sources: Sources) -> Answer:
     return Answer("invoice_missing/", bad)
 
 
-def unknown_products_condition(sources: Sources) -> Answer:
+def products_without_rule(sources: Sources) -> Answer:
     """Find billed products that this release does not know."""
     with sources.warehouse.transaction() as connection:
         rows = _SQL.run(connection, "unknown_products").all()
@@ -352,7 +352,7 @@ QUESTIONS: dict[str, Question] = {
     "token_rejected": rejected_tokens,
     "invoice_off": unreconciled_invoices,
     "invoice_missing": missing_invoices,
-    "unknown_product": unknown_products_condition,
+    "unknown_product": products_without_rule,
     "api_change": api_changes,
     "drift": new_drift,
     "budget": strained_budgets,

@@ -22,7 +22,7 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .channels import Channel
 from .errors import AlarmError
-from .texts import TextLine, message, plain_text
+from .texts import MessageLine, message, plain_text
 
 FIRST_DELAY = timedelta(minutes=1)
 LAST_DELAY = timedelta(hours=1)
@@ -127,10 +127,10 @@ def _is_time(connection: sa.Connection, name: str, rows: Sequence[Any], now: dat
 
 
 def _attempt(channel: Channel, rows: Sequence[Any]) -> str | None:
-    lines: dict[str, list[TextLine]] = {"opened": [], "closed": []}
+    lines: dict[str, list[MessageLine]] = {"opened": [], "closed": []}
     for phase, group in groupby(sorted(rows, key=lambda row: row.phase), lambda row: row.phase):
         lines[phase] = [
-            TextLine(r.severity, r.subject, r.text if phase == "opened" else r.ending, r.advice)
+            MessageLine(r.severity, r.subject, r.text if phase == "opened" else r.ending, r.advice)
             for r in group
         ]
     try:

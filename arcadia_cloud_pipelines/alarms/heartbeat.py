@@ -13,7 +13,7 @@ import requests
 from requests.auth import AuthBase
 
 from ..late import CLOCK_TOLERANCE, HOURLY
-from ..settings import Secret
+from ..secret import Secret
 
 TOO_OLD = HOURLY
 """A refresh of before then says nothing of now."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..severity import Severity
 from .channels import Channel
-from .texts import TextLine, message, plain_text
+from .texts import MessageLine, message, plain_text
 
 TELL_AFTER = timedelta(minutes=3)
 """A restart of the server is no outage."""
@@ -46,7 +46,7 @@ class Outage:
         if self._since is None or self._since > now:
             self._since = now
         if now - self._since >= TELL_AFTER:
-            line = TextLine(Severity.CRITICAL.value, SUBJECT, plain_text(reason), ADVICE)
+            line = MessageLine(Severity.CRITICAL.value, SUBJECT, plain_text(reason), ADVICE)
             for name in route:
                 if name not in self._told and _sent(channels, name, message([line], [])):
                     self._told.append(name)
@@ -57,7 +57,7 @@ class Outage:
         if self._since is None:
             return
         text = f"It answers again; it did not since {self._since:%Y-%m-%d %H:%M} UTC."
-        told = message([], [TextLine(Severity.CRITICAL.value, SUBJECT, text, "")])
+        told = message([], [MessageLine(Severity.CRITICAL.value, SUBJECT, text, "")])
         self._told = [n for n in self._told if n in channels and not _sent(channels, n, told)]
         if self._told:
             self._save()  # tried again at the next look

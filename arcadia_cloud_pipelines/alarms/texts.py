@@ -23,7 +23,7 @@ _UNPRINTABLE = re.compile(
 _HARMLESS = str.maketrans({"@": "＠", "<": "‹", ">": "›", "`": "ˋ", "[": "［", "]": "］"})
 
 
-class TextLine(NamedTuple):
+class MessageLine(NamedTuple):
     """One alarm in a message."""
 
     severity: str
@@ -44,7 +44,7 @@ def harmless(text: str) -> str:
     return text.translate(_HARMLESS).replace("://", ":⁄⁄")
 
 
-def message(opened: Sequence[TextLine], closed: Sequence[TextLine]) -> tuple[str, str]:
+def message(opened: Sequence[MessageLine], closed: Sequence[MessageLine]) -> tuple[str, str]:
     """Return title and text of one message about all of them; the worst come first."""
     worst = max((line.severity for line in opened), key=_RANK.__getitem__, default=None)
     lines: list[str] = []
@@ -64,11 +64,11 @@ def message(opened: Sequence[TextLine], closed: Sequence[TextLine]) -> tuple[str
 _RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 
-def _order(line: TextLine) -> int:
+def _order(line: MessageLine) -> int:
     return -_RANK[line.severity]
 
 
-def _title(opened: Sequence[TextLine], closed: Sequence[TextLine], worst: str | None) -> str:
+def _title(opened: Sequence[MessageLine], closed: Sequence[MessageLine], worst: str | None) -> str:
     if len(opened) == 1 and not closed:
         return f"{opened[0].severity}: {harmless(opened[0].subject)}"
     if len(closed) == 1 and not opened:
@@ -81,7 +81,7 @@ def _title(opened: Sequence[TextLine], closed: Sequence[TextLine], worst: str | 
     return "; ".join(parts)
 
 
-def _bad(line: TextLine, with_advice: bool) -> str:
+def _bad(line: MessageLine, with_advice: bool) -> str:
     advice = f" → {harmless(line.advice)}" if with_advice and line.advice else ""
     return f"✗ {line.severity} · {harmless(line.subject)}: {harmless(line.text)}{advice}"
 

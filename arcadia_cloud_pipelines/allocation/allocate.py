@@ -36,7 +36,7 @@ _SQL = Statements(__file__)
 
 
 @dataclass(frozen=True)
-class Shortfall:
+class TenantChange:
     """What a tenant pays for a month, before and after; no tenant means nobody, for the reason."""
 
     account: str
@@ -62,7 +62,7 @@ class Allocated:
     """Result of one application."""
 
     file: RuleFile
-    differences: tuple[Shortfall, ...]
+    differences: tuple[TenantChange, ...]
     unused: tuple[Unused, ...]
     entries: int
     """Invoice lines, and parts of invoices that no line explains."""
@@ -114,7 +114,7 @@ def apply(
     _compute(connection, file, rules)
     _SQL.run(connection, "create_fresh")
     _SQL.run(connection, "index_fresh")
-    differences = tuple(Shortfall(*row) for row in _SQL.run(connection, "differences"))
+    differences = tuple(TenantChange(*row) for row in _SQL.run(connection, "differences"))
     unused = tuple(_unused(connection, file))
     changed = 0 if dry_run else _store(connection, file)
     entries = int(connection.execute(sa.text("SELECT count(*) FROM entry")).scalar_one())

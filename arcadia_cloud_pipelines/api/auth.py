@@ -12,7 +12,8 @@ from typing import Any
 
 import jwt
 
-from ..settings import Secret, SettingsError
+from ..secret import Secret
+from ..settings import SettingsError
 from ..times import Clock
 
 ALGORITHM = "HS512"

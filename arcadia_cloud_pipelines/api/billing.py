@@ -15,7 +15,7 @@ from .auth import Caller
 from .database import Database
 from .documents import problems, with_csv
 from .kind_filter import check_kind_parameter
-from .listings import ListRoute, answer_list, json_answer, list_record
+from .listings import ListRoute, answer_list, json_answer, row_object
 from .models import Balance, CostLines, Invoice, ListOf, One
 from .parameters import AccountQuery, Day, Flag, Id, KindName, PageQuery, Text
 from .problems import Problem
@@ -55,7 +55,7 @@ async def show_balance(
             raise Problem(
                 404, "No balance was read so far: wait for the next run of balance_snapshot."
             )
-        return list_record(row)
+        return row_object(row)
 
     return json_answer(request, {"data": await opened.read(caller, read)})
 
@@ -188,6 +188,6 @@ def _totals(query: CostLineQuery, caller: Caller) -> Any:
     ).where(*_conditions(query, caller))
 
     def read(connection: sa.Connection) -> dict[str, Any]:
-        return {"totals": list_record(connection.execute(summed).mappings().one())}
+        return {"totals": row_object(connection.execute(summed).mappings().one())}
 
     return read

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ..settings import JWT_ISSUER, Secret, Settings
+from ..secret import Secret
+from ..settings import JWT_ISSUER, Settings
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ from .documents import problems, with_csv
 from .kind_filter import check_kind_parameter
 from .listings import ListRoute, answer_list, json_answer, raw_json
 from .models import AcceptedDrift, Drift, ListOf, One, Shape
-from .parameters import Id, JsonValue, KindName, PageQuery, Text
-from .parameters import Query as NoQuery
+from .parameters import Id, JsonValue, KindName, PageQuery, RouteQuery, Text
 from .problems import BadParameter, Problem, not_found
 from .scope import of_accounts
 
@@ -118,7 +117,7 @@ async def accept_drift(
     actor: Decider,
     opened: Annotated[Database, Depends(database)],
     drift_id: Annotated[Id, Path()],
-    query: Annotated[NoQuery, Query()],  # noqa: ARG001
+    query: Annotated[RouteQuery, Query()],  # noqa: ARG001
     decision: Decision | None = None,
 ) -> Response:
     """Adopt the live value; the actor is the token's subject."""

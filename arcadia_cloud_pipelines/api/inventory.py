@@ -16,10 +16,9 @@ from .auth import Caller
 from .database import Database
 from .documents import problems, with_csv
 from .kind_filter import check_kind_parameter
-from .listings import ListRoute, answer_list, json_answer, list_record, raw_json
+from .listings import ListRoute, answer_list, json_answer, raw_json, row_object
 from .models import Event, ListOf, One, Resource, ResourceWithEvents
-from .parameters import Flag, Id, Instant, KindName, PageQuery, Text
-from .parameters import Query as NoQuery
+from .parameters import Flag, Id, Instant, KindName, PageQuery, RouteQuery, Text
 from .problems import not_found
 from .scope import of_accounts
 
@@ -190,7 +189,7 @@ async def show_resource(
     caller: AnyCaller,
     opened: Annotated[Database, Depends(database)],
     resource_id: Annotated[Id, Path()],
-    query: Annotated[NoQuery, Query()],  # noqa: ARG001
+    query: Annotated[RouteQuery, Query()],  # noqa: ARG001
 ) -> Response:
     """The resource, deleted or not."""
 
@@ -205,7 +204,7 @@ async def show_resource(
             cloud_resource_events.c.occurred_at.desc(), cloud_resource_events.c.id.desc()
         )
         events = connection.execute(newest.limit(EVENTS_SHOWN)).mappings()
-        return {**list_record(row), "events": [list_record(event) for event in events]}
+        return {**row_object(row), "events": [row_object(event) for event in events]}
 
     return json_answer(request, {"data": await opened.read(caller, read)})
 

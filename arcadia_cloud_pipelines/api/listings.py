@@ -116,7 +116,7 @@ def after(keys: Sequence[sa.ColumnElement[int]], position: Position) -> sa.Colum
     return sa.tuple_(*keys) > sa.tuple_(*(sa.literal(key, sa.BigInteger) for key in position))
 
 
-def list_record(row: sa.RowMapping) -> dict[str, Any]:
+def row_object(row: sa.RowMapping) -> dict[str, Any]:
     """A row as the object that goes out."""
     return {str(name): value for name, value in row.items()}
 

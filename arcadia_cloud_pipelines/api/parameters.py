@@ -95,19 +95,19 @@ KindName = Annotated[Text, WithJsonSchema({"type": "string", "enum": list(kind_n
 JsonValue = Annotated[Any, BeforeValidator(_json), WithJsonSchema({})]
 
 
-class Query(BaseModel):
+class RouteQuery(BaseModel):
     """The query of a route: these parameters, and no others."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class AccountQuery(Query):
+class AccountQuery(RouteQuery):
     """Whose rows, where several teams are mirrored."""
 
     account: Text | None = Field(default=None, description="The team, by its account.")
 
 
-class PageQuery(Query):
+class PageQuery(RouteQuery):
     """What every list takes."""
 
     limit: Annotated[int, Field(ge=1, le=LARGEST_LIMIT), BeforeValidator(_whole)] = Field(

@@ -15,10 +15,9 @@ from .auth import Caller
 from .database import Database
 from .documents import problems, with_csv
 from .kind_filter import check_kind_parameter
-from .listings import ListRoute, answer_list, json_answer, list_record
+from .listings import ListRoute, answer_list, json_answer, row_object
 from .models import Cost, ListOf, One, Statement, StatementLine
-from .parameters import Day, Flag, Id, KindName, PageQuery, Text
-from .parameters import Query as NoQuery
+from .parameters import Day, Flag, Id, KindName, PageQuery, RouteQuery, Text
 from .problems import Problem
 from .scope import of_accounts
 
@@ -130,7 +129,7 @@ async def show_statement(
     caller: AnyCaller,
     opened: Annotated[Database, Depends(database)],
     statement_id: Annotated[Id, Path()],
-    query: Annotated[NoQuery, Query()],  # noqa: ARG001
+    query: Annotated[RouteQuery, Query()],  # noqa: ARG001
 ) -> Response:
     """Show what it comes to; its lines are a list of their own."""
 
@@ -138,7 +137,7 @@ async def show_statement(
         row = connection.execute(_one(statement_id, caller)).mappings().one_or_none()
         if row is None:
             raise _not_found()
-        return list_record(row)
+        return row_object(row)
 
     return json_answer(request, {"data": await opened.read(caller, read)})
 

@@ -39,7 +39,7 @@ P = ParamSpec("P")
 Limit = Annotated[int, Field(ge=1, le=asking.MOST_ROWS, description="At most so many rows.")]
 
 
-class McpContext(BaseModel):
+class Condition(BaseModel):
     """A condition on one column."""
 
     column: str
@@ -82,7 +82,7 @@ def make_server(warehouse: Callable[[], Warehouse]) -> MCPServer:
     @_told
     def read_view(
         view: str,
-        where: list[McpContext] | None = None,
+        where: list[Condition] | None = None,
         columns: list[str] | None = None,
         order_by: Annotated[
             list[str] | None, Field(description="Columns; - before one: largest first.")

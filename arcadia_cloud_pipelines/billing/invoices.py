@@ -49,7 +49,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class ListedInvoice:
+class HistoryEntry:
     """One entry of the billing history."""
 
     entry_type: str
@@ -99,7 +99,7 @@ def partition_key(period: date, invoice_id: str | None, invoice_uuid: str) -> st
     return f"{period:%Y-%m}_{invoice_id or invoice_uuid}"
 
 
-def read_history(client: DigitalOcean) -> tuple[list[ListedInvoice], str | None]:
+def read_history(client: DigitalOcean) -> tuple[list[HistoryEntry], str | None]:
     """Every entry of the billing history, and why the list may not be whole (None when it is).
 
     Raises:
@@ -129,7 +129,7 @@ def read_history(client: DigitalOcean) -> tuple[list[ListedInvoice], str | None]
             str(item["invoice_id"]) if item.get("invoice_id") else None,
         )
         equal[facts] += 1
-        entries.append(ListedInvoice(*facts, occurrence=equal[facts]))
+        entries.append(HistoryEntry(*facts, occurrence=equal[facts]))
     return entries, listing.reason
 
 
@@ -171,7 +171,7 @@ def read_headers(
     return headers, listing.reason
 
 
-def headers_of_history(entries: Sequence[ListedInvoice], listed: Collection[str]) -> list[Header]:
+def headers_of_history(entries: Sequence[HistoryEntry], listed: Collection[str]) -> list[Header]:
     """Headers of the invoices that only the history names.
 
     Args:
@@ -250,7 +250,7 @@ def sync_invoices(
     )
 
 
-def _read_lists(client: DigitalOcean) -> tuple[list[ListedInvoice], list[Header], list[str]]:
+def _read_lists(client: DigitalOcean) -> tuple[list[HistoryEntry], list[Header], list[str]]:
     """Read the billing history and the list of invoices, and say why they may not be whole."""
     entries, history_doubt = read_history(client)
     issued = {
@@ -303,7 +303,7 @@ def _read_summaries(
 
 
 def _store_entries(
-    connection: sa.Connection, entries: Sequence[ListedInvoice], scope: Mapping[str, Any]
+    connection: sa.Connection, entries: Sequence[HistoryEntry], scope: Mapping[str, Any]
 ) -> int:
     _SQL.run(connection, "create_entries")
     copy_rows(

@@ -66,10 +66,10 @@ def watch_command() -> None:
     import signal
     import threading
 
-    from ..operations.watch import watch as run
+    from ..operations.watch import watch
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    run(stop)
+    watch(stop)

@@ -19,10 +19,10 @@ def backup_command(file: Path) -> None:
 
     FILE is there whole or as it was before: the backup is read through before it takes its place.
     """
-    from ..warehouse.backups import backup as make_backup
+    from ..warehouse.backups import backup
 
     warehouse = open_marts()
-    size = make_backup(warehouse, file)
+    size = backup(warehouse, file)
     echo(f"{size:,} bytes of {warehouse.place} in {file}")
 
 
@@ -33,8 +33,8 @@ def restore_command(file: Path) -> None:
 
     All of it or nothing: a file that is not whole is refused before anything is written.
     """
-    from ..warehouse.backups import restore as restore_backup
+    from ..warehouse.backups import restore
 
     warehouse = open_marts()
-    revision = restore_backup(warehouse, file)
+    revision = restore(warehouse, file)
     echo(f"{warehouse.place} has what was in {file}, with schema {revision}")

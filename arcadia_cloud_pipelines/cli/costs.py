@@ -34,7 +34,7 @@ def allocate_costs(file: Path | None, dry_run: bool, format_: str | None) -> Non
     cost_allocations does the same every day. Statements of closed months stay as they are: what
     changes is a correction on the next ones. `arcadia query cost_by_tenant` shows the result.
     """
-    from ..allocation.allocate import Shortfall, allocate
+    from ..allocation.allocate import TenantChange, allocate
     from ..allocation.rules import VARIABLE
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
@@ -42,7 +42,7 @@ def allocate_costs(file: Path | None, dry_run: bool, format_: str | None) -> Non
     settings = load_settings()
     done = allocate(open_warehouse(settings), file or settings.allocation_rules, dry_run=dry_run)
     if format_:
-        print_objects(Shortfall, done.differences, format_)
+        print_objects(TenantChange, done.differences, format_)
         return
     _show(done, dry_run)
     if file is None or dry_run:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..operations.demo import DemoResult, Reporter
-    from ..operations.summary import DemoSummary
+    from ..operations.summary import WarehouseSummary
 
 
 @click.command()
@@ -162,7 +162,7 @@ def _show(console: Console, result: DemoResult) -> None:
     )
 
 
-def _facts(summary: DemoSummary) -> list[str]:
+def _facts(summary: WarehouseSummary) -> list[str]:
     """Return what is counted, one line each."""
     projects = ", ".join(
         f"{foreign_text.line(name)} ({resources:,})" for name, _, resources in summary.projects

@@ -111,11 +111,10 @@ def accept_command(
     drift_id: int, actor: str | None, reason: str | None, expect: str | None
 ) -> None:
     """Make the live value of the open record ID the desired one."""
-    from ..drift.accept import SHOWN
-    from ..drift.accept import accept as accept_drift
+    from ..drift.accept import SHOWN, accept
     from ..drift.words import accepted_text
 
-    accepted = accept_drift(
+    accepted = accept(
         warehouse(),
         drift_id,
         actor=actor or user(),

@@ -13,7 +13,7 @@ from .output import echo
 
 if TYPE_CHECKING:
     from ..operations.connect import Place, Tried
-    from ..settings import Secret
+    from ..secret import Secret
 
 
 @click.command()

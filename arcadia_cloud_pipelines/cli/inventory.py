@@ -70,7 +70,7 @@ def confirm_loss_command(
     kind: str, actor: str | None, reason: str | None, account: str | None
 ) -> None:
     """Say that the loss of KIND that the newest sync found implausible is real."""
-    from ..inventory.confirm import confirm_loss as confirm
+    from ..inventory.confirm import confirm_loss
     from ..inventory.freshness import mirrored_accounts
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
@@ -81,7 +81,7 @@ def confirm_loss_command(
         raise click.UsageError(
             f"Several accounts are mirrored: give --account, one of {', '.join(accounts)}."
         )
-    confirmation = confirm(
+    confirmation = confirm_loss(
         warehouse,
         kind,
         actor=actor or _user(),
@@ -107,12 +107,12 @@ def void_sync_command(sync_id: int, actor: str | None, reason: str | None) -> No
 
     `arcadia inventory status` shows the numbers. The row stays and says who voided it.
     """
-    from ..inventory.void import void_sync as void
+    from ..inventory.void import void_sync
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 
     warehouse = open_warehouse(load_settings())
-    voided = void(warehouse, sync_id, actor=actor or _user(), reason=reason)
+    voided = void_sync(warehouse, sync_id, actor=actor or _user(), reason=reason)
     echo(
         f"The sync {voided.id} of {voided.kind}, dated {voided.started_at:%Y-%m-%d %H:%M} UTC, "
         "counts for nothing. The next sync of the kind puts right what it recorded."
@@ -131,7 +131,7 @@ def retire_account_command(account: str, actor: str | None, reason: str | None, 
     inventory status` names such accounts. What another account lists later becomes that one's.
     """
     from ..digitalocean.accounts import accounts_of
-    from ..inventory.accounts import retire_account as retire
+    from ..inventory.accounts import retire_account
     from ..settings import load_settings
     from ..teams import read_teams
     from ..warehouse.engine import open_warehouse
@@ -143,7 +143,7 @@ def retire_account_command(account: str, actor: str | None, reason: str | None, 
     teams = read_teams(settings)
     said = {name: team.settings.expected_account for name, team in teams.items()}
     known = accounts_of(warehouse, teams) | {name: of for name, of in said.items() if of}
-    retired = retire(warehouse, account, actor=actor or _user(), reason=reason, teams=known)
+    retired = retire_account(warehouse, account, actor=actor or _user(), reason=reason, teams=known)
     echo(
         f"Retired account {retired.account}: {retired.resources:,} resources and "
         f"{retired.projects:,} projects count as deleted."

@@ -14,7 +14,7 @@ def migrate_command() -> None:
 
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
-    from ..warehouse.migrate import migrate as migrate_warehouse
+    from ..warehouse.migrate import migrate
 
     warehouse = open_warehouse(load_settings())
     notices: list[str] = []
@@ -28,7 +28,7 @@ def migrate_command() -> None:
     logger = logging.getLogger("sqlalchemy.dialects.postgresql")
     logger.addHandler(Notices())
     logger.setLevel(logging.INFO)
-    before, after = migrate_warehouse(warehouse)
+    before, after = migrate(warehouse)
     for notice in dict.fromkeys(notices):
         if notice.startswith("WARNING"):
             echo(notice, fg="yellow", err=True)

@@ -90,11 +90,10 @@ def show_provisioned_command(
     --json and --csv give a row for each field, without the versions.
     """
     from ..drift.compare import About, present, same
-    from ..drift.specs import ResourceRef
-    from ..drift.specs import show as show_spec
+    from ..drift.specs import ResourceRef, show
     from ..drift.words import field_text, value_text
 
-    view = show_spec(warehouse(), ResourceRef(kind, resource, account))
+    view = show(warehouse(), ResourceRef(kind, resource, account))
     if format_:
         _print_fields(view, format_)
         return
@@ -147,11 +146,11 @@ def adopt_command(
     actor: str | None, reason: str | None,
 ) -> None:  # fmt: skip
     """Take what is live today as the desired state."""
-    from ..drift.specs import adopt as adopt_live
+    from ..drift.specs import adopt
 
     for kind in kinds:
         check_kind(kind)
-    changed = adopt_live(
+    changed = adopt(
         warehouse(),
         actor=actor or user(),
         kinds=kinds,

@@ -45,23 +45,29 @@ def service(
     `prepare` brings both databases to this release and ends; start it before the others. `worker`
     executes steps where ARCADIA_EXECUTOR is celery.
     """
-    from ..operations import service as operations
     from ..operations.processes import CodeServer
+    from ..operations.service import (
+        Addresses,
+        WorkerPlace,
+        prepare_databases,
+        service_answers,
+        start,
+    )
     from ..settings import load_settings
 
     settings = load_settings()
     if name == "prepare":
-        prepared = operations.prepare_databases(settings, echo)
+        prepared = prepare_databases(settings, echo)
         echo(f"warehouse: {prepared.place}, schema {prepared.after}")
         return
-    where = operations.ServiceAddress(
+    where = Addresses(
         CodeServer(host=code_host, port=code_port),
         ui_port,
         settings.ui_hosts,
         settings.api_port,
-        operations.WorkerPlace(worker_name, pools, steps),
+        WorkerPlace(worker_name, pools, steps),
     )
     if not check:
-        operations.start(settings, name, where)
-    if not operations.service_answers(settings, name, where):
+        start(settings, name, where)
+    if not service_answers(settings, name, where):
         raise click.ClickException(f"The service {name} does not answer: see its log.")

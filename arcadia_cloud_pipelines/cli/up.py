@@ -17,10 +17,10 @@ from .output import echo
 )  # fmt: skip
 def up_command(port: int) -> None:
     """Run everything on this machine: Dagster UI, daemon, schedules."""
-    from ..operations.deployment import up as run_deployment
+    from ..operations.deployment import up
     from ..settings import load_settings
 
-    run_deployment(load_settings(), port=port, say=say)
+    up(load_settings(), port=port, say=say)
 
 
 def say(text: str) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Final, Protocol
 
-from ..settings import Secret
+from ..secret import Secret
 
 _log = logging.getLogger(__name__)
 

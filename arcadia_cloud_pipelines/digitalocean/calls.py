@@ -12,7 +12,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..settings import Secret
+from ..secret import Secret
 from ..warehouse.engine import Warehouse, WarehouseError
 from ..warehouse.statements import Statements
 from .budget import HOURLY, SYSTEM_CLOCK, Clock, Limit

@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
-from ..settings import Secret
+from ..secret import Secret
 from .budget import (
     SYSTEM_CLOCK,
     CallBudget,

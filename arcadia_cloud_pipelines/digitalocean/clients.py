@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from ..settings import Purpose, Secret, Settings, SettingsError
+from ..secret import Secret
+from ..settings import Purpose, Settings, SettingsError
 from ..warehouse.engine import Warehouse
 from .accounts import ExpectedAccounts, KnownAccounts, account_of, know_accounts
 from .budget import CallBudget

@@ -15,7 +15,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
-from ..settings import SpacesKey
+from ..setting_values import SpacesKey
 from .errors import (
     BadAnswer,
     DigitalOceanError,

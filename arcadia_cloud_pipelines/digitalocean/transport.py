@@ -20,7 +20,7 @@ import requests
 import urllib3
 from requests.auth import AuthBase
 
-from ..settings import Secret
+from ..secret import Secret
 from .budget import BudgetExhausted, CallBudget, Clock
 from .errors import RateLimited, Unreachable
 from .exchange import ApiAnswer, ApiCall, Failure

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from ..settings import Secret
+from ..secret import Secret
 from .budget import LONGEST_WAIT, Clock, retry_after
 from .errors import (
     BadAnswer,

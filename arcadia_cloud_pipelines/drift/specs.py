@@ -15,8 +15,7 @@ from typing import Any, Literal
 import orjson
 import sqlalchemy as sa
 
-from ..inventory.sightings import stored_part as mirrored_part
-from ..inventory.sightings import stores as mirror_holds
+from ..inventory.sightings import stored_part, stores
 from ..kinds import KIND_BY_NAME, KIND_OF_URN_TYPE
 from ..redaction import holds_secret, names_secret, without_mails
 from ..times import Clock, utc_now
@@ -204,13 +203,13 @@ def lock(connection: sa.Connection) -> None:
 def holds(kind: str, field: str) -> bool:
     """Tell whether the inventory holds a field of a kind: what it does not is never compared."""
     known = KIND_BY_NAME.get(kind)
-    return known is None or mirror_holds(known, field)
+    return known is None or stores(known, field)
 
 
 def held_part(kind: str, field: str, value: Any) -> Any:
     """Return what of a desired value the inventory can hold; see `sightings.held_part`."""
     known = KIND_BY_NAME.get(kind)
-    return value if known is None else mirrored_part(known, field, value)
+    return value if known is None else stored_part(known, field, value)
 
 
 def _held_spec(kind: str, spec: Spec) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Final
 
 from ..digitalocean.errors import clean
-from ..settings import named_variables
+from ..environment_file import named_variables
 from .state_entries import CommandSource
 from .terraform_files import MAX_BYTES
 from .terraform_state import TerraformError

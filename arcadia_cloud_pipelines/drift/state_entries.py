@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ..redaction import holds_secret, masked
-from ..settings import SECRET_NAME, is_loopback
+from ..setting_values import is_loopback
+from ..settings import SECRET_NAME
 
 _OURS = re.compile(r"DO_API_TOKEN|ARCADIA_(DATABASE|JWT|METRICS|NOTIFY|HEARTBEAT)|DAGSTER_POSTGRES")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")

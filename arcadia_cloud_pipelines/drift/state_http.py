@@ -18,7 +18,8 @@ from requests.auth import AuthBase
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from ..digitalocean.transport import UnredirectedSession, network_problem, user_agent
-from ..settings import SettingsError, named_secret
+from ..secret import named_secret
+from ..settings import SettingsError
 from .state_entries import HttpSource
 from .terraform_files import MAX_BYTES
 from .terraform_state import TerraformError

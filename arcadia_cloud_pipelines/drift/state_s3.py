@@ -18,7 +18,9 @@ from ..digitalocean.errors import (
     Unreachable,
 )
 from ..digitalocean.spaces import Spaces
-from ..settings import SettingsError, SpacesKey, SpacesSettings, load_settings, named_secret
+from ..secret import named_secret
+from ..setting_values import SpacesKey, SpacesSettings
+from ..settings import SettingsError, load_settings
 from .state_entries import S3Source
 from .terraform_files import MAX_BYTES
 from .terraform_state import TerraformError

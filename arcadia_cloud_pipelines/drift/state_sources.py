@@ -43,7 +43,8 @@ from pydantic import (
 
 from ..redaction import holds_secret, masked
 from ..reviewed_files import ReviewedFileError, read_tables, read_text, tuples
-from ..settings import Settings, SettingsError, checkout, named_secret
+from ..secret import named_secret
+from ..settings import Settings, SettingsError, checkout
 from .state_entries import CommandSource, HttpSource, S3Source, StateSource
 
 MOST_SOURCES = 1_000

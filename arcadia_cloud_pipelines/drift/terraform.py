@@ -21,10 +21,10 @@ from .terraform_sources import (
     SourceProblem,
     as_json,
     assemble,
+    contents_from_json,
     described,
     hold_back,
     match_sources,
-    source_from_json,
     together,
 )
 from .terraform_state import Contents, StateFile, TerraformError, parse_state
@@ -175,13 +175,13 @@ def list_sources(warehouse: Warehouse) -> Sequence[Mapping[str, Any]]:
 def _known(connection: sa.Connection) -> dict[str, Source]:
     known = {}
     for row in _SQL.run(connection, "known"):
-        contents = source_from_json(row.contents)
+        contents = contents_from_json(row.contents)
         if row.contents is None:
             # Of an earlier release: what its specs remember.
             said = _SQL.run(connection, "remembered", {"source": row.source})
             contents = Contents({(r.kind, r.provider_id): r.said for r in said})
         known[row.source] = Source(
-            row.source, row.lineage, row.path, row.serial, contents, source_from_json(row.held),
+            row.source, row.lineage, row.path, row.serial, contents, contents_from_json(row.held),
             row.configured,
         )  # fmt: skip
     return known

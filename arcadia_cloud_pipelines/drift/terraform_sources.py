@@ -165,7 +165,7 @@ def assemble(contents: Mapping[str, Contents]) -> dict[str, dict[Identity, Json]
     return assembled
 
 
-def lost_sources(old: Contents, new: Contents) -> set[Identity]:
+def lost_identities(old: Contents, new: Contents) -> set[Identity]:
     """Return the resources that a source described and describes no more.
 
     One that has lost more than half of its fields is not described any more, either.
@@ -197,7 +197,7 @@ def hold_back(old: Contents, new: Contents, alive: Collection[Identity]) -> Cont
         alive: the resources of `old` that live.
     """
     there = described(old) & set(alive)
-    gone = lost_sources(old, new) & there
+    gone = lost_identities(old, new) & there
     if not gone or not (
         gone == there or (len(there) >= IMPLAUSIBLE_FROM and 2 * len(gone) > len(there))
     ):
@@ -224,7 +224,7 @@ def as_json(contents: Contents) -> Json:
     }
 
 
-def source_from_json(stored: Json | None) -> Contents:
+def contents_from_json(stored: Json | None) -> Contents:
     """Return stored contents."""
     stored = stored or {}
     return Contents(

@@ -14,7 +14,7 @@ from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden
 from ..digitalocean.accounts import know_accounts
 from ..digitalocean.spaces import Spaces
 from ..kinds import SPACES_BUCKET, Json
-from ..settings import SPACES_REGIONS, SpacesSettings
+from ..setting_values import SPACES_REGIONS, SpacesSettings
 from ..times import Clock
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

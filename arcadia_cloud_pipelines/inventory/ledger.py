@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from ..kinds import NAMED
 from ..redaction import names_secret
-from ..settings import strike_interval
+from ..setting_values import strike_interval
 from ..warehouse.copy import array_literal, copy_rows
 from ..warehouse.statements import Statements
 from .sightings import Sighting

@@ -28,7 +28,7 @@ from ..digitalocean import (
 )
 from ..digitalocean.errors import clean
 from ..kinds import KIND_BY_NAME, Endpoint, Json, Kind
-from .sightings import identity_at
+from .sightings import identity_reader
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class _Parts:
 
     def add(self, listing: Listing) -> None:
         """Take what one list held; the first to show an object is not asked again."""
-        identity = identity_at(self.kind)
+        identity = identity_reader(self.kind)
         self.read += len(listing.items)
         self.items.update((identity(item), item) for item in listing.items)
         self.totals.append(listing.total)
@@ -147,7 +147,7 @@ def list_kind(
             parts.add(children_inside(kind, endpoint, listed.items))
         else:
             parents = [
-                identity_at(parent_kind)(item)
+                identity_reader(parent_kind)(item)
                 for item in listed.items
                 if not any(item.get(name) in none for name, none in endpoint.unless.items())
             ]
@@ -159,7 +159,7 @@ def _list(
     client: DigitalOcean, kind: Kind, endpoint: Endpoint, path: str, on_page: OnPage | None = None,
     parent: str | None = None,
 ) -> Listing:  # fmt: skip
-    identity = identity_at(kind)
+    identity = identity_reader(kind)
     own = {} if parent is None else {endpoint.parent_field: parent}
     return read_listing(
         client, path, envelope=endpoint.envelope, identity=lambda item: identity(own | item),
@@ -260,7 +260,7 @@ def _really_gone(
         return []
     if not again.complete:
         return []
-    left = {identity_at(parent_kind)(item) for item in again.items}
+    left = {identity_reader(parent_kind)(item) for item in again.items}
     return [parent for parent in missing if parent not in left]
 
 
@@ -281,7 +281,8 @@ def children_inside(kind: Kind, endpoint: Endpoint, parents: Iterable[Json]) -> 
 
     A parent whose children cannot be read is named, and costs itself alone.
     """
-    identity, parent_identity = identity_at(kind), identity_at(KIND_BY_NAME[str(endpoint.per)])
+    identity = identity_reader(kind)
+    parent_identity = identity_reader(KIND_BY_NAME[str(endpoint.per)])
     found: dict[str, Json] = {}
     unread: dict[str, DigitalOceanError] = {}
     missing = []
@@ -319,7 +320,7 @@ def supplemented(
 
     What cannot be read, or is not whole, leaves its field unknown and the listing as it is.
     """
-    identity = identity_at(kind)
+    identity = identity_reader(kind)
     begun = [] if listing.started_at is None else [listing.started_at]
     unknown = set()
     for supplement in kind.supplements:

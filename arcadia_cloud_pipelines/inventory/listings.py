@@ -15,7 +15,8 @@ from typing import Any
 from ..digitalocean import Unreachable
 from ..digitalocean.clients import Clients
 from ..kinds import Kind
-from ..settings import Secret, SettingsError
+from ..secret import Secret
+from ..settings import SettingsError
 from ..times import Clock, utc_now
 from ..workers import Workers
 from .listing import Progress

@@ -188,7 +188,7 @@ def _cut(value: Any, depth: int) -> Any:
     return value
 
 
-def identity_at(kind: Kind) -> Callable[[Json], str]:
+def identity_reader(kind: Kind) -> Callable[[Json], str]:
     """A function that reads an object's identity as text.
 
     Its errors: KeyError when the object has none.
@@ -223,7 +223,7 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
     """
     plan = _plan(kind)
     anywhere = _anywhere(kind)
-    identity = identity_at(kind)
+    identity = identity_reader(kind)
     name, region, status, size, tags, created = (
         _walk(path) if path else (lambda _item: None)
         for path in (kind.title, kind.region, kind.status, kind.size_slug, kind.tags,

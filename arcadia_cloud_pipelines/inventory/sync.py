@@ -14,7 +14,7 @@ from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse, WarehouseError
 from . import ledger
 from .listing import KindListing, Progress, list_whole
-from .sightings import LONGEST, Sighting, dropped_fields, identity_at, sightings
+from .sightings import LONGEST, Sighting, dropped_fields, identity_reader, sightings
 from .sync_runs import SUPERSEDED, SyncResult, not_ahead, record_failure, store_sync
 
 
@@ -90,7 +90,7 @@ def _without_long_identities(kind: Kind, listing: KindListing) -> KindListing:
 
     They cost themselves alone: none can ever have been stored, so nothing is struck for them.
     """
-    identity = identity_at(kind)
+    identity = identity_reader(kind)
     long = [item for item in listing.items if len(identity(item)) > LONGEST]
     if not long:
         return listing

@@ -10,7 +10,8 @@ from pathlib import Path
 from .. import environment_file
 from ..digitalocean import Account, DigitalOcean
 from ..environment_file import small_file
-from ..settings import API_URL, Purpose, Secret, Settings, SettingsError, can_be_sent, load_settings
+from ..secret import Secret, can_be_sent
+from ..settings import API_URL, Purpose, Settings, SettingsError, load_settings
 from .doctor.findings import Finding, Verdict
 from .doctor.tokens import check_scopes
 from .errors import OperationsError

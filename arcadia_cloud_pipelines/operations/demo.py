@@ -26,17 +26,17 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 
+from .. import environment_file
 from ..drift.accept import accept
 from ..drift.inbox import DriftRecord, list_drift
 from ..drift.specs import adopt, record_provisioned
-from ..environment_file import VARIABLE as ENVIRONMENT_FILE
 from ..settings import Settings, load_settings
 from ..simulator import SimulatedAccount, serve
 from ..warehouse.engine import Warehouse, open_warehouse
 from .home import Home
 from .payers_story import PayersStory
 from .processes import LOCATION
-from .reviewed_story import FILES, IgnoreStory, variables, write_files
+from .reviewed_story import FILES, IgnoreStory, file_variables, write_files
 from .simulated import open_account, save_account
 from .startup import open_instance, prepare
 from .status import accounts
@@ -179,7 +179,7 @@ def _run(home: Home, reporter: Reporter, started: float) -> DemoResult:
                 "ARCADIA_STRIKE_MINUTES": "0",
                 # Thousands of small commits to a database that can be made again.
                 "PGOPTIONS": "-c synchronous_commit=off",
-                **variables(home),
+                **file_variables(home),
             }
         ),
     ):
@@ -402,7 +402,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith(_OWN):
             del os.environ[name]
-    os.environ.update({ENVIRONMENT_FILE: "", **variables})
+    os.environ.update({environment_file.VARIABLE: "", **variables})
     try:
         yield
     finally:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..environment_file import VARIABLE as ENVIRONMENT_FILE
+from .. import environment_file
+from ..environment_file import environment
 from ..settings import Settings
-from ..settings import environment as variables
 from ..warehouse.embedded import supervised
 from ..warehouse.embedded_server import ServerFolder
 from . import json_lines, processes
@@ -24,7 +24,7 @@ from .home import Home, check_space
 from .liveness import Heartbeats
 from .local_tokens import make_secret
 from .processes import LOCATION, CodeServer
-from .reviewed_story import variables as reviewed_files
+from .reviewed_story import file_variables
 from .service_manager import notify
 from .supervisor import (
     Child,
@@ -221,9 +221,9 @@ def child_environment(settings: Settings, home: Home, simulator_port: int | None
             simulated one: the two would be mixed.
     """
     environ = {
-        **variables(),
+        **environment(),
         # Each finds what it needs in its environment, and reads no secret that it does not need.
-        ENVIRONMENT_FILE: "",
+        environment_file.VARIABLE: "",
         "ARCADIA_HOME": str(home.path),
         "DAGSTER_HOME": str(home.dagster),
         "PYTHONUNBUFFERED": "1",
@@ -243,7 +243,7 @@ def child_environment(settings: Settings, home: Home, simulator_port: int | None
                 "folder (and no ARCADIA_DATABASE_URL) to try things with the simulator."
             )
         # Of the demo, where there was one; a file that somebody names goes before.
-        environ = {**reviewed_files(home), **environ}
+        environ = {**file_variables(home), **environ}
         environ["DO_API_URL"] = f"http://{_HOST}:{simulator_port}"
         environ["DO_API_TOKEN"] = account.token
         # A key pair is a real account's, whose buckets are none of the simulated one's.

@@ -18,8 +18,9 @@ from typing import Any
 import orjson
 
 from .. import foreign_text
+from ..environment_file import environment
 from ..redaction import masked, names_secret
-from ..settings import SettingsError, environment
+from ..settings import SettingsError
 from ..times import rfc3339, utc_now
 
 VARIABLE = "ARCADIA_LOG_FORMAT"

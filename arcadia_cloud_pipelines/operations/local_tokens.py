@@ -14,7 +14,9 @@ from pathlib import Path
 
 import jwt
 
-from ..settings import Secret, Settings, is_loopback
+from ..secret import Secret
+from ..setting_values import is_loopback
+from ..settings import Settings
 from .errors import OperationsError
 from .home import Home
 

@@ -73,7 +73,7 @@ def write_files(home: Home) -> None:
             replace_file(folder / name, text)
 
 
-def variables(home: Home) -> dict[str, str]:
+def file_variables(home: Home) -> dict[str, str]:
     """Return the variables that name the files that are there."""
     paths = {variable: home.path / FOLDER / name for variable, (name, _) in FILES.items()}
     return {variable: str(path) for variable, path in paths.items() if path.is_file()}

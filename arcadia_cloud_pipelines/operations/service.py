@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from ..environment_file import VARIABLE as ENVIRONMENT_FILE
-from ..settings import DEFAULT_QUEUE, Purpose, Settings, environment, load_settings
+from .. import environment_file
+from ..environment_file import environment
+from ..settings import DEFAULT_QUEUE, Purpose, Settings, load_settings
 from . import json_lines, processes
 from .errors import OperationsError
 from .home import Home
@@ -40,7 +41,7 @@ class WorkerPlace:
 
 
 @dataclass(frozen=True)
-class ServiceAddress:
+class Addresses:
     """Addresses that the services of one deployment have in common."""
 
     code: CodeServer
@@ -51,34 +52,34 @@ class ServiceAddress:
     worker: WorkerPlace = WorkerPlace()
 
 
-Made = Callable[[Settings, Home, ServiceAddress], Child]
+Made = Callable[[Settings, Home, Addresses], Child]
 
 
-def _code_server(_settings: Settings, _home: Home, where: ServiceAddress) -> Child:
+def _code_server(_settings: Settings, _home: Home, where: Addresses) -> Child:
     return processes.code_server(CodeServer(host=ANYWHERE, port=where.code.port), environment())
 
 
-def _daemon(settings: Settings, home: Home, where: ServiceAddress) -> Child:
+def _daemon(settings: Settings, home: Home, where: Addresses) -> Child:
     return processes.daemon(
         where.code.workspace(home), environment(), lambda: beaten_lately(settings)
     )
 
 
-def _webserver(_settings: Settings, home: Home, where: ServiceAddress) -> Child:
+def _webserver(_settings: Settings, home: Home, where: Addresses) -> Child:
     return processes.webserver(
         where.code.workspace(home), ANYWHERE, where.ui_port, where.ui_hosts, environment()
     )
 
 
-def _api(_settings: Settings, _home: Home, where: ServiceAddress) -> Child:
+def _api(_settings: Settings, _home: Home, where: Addresses) -> Child:
     return processes.api_process(ANYWHERE, where.api_port, environment())
 
 
-def _alarms(settings: Settings, _home: Home, _where: ServiceAddress) -> Child:
+def _alarms(settings: Settings, _home: Home, _where: Addresses) -> Child:
     return processes.alarms_process(environment(), lambda: watched_lately(settings))
 
 
-def _worker(_settings: Settings, _home: Home, where: ServiceAddress) -> Child:
+def _worker(_settings: Settings, _home: Home, where: Addresses) -> Child:
     mine = where.worker
     pools = mine.pools or [*Purpose, DEFAULT_QUEUE]
     return processes.celery_worker(
@@ -107,7 +108,7 @@ SERVICES: dict[str, tuple[Made, frozenset[str]]] = {
 """Each with the databases that it uses."""
 
 
-def start(settings: Settings, name: str, where: ServiceAddress) -> NoReturn:
+def start(settings: Settings, name: str, where: Addresses) -> NoReturn:
     """Become the process of one service.
 
     Raises:
@@ -119,7 +120,7 @@ def start(settings: Settings, name: str, where: ServiceAddress) -> NoReturn:
     child = SERVICES[name][0](settings, home, where)
     environ = {
         **child.environ,
-        ENVIRONMENT_FILE: "",
+        environment_file.VARIABLE: "",
         "ARCADIA_HOME": str(home.path),
         "DAGSTER_HOME": str(home.dagster),
         "PYTHONUNBUFFERED": "1",
@@ -130,7 +131,7 @@ def start(settings: Settings, name: str, where: ServiceAddress) -> NoReturn:
     os.execve(command[0], command, environ)  # noqa: S606
 
 
-def service_answers(settings: Settings, name: str, where: ServiceAddress) -> bool:
+def service_answers(settings: Settings, name: str, where: Addresses) -> bool:
     """Return whether the service of this name works, asked once; for health checks.
 
     Raises:

@@ -25,7 +25,7 @@ class BillingSummary:
 
 
 @dataclass(frozen=True)
-class DemoSummary:
+class WarehouseSummary:
     """The warehouse in figures, for one account."""
 
     kinds: list[tuple[str, int, int]]
@@ -93,7 +93,7 @@ _ALARMS = sa.text(
 )
 
 
-def summarize(warehouse: Warehouse, account: str) -> DemoSummary:
+def summarize(warehouse: Warehouse, account: str) -> WarehouseSummary:
     """Count what there is of one account.
 
     Args:
@@ -112,7 +112,7 @@ def summarize(warehouse: Warehouse, account: str) -> DemoSummary:
             (lines, matched, matchable), *_ = rows(_LINES)
             if invoices:
                 billing = BillingSummary(invoices, ingested, billed, lines, matched, matchable)
-        return DemoSummary(
+        return WarehouseSummary(
             kinds=rows(_KINDS),
             events=rows(_EVENTS),
             projects=rows(_PROJECTS),

@@ -43,7 +43,7 @@ HEADERS = (
 )
 
 
-class PageRefused(Exception):
+class UiRefused(Exception):
     """A request that does not pass; the text says why and what to do."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -72,7 +72,7 @@ class UiGuard:
             return
         try:
             self.check(scope)
-        except PageRefused as refused:
+        except UiRefused as refused:
             await _answer(scope, receive, send, refused)
             return
         await self._app(scope, receive, _with_headers(send))
@@ -81,7 +81,7 @@ class UiGuard:
         """Let a request pass.
 
         Raises:
-            PageRefused: it does not come from the UI, or asks in a way that the UI does not.
+            UiRefused: it does not come from the UI, or asks in a way that the UI does not.
         """
         headers = _Headers(scope)
         host = self._host(headers)
@@ -90,7 +90,7 @@ class UiGuard:
             _check_site(scope, headers)
             _check_path(scope)
             if scope["path"] != _GRAPHQL or scope.get("query_string"):
-                raise PageRefused(403, "Only subscriptions of the UI are served here.")
+                raise UiRefused(403, "Only subscriptions of the UI are served here.")
             return
         _check_origin(headers, host, required=False)
         _check_site(scope, headers)
@@ -106,7 +106,7 @@ class UiGuard:
         authority = headers.one("host")
         name = _host_name(authority)
         if name not in self._hosts:
-            raise PageRefused(
+            raise UiRefused(
                 403,
                 "The Dagster UI is not served under this name. Open it at http://127.0.0.1 with "
                 "its port, or add the name to ARCADIA_UI_HOSTS and start it again.",
@@ -124,7 +124,7 @@ class _Headers:
         """Return a header's value; "" when it is absent."""
         values = [value for key, value in self._pairs if key == name.encode()]
         if len(values) > 1:
-            raise PageRefused(400, f"The header {name} stands there more than once.")
+            raise UiRefused(400, f"The header {name} stands there more than once.")
         return values[0].decode("latin-1").strip() if values else ""
 
 
@@ -146,9 +146,9 @@ def _check_origin(headers: _Headers, host: str, *, required: bool) -> None:
     scheme, separator, authority = origin.partition("://")
     port = _PORTS.get(scheme)
     if not separator or port is None:
-        raise PageRefused(403, "Requests from other pages are not served: wrong Origin.")
+        raise UiRefused(403, "Requests from other pages are not served: wrong Origin.")
     if authority.removesuffix(port) != host.removesuffix(port):
-        raise PageRefused(403, "Requests from other pages are not served: wrong Origin.")
+        raise UiRefused(403, "Requests from other pages are not served: wrong Origin.")
 
 
 def _check_site(scope: Scope, headers: _Headers) -> None:
@@ -167,15 +167,15 @@ def _check_site(scope: Scope, headers: _Headers) -> None:
         and not scope["path"].startswith((_GRAPHQL, *_FILES))
     )
     if not link:
-        raise PageRefused(403, "Requests from other pages are not served.")
+        raise UiRefused(403, "Requests from other pages are not served.")
 
 
 def _check_path(scope: Scope) -> None:
     path = scope["path"]
     if ".." in path.replace("\\", "/").split("/") or "\0" in path:
-        raise PageRefused(400, "The path leads out of its folder.")
+        raise UiRefused(400, "The path leads out of its folder.")
     if path.rstrip("/") in _CLOSED:
-        raise PageRefused(404, "Notebooks are not served here.")
+        raise UiRefused(404, "Notebooks are not served here.")
 
 
 def _check_form(scope: Scope, headers: _Headers) -> None:
@@ -185,17 +185,17 @@ def _check_form(scope: Scope, headers: _Headers) -> None:
         query = scope.get("query_string", b"")
         # The UI names the operation in the address, which nothing reads but people who debug.
         if query and not (scope["path"] == _GRAPHQL and _OPERATION.fullmatch(query)):
-            raise PageRefused(400, "Send what is asked in the body, not in the address.")
+            raise UiRefused(400, "Send what is asked in the body, not in the address.")
         media = headers.one("content-type").partition(";")[0].strip().lower()
         if media != "application/json":
-            raise PageRefused(415, "Send the body as application/json.")
+            raise UiRefused(415, "Send the body as application/json.")
     elif method not in ("GET", "HEAD"):
-        raise PageRefused(405, f"{method[:20]} is not served here.")
+        raise UiRefused(405, f"{method[:20]} is not served here.")
     elif scope["path"].rstrip("/") == _GRAPHQL and (method == "HEAD" or scope.get("query_string")):
-        raise PageRefused(405, "GraphQL is served by POST alone, with the query in the body.")
+        raise UiRefused(405, "GraphQL is served by POST alone, with the query in the body.")
 
 
-async def _answer(scope: Scope, receive: Receive, send: Send, refused: PageRefused) -> None:
+async def _answer(scope: Scope, receive: Receive, send: Send, refused: UiRefused) -> None:
     if scope["type"] == "websocket":
         await receive()
         # Before it was accepted, this is an answer of 403.

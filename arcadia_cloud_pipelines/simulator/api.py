@@ -41,7 +41,7 @@ def forbidden() -> ApiError:
     return ApiError(403, "forbidden", "You are not authorized to perform this operation")
 
 
-def answer_not_found() -> ApiError:
+def not_found_error() -> ApiError:
     """404, as error_404.json has it."""
     return ApiError(404, "not_found", "The resource you requested could not be found.")
 
@@ -223,7 +223,7 @@ def answer_with_list(call: Call, kind: SimulatedKind) -> Response:
     if parent is not None:
         life = call.account.lives[str(kind.parent)].get(parent)
         if life is None or not life.alive(call.account.now):
-            raise answer_not_found()
+            raise not_found_error()
         key += (("parent", parent),)
     lists = []
     for one in sharing(kind):
@@ -256,7 +256,7 @@ def one_of_kind(call: Call, kind: SimulatedKind, text: str) -> Response:
             life = lives.get(int(text))
         if life is not None and life.alive(call.account.now):
             return json_response({str(kind.singular): call.account.render(life, call.view)})
-    raise answer_not_found()
+    raise not_found_error()
 
 
 def path_of_urn(urn: str) -> str | None:

@@ -94,7 +94,7 @@ class Api:
             answer = (
                 control_response(self.account, self._log, request, body)
                 if self._control
-                else api.error_response(api.answer_not_found())
+                else api.error_response(api.not_found_error())
             )
             await answer(scope, receive, send)
             return
@@ -153,7 +153,7 @@ class Api:
             if not allowed:
                 raise api.ApiError(429, "too_many_requests", "API rate limit exceeded.")
             if target is None:
-                raise api.answer_not_found()
+                raise api.not_found_error()
             if not token.can(target.scope):
                 raise api.forbidden()
             call = self._call(request, token, params, path_params, body, fault)

@@ -38,7 +38,7 @@ def control_response(
     except ValueError:
         local = False
     if not local:
-        return api.error_response(api.answer_not_found())
+        return api.error_response(api.not_found_error())
     kind = request.headers.get("content-type", "").partition(";")[0]
     if request.method == "POST" and kind != "application/json":
         # A page in a browser cannot send this type to us without asking first.
@@ -56,7 +56,7 @@ def control_response(
     except (KeyError, TypeError, ValueError) as error:
         return api.json_response({"error": f"{type(error).__name__}: {error}"}, 400)
     if result is None:
-        return api.error_response(api.answer_not_found())
+        return api.error_response(api.not_found_error())
     return api.json_response(result)
 
 

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from .api import (
     ApiError,
     Call,
-    answer_not_found,
     json_response,
+    not_found_error,
     page_of,
     path_of_urn,
     unprocessable,
@@ -113,7 +113,7 @@ def _project(call: Call) -> Life:
     wanted = call.path_params.get("project_id", call.account.default_project)
     life = call.account.lives["project"].get(wanted)
     if life is None or life.deleted_at is not None:
-        raise answer_not_found()
+        raise not_found_error()
     return life
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from . import catalog
-from .api import Call, answer_not_found, json_response, page_of, unprocessable
+from .api import Call, json_response, not_found_error, page_of, unprocessable
 from .droplets import is_gpu, is_worker
 from .lives import Facts, Life, Price, iso
 from .registry import Select, SimulatedKind, register
@@ -243,7 +243,7 @@ def _one_image(call: Call, text: str) -> Response:
     if life is None and text.isascii() and text.isdecimal():
         life = lives["image"].get(int(text))
     if life is None or not life.alive(call.account.now):
-        raise answer_not_found()
+        raise not_found_error()
     return json_response({"image": _image_row(call, life)})
 
 

@@ -25,7 +25,8 @@ from psycopg2 import sql
 from sqlalchemy import URL
 
 from ..folders import FolderError, check_home, prepare_home
-from ..settings import EMBEDDED_PORT, SettingsError, embedded_port
+from ..setting_values import EMBEDDED_PORT, embedded_port
+from ..settings import SettingsError
 from . import embedded_keeper
 from .embedded_port import HOST, LOGIN, PortUnusable, ensure_login, read_password
 from .embedded_programs import EmbeddedPostgresError

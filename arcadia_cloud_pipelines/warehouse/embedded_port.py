@@ -24,7 +24,8 @@ from psycopg2.extensions import encrypt_password
 
 from ..folders import check_owner
 from ..listening import why_not
-from ..settings import EMBEDDED_PORT, Secret
+from ..secret import Secret
+from ..setting_values import EMBEDDED_PORT
 from .grants import READER, TENANT
 
 LOGIN = "arcadia_connect"

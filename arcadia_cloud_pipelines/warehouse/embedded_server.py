@@ -26,7 +26,7 @@ import psutil
 import psycopg2
 
 from ..folders import FolderError, check_owner, make_private, prepare_home, user_name
-from ..settings import embedded_port
+from ..setting_values import embedded_port
 from .embedded_port import HOST, PortUnusable, access_rules, check_free
 from .embedded_programs import (
     ENVIRON,

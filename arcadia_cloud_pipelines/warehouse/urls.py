@@ -11,7 +11,8 @@ from urllib.parse import unquote
 
 from sqlalchemy import URL
 
-from ..settings import Secret, SettingsError
+from ..secret import Secret
+from ..settings import SettingsError
 
 DRIVER = "postgresql+psycopg2"
 _SCHEMES = {"postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"}

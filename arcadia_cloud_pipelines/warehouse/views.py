@@ -66,7 +66,7 @@ def _without_comments(sql: str) -> str:
     return re.sub(r"--[^\n]*", "", sql)
 
 
-def parse_view(path: Path) -> ViewSource:
+def read_view_file(path: Path) -> ViewSource:
     """Read one file.
 
     Raises:
@@ -93,7 +93,7 @@ def parse_view(path: Path) -> ViewSource:
 @cache
 def read_views(folder: Path = FOLDER) -> tuple[ViewSource, ...]:
     """Read all views; each comes after those that it reads."""
-    views = {path.stem: parse_view(path) for path in sorted(folder.glob("*.sql"))}
+    views = {path.stem: read_view_file(path) for path in sorted(folder.glob("*.sql"))}
     # Sorted, or each process would have an order, and so a digest, of its own.
     reads = {name: sorted(view.reads_views) for name, view in sorted(views.items())}
     sorter = TopologicalSorter(reads)
@@ -133,7 +133,7 @@ def installed_digest(connection: sa.Connection) -> str | None:
 
 
 @dataclass(frozen=True)
-class KeptPrivileges:
+class BuiltOnSchema:
     """What people built on the schema: it is put back after the schema is made again."""
 
     views: tuple[tuple[str, str], ...] = ()
@@ -142,14 +142,14 @@ class KeptPrivileges:
     """Views of the schema, and the quoted role that may read them."""
 
 
-def drop(connection: sa.Connection) -> KeptPrivileges:
+def drop(connection: sa.Connection) -> BuiltOnSchema:
     """Drop the schema, so that the tables below it can be changed.
 
     Raises:
         ViewError: something that cannot be put back reads it, such as a materialized view.
     """
     if connection.scalar(sa.text("SELECT to_regnamespace(:s)"), {"s": SCHEMA}) is None:
-        return KeptPrivileges()
+        return BuiltOnSchema()
     others = connection.execute(sa.text(_DEPENDENTS), {"schema": SCHEMA}).all()
     fixed = [name for name, is_view, _ in others if not is_view]
     if fixed:
@@ -159,7 +159,7 @@ def drop(connection: sa.Connection) -> KeptPrivileges:
         )
     grants = connection.execute(sa.text(_GRANTS), {"schema": SCHEMA}).all()
     connection.execute(sa.text(f"DROP SCHEMA {SCHEMA} CASCADE"))
-    return KeptPrivileges(
+    return BuiltOnSchema(
         views=tuple((name, query) for name, _, query in others),
         grants=tuple((view, role) for view, role in grants),
     )
@@ -190,7 +190,7 @@ ORDER BY 1, 2
 """
 
 
-def install_views(connection: sa.Connection, kept: KeptPrivileges, folder: Path = FOLDER) -> None:
+def install_views(connection: sa.Connection, kept: BuiltOnSchema, folder: Path = FOLDER) -> None:
     """Make the schema anew from the files, with comments and grants.
 
     Args:
@@ -251,7 +251,7 @@ def _comment(connection: sa.Connection, target: str, text: str) -> None:
     connection.exec_driver_sql(f"COMMENT ON {target} IS '{quoted}'")
 
 
-def _grant(connection: sa.Connection, kept: KeptPrivileges) -> None:
+def _grant(connection: sa.Connection, kept: BuiltOnSchema) -> None:
     """Let read who could before; what `arcadia_reader` may do is said in `grants`."""
     names = {view.name for view in read_views()}
     for view, role in kept.grants:

@@ -17,8 +17,9 @@ from arcadia_cloud_pipelines.alarms.channels import configured_channels, unknown
 from arcadia_cloud_pipelines.alarms.errors import AlarmRulesError, NotifyError
 from arcadia_cloud_pipelines.alarms.outage import TELL_AFTER, Outage
 from arcadia_cloud_pipelines.alarms.rules import Router, read_alarm_rules
-from arcadia_cloud_pipelines.alarms.texts import TextLine, harmless, message, plain_text
-from arcadia_cloud_pipelines.settings import Secret, load_settings
+from arcadia_cloud_pipelines.alarms.texts import MessageLine, harmless, message, plain_text
+from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings import load_settings
 
 from .helpers import Inbox, at
 
@@ -210,7 +211,7 @@ def test_texts_hold_no_secret() -> None:
 
 
 def test_a_message_is_never_longer_than_services_take() -> None:
-    lines = [TextLine("error", "s" * 120, "t" * 500, "a" * 300)] * 100
+    lines = [MessageLine("error", "s" * 120, "t" * 500, "a" * 300)] * 100
     title, text = message(lines, lines)
     assert len(title) < 200
     assert len(text) < 4_000

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -22,31 +20,12 @@ from arcadia_cloud_pipelines.digitalocean.errors import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations import machine
 from arcadia_cloud_pipelines.operations.home import Home
-from arcadia_cloud_pipelines.operations.startup import open_instance
 from arcadia_cloud_pipelines.operations.watch import QUESTIONS
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import rows
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    made = Home(tmp_path / "home")
-    made.prepare()
-    monkeypatch.setenv("ARCADIA_HOME", str(made.path))
-    return made
-
-
-@pytest.fixture
-def instance(
-    home: Home, empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dg.DagsterInstance]:
-    url = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
-    with open_instance(home) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KINDS
-from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 

@@ -9,7 +9,7 @@ import pytest
 from arcadia_cloud_pipelines.billing.balance import accrual_of_month, snapshot_balance
 from arcadia_cloud_pipelines.billing.invoices import partition_key, sync_invoices
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, Forbidden
-from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount
 from arcadia_cloud_pipelines.simulator.billing import PERSON_PREFIX
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse

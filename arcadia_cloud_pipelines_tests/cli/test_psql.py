@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.warehouse.programs import (
     connection_variables,
     find_psql,

@@ -18,7 +18,7 @@ from arcadia_cloud_pipelines.digitalocean.budget import (
     budget_for,
     retry_after,
 )
-from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.secret import Secret
 
 from .conftest import FakeClock
 

@@ -30,7 +30,7 @@ from arcadia_cloud_pipelines.digitalocean import (
     Unreachable,
 )
 from arcadia_cloud_pipelines.digitalocean.transport import network_problem
-from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.secret import Secret
 
 from .conftest import CLOSE, RESET, TOKEN, FakeClock, Hold, Server, Step, answer, html, raw
 

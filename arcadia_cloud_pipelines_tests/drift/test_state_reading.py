@@ -32,7 +32,7 @@ from arcadia_cloud_pipelines.drift.terraform import (
     list_sources,
     record_states,
 )
-from arcadia_cloud_pipelines.settings import SpacesSettings
+from arcadia_cloud_pipelines.setting_values import SpacesSettings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..s3 import (

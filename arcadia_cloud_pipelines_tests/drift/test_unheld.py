@@ -17,7 +17,7 @@ from arcadia_cloud_pipelines.drift.specs import (
 )
 from arcadia_cloud_pipelines.inventory import ledger
 from arcadia_cloud_pipelines.inventory.ledger import Observation
-from arcadia_cloud_pipelines.inventory.sightings import identity_at, sightings
+from arcadia_cloud_pipelines.inventory.sightings import identity_reader, sightings
 from arcadia_cloud_pipelines.kinds import KINDS, REGISTRY, Kind
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
@@ -183,7 +183,7 @@ def test_desiring_what_the_api_says_is_refused_or_no_drift(
 ) -> None:
     """For every field of the official examples, and for those one level below."""
     objects = {
-        identity_at(kind)(item): item
+        identity_reader(kind)(item): item
         for name in FILES for k, items in [examples(name)] if k is kind
         for item in items
     }  # fmt: skip

@@ -24,7 +24,8 @@ from arcadia_cloud_pipelines.inventory.sync import record_listing, sync_kind
 from arcadia_cloud_pipelines.inventory.void import NothingToVoid, void_sync
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.operations.status import newest_syncs
-from arcadia_cloud_pipelines.settings import Purpose, Secret
+from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings import Purpose
 from arcadia_cloud_pipelines.simulator import RunningSimulator
 from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse

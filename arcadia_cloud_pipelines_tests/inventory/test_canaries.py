@@ -24,7 +24,7 @@ import pytest
 
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
 from arcadia_cloud_pipelines.inventory.buckets import NO_KEYS
-from arcadia_cloud_pipelines.inventory.sightings import identity_at, sightings
+from arcadia_cloud_pipelines.inventory.sightings import identity_reader, sightings
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.redaction import holds_secret, masked
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
@@ -312,11 +312,11 @@ def test_no_canary_comes_through_a_run_of_everything(
             for parent in official(str(endpoint.per)):
                 held = parent.get(endpoint.envelope) or []
                 whose = {
-                    endpoint.parent_field: identity_at(KIND_BY_NAME[str(endpoint.per)])(parent)
+                    endpoint.parent_field: identity_reader(KIND_BY_NAME[str(endpoint.per)])(parent)
                 }
                 items += [whose | item for item in (held if isinstance(held, list) else [held])]
         expected = {
-            identity_at(kind)(item) for item in items
+            identity_reader(kind)(item) for item in items
             if not any(item.get(k) == v for k, v in kind.leave_out.items())
         }  # fmt: skip
         assert rows(warehouse, kind.name).keys() == expected

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from arcadia_cloud_pipelines.inventory.listing import list_kind
-from arcadia_cloud_pipelines.inventory.sightings import Sighting, identity_at
+from arcadia_cloud_pipelines.inventory.sightings import Sighting, identity_reader
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
 
@@ -149,7 +149,7 @@ def test_every_page_is_read(kind: Kind) -> None:
     api = Paged(kind, numbered(kind, 5), 3 if paged else 1)
     listing = list_kind(api, kind)  # type: ignore[arg-type]
     assert listing.complete, listing.reason
-    identities = [identity_at(kind)(item) for item in listing.items]
+    identities = [identity_reader(kind)(item) for item in listing.items]
     assert len(set(identities)) == len(identities) == 5
     (endpoint, *_) = kind.endpoints
     assert listing.expected == (None if endpoint.cursor else 5)
@@ -169,7 +169,7 @@ def test_every_page_is_read(kind: Kind) -> None:
         assert "{" not in path
     for endpoint in kind.endpoints:
         if endpoint.per:
-            parents = {str(identity_at(KIND_BY_NAME[endpoint.per])(p))
+            parents = {str(identity_reader(KIND_BY_NAME[endpoint.per])(p))
                        for p in official(endpoint.per)}  # fmt: skip
             assert {item[endpoint.parent_field] for item in listing.items} <= parents
 

@@ -18,7 +18,7 @@ from arcadia_cloud_pipelines.warehouse.engine import (
     WarehouseNotMigrated,
 )
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
-from arcadia_cloud_pipelines.warehouse.views import ViewError, parse_view
+from arcadia_cloud_pipelines.warehouse.views import ViewError, read_view_file
 
 
 def run(warehouse: Warehouse, *statements: str) -> None:
@@ -116,7 +116,7 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str, what: st
     path = tmp_path / "broken.sql"
     path.write_text(text)
     with pytest.raises(ViewError, match=rf"broken\.sql.*{what}"):
-        parse_view(path)
+        read_view_file(path)
 
 
 def test_a_view_that_reads_one_that_is_not_there_is_named(tmp_path: Path) -> None:

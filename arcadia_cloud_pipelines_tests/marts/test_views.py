@@ -10,26 +10,14 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.allocation.allocate import allocate
-from arcadia_cloud_pipelines.billing.account_facts import sync_account_facts
-from arcadia_cloud_pipelines.billing.balance import snapshot_balance
-from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
-from arcadia_cloud_pipelines.billing.insights import sync_daily_costs
-from arcadia_cloud_pipelines.billing.invoices import sync_invoices
-from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
-from arcadia_cloud_pipelines.billing.prepayment import sync_prepayment
-from arcadia_cloud_pipelines.billing.rates import sync_rates
-from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
-from arcadia_cloud_pipelines.inventory.projects import sync_projects
-from arcadia_cloud_pipelines.inventory.sync import sync_kind
-from arcadia_cloud_pipelines.kinds import KINDS
-from arcadia_cloud_pipelines.settings import Secret
-from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
+from arcadia_cloud_pipelines.simulator import SimulatedAccount
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.views import ViewSource, describe_views, read_views
 
 from ..conftest import TEMPLATE, _database
+from ..support.whole_account import read_whole_account
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 VIEWS = {view.name: view for view in read_views()}
@@ -56,24 +44,10 @@ def mirror(warehouse: Warehouse) -> None:
     account = SimulatedAccount(
         seed=7, droplets=12, now=NOW, history_start=datetime(2025, 1, 10, tzinfo=UTC)
     )
-    with (
-        serve(account) as server,
-        DigitalOcean(server.url, Secret(server.token), budget=CallBudget(limits=())) as client,
-    ):
-        sync_projects(warehouse, client, project_name="skyai-internal")
-        for kind in KINDS:
-            sync_kind(warehouse, client, kind)
-        sync_invoices(warehouse, client)
-        ingest_invoices(warehouse, client)
-        snapshot_balance(warehouse, client)
-        refresh_open_month(warehouse, client)
-        sync_rates(warehouse, client)
-        sync_prepayment(warehouse, client)
-        sync_account_facts(warehouse, client)
-        sync_daily_costs(warehouse, client, now=lambda: NOW)
-        allocate(warehouse, None)
-        make_forecasts(warehouse, now=lambda: NOW)
-        budget_everything(warehouse)
+    read_whole_account(warehouse, account)
+    allocate(warehouse, None)
+    make_forecasts(warehouse, now=lambda: NOW)
+    budget_everything(warehouse)
 
 
 def budget_everything(warehouse: Warehouse) -> None:

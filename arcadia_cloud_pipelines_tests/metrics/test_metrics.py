@@ -16,9 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.metrics.collect import HELP, ORCHESTRATION, WAREHOUSE
-from arcadia_cloud_pipelines.operations.home import Home
-from arcadia_cloud_pipelines.operations.startup import open_instance
-from arcadia_cloud_pipelines.settings import Secret
+from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.teams import TAG
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
@@ -26,19 +24,6 @@ from ..api.conftest import Api, serve
 
 TOKEN = "a token for the metrics".ljust(40, "-")
 AWAY = sa.make_url("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
-
-
-@pytest.fixture
-def instance(
-    tmp_path: Path, empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dg.DagsterInstance]:
-    home = Home(tmp_path / "home")
-    home.prepare()
-    monkeypatch.setenv("ARCADIA_HOME", str(home.path))
-    url = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
-    with open_instance(home) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from arcadia_cloud_pipelines.api.server import JsonLines
 from arcadia_cloud_pipelines.operations import json_lines, service
 from arcadia_cloud_pipelines.operations.processes import CodeServer
-from arcadia_cloud_pipelines.operations.service import ServiceAddress
+from arcadia_cloud_pipelines.operations.service import Addresses
 from arcadia_cloud_pipelines.operations.supervisor import Child, Supervisor
 from arcadia_cloud_pipelines.settings import SettingsError, load_settings
 
@@ -137,7 +137,7 @@ def test_a_containers_process_is_read_too_and_ends_as_it_ends(
         {"ARCADIA_HOME": str(tmp_path / "home"),
          "DAGSTER_POSTGRES_URL": "postgresql://x@127.0.0.1:1/x"}
     )  # fmt: skip
-    where = ServiceAddress(CodeServer(port=1), 3000, (), 4005)
+    where = Addresses(CodeServer(port=1), 3000, (), 4005)
     service.start(settings, "daemon", where)
     monkeypatch.setenv("ARCADIA_LOG_FORMAT", "json")
     service.start(settings, "daemon", where)

@@ -32,13 +32,6 @@ REAL = {
 }
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.prepare()
-    return made
-
-
 def settings_of(home: Home, **environ: str) -> Settings:
     return load_settings({"ARCADIA_HOME": str(home.path), **environ})
 

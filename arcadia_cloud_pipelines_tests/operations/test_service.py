@@ -27,9 +27,12 @@ from arcadia_cloud_pipelines.operations.startup import open_instance
 from arcadia_cloud_pipelines.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
-WHERE = service.ServiceAddress(
-    CodeServer(host="code-server", port=4266), 3000, ("cloud.example",), 4005
-)
+WHERE = service.Addresses(
+    CodeServer(host="code-server", port=4266), 3000, ("cloud.example",), 4005,
+    service.WorkerPlace("second", ("cloud_billing", "dagster")),
+)  # fmt: skip
+# Workers of Celery are for who has a broker: docs/deploy.md.
+ONE_MACHINE = set(NAMES) - {"worker"}
 URLS = {
     "ARCADIA_DATABASE_URL": "postgresql://u@127.0.0.1:1/w",
     "DAGSTER_POSTGRES_URL": "postgresql://u@127.0.0.1:1/d",
@@ -74,19 +77,22 @@ def test_each_becomes_its_process(
     service.start(load_settings(), name, WHERE)
     ((command, environ),) = became
     assert environ["DAGSTER_HOME"] == str(tmp_path / "h" / "dagster")
-    assert ("DO_API_TOKEN" in environ) == (name == "code-server")
+    assert ("DO_API_TOKEN" in environ) == (name in ("code-server", "worker"))
     if name in ("daemon", "webserver"):
         workspace = Path(command[command.index("--workspace") + 1])
         (loaded,) = yaml.safe_load(workspace.read_text())["load_from"]
         assert loaded["grpc_server"]["host"] == "code-server"
         assert loaded["grpc_server"]["port"] == 4266
+    if name == "worker":
+        assert command[command.index("--queues") + 1] == "cloud_billing,dagster"
+        assert command[command.index("--hostname") + 1] == "second@%h"
     if name == "webserver":
         assert command[command.index("--allow-host") + 1] == "cloud.example"
 
 
 @pytest.mark.parametrize("name", ["code-server", "webserver", "api"])
 def test_a_service_that_does_not_answer_is_not_healthy(tmp_path: Path, name: str) -> None:
-    where = service.ServiceAddress(CodeServer(port=free_port()), free_port(), (), free_port())
+    where = service.Addresses(CodeServer(port=free_port()), free_port(), (), free_port())
     home = Home(tmp_path / "h")
     home.prepare()
     assert not service.service_answers(
@@ -96,7 +102,7 @@ def test_a_service_that_does_not_answer_is_not_healthy(tmp_path: Path, name: str
 
 def test_every_container_is_closed_and_has_a_health_check(compose: dict[str, Any]) -> None:
     ours = {name: of for name, of in compose["services"].items() if name != "postgres"}
-    assert set(ours) == set(NAMES)
+    assert set(ours) == ONE_MACHINE
     for name, of in ours.items():
         assert of["command"] == ["service", name]
         assert of["read_only"] is True, name
@@ -142,7 +148,7 @@ def pods() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
 def test_kubernetes_runs_the_same_processes_with_the_same_secrets(
     pods: dict[str, tuple[dict[str, Any], dict[str, Any]]], compose: dict[str, Any]
 ) -> None:
-    assert set(pods) == set(NAMES)
+    assert set(pods) == ONE_MACHINE
     for name, (pod, container) in pods.items():
         assert container["args"] == ["service", name]
         assert pod["securityContext"]["runAsNonRoot"] is True

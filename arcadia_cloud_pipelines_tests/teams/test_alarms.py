@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from arcadia_cloud_pipelines.dagster_support import PlainFailure
 from arcadia_cloud_pipelines.digitalocean.errors import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations.home import Home
-from arcadia_cloud_pipelines.operations.startup import open_instance
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.teams import TAG
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
@@ -30,27 +28,15 @@ TEAMS = '[one]\ntoken = "ONE"\n[two]\ntokens.cloud_sync_fast = { file = "/run/tw
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    made = Home(tmp_path / "home")
-    made.prepare()
-    monkeypatch.setenv("ARCADIA_HOME", str(made.path))
+def home(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """The folder of a deployment with two teams."""
     monkeypatch.setenv("ARCADIA_ACCOUNTS", str(tmp_path / "teams.toml"))
     write(tmp_path, TEAMS)
-    return made
+    return home
 
 
 def write(folder: Path, text: str) -> None:
     (folder / "teams.toml").write_text(text)
-
-
-@pytest.fixture
-def instance(
-    home: Home, empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dg.DagsterInstance]:
-    url = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
-    with open_instance(home) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -13,30 +13,17 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.allocation.allocate import allocate
-from arcadia_cloud_pipelines.billing.account_facts import sync_account_facts
-from arcadia_cloud_pipelines.billing.balance import snapshot_balance
-from arcadia_cloud_pipelines.billing.ingest import ingest_invoices, rematch
-from arcadia_cloud_pipelines.billing.insights import sync_daily_costs
-from arcadia_cloud_pipelines.billing.invoices import sync_invoices
-from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
-from arcadia_cloud_pipelines.billing.prepayment import sync_prepayment
-from arcadia_cloud_pipelines.billing.rates import sync_rates
-from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.drift.specs import adopt
 from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
-from arcadia_cloud_pipelines.inventory.actions import sync_actions
-from arcadia_cloud_pipelines.inventory.projects import sync_projects
-from arcadia_cloud_pipelines.inventory.sync import sync_kind
-from arcadia_cloud_pipelines.kinds import KINDS
-from arcadia_cloud_pipelines.settings import Secret
-from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
+from arcadia_cloud_pipelines.simulator import SimulatedAccount
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.schema import TABLES
 from arcadia_cloud_pipelines.warehouse.views import read_views
 
 from ..conftest import TEMPLATE, _database
+from ..support.whole_account import read_whole_account
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FIRST, SECOND = 7, 8
@@ -95,43 +82,22 @@ def stores(postgres: EmbeddedPostgres, worker_id: str) -> Iterator[Stores]:
     found = Stores(first.team_uuid, second.team_uuid)
     for url in _database(postgres, worker_id, TEMPLATE):
         both = Warehouse(url, embedded=False)
-        read(both, first)
+        read_whole_account(both, first)
         follow_up(both)
         found.before = rows_of(both, first.team_uuid)
-        read(both, second)
+        read_whole_account(both, second)
         found.beside = rows_of(both, first.team_uuid)
         follow_up(both)
         found.sums = sums_of(both, second.team_uuid)
         check_whole(both)
         for other in _database(postgres, worker_id, TEMPLATE):
             own = Warehouse(other, embedded=False)
-            read(own, second)
+            read_whole_account(own, second)
             follow_up(own)
             found.alone = sums_of(own, second.team_uuid)
             own.engine.dispose()
         yield found
         both.engine.dispose()
-
-
-def read(warehouse: Warehouse, account: SimulatedAccount) -> None:
-    """Read the whole account once, all that asks the API."""
-    with (
-        serve(account) as server,
-        DigitalOcean(server.url, Secret(server.token), budget=CallBudget(limits=())) as client,
-    ):
-        sync_projects(warehouse, client, project_name="skyai-internal")
-        for kind in KINDS:
-            sync_kind(warehouse, client, kind)
-        sync_actions(warehouse, client)
-        sync_invoices(warehouse, client)
-        ingest_invoices(warehouse, client)
-        rematch(warehouse)
-        snapshot_balance(warehouse, client)
-        refresh_open_month(warehouse, client)
-        sync_rates(warehouse, client)
-        sync_prepayment(warehouse, client)
-        sync_account_facts(warehouse, client)
-        sync_daily_costs(warehouse, client, now=lambda: NOW)
 
 
 def follow_up(warehouse: Warehouse) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from ... import environment_file
 from ...alarms.channels import unknown_addresses
 from ...alarms.rules import Router
-from ...allocation.rules import read_allocation_rules as read_allocation_rules
+from ...allocation.rules import read_allocation_rules
 from ...drift.state_sources import STATES, VARIABLE, configured_sources, unset
 from ...drift.terraform_files import find_files
-from ...forecast.budgets import BudgetsError, read_budgets
-from ...inventory.rules import ProjectRulesError, read_project_rules
+from ...forecast.budgets import read_budgets
+from ...inventory.rules import read_project_rules
 from ...reviewed_files import ReviewedFileError
-from ...settings import NOTIFY_URLS, Settings
+from ...setting_values import NOTIFY_URLS
+from ...settings import Settings
 from ...tagging.policy import read_policy
 from .findings import Finding, neither, well, wrong
 
@@ -73,7 +74,7 @@ def _check_files(settings: Settings) -> Iterator[Finding]:
             continue
         try:
             number = count(path)
-        except (ReviewedFileError, ProjectRulesError, BudgetsError) as error:
+        except ReviewedFileError as error:
             yield wrong(subject, str(error), advice)
         else:
             yield well(subject, f"{number:,} in {path}")

@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Iterator
 
 from ...folders import FolderError, check_home
-from ...settings import EMBEDDED_PORT, Settings
+from ...setting_values import EMBEDDED_PORT
+from ...settings import Settings
 from ...warehouse.embedded_port import HOST, LOGIN, password_file
 from ...warehouse.embedded_server import ServerFolder
 from ..home import Home

@@ -21,7 +21,8 @@ from ...inventory import projects
 from ...inventory.accounts import odd_tokens
 from ...inventory.buckets import list_buckets
 from ...kinds import KIND_BY_NAME, KINDS
-from ...settings import Purpose, Secret, Settings, SettingsError
+from ...secret import Secret
+from ...settings import Purpose, Settings, SettingsError
 from ...teams import read_teams
 from ...warehouse.engine import Warehouse
 from ..home import Home

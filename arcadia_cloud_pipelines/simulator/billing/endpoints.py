@@ -7,7 +7,7 @@ from datetime import date
 
 from starlette.responses import Response
 
-from ..api import Call, answer_not_found, json_response, page_of, unprocessable
+from ..api import Call, json_response, not_found_error, page_of, unprocessable
 from ..registry import Route, register_route
 from .books import UnknownInvoiceError
 from .invoice import PERSON_PREFIX, Entry, Invoice
@@ -24,9 +24,9 @@ def _invoice(call: Call) -> Invoice:
     try:
         invoice = call.account.billing.find(wanted)
     except UnknownInvoiceError:
-        raise answer_not_found() from None
+        raise not_found_error() from None
     if wanted not in (invoice.uuid, "preview"):
-        raise answer_not_found()  # by period: a convenience of the simulator's own
+        raise not_found_error()  # by period: a convenience of the simulator's own
     return invoice
 
 
@@ -37,13 +37,13 @@ def _balance(call: Call) -> Response:
 def _prepayment(call: Call) -> Response:
     status = call.account.billing.prepayment
     if status is None:
-        raise answer_not_found()
+        raise not_found_error()
     return json_response({"status": status})
 
 
 def _prepayment_config(call: Call) -> Response:
     if call.account.billing.prepayment is None:
-        raise answer_not_found()
+        raise not_found_error()
     return json_response({"config": {"prepay_threshold": "50.00"}})
 
 
@@ -89,7 +89,7 @@ def _pdf(call: Call) -> Response:
 def _insights(call: Call) -> Response:
     """A page of data points: numbered, without links and meta."""
     if call.path_params["account_urn"] != f"do:team:{call.account.team_uuid}":
-        raise answer_not_found()
+        raise not_found_error()
     try:
         first = date.fromisoformat(call.path_params["start_date"])
         last = date.fromisoformat(call.path_params["end_date"])
