@@ -22,6 +22,7 @@ from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventT
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, TickStatus
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._time import get_current_timestamp
+from dagster._utils.concurrency import ConcurrencyClaimStatus
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
@@ -44,6 +45,9 @@ RECYCLE_SECONDS = 600
 
 IDLE_SECONDS = 0.5
 """Time after which a connection is tried before use. No server restarts faster than that."""
+
+CLAIM_SECONDS = 3.0
+"""After which a step that waits for a slot of its pool asks for it again."""
 
 _engines: weakref.WeakValueDictionary[str, sa.Engine] = weakref.WeakValueDictionary()
 """By URL: a worker of Celery makes an instance for each step, and all of them share one."""
@@ -179,6 +183,14 @@ class _EventLog(_OnSharedEngine, PostgresEventLogStorage):
 
         sa.event.listen(self._engine, "connect", set_timeout)
         self._engine.dispose()
+
+    def claim_concurrency_slot(self, *claim: Any, **more: Any) -> ConcurrencyClaimStatus:
+        """Claim a slot of a pool; one that waits for it asks again soon.
+
+        Dagster would have it wait up to 15 s, and a free slot with it.
+        """
+        status = super().claim_concurrency_slot(*claim, **more)
+        return status if status.is_claimed else status.with_sleep_interval(CLAIM_SECONDS)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event, and what the UI reads of assets and checks.

@@ -100,6 +100,15 @@ def test_a_run_reads_back_as_dagster_postgres_would_have_stored_it(
     assert dg.DagsterEventType.ASSET_CHECK_EVALUATION in types
 
 
+def test_a_step_that_waits_for_a_slot_asks_again_soon(instance: DagsterInstance) -> None:
+    storage = instance.event_log_storage
+    storage.set_concurrency_slots("cloud_billing", 1)
+    assert storage.claim_concurrency_slot("cloud_billing", "a", "x").is_claimed
+    waiting = storage.claim_concurrency_slot("cloud_billing", "b", "x")
+    assert not waiting.is_claimed
+    assert waiting.sleep_interval == dagster_storage.CLAIM_SECONDS
+
+
 def test_a_run_opens_few_connections(
     instance: DagsterInstance, engine: sa.Engine, empty_database: sa.URL
 ) -> None:
