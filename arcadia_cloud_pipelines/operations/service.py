@@ -21,6 +21,7 @@ from .errors import OperationsError
 from .home import Home
 from .liveness import beaten_lately
 from .processes import CodeServer
+from .service_clock import end_if_set_back, note_start
 from .startup import Prepared, prepare
 from .supervisor import Child
 from .watch import watched_lately
@@ -118,6 +119,8 @@ def start(settings: Settings, name: str, where: Addresses) -> NoReturn:
     _require_databases(settings, SERVICES[name][1])
     home.prepare()
     child = SERVICES[name][0](settings, home, where)
+    if child.minds_clock:
+        note_start(home, name)
     environ = {
         **child.environ,
         environment_file.VARIABLE: "",
@@ -138,8 +141,11 @@ def service_answers(settings: Settings, name: str, where: Addresses) -> bool:
         OperationsError: a database is not set.
     """
     _require_databases(settings, SERVICES[name][1])
-    alive = SERVICES[name][0](settings, Home(settings.home), where).alive
-    return alive is not None and alive() is True
+    home = Home(settings.home)
+    child = SERVICES[name][0](settings, home, where)
+    if child.minds_clock and end_if_set_back(home, name, child.command[2]):
+        return False
+    return child.alive is not None and child.alive() is True
 
 
 def prepare_databases(settings: Settings, say: Callable[[str], None]) -> Prepared:

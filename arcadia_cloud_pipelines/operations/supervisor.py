@@ -58,7 +58,7 @@ _FIRST_DELAY, _LAST_DELAY = 1.0, 15.0
 _ASK_SECONDS = 3.0
 _LEAST_START = 30.0  # seconds that a restart may take, also where the first start was quick
 _STEADY = 300.0  # seconds after which a child's earlier deaths are forgotten
-_SET_BACK = 60.0  # what NTP mends at once is less
+SET_BACK = 60.0  # what NTP mends at once is less
 _LOG_BYTES, _LOG_FILES = 10_000_000, 3
 _LOUD = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|^Traceback ")
 _HARMLESS = re.compile(r"No cursor for event type")  # Dagster, on a new instance
@@ -385,7 +385,7 @@ class Supervisor:
         if self._hangs(running, now):
             return f"it has not answered for {running.silent_for(now):.0f} s"
         back = running.set_back()
-        if child.minds_clock and back > _SET_BACK:
+        if child.minds_clock and back > SET_BACK:
             return f"the clock was set back by {back:.0f} s"
         if child.restart_after is not None and now - running.started > child.restart_after:
             return f"it has run for {(now - running.started) / 3600:.0f} hours"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.liveness import Heartbeats, beaten_lately
 from arcadia_cloud_pipelines.operations.ports import free_port
 from arcadia_cloud_pipelines.operations.processes import CodeServer
+from arcadia_cloud_pipelines.operations.service_clock import end_if_set_back, note_start
 from arcadia_cloud_pipelines.operations.startup import open_instance
 from arcadia_cloud_pipelines.settings import load_settings
 
@@ -98,6 +101,29 @@ def test_a_service_that_does_not_answer_is_not_healthy(tmp_path: Path, name: str
     assert not service.service_answers(
         load_settings({"ARCADIA_HOME": str(home.path)} | URLS), name, where
     )
+
+
+@pytest.mark.parametrize(("step", "ended"), [(-3600, True), (-1, False), (3600, False)])
+def test_a_daemon_ends_when_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: float, ended: bool
+) -> None:
+    """It would wait for times that were to come once already; the container starts it again."""
+    home = Home(tmp_path / "h")
+    home.prepare()
+    with subprocess.Popen(["sleep", "600"]) as process:
+        monkeypatch.setattr(os, "getpid", lambda: process.pid)
+        note_start(home, "daemon")
+        monkeypatch.undo()
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + step)
+        assert end_if_set_back(home, "daemon", "another program") is ended
+        assert process.poll() is None, "the number is another process's by now"
+        assert end_if_set_back(home, "daemon", "sleep") is ended
+        monkeypatch.undo()
+        if not ended:
+            process.kill()
+        assert process.wait(10) == (-signal.SIGTERM if ended else -signal.SIGKILL)
+    assert not end_if_set_back(home, "webserver", "sleep"), "nothing is noted of it"
 
 
 def test_every_container_is_closed_and_has_a_health_check(compose: dict[str, Any]) -> None:
