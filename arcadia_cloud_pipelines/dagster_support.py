@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 
 import dagster as dg
@@ -270,6 +271,7 @@ def _shown(value: Any) -> Any:
     return timestamp(value) if isinstance(value, datetime) else value
 
 
+@cache  # Each kind's asset shows the same table.
 def column_schema(table: sa.Table) -> dg.TableSchema:
     """The table's columns and their comments, as the Dagster UI shows them."""
     from sqlalchemy.dialects import postgresql

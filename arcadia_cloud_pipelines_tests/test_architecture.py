@@ -13,7 +13,8 @@ import arcadia_cloud_pipelines
 
 PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent
 DAGSTER_MODULES = {
-    "assets", "checks", "sensors", "jobs", "definitions", "dagster_support", "dagster_storage",
+    "assets", "checks", "sensors", "jobs", "definitions", "dagster_support", "dagster_pools",
+    "dagster_storage",
 }  # fmt: skip
 
 

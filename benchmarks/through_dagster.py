@@ -50,9 +50,9 @@ def in_dagster(stack: ExitStack) -> Callable[[Warehouse, Clients], None]:
 def server_seconds(warehouse: Warehouse) -> float:
     """CPU seconds of the embedded server, backends that have ended included."""
     with warehouse.transaction() as connection:
-        folder = connection.scalar(sa.text("SHOW data_directory"))
-    pid = int((Path(str(folder)) / "postmaster.pid").read_text().splitlines()[0])
-    server = psutil.Process(pid)
+        backend = int(connection.scalar(sa.text("SELECT pg_backend_pid()")) or 0)
+        server = psutil.Process(backend).parent()
+    assert server is not None
     used = 0.0
     for process in (server, *server.children()):
         times = process.cpu_times()

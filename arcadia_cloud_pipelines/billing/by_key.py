@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-
+from ..frames import Bools, Ints, np, pd
 from ..kinds import REGISTRY, UNKNOWN
-from .names_and_times import Bools, Ints, fold
+from .names_and_times import fold
 
 INTEGER_KINDS = frozenset(kind.name for kind in REGISTRY if kind.id_form == "integer")
 """Kinds whose ids are integers; those of all others are uuids, but for `NAMED_KINDS`."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import NamedTuple
 
-import numpy as np
-import pandas as pd
+from ..frames import Bools, Ints, np, pd
+from .names_and_times import EVER, NO_TIME, fold, micros, month_of
 
-from .names_and_times import EVER, NO_TIME, Bools, Ints, fold, micros, month_of
-
-TOLERANCE = pd.Timedelta(hours=1)
+TOLERANCE = timedelta(hours=1)
 
 _SUFFIX = r"^(.+) \([^()]*\)$"
-_HOUR = TOLERANCE // pd.Timedelta(microseconds=1)
+_HOUR = TOLERANCE // timedelta(microseconds=1)
 
 
 class Found(NamedTuple):

@@ -13,7 +13,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import pandas as pd
 import sqlalchemy as sa
 
 from ..digitalocean import (
@@ -26,6 +25,7 @@ from ..digitalocean import (
     no_identity,
     read_listing,
 )
+from ..frames import pd
 from ..times import Clock, utc_now
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse

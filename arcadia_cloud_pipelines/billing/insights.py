@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-import pandas as pd
-
 from ..digitalocean import (
     BadAnswer,
     DigitalOcean,
@@ -23,6 +21,7 @@ from ..digitalocean import (
     no_identity,
     read_listing,
 )
+from ..frames import pd
 from ..times import Clock, utc_now
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse

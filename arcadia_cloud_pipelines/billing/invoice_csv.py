@@ -12,10 +12,7 @@ import io
 import re
 from typing import Any, NamedTuple, NoReturn
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-
+from ..frames import pa, pa_csv, pd
 from .invoice_csv_errors import (
     ASK_AGAIN,
     TELL,
@@ -26,7 +23,7 @@ from .invoice_csv_errors import (
     line_of,
     not_utf8,
 )
-from .line_columns import TEXT, read_columns, to_frame
+from .line_columns import column_text, read_columns, to_frame
 
 # Header name, as `_header_name` makes it -> column of the frame.
 _HEADER = {
@@ -43,8 +40,6 @@ _HEADER = {
 _NAME_OF = {column: "USD" if name == "usd" else name for name, column in _HEADER.items()}
 _REQUIRED = ("amount", "product", "description")
 
-# Few distinct values, or long texts made of few: kept as codes until the frame is made.
-_CODES = pa.dictionary(pa.int32(), TEXT)
 _BLOCK = 8 << 20
 _HEADER_LIMIT = 1 << 16
 _END = "\x1e"
@@ -166,6 +161,9 @@ def _read_rows(data: bytes, header: _Header, invoice: str) -> Any:
     # Blank lines that are not empty are skipped in the second attempt only: pyarrow asks Python
     # about such rows, and cannot while they may be anything but UTF-8. Nor does a line fit in every
     # block.
+    text = column_text()
+    # Few distinct values, or long texts made of few: kept as codes until the frame is made.
+    codes = pa.dictionary(pa.int32(), text)
     for block, blanks in ((_BLOCK, None), (max(_BLOCK, len(data) + len(mark)), _skip_blank)):
         try:
             table = pa_csv.read_csv(
@@ -177,7 +175,7 @@ def _read_rows(data: bytes, header: _Header, invoice: str) -> Any:
                 convert_options=pa_csv.ConvertOptions(
                     include_columns=wanted,
                     column_types={
-                        column: TEXT if column == "description" else _CODES for column in wanted
+                        column: text if column == "description" else codes for column in wanted
                     },
                     strings_can_be_null=False,
                 ),

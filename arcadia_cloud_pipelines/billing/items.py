@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-
+from ..frames import np, pa, pd
 from .line_columns import read_columns, to_frame
 
 # Column of a frame of lines -> field of an item.

@@ -7,13 +7,10 @@ meaning.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NoReturn
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from ..frames import np, pa, pc, pd
 from ..redaction import without_mails
 from .invoice_csv_errors import TELL, clip
 
@@ -31,8 +28,18 @@ COLUMNS = (
 )
 """Columns of a frame of lines: line_number int64, the others text (`str`), NA for blank."""
 
-_STR = pd.StringDtype(na_value=np.nan)
-TEXT = pa.large_string()
+
+@cache
+def _frame_text() -> pd.StringDtype:
+    return pd.StringDtype(na_value=np.nan)
+
+
+@cache
+def column_text() -> pa.DataType:
+    """Return the type of a column of texts, whatever their length together."""
+    return pa.large_string()
+
+
 _NUMBER_LIMIT = 100
 
 # RE2 and Python read these alike.
@@ -82,11 +89,11 @@ def read_columns(columns: dict[str, Any], refuse: Refuse | None = None) -> dict[
 
 def to_frame(columns: dict[str, Any], count: int) -> pd.DataFrame:
     """A frame with `COLUMNS` from pyarrow arrays; a column that is not there is all NA."""
-    nothing = pa.nulls(count, TEXT) if len(columns) < len(COLUMNS) - 1 else None
+    nothing = pa.nulls(count, column_text()) if len(columns) < len(COLUMNS) - 1 else None
     names = COLUMNS[1:]
     table = pa.table({name: columns.pop(name, nothing) for name in names})
     frame: pd.DataFrame = table.to_pandas(
-        types_mapper={TEXT: _STR}.get, self_destruct=True, split_blocks=True
+        types_mapper={column_text(): _frame_text()}.get, self_destruct=True, split_blocks=True
     )
     frame.insert(0, "line_number", np.arange(1, count + 1, dtype=np.int64))
     return frame
@@ -147,7 +154,7 @@ def _check_time(values: Any) -> tuple[Any, Any]:
     # pandas knows the calendar; pyarrow would refuse the whole column for one 30 February.
     times = pd.to_datetime(_to_series(iso), format="ISO8601", utc=True, errors="coerce")
     times = times.astype("datetime64[us, UTC]")
-    written = pc.cast(pc.cast(pa.array(times), pa.timestamp("us")), TEXT)
+    written = pc.cast(pc.cast(pa.array(times), pa.timestamp("us")), column_text())
     good = pc.or_kleene(
         pc.is_null(text),
         # Beyond these, PostgreSQL reads something else or nothing.
@@ -164,7 +171,7 @@ def _check_time(values: Any) -> tuple[Any, Any]:
 
 
 def _text(value: str | None) -> Any:
-    return pa.scalar(value, TEXT)
+    return pa.scalar(value, column_text())
 
 
 def _head(values: Any, length: int) -> Any:
@@ -172,7 +179,7 @@ def _head(values: Any, length: int) -> Any:
 
 
 def _to_series(values: Any) -> pd.Series[str]:
-    return pd.Series(pd.array(values, dtype=_STR))
+    return pd.Series(pd.array(values, dtype=_frame_text()))
 
 
 def _check_words(values: Any) -> tuple[Any, Any]:
@@ -180,7 +187,7 @@ def _check_words(values: Any) -> tuple[Any, Any]:
     text, good = _check_text(values)
     if pc.any(pc.match_substring(text, "@")).as_py():
         masked = (None if one is None else without_mails(one) for one in text.to_pylist())
-        text = pa.array(masked, TEXT)
+        text = pa.array(masked, column_text())
     return text, good
 
 

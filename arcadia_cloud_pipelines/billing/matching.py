@@ -40,12 +40,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-import numpy as np
-import pandas as pd
-
+from ..frames import Bools, np, pd
 from .by_key import ResourceIds
 from .by_name import by_name
-from .names_and_times import Bools, fold, fold_one
+from .names_and_times import fold, fold_one
 from .products import Rules, traits
 
 RULES_VERSION = 3

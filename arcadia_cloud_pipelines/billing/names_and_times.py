@@ -5,12 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
-Ints = npt.NDArray[Any]
-Bools = npt.NDArray[Any]
+from ..frames import Ints, np, pd
 
 EVER = 1 << 61
 """A time, in microseconds, that is later than all; less than all with a minus."""
@@ -30,7 +25,7 @@ def fold_one(text: str) -> str | None:
     return unicodedata.normalize("NFC", text.casefold()).strip() or None
 
 
-NO_TIME = np.iinfo(np.int64).min
+NO_TIME = -(2**63)
 """The time in microseconds of what has none."""
 
 

@@ -14,11 +14,9 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 
-import pandas as pd
-import pyarrow as pa
 import sqlalchemy as sa
-from pyarrow.csv import ConvertOptions, ParseOptions, read_csv, write_csv
 
+from ..frames import pa, pa_csv, pd
 from ..warehouse.statements import Statements
 from .line_columns import COLUMNS
 
@@ -51,7 +49,7 @@ def original_of(lines: pd.DataFrame) -> Original:
     text = io.BytesIO()
     kept = [*COLUMNS[1:], *(key for key in KEYS if key in lines)]
     table = lines[kept].rename(columns=_SPELLED)
-    write_csv(pa.Table.from_pandas(table, preserve_index=False), text)
+    pa_csv.write_csv(pa.Table.from_pandas(table, preserve_index=False), text)
     # Without a time in its head, the same lines give the same bytes.
     return Original(lines_digest(lines), gzip.compress(text.getvalue(), mtime=0))
 
@@ -82,10 +80,10 @@ def read_keys(data: bytes, lines: pd.DataFrame) -> pd.DataFrame:
     if not all(f'"{key}"' in head for key in KEYS):
         return lines
     text = {key: pa.large_string() for key in KEYS}
-    table = read_csv(
+    table = pa_csv.read_csv(
         io.BytesIO(data),
-        parse_options=ParseOptions(newlines_in_values=True),
-        convert_options=ConvertOptions(
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
             include_columns=list(KEYS), column_types=text, strings_can_be_null=True,
             quoted_strings_can_be_null=False, null_values=[""],
         ),

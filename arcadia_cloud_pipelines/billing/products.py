@@ -14,10 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
+from ..frames import np, pa, pc, pd
 
 NameIn = Literal["description", "group", "nothing"]
 Charge = Literal["usage", "tax", "credit", "support"]

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-import pandas as pd
 import sqlalchemy as sa
 
+from ..frames import pd
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from .ingest import LINE_COLUMNS, SQL, Inventory, load_inventory, match_lines

@@ -35,7 +35,9 @@ SELECT
         OR r.deleted_at IS NOT NULL
         OR r.content_hash IS DISTINCT FROM l.content_hash AS needs_row,
     -- A live row of another account is left alone; where the identity is a name, it is another thing.
-    r.account IS DISTINCT FROM :account AND r.deleted_at IS NULL AND r.id IS NOT NULL AS is_foreign
+    r.account IS DISTINCT FROM :account AND r.deleted_at IS NULL AND r.id IS NOT NULL AS is_foreign,
+    r.account = :account AND r.deleted_at IS NULL AS is_live,
+    CAST(:regions AS text[]) IS NULL OR coalesce(r.region, '') = ANY (:regions) AS is_asked
 FROM listed AS l
 LEFT JOIN cloud_resources AS r
     ON r.provider = :provider AND r.kind = :kind AND r.provider_id = l.provider_id
@@ -43,19 +45,29 @@ LEFT JOIN cloud_resources AS r
 
 -- name: count_rows
 -- :regions are those that were asked for, null for all: what lies outside is neither live nor missing
--- as far as this listing can say.
+-- as far as this listing can say. Missing is counted as live less listed: looking up each live row
+-- among the listed ones takes the square of their number where PostgreSQL does not know it yet.
 SELECT
-    (SELECT count(*) FROM compared WHERE is_foreign) AS is_foreign,
-    count(*) FILTER (WHERE known.asked) AS live,
-    count(*) FILTER (WHERE known.asked AND known.unlisted) AS missing,
-    count(*) FILTER (WHERE NOT known.asked AND known.unlisted) AS outside
+    listed.is_foreign,
+    known.asked AS live,
+    known.asked - listed.asked AS missing,
+    known.others - listed.others AS outside
 FROM (
     SELECT
-        CAST(:regions AS text[]) IS NULL OR coalesce(r.region, '') = ANY (:regions) AS asked,
-        NOT EXISTS (SELECT FROM listed AS l WHERE l.provider_id = r.provider_id) AS unlisted
-    FROM cloud_resources AS r
-    WHERE r.provider = :provider AND r.account = :account AND r.kind = :kind
-      AND r.deleted_at IS NULL
+        count(*) FILTER (WHERE is_foreign) AS is_foreign,
+        count(*) FILTER (WHERE is_live AND is_asked) AS asked,
+        count(*) FILTER (WHERE is_live AND NOT is_asked) AS others
+    FROM compared
+) AS listed
+CROSS JOIN (
+    SELECT
+        count(*) FILTER (WHERE is_asked) AS asked,
+        count(*) FILTER (WHERE NOT is_asked) AS others
+    FROM (
+        SELECT CAST(:regions AS text[]) IS NULL OR coalesce(region, '') = ANY (:regions) AS is_asked
+        FROM cloud_resources
+        WHERE provider = :provider AND account = :account AND kind = :kind AND deleted_at IS NULL
+    ) AS live
 ) AS known;
 
 -- name: needed

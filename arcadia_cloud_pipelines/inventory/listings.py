@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any
 
 from ..digitalocean import Unreachable
@@ -29,6 +30,9 @@ THREADS = 8
 SILENCE = 600.0
 """Seconds without a sign of life after which a listing is given up. The client gives up sooner;
 this is for what it does not see, such as an answer whose headers never end."""
+
+TELL_EVERY = 5.0
+"""Seconds between two lines of progress of one listing."""
 
 Then = Callable[[Fetched | NotFetched], Any]
 """Takes a listing when it is there."""
@@ -62,17 +66,25 @@ class _Pending:
         )
 
     def wait(self, progress: Progress | None, silence: float) -> Any:
-        """Return what became of the listing; what it says until then goes to `progress`."""
+        """Return what became of the listing; what it says until then goes to `progress`.
+
+        Of what was said meanwhile the newest alone: each line stays in Dagster's log for ever.
+        """
         started_at = self._now()
+        newest, due = None, 0.0
         while True:
             try:
                 message = self._messages.get(timeout=silence)
             except Empty:
                 return self._then(self._given_up(started_at, silence))
-            if message is None:
+            over = message is None
+            newest = message or newest
+            may_tell = over or (self._messages.empty() and monotonic() >= due)
+            if progress is not None and newest is not None and may_tell:
+                progress(newest)
+                newest, due = None, monotonic() + TELL_EVERY
+            if over:
                 return self._done.result()
-            if progress is not None:
-                progress(message)
 
     def _given_up(self, started_at: Any, silence: float) -> NotFetched:
         endpoint = f"GET {self._kind.endpoints[0].path}"

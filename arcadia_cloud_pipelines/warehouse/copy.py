@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
 import sqlalchemy as sa
-from pyarrow.csv import WriteOptions, write_csv
+
+from ..frames import pa, pa_csv, pd
 
 _CHUNK = 1 << 20
 _FRAME_ROWS = 50_000
@@ -94,10 +93,10 @@ def copy_frame(
             part = frame[list(columns)].iloc[start : start + _FRAME_ROWS]
             text = io.BytesIO()
             # Ten times as fast as to_csv; quotes every text, so that only a missing one is bare.
-            write_csv(
+            pa_csv.write_csv(
                 pa.Table.from_pandas(part, preserve_index=False),
                 text,
-                WriteOptions(include_header=False, quoting_style="needed"),
+                pa_csv.WriteOptions(include_header=False, quoting_style="needed"),
             )
             text.seek(0)
             cursor.copy_expert(

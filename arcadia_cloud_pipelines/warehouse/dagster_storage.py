@@ -21,6 +21,7 @@ from dagster import EventLogEntry
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, TickStatus
 from dagster._core.storage.base_storage import DagsterStorage
+from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
 from dagster._time import get_current_timestamp
 from dagster._utils.concurrency import ConcurrencyClaimStatus
 from dagster_postgres import DagsterPostgresStorage
@@ -31,6 +32,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..late import CLOCK_TOLERANCE
 from ..settings import load_settings
+from .dagster_pools import ShortLines
 from .engine import dagster_url
 from .run_workers import RunWorkers
 from .statements import Statements
@@ -42,6 +44,9 @@ MAX_OVERFLOW = 30
 
 RECYCLE_SECONDS = 600
 """Age at which a connection is replaced, so that no idle one keeps a server's memory for ever."""
+
+BATCH = "1000"
+"""Events of what a run plans that are stored at a time. Dagster asks the environment for it."""
 
 IDLE_SECONDS = 0.5
 """Time after which a connection is tried before use. No server restarts faster than that."""
@@ -155,6 +160,11 @@ _RUN_ENDS = {
     DagsterEventType.RUN_CANCELED,
 }
 
+_PLANNED = {
+    DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+}
+
 _SQL = Statements(__file__)
 
 _INSERT_EVENT = sa.text(
@@ -166,8 +176,12 @@ _INSERT_EVENT = sa.text(
 )
 
 
-class _EventLog(_OnSharedEngine, PostgresEventLogStorage):
+class _EventLog(_OnSharedEngine, ShortLines, PostgresEventLogStorage):
     run_workers: RunWorkers
+
+    def __init__(self, postgres_url: str) -> None:
+        super().__init__(postgres_url)
+        self._outputs: dict[tuple[str, str | None], EventLogEntry] = {}
 
     def optimize_for_webserver(
         self,
@@ -196,12 +210,27 @@ class _EventLog(_OnSharedEngine, PostgresEventLogStorage):
         """Store one event, and what the UI reads of assets and checks.
 
         As dagster-postgres does it, but for the notification of listeners that no release has had
-        for years, and for building the statement anew each time.
+        for years, and for building the statement anew each time. Left out of the log is what nobody
+        reads there: that a check is planned, and the empty output of one that gates nothing.
         """
         if event.dagster_event_type is DagsterEventType.RUN_START:
             self.run_workers.begin(event.run_id)  # It is the worker that says so.
         elif event.dagster_event_type in _RUN_ENDS:
             self.run_workers.end(event.run_id)
+        if event.dagster_event_type is DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+            self._plan_checks([event])
+            return
+        held = self._outputs.pop((event.run_id, event.step_key), None)
+        if held is not None and not _is_output_of_check(held, event):
+            self._store(held)
+        if event.dagster_event_type is DagsterEventType.STEP_OUTPUT:
+            # Until the next event of the step says if it is a check's, which says it all again. A
+            # step that dies in between is repeated whole.
+            self._outputs[event.run_id, event.step_key] = event
+            return
+        self._store(event)
+
+    def _store(self, event: EventLogEntry) -> None:
         with self._connect() as connection:
             event_id = connection.execute(_INSERT_EVENT, self._event_to_row(event)).scalar_one()
         if not event.is_dagster_event:
@@ -215,6 +244,49 @@ class _EventLog(_OnSharedEngine, PostgresEventLogStorage):
                 self._store_asset_event(connection, event, event_id)
         elif kind in ASSET_CHECK_EVENTS:
             self.store_asset_check_event(event, event_id)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store what a run plans in two statements: a refresh plans 86 assets and 251 checks."""
+        if not self._are_plans(events):
+            super().store_event_batch(events)
+            return
+        check = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+        checks = [event for event in events if event.dagster_event_type is check]
+        assets = [event for event in events if event.dagster_event_type is not check]
+        self._store_columns("plan_assets", [self._event_to_row(event) for event in assets])
+        self._plan_checks(checks)
+
+    def _are_plans(self, events: Sequence[EventLogEntry]) -> bool:
+        return all(event.dagster_event_type in _PLANNED for event in events) and (
+            self.has_secondary_index(ASSET_KEY_INDEX_COLS)
+        )
+
+    def _plan_checks(self, events: Sequence[EventLogEntry]) -> None:
+        """Store that checks are to be evaluated, for each partition of the run.
+
+        The log of events has no row of it: nobody reads it there, and a refresh has 251.
+        """
+        rows = [
+            {
+                **self._event_to_row(event),
+                "asset_key": plan.asset_key.to_string(),
+                "check_name": plan.check_name,
+                "partition": partition,
+            }
+            for event in events
+            for plan in [event.get_dagster_event().asset_check_planned_data]
+            for subset in [plan.partitions_subset]
+            for partition in (subset.get_partition_keys() if subset else [None])
+        ]
+        self._store_columns("plan_checks", rows)
+
+    def _store_columns(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement that takes each column of the rows as an array; none for no rows."""
+        if not rows:
+            return
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        with self.index_connection() as connection:
+            _SQL.run(connection, statement, columns)
 
     def _leave_what_was_skipped(self, run_id: str) -> None:
         """Have assets and checks stay as they were where the whole account did not answer.
@@ -234,6 +306,16 @@ class _EventLog(_OnSharedEngine, PostgresEventLogStorage):
     _has_asset_key_col_on_connection = _once_true(
         PostgresEventLogStorage._has_asset_key_col_on_connection
     )
+
+
+def _is_output_of_check(output: EventLogEntry, following: EventLogEntry) -> bool:
+    """Return true where an output is the empty one of a check that no step waits for."""
+    if following.dagster_event_type is not DagsterEventType.ASSET_CHECK_EVALUATION:
+        return False
+    evaluation: Any = following.get_dagster_event().event_specific_data
+    name = output.get_dagster_event().step_output_data.output_name
+    key = evaluation.asset_check_key
+    return not evaluation.blocking and name == f"{key.asset_key.to_python_identifier()}_{key.name}"
 
 
 class _Runs(_OnSharedEngine, PostgresRunStorage):
@@ -299,6 +381,7 @@ class ArcadiaStorage(DagsterPostgresStorage):
 
     def __init__(self, postgres_url: str, inst_data: Any = None) -> None:
         """Make Dagster's tables where they are missing."""
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", BATCH)
         self.postgres_url = postgres_url
         self.should_autocreate_tables = True
         self._inst_data = inst_data

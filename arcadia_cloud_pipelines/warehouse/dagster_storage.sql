@@ -32,3 +32,38 @@ WHERE a.asset_key = unplanned.asset_key AND a.last_run_id = :run_id;
 -- name: leave_checks
 DELETE FROM asset_check_executions
 WHERE run_id = :run_id AND execution_status = 'PLANNED';
+
+-- name: plan_assets
+-- As dagster-postgres stores each by itself. Of an asset with several partitions the last one counts.
+WITH plan AS (
+    SELECT * FROM unnest(
+        CAST(:run_id AS text[]), CAST(:event AS text[]), CAST(:dagster_event_type AS text[]),
+        CAST(:timestamp AS timestamp[]), CAST(:step_key AS text[]), CAST(:asset_key AS text[]),
+        CAST(:partition AS text[])
+    ) WITH ORDINALITY AS p (
+        run_id, event, dagster_event_type, at, step_key, asset_key, partition, n
+    )
+), logged AS (
+    INSERT INTO event_logs (
+        run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition
+    )
+    SELECT run_id, event, dagster_event_type, at, step_key, asset_key, partition
+    FROM plan ORDER BY n
+)
+INSERT INTO asset_keys (asset_key, last_run_id, last_materialization_timestamp)
+SELECT DISTINCT ON (asset_key) asset_key, run_id, at AT TIME ZONE 'UTC'
+FROM plan ORDER BY asset_key, n DESC
+ON CONFLICT (asset_key) DO UPDATE SET
+    last_run_id = excluded.last_run_id,
+    last_materialization_timestamp = excluded.last_materialization_timestamp;
+
+-- name: plan_checks
+INSERT INTO asset_check_executions (
+    asset_key, check_name, partition, run_id, execution_status, evaluation_event,
+    evaluation_event_timestamp
+)
+SELECT asset_key, check_name, partition, run_id, 'PLANNED', event, at
+FROM unnest(
+    CAST(:asset_key AS text[]), CAST(:check_name AS text[]), CAST(:partition AS text[]),
+    CAST(:run_id AS text[]), CAST(:event AS text[]), CAST(:timestamp AS timestamp[])
+) AS p (asset_key, check_name, partition, run_id, event, at);

@@ -134,7 +134,7 @@ def test_of_each_asset_check_and_job_the_newest_stays(
     assert forget_events(engine, LATER, batch) > 20
     assert types(engine) == {
         "ASSET_MATERIALIZATION": 1, "ASSET_MATERIALIZATION_PLANNED": 1,
-        "ASSET_CHECK_EVALUATION": 1, "ASSET_CHECK_EVALUATION_PLANNED": 1,
+        "ASSET_CHECK_EVALUATION": 1,
     }  # fmt: skip
     assert forget_runs(engine, LATER, batch) == len(old)
     forget_snapshots(engine, newest=0)

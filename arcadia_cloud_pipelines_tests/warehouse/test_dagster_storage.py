@@ -158,6 +158,59 @@ def test_a_fork_leaves_the_connections_of_its_parent_alone(engine: sa.Engine) ->
     assert session() == mine
 
 
+def test_the_log_leaves_out_what_a_check_says_twice(instance: DagsterInstance) -> None:
+    check = dg.AssetCheckKey(dg.AssetKey("thing"), "good")
+    planned: list[str] = []
+
+    @dg.asset(check_specs=[dg.AssetCheckSpec("good", asset="thing")], name="thing")
+    def looks() -> dg.MaterializeResult:
+        latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])
+        planned.append(latest[check].status.value)
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True)])
+
+    run_id = dg.materialize([looks], instance=instance).run_id
+    assert planned == ["PLANNED"]
+    types = [entry.dagster_event_type for entry in instance.all_logs(run_id)]
+    assert dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED in types
+    assert dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED not in types
+    outputs = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)
+    names = [entry.get_dagster_event().step_output_data.output_name for entry in outputs]
+    assert names == ["result"]
+
+
+def test_the_log_keeps_the_output_of_a_check_that_gates(instance: DagsterInstance) -> None:
+    @dg.asset(check_specs=[dg.AssetCheckSpec("good", asset="thing", blocking=True)], name="thing")
+    def gated() -> dg.MaterializeResult:
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True)])
+
+    run_id = dg.materialize([gated], instance=instance).run_id
+    outputs = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)
+    names = [entry.get_dagster_event().step_output_data.output_name for entry in outputs]
+    assert sorted(names) == ["result", "thing_good"]
+
+
+def test_what_a_run_plans_is_stored_at_once(instance: DagsterInstance, engine: sa.Engine) -> None:
+    assets = [
+        dg.AssetSpec(f"thing_{number}") for number in range(20)
+    ]  # fmt: skip
+
+    @dg.multi_asset(specs=assets, can_subset=True)
+    def many() -> Iterator[dg.MaterializeResult]:
+        yield dg.MaterializeResult("thing_7")
+
+    written: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda _c, _u, text, *_: written.append(text))
+    run_id = dg.materialize([many], instance=instance).run_id
+    assert len([text for text in written if "unnest" in text]) == 1
+    planned = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    assert len(planned) == len(assets)
+    records = instance.get_asset_records([spec.key for spec in assets])
+    assert {record.asset_entry.last_run_id for record in records} == {run_id}
+    info = instance.get_latest_planned_materialization_info(dg.AssetKey("thing_3"))
+    assert info is not None
+    assert info.run_id == run_id
+
+
 def test_columns_are_asked_for_once(instance: DagsterInstance, engine: sa.Engine) -> None:
     asked: list[str] = []
     sa.event.listen(
