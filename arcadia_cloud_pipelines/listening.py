@@ -1,4 +1,4 @@
-"""Why a port cannot be listened on: in words, with the program that has it."""
+"""The reason why a port cannot be listened on, with the program that has it."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from .cli import main as arcadia
 from .digitalocean import errors as digitalocean_errors
 
 PACKAGE = Path(__file__).parent
@@ -356,8 +357,6 @@ def _cell(text: str) -> str:
 
 def _commands() -> Iterator[str]:
     """Yield the commands with their options, as `--help` shows them."""
-    from .cli.main import main
-
     yield from (
         "",
         "## Commands",
@@ -365,7 +364,7 @@ def _commands() -> Iterator[str]:
         "| command | what it does | options |",
         "| --- | --- | --- |",
     )
-    yield from _of_command("arcadia", main)
+    yield from _of_command("arcadia", arcadia.main)
 
 
 def _of_command(name: str, command: click.Command) -> Iterator[str]:

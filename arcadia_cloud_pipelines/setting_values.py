@@ -1,4 +1,4 @@
-"""What the variables of the environment may hold, each read into its type or refused with advice.
+"""Values of the environment's variables, each read into its type or refused with advice.
 
 What does not belong here: which variables there are together, and their defaults (`settings.py`).
 """
@@ -48,7 +48,7 @@ class SpacesKey:
 
 @dataclass(frozen=True)
 class SpacesSettings:
-    """Where Spaces is, and what its buckets are listed with."""
+    """The addresses of Spaces, and the key pair that lists its buckets."""
 
     key: SpacesKey | None = None
     regions: tuple[str, ...] = SPACES_REGIONS

@@ -52,7 +52,7 @@ SECRET_NAME = re.compile(
 
 
 class Purpose(StrEnum):
-    """What a token is used for. Each has its own rate limit, and a Dagster pool of its name."""
+    """The use of a token. Each has its own rate limit, and a Dagster pool of its name."""
 
     CLOUD_SYNC_FAST = "cloud_sync_fast"
     CLOUD_SYNC_FULL = "cloud_sync_full"

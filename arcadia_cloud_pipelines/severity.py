@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How bad it is; the worst comes last."""
+    """The severity of something; the worst comes last."""
 
     WARNING = "warning"
     ERROR = "error"

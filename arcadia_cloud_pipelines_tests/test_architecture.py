@@ -7,17 +7,20 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import arcadia_cloud_pipelines
 
 PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent
 DAGSTER_MODULES = {
-    "assets", "checks", "sensors", "jobs", "definitions", "dagster_support", "dagster_pools",
-    "dagster_storage",
+    "assets", "account_assets", "checks", "sensors", "jobs", "definitions", "dagster_support",
+    "dagster_runs", "dagster_pools", "dagster_storage",
 }  # fmt: skip
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Every module of the package; migrations are scripts of Alembic's."""
     found = {}
@@ -147,3 +150,64 @@ def test_a_public_name_has_one_meaning() -> None:
         if not name.startswith("_") and name not in SAME_ON_TWO_LAYERS | {"main"}
     }
     assert own == {}
+
+
+ARROWS = {
+    "kinds": set(),
+    "warehouse": {"kinds"},
+    "digitalocean": {"warehouse"},
+    "metrics": {"warehouse"},
+    "marts": {"warehouse"},
+    "assistant": {"marts", "warehouse"},
+    "inventory": {"digitalocean", "kinds", "warehouse"},
+    "billing": {"digitalocean", "kinds", "warehouse"},
+    "drift": {"digitalocean", "inventory", "kinds", "warehouse"},
+    "tagging": {"digitalocean", "inventory", "kinds", "warehouse"},
+    "forecast": {"digitalocean", "inventory", "warehouse"},
+    "allocation": {"billing", "inventory", "marts", "warehouse"},
+    "alarms": {"billing", "digitalocean", "drift", "inventory", "kinds", "warehouse"},
+    "api": {"allocation", "billing", "drift", "inventory", "metrics", "warehouse"},
+}
+"""Which folders a folder may import from: those below it. `operations` and `cli` are at the top."""
+UPWARDS = {
+    # It gathers the tables of all subjects for Alembic.
+    "warehouse.schema": {
+        "alarms", "allocation", "billing", "digitalocean", "drift", "forecast", "inventory",
+        "tagging",
+    },
+    # It reads the word that a failure for the whole account carries.
+    "warehouse.dagster_storage": {"digitalocean"},
+}  # fmt: skip
+
+
+def test_folders_import_from_those_below_them() -> None:
+    upwards = {}
+    for name, path in modules().items():
+        module = name.removeprefix("arcadia_cloud_pipelines.")
+        folder = module.split(".")[0]
+        parts = (other.split(".") for other in imported(path, name))
+        used = {part[1] for part in parts if part[0] == "arcadia_cloud_pipelines" and part[1:]}
+        below = ARROWS.get(folder)
+        known = ARROWS.keys() | {"operations", "cli", "simulator"}
+        if below is not None and (found := used & known - below - {folder}):
+            upwards[module] = found
+    assert upwards == UPWARDS
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    known = modules()
+    graph = {name: top_level(path, name) & known.keys() for name, path in known.items()}
+    TopologicalSorter(graph).prepare()
+
+
+def top_level(path: Path, name: str) -> set[str]:
+    """The modules that importing a module imports."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            base = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            inner = {f"{module}.{alias.name}" for alias in node.names} & modules().keys()
+            found |= inner or {module}
+    return found

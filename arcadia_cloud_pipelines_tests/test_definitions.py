@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.execution.api import create_execution_plan
 
-from arcadia_cloud_pipelines import dagster_support
+from arcadia_cloud_pipelines import dagster_runs
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.inventory.tables import cloud_projects, cloud_resources
 
@@ -241,7 +241,7 @@ def test_a_tick_is_skipped_while_a_run_is_under_way(
 
 def test_a_run_that_waits_for_its_turn_is_under_way() -> None:
     """Such a run cannot be made without a daemon: ask the list itself."""
-    assert dg.DagsterRunStatus.QUEUED in dagster_support.IN_FLIGHT
+    assert dg.DagsterRunStatus.QUEUED in dagster_runs.IN_FLIGHT
 
 
 def test_every_schedule_and_sensor_runs_by_default_in_utc() -> None:

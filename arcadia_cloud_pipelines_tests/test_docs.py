@@ -51,3 +51,15 @@ def test_the_scopes_to_tick_are_those_that_are_asked_for() -> None:
         if "simulator" not in path.parts:
             asked |= set(re.findall(r'"([a-z_]+:(?:read|list))"', path.read_text("utf-8")))
     assert asked == scopes().keys()
+
+
+def test_what_the_guide_for_contributors_names_is_there() -> None:
+    """A recipe that sends people to a file which was moved is worse than none."""
+    text = (PATH.parent / "contributing.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+\.(?:py|sql|toml|json))(?:::(\w+))?[` ]", text)
+    assert len(named) > 20
+    files = [file for root in (PACKAGE, Path(__file__).parent) for file in root.rglob("*.*")]
+    for path, test in named:
+        found = [file for file in files if f"/{file}".endswith(f"/{path}")]
+        assert found or path.startswith("NNNN"), path
+        assert not test or any(f"def {test}(" in file.read_text("utf-8") for file in found), test

@@ -32,7 +32,7 @@ from arcadia_cloud_pipelines.api.billing import CostLineQuery, cost_line_listing
 from arcadia_cloud_pipelines.api.cursors import write_cursor
 from arcadia_cloud_pipelines.api.inventory import ResourceQuery, resource_listing
 from arcadia_cloud_pipelines.api.listings import ListRoute, after
-from arcadia_cloud_pipelines.operations.supervisor import free_port, listens
+from arcadia_cloud_pipelines.operations.ports import free_port, listens
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
 

@@ -25,8 +25,8 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from arcadia_cloud_pipelines.billing.fetching import FetchedInvoice
 from arcadia_cloud_pipelines.billing.ingest import (
-    FetchedInvoice,
     Invoice,
     ingest_invoices,
     load_inventory,

@@ -21,17 +21,18 @@ from arcadia_cloud_pipelines.allocation.statements import (
     find_proposals,
 )
 from arcadia_cloud_pipelines.billing.balance import snapshot_balance
-from arcadia_cloud_pipelines.billing.ingest import ingest_invoices, rematch
+from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.kept import keep_months
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
+from arcadia_cloud_pipelines.billing.rematch import rematch
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
 from arcadia_cloud_pipelines.drift.specs import adopt
 from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.inventory.listings import Listings
-from arcadia_cloud_pipelines.inventory.projects import PURPOSE, sync_projects
+from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sync import record_fetched
-from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, Kind
+from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, PROJECT, Kind
 from arcadia_cloud_pipelines.operations.retention import forget
 from arcadia_cloud_pipelines.settings import Purpose, load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
@@ -87,7 +88,7 @@ def refresh(place: Place, warehouse: Warehouse) -> None:
         return record_fetched(warehouse, fetched, now=warehouse.now)
 
     listings.begin(place.kinds, record)
-    sync_projects(warehouse, clients.for_purpose(PURPOSE), project_name="skyai-internal")
+    sync_projects(warehouse, clients.for_purpose(PROJECT.purpose), project_name="skyai-internal")
     for kind in place.kinds:
         listings.take(kind, then=record)
     listings.close()

@@ -25,9 +25,9 @@ import requests
 
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
 from arcadia_cloud_pipelines.inventory.listings import Listings
-from arcadia_cloud_pipelines.inventory.projects import PURPOSE, sync_projects
+from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sync import record_fetched, sync_kind
-from arcadia_cloud_pipelines.kinds import KINDS
+from arcadia_cloud_pipelines.kinds import KINDS, PROJECT
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.simulator import NOW, SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
@@ -35,7 +35,7 @@ from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
 
 def one_after_the_other(warehouse: Warehouse, clients: Clients) -> None:
     """Each kind listed and recorded before the next."""
-    sync_projects(warehouse, clients.for_purpose(PURPOSE), project_name="skyai-internal")
+    sync_projects(warehouse, clients.for_purpose(PROJECT.purpose), project_name="skyai-internal")
     for kind in KINDS:
         sync_kind(warehouse, clients.for_purpose(kind.purpose), kind)
 
@@ -44,7 +44,7 @@ def beside_each_other(warehouse: Warehouse, clients: Clients) -> None:
     """As the assets of one run do it."""
     listings = Listings(clients)
     listings.begin(KINDS)
-    sync_projects(warehouse, clients.for_purpose(PURPOSE), project_name="skyai-internal")
+    sync_projects(warehouse, clients.for_purpose(PROJECT.purpose), project_name="skyai-internal")
     for kind in KINDS:
         record_fetched(warehouse, listings.take(kind))
     listings.close()

@@ -44,17 +44,13 @@ from arcadia_cloud_pipelines.allocation.allocate import allocate
 from arcadia_cloud_pipelines.allocation.statements import propose
 from arcadia_cloud_pipelines.billing.account_facts import sync_account_facts
 from arcadia_cloud_pipelines.billing.balance import snapshot_balance
-from arcadia_cloud_pipelines.billing.ingest import (
-    due_invoices,
-    ingest_invoices,
-    rematch,
-    unmatched_since,
-)
+from arcadia_cloud_pipelines.billing.ingest import due_invoices, ingest_invoices
 from arcadia_cloud_pipelines.billing.insights import sync_daily_costs
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.kept import keep_months
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
 from arcadia_cloud_pipelines.billing.prepayment import sync_prepayment
+from arcadia_cloud_pipelines.billing.rematch import rematch, unmatched_since
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, DigitalOceanError
 from arcadia_cloud_pipelines.drift.specs import adopt
 from arcadia_cloud_pipelines.drift.sweep import sweep
@@ -62,7 +58,8 @@ from arcadia_cloud_pipelines.forecast.model import make_forecasts
 from arcadia_cloud_pipelines.settings import Purpose, load_settings
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.embedded_server import ServerFolder
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseError
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.errors import WarehouseError
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
 
 from . import soak_clock

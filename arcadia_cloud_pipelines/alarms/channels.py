@@ -1,4 +1,4 @@
-"""Where messages go: apprise addresses out of settings, or the log.
+"""The channels of messages: apprise addresses out of settings, or the log.
 
 A channel is one address, so that one that fails is repeated alone. It is named by the variable that
 holds it and its place in it, `ARCADIA_NOTIFY_URLS 1`: addresses carry credentials and are never

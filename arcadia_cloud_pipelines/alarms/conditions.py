@@ -13,8 +13,7 @@ from ..billing import report
 from ..drift.inbox import says
 from ..drift.words import field_text
 from ..inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs, mirrored_teams
-from ..inventory.projects import PURPOSE as PROJECTS_PURPOSE
-from ..kinds import KIND_BY_NAME, UNKNOWN
+from ..kinds import KIND_BY_NAME, PROJECT, UNKNOWN
 from ..late import CLOCK_TOLERANCE
 from ..settings import Purpose, Settings, SettingsError
 from ..severity import Severity
@@ -28,7 +27,7 @@ PENDING_TOO_LONG = timedelta(days=2)
 PREPAID_DAYS = 3
 """Days of prepaid usage from which people are told."""
 
-_LISTED_ELSEWHERE = {UNKNOWN: PROJECTS_PURPOSE}
+_LISTED_ELSEWHERE = {UNKNOWN: PROJECT.purpose}
 
 _SQL = Statements(__file__)
 

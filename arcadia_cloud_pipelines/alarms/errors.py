@@ -1,4 +1,4 @@
-"""What can go wrong when people are told."""
+"""Errors of telling people."""
 
 
 class AlarmError(Exception):

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ..settings import Settings
 from ..severity import Severity
 from ..warehouse.engine import Warehouse
-from . import heartbeat, orchestration
+from . import heartbeat
 from .channels import configured_channels
 from .delivery import announce, deliver
 from .model import Alarm, Answer
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Looked:
-    """What one look came to."""
+    """Result of one look."""
 
     turn: bool = True
     """False when another process looks right now."""
@@ -122,7 +122,7 @@ def _ping(sources: Sources) -> None:
     if url is None:
         return
     try:
-        with orchestration.asking(sources) as connection:
+        with sources.asking() as connection:
             refreshed_at = newest_success(sources.settings, connection, REFRESH_JOB)
     except sa.exc.SQLAlchemyError as error:
         logger.info("alarms: the newest refresh is not known: %s", type(error).__name__)

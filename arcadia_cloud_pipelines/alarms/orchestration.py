@@ -1,13 +1,13 @@
-"""Questions to Dagster's own database: do runs, checks, schedules and the daemon work?
+"""Questions to Dagster's own database: do runs and checks end well, and in time?
 
-In SQL, without Dagster: these are asked by a process that must work when Dagster does not.
+In SQL, without Dagster: these are asked by a process that must work when Dagster does not. Whether
+its daemon and its schedules work at all is asked in `dagster_parts`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,12 +15,12 @@ import sqlalchemy as sa
 
 from ..digitalocean.errors import WHOLE_ACCOUNT
 from ..late import lately
-from ..settings import Purpose
 from ..severity import Severity
 from ..times import ago
 from ..warehouse.statements import Statements
+from . import dagster_parts
 from .model import Alarm, Answer, alarm_key
-from .sources import Question, Sources
+from .sources import Question, Sources, stored_json
 from .teams import OVER, of_team, run_teams, whose_run
 
 RETRY_COMES = timedelta(minutes=15)
@@ -29,10 +29,6 @@ AD_HOC_FOR = timedelta(days=1)
 """How long a failure of what somebody started by hand, and nobody repeated, is told."""
 WORKS_AT_MOST = timedelta(hours=2, minutes=10)
 WAITS_AT_MOST = timedelta(minutes=30)
-SILENT_AFTER = timedelta(minutes=5)
-"""A daemon's threads report every 30 seconds."""
-FORGOTTEN_AFTER = timedelta(days=7)
-SENSORS_SILENT_AFTER = timedelta(minutes=15)
 DAILY_LATE_AFTER = timedelta(hours=36)
 DAILY = ("invoices", "open_month_lines")
 """Assets that come once a day and leave no time of their own in the warehouse."""
@@ -45,19 +41,11 @@ TOLD_BY_OTHERS = frozenset(
 _SQL = Statements(__file__)
 
 
-@contextmanager
-def asking(sources: Sources) -> Iterator[sa.Connection]:
-    """Open a transaction in Dagster's own database, for questions that take seconds at most."""
-    with sources.dagster.begin() as connection:
-        connection.execute(sa.text("SET LOCAL statement_timeout = '20s'"))
-        yield connection
-
-
 def failed_runs(sources: Sources) -> Answer:
     """Find jobs whose newest run failed, but for an account that does not answer."""
     bad, well = [], set()
     endings: dict[str, str] = {}
-    with asking(sources) as connection:
+    with sources.asking() as connection:
         teams = run_teams(sources.settings, connection)
         for run in _SQL.run(connection, "newest_runs", teams.scope).all():
             part, whose = of_team(run.team)
@@ -82,7 +70,7 @@ def unanswered_account(sources: Sources) -> Answer:
     """
     failed: dict[str, list[Any]] = {}
     unsure = set()
-    with asking(sources) as connection:
+    with sources.asking() as connection:
         for run in _SQL.run(
             connection, "newest_runs", run_teams(sources.settings, connection).scope
         ).all():
@@ -119,7 +107,7 @@ def _failed_for_the_account(connection: sa.Connection, run_id: str) -> bool:
     return any(
         entry.get("label") == WHOLE_ACCOUNT
         for (text,) in _SQL.run(connection, "failures_of_run", {"run_id": run_id})
-        for entry in _user_failure(_json(text).get("dagster_event") or {}).get(
+        for entry in _user_failure(stored_json(text).get("dagster_event") or {}).get(
             "metadata_entries", ()
         )
     )
@@ -131,14 +119,14 @@ def interrupted_runs(sources: Sources) -> Answer:
     Dagster repeats them, mostly before anybody looks; why the process ended is still to be found.
     """
     bad: dict[str, Alarm] = {}
-    with asking(sources) as connection:
+    with sources.asking() as connection:
         since = (sources.now - RETRY_COMES).timestamp()
         for run in _SQL.run(connection, "failures_since", {"since": since}).all():
             by_hand = run.job.startswith("__")
             name = (
                 _selection(run.run_body)
                 if by_hand
-                else f"job {run.job}{whose_run(_json(run.run_body))}"
+                else f"job {run.job}{whose_run(stored_json(run.run_body))}"
             )
             key = alarm_key("run_interrupted", name)
             if key in bad or not _is_repeated(run, sources.now):
@@ -157,7 +145,7 @@ def interrupted_runs(sources: Sources) -> Answer:
 def failed_by_hand(sources: Sources) -> Answer:
     """Find assets that somebody materialised by hand in the last day, and that failed."""
     newest: dict[str, Any] = {}
-    with asking(sources) as connection:
+    with sources.asking() as connection:
         since = (sources.now - AD_HOC_FOR).timestamp()
         for run in _SQL.run(connection, "ad_hoc_runs", {"since": since}).all():
             newest.setdefault(_selection(run.run_body), run)
@@ -182,7 +170,7 @@ def _failed(connection: sa.Connection, run: Any, key: str, subject: str) -> Alar
 
 def _is_repeated(run: Any, now: datetime) -> bool:
     """Return whether Dagster said that it repeats this run, and not too long ago."""
-    tags = _json(run.run_body).get("tags") or {}
+    tags = stored_json(run.run_body).get("tags") or {}
     if not isinstance(tags, dict) or tags.get("dagster/will_retry") != "true":
         return False
     return lately(datetime.fromtimestamp(run.end_time or 0, UTC), now, RETRY_COMES)
@@ -190,10 +178,10 @@ def _is_repeated(run: Any, now: datetime) -> bool:
 
 def _selection(run_body: str) -> str:
     """Return the assets of a run, and its team, as text."""
-    chosen = _json(run_body).get("asset_selection") or {}
+    chosen = stored_json(run_body).get("asset_selection") or {}
     keys = chosen.get("__frozenset__") or chosen.get("__set__") or [] if chosen else []
     names = sorted("/".join(map(str, key.get("path", ()))) for key in keys)
-    return (f"assets {', '.join(names)}" if names else "assets") + whose_run(_json(run_body))
+    return (f"assets {', '.join(names)}" if names else "assets") + whose_run(stored_json(run_body))
 
 
 def _reason(connection: sa.Connection, run_id: str) -> str:
@@ -201,7 +189,7 @@ def _reason(connection: sa.Connection, run_id: str) -> str:
     steps: list[tuple[str, str]] = []
     whole = ""
     for (text,) in _SQL.run(connection, "failures_of_run", {"run_id": run_id}):
-        event = _json(text)
+        event = stored_json(text)
         dagster_event = event.get("dagster_event") or {}
         if dagster_event.get("event_type_value") == "STEP_FAILURE":
             steps.append((str(dagster_event.get("step_key") or "a step"), _words(dagster_event)))
@@ -234,17 +222,9 @@ def _words(dagster_event: Mapping[str, Any]) -> str:
     return str(error.get("message") or "no message").strip()
 
 
-def _json(text: str | None) -> dict[str, Any]:
-    try:
-        value = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def stuck_runs(sources: Sources) -> Answer:
     """Find runs that wait, or work, for too long."""
-    with asking(sources) as connection:
+    with sources.asking() as connection:
         runs = _SQL.run(connection, "stuck_runs").all()
     bad = []
     for run in runs:
@@ -268,7 +248,7 @@ def failed_checks(sources: Sources) -> Answer:
     """Find asset checks that failed, or could not be evaluated, the last time."""
     bad, well = [], set()
     endings: dict[str, str] = {}
-    with asking(sources) as connection:
+    with sources.asking() as connection:
         teams = run_teams(sources.settings, connection)
         for row in _SQL.run(connection, "newest_checks", teams.scope).all():
             asset = "/".join(map(str, json.loads(row.asset_key)))
@@ -290,7 +270,7 @@ def failed_checks(sources: Sources) -> Answer:
 
 
 def _failed_check(key: str, asset: str, row: Any) -> Alarm:
-    event = _json(row.event).get("dagster_event") or {}
+    event = stored_json(row.event).get("dagster_event") or {}
     data = event.get("event_specific_data") or {}
     severity = (data.get("severity") or {}).get("__enum__", "")
     return Alarm(
@@ -311,129 +291,9 @@ def _broken_check(connection: sa.Connection, key: str, asset: str, row: Any) -> 
     )
 
 
-def silent_daemon(sources: Sources) -> Answer:
-    """Does Dagster's daemon, and do all parts of it, report?"""
-    with asking(sources) as connection:
-        rows = _SQL.run(connection, "heartbeats").all()
-    ages = {r.daemon_type: sources.now - r.at for r in rows}
-    ages = {name: age for name, age in ages.items() if age < FORGOTTEN_AFTER}
-    # A beat ahead of now is from before a clock was set back: no sign of life.
-    silent = {name: age for name, age in ages.items() if abs(age) > SILENT_AFTER}
-    bad = []
-    if silent and len(silent) == len(ages):
-        bad.append(_silent("daemon_silent/all", "Dagster's daemon", min(silent.values())))
-    elif silent:
-        bad += [
-            _silent(alarm_key("daemon_silent", name), f"Dagster's {name.lower()} daemon", age)
-            for name, age in silent.items()
-        ]
-    # Nothing is known where none ever reported, or none for a week.
-    return Answer("daemon_silent/", bad, well=None if ages else frozenset())
-
-
-def _silent(key: str, subject: str, age: timedelta) -> Alarm:
-    return Alarm(
-        key=key,
-        subject=f"{subject} is silent",
-        text=f"{_no_sign(age)}: no schedule or sensor is looked at, no run started",
-        advice="Check that `arcadia up` runs, look at logs/daemon.log in its folder, and "
-        "restart it.",
-        severity=Severity.CRITICAL,
-        # It takes a while to start.
-        wait=timedelta(minutes=2),
-    )
-
-
-def _no_sign(age: timedelta) -> str:
-    if age < timedelta(0):
-        return f"its newest sign is dated {ago(-age)} ahead of now, by a clock that was wrong"
-    return f"it gave no sign for {ago(age)}"
-
-
-def closed_pools(sources: Sources) -> Answer:
-    """Find pools without slots, in which nothing ever runs."""
-    with asking(sources) as connection:
-        names = _SQL.run(connection, "closed_pools").scalars().all()
-    ours = {purpose.value for purpose in Purpose}
-    bad = [
-        Alarm(
-            key=alarm_key("pool_closed", name),
-            subject=f"pool {name}",
-            text="it has no slots, so none of its steps can run",
-            advice=f"Run `dagster instance concurrency set {name} 1`.",
-        )
-        for name in names
-        if name in ours
-    ]
-    return Answer("pool_closed/", bad)
-
-
-def stopped_instigators(sources: Sources) -> Answer:
-    """Find schedules and sensors that are turned off, or fail at each tick."""
-    with asking(sources) as connection:
-        rows = _SQL.run(connection, "instigators").all()
-    bad = []
-    for row in rows:
-        origin = _json(row.instigator_body).get("origin") or {}
-        name = origin.get("instigator_name") or origin.get("job_name")
-        if not name:
-            continue
-        what = "schedule" if row.instigator_type == "SCHEDULE" else "sensor"
-        if row.status == "STOPPED":
-            bad.append(
-                Alarm(
-                    key=alarm_key("instigator", name),
-                    subject=f"{what} {name} is off",
-                    text="somebody turned it off, so nothing starts by it",
-                    advice="Turn it on in the Dagster UI (Automation) when that is over.",
-                    severity=Severity.WARNING,
-                )
-            )
-        elif row.tick_status == "FAILURE" and sources.now - row.ticked_at < FORGOTTEN_AFTER:
-            error = _json(row.tick_body).get("error") or {}
-            bad.append(
-                Alarm(
-                    key=alarm_key("instigator", name),
-                    subject=f"{what} {name} fails",
-                    text=str(error.get("message") or "its newest tick failed"),
-                    advice="Look at its ticks in the Dagster UI (Automation).",
-                    wait=timedelta(minutes=3),
-                )
-            )
-    return Answer("instigator/", bad)
-
-
-def silent_sensors(sources: Sources) -> Answer:
-    """Is any sensor evaluated? None is while the code location does not load."""
-    with asking(sources) as connection:
-        rows = _SQL.run(connection, "instigators").all()
-    ticks = [
-        row.ticked_at
-        for row in rows
-        if row.instigator_type == "SENSOR" and row.status != "STOPPED" and row.ticked_at
-    ]
-    age = sources.now - max(ticks) if ticks else None
-    if age is None or age > FORGOTTEN_AFTER:
-        return Answer("code_silent/", well=frozenset())
-    bad = []
-    if abs(age) > SENSORS_SILENT_AFTER:
-        bad.append(
-            Alarm(
-                key="code_silent/sensors",
-                subject="no sensor is evaluated",
-                text=f"none for {ago(abs(age))}, although each is due every minute: the code "
-                "location does not load, or the daemon stands still",
-                advice="Look at the code location in the Dagster UI (Deployment) and at "
-                "logs/code-server.log.",
-                wait=timedelta(minutes=2),
-            )
-        )
-    return Answer("code_silent/", bad)
-
-
 def late_assets(sources: Sources) -> Answer:
     """Find daily assets that were not materialised for too long."""
-    with asking(sources) as connection:
+    with sources.asking() as connection:
         teams = run_teams(sources.settings, connection)
         scope = {"keys": [json.dumps([name]) for name in DAILY], **teams.scope}
         rows = _SQL.run(connection, "old_materializations", scope).all()
@@ -467,10 +327,7 @@ QUESTIONS: dict[str, Question] = {
     "hand_run_failed": failed_by_hand,
     "run_stuck": stuck_runs,
     "check_failed": failed_checks,
-    "daemon_silent": silent_daemon,
-    "pool_closed": closed_pools,
-    "instigator": stopped_instigators,
-    "code_silent": silent_sensors,
     "asset_late": late_assets,
+    **dagster_parts.QUESTIONS,
 }
 """By the kind of alarm that they can raise."""

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Outage:
-    """What is known of an outage: since when, and which channels were told."""
+    """An outage: since when, and which channels were told."""
 
     def __init__(self, path: Path) -> None:
         """Read the file of an earlier process; a broken one counts as none."""

@@ -37,7 +37,7 @@ _SQL = Statements(__file__)
 
 @dataclass(frozen=True)
 class TenantChange:
-    """What a tenant pays for a month, before and after; no tenant means nobody, for the reason."""
+    """A tenant's share of a month, before and after; no tenant: nobody pays, for the reason."""
 
     account: str
     period: date

@@ -6,15 +6,7 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_support import (
-    DAILY,
-    OWNERS,
-    RETRY,
-    metadata,
-    reported_errors,
-    table,
-    table_metadata,
-)
+from ..dagster_support import DAILY, OWNERS, RETRY, metadata, reported_errors, table, table_metadata
 from ..plots import stacked_months
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse

@@ -1,4 +1,4 @@
-"""What checks and metadata say of the newest allocation."""
+"""Figures of the newest allocation, for checks and metadata."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SQL = Statements(__file__)
 
 @dataclass(frozen=True)
 class Payer:
-    """What a tenant pays in a month, or nobody for a reason."""
+    """The share of a tenant in a month, or of nobody for a reason."""
 
     period: date
     tenant_id: str | None

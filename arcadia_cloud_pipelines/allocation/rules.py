@@ -47,9 +47,6 @@ from ..reviewed_files import EXACT, ONE_OR_MORE, ReviewedFileError, Text, parse,
 
 VARIABLE = "ARCADIA_ALLOCATION_RULES"
 CHARGES = ("usage", "credit", "tax", "support", "summary")
-CONDITIONS = (
-    "account", "project", "tag", "kind", "resource_name", "region", "product", "resource", "charge",
-)  # fmt: skip
 EFFECTS = ("tenant", "shares", "by", "unallocated")
 PROJECTS_TENANT = "project's tenant"
 FOLLOWS_SPEND = "follows spend"

@@ -30,7 +30,7 @@ class StatementError(Exception):
 
 @dataclass(frozen=True)
 class Statement:
-    """What a tenant pays for a closed month; no tenant means what nobody pays."""
+    """The costs of a tenant in a closed month; no tenant: those that nobody pays."""
 
     id: int
     account: str

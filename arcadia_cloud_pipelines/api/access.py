@@ -1,4 +1,4 @@
-"""Who may call a route, as dependencies of the routes."""
+"""The right to call a route, as dependencies of the routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who calls: tokens verified, never issued.
+"""Tokens of callers: verified here, never issued.
 
 HS512 alone, with the secret that Guardian signs with. RFC 7519 (claims), RFC 7518 section 3.2 (the
 key is at least as long as the hash), RFC 8725 (one algorithm, the type checked).
@@ -46,7 +46,7 @@ class NoAccess(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, as the token says."""
+    """The caller, as the token says."""
 
     subject: str | None
     """`sub`; what acts are recorded under. None: it may look, and not act."""

@@ -1,4 +1,4 @@
-"""What the API needs to know, apart from the warehouse and the time."""
+"""Settings of the API, apart from the warehouse and the time."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from ..times import Clock
-from ..warehouse.engine import Warehouse, WarehouseError, WarehouseUnreachable
+from ..warehouse.engine import Warehouse
+from ..warehouse.errors import WarehouseError, WarehouseUnreachable
 from ..warehouse.migrate import current_revision, head_revision
 from .auth import Caller
 from .config import ApiConfig
@@ -46,7 +47,7 @@ _NOT_OURS = (
 
 @dataclass(frozen=True)
 class State:
-    """How the database is."""
+    """The state of the database."""
 
     database: str
     """ok or unreachable."""

@@ -1,4 +1,4 @@
-"""What every request passes: its id, its size, its line in the log, its headers."""
+"""The gate that every request passes: its id, its size, its line in the log, its headers."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
-from ..operations.status import newest_syncs
+from ..inventory.status import newest_syncs
 from .access import Admin, database
 from .database import Database
 from .documents import problems

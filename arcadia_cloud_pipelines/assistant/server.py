@@ -19,7 +19,8 @@ from pydantic import BaseModel, Field
 from ..marts.reading import MartError
 from ..settings import SettingsError
 from ..warehouse.embedded import EmbeddedPostgresError
-from ..warehouse.engine import Warehouse, WarehouseError
+from ..warehouse.engine import Warehouse
+from ..warehouse.errors import WarehouseError
 from . import asking
 
 INSTRUCTIONS = f"""\

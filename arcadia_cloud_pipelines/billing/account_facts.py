@@ -1,4 +1,4 @@
-"""What DigitalOcean says of the account itself: its limits and its state, dated.
+"""Facts of the account itself: its limits and its state, dated.
 
 `GET /v2/account` also names a person; nothing of that is kept.
 """

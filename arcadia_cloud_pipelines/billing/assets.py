@@ -31,17 +31,13 @@ from ..plots import line_plot, stacked_months
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from . import checks, report
-from .account_facts import sync_account_facts
 from .balance import Balance, accrual_of_month, snapshot_balance
-from .fact_tables import cloud_account_facts, cloud_daily_costs, cloud_prepayments, cloud_rates
-from .ingest import Ingested, InvoiceNotKnown, ingest_invoices, rematch
-from .insights import sync_daily_costs
+from .ingest import Ingested, InvoiceNotKnown, ingest_invoices
 from .invoices import sync_invoices
 from .kept import keep_months
 from .kept_tables import cloud_month_costs
 from .open_month import refresh_open_month
-from .prepayment import sync_prepayment
-from .rates import sync_rates
+from .rematch import rematch
 from .tables import (
     cloud_balance_snapshots,
     cloud_cost_lines,
@@ -73,7 +69,7 @@ invoice_files = dg.AssetSpec(
 )
 
 
-def _from_api(
+def from_api(
     table: sa.Table,
     *,
     after: Sequence[dg.AssetKey | dg.AssetsDefinition] = (),
@@ -96,7 +92,7 @@ def _from_api(
     )
 
 
-@_from_api(
+@from_api(
     cloud_balance_snapshots,
     freshness_policy=dg.FreshnessPolicy.time_window(
         fail_window=checks.BALANCE_STALE_AFTER, warn_window=HOURLY_SOON
@@ -138,7 +134,7 @@ def balance_snapshots(
     )
 
 
-@_from_api(cloud_invoices)
+@from_api(cloud_invoices)
 def invoices(
     context: dg.AssetExecutionContext,
     warehouse: dg.ResourceParam[Warehouse],
@@ -352,7 +348,7 @@ def kept_months(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
     )
 
 
-@_from_api(cloud_open_month_lines, after=[invoices, RESOURCES_ASSET])
+@from_api(cloud_open_month_lines, after=[invoices, RESOURCES_ASSET])
 def open_month_lines(
     warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
 ) -> Iterator[dg.MaterializeResult]:
@@ -378,94 +374,6 @@ def open_month_lines(
     )
 
 
-@_from_api(cloud_rates)
-def rate_card(
-    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
-) -> Iterator[dg.MaterializeResult]:
-    """List prices of the plans in DigitalOcean's catalogue, dated.
-
-    Mirrors the prices of `GET /v2/sizes` into `cloud_rates`. Needs the token scope `sizes:read`.
-    """
-    card = unless_out(clients, PURPOSE, lambda client: sync_rates(warehouse, client))
-    if card is None:
-        return
-    yield dg.MaterializeResult(
-        metadata=metadata(
-            {"dagster/row_count": card.plans},
-            changed=card.changed,
-            problem=card.problem,
-            complete=card.complete,
-        )
-    )
-
-
-@_from_api(cloud_account_facts)
-def account_facts(
-    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
-) -> Iterator[dg.MaterializeResult]:
-    """Limits and state of the account, dated.
-
-    Mirrors `GET /v2/account` into `cloud_account_facts`; names and mail addresses are dropped.
-    Needs the token scope `account:read`.
-    """
-    read = unless_out(clients, PURPOSE, lambda client: sync_account_facts(warehouse, client))
-    if read is not None:
-        yield dg.MaterializeResult(
-            metadata=metadata(dict(sorted(read.facts.items())), changed=read.changed)
-        )
-
-
-@_from_api(cloud_prepayments)
-def prepayments(
-    warehouse: dg.ResourceParam[Warehouse], clients: dg.ResourceParam[Clients]
-) -> Iterator[dg.MaterializeResult]:
-    """Mirror what is paid in advance, and whether usage is stopped.
-
-    Reads `GET /v2/customers/my/prepayment_status` and `…/prepayment_config` into
-    `cloud_prepayments`. Most teams have neither; nothing is written then. Needs `billing:read`.
-    """
-
-    def read(client: DigitalOcean) -> dict[str, Any]:
-        found = sync_prepayment(warehouse, client)
-        if found is None:
-            return {"available": False}
-        return {name: str(value) for name, value in vars(found).items() if value is not None}
-
-    said = unless_out(clients, PURPOSE, read)
-    if said is not None:
-        yield dg.MaterializeResult(metadata=metadata(said))
-
-
-@_from_api(cloud_daily_costs, after=[RESOURCES_ASSET])
-def daily_costs(
-    context: dg.AssetExecutionContext,
-    warehouse: dg.ResourceParam[Warehouse],
-    clients: dg.ResourceParam[Clients],
-) -> Iterator[dg.MaterializeResult]:
-    """The cost of each day since December 2025, by SKU and region.
-
-    Mirrors `GET /v2/billing/{account_urn}/insights/{start}/{end}` into `cloud_daily_costs`: the
-    whole history once, then the last days again. A day that is said otherwise is a revision, kept
-    in `cloud_cost_days`. Needs the token scope `billing:read`; an account without insights is
-    told, and nothing else fails for it.
-    """
-    read = unless_out(clients, PURPOSE, lambda client: sync_daily_costs(warehouse, client))
-    if read is None:
-        return
-    for problem in read.problems:
-        context.log.warning(foreign_text.line(problem))
-    yield dg.MaterializeResult(
-        metadata=metadata(
-            available=None if read.available else False,
-            days_read=read.days,
-            rows_read=read.rows,
-            days_changed=read.changed,
-            days_revised=read.revised,
-            problems="\n".join(map(foreign_text.line, read.problems)),
-        )
-    )
-
-
 def _dollars(amount: Decimal) -> str:
     # Dagster takes no Decimal, and a float would not be the amount.
     return f"{amount:,}"
@@ -478,8 +386,4 @@ ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [
     cost_lines,
     kept_months,
     open_month_lines,
-    rate_card,
-    account_facts,
-    prepayments,
-    daily_costs,
 ]

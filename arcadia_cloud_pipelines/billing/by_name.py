@@ -16,7 +16,7 @@ _HOUR = TOLERANCE // timedelta(microseconds=1)
 
 
 class Found(NamedTuple):
-    """What names found for each question, aligned with the questions."""
+    """The resources that names found, aligned with the questions."""
 
     position: Ints
     """Of the resource; -1 for none."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dagster as dg
 
-from ..dagster_support import RESOURCES, skipping_overlap
+from ..dagster_runs import skipping_overlap
+from ..dagster_support import RESOURCES
+from . import account_assets
 from .assets import ASSETS
 from .checks import CHECKS
 from .jobs import (
@@ -66,7 +68,7 @@ kept_months_schedule = skipping_overlap(
 )
 
 defs = dg.Definitions(
-    assets=ASSETS,
+    assets=[*ASSETS, *account_assets.ASSETS],
     asset_checks=CHECKS,
     jobs=[
         balance_job,

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,21 +21,18 @@ from ..digitalocean import (
     RateLimited,
     Unauthorized,
     Unreachable,
-    no_identity,
-    read_listing,
 )
 from ..frames import pd
 from ..times import Clock, utc_now
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .balance import SCOPE
-from .invoice_csv import parse_invoice_csv
+from .fetching import MOST_ITEMS, FetchedInvoice, fetch_invoice
 from .invoice_csv_errors import InvoiceFileError
-from .invoices import INVOICES, partition_key
-from .items import attach_resource_keys, items_frame
+from .invoices import partition_key
+from .items import attach_resource_keys
 from .matching import RULES_VERSION, match_with_kinds
-from .originals import keep_summaries, lines_digest, original_of
+from .originals import keep_summaries, original_of
 from .products import classify_lines
 from .reconcile import store_verdicts
 
@@ -50,10 +46,6 @@ LINE_COLUMNS = (
     "resource_key", "second_key", "resource_id", "match_method", "unmatched_reason",
     "match_candidates", "conflicting_resource_id",
 )  # fmt: skip
-
-MOST_ITEMS = 100_000
-"""Lines of an invoice whose JSON form is still asked for: at 200 a page it would else use up the
-token's requests of a whole hour. The lines of larger ones are matched by name."""
 
 BATCH_INVOICES = 24
 BATCH_LINES = 50_000
@@ -87,7 +79,7 @@ class Invoice:
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of one invoice."""
+    """Result of ingesting one invoice."""
 
     invoice: Invoice
     lines: int = 0
@@ -101,7 +93,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What lines are matched against."""
+    """The resources that lines are matched against."""
 
     resources: pd.DataFrame
     """id, kind, provider_id, name, region, created_at, first_seen_at, last_seen_at, deleted_at."""
@@ -161,9 +153,7 @@ def ingest_invoices(
     progress: Progress | None = None,
     on_done: Callable[[Ingested], None] | None = None,
 ) -> list[Ingested]:
-    """Ingest invoices, each in a transaction of its own.
-
-    They are fetched and matched some at a time, and stored one by one.
+    """Ingest invoices: some at a time are fetched and matched, and each is stored by itself.
 
     Args:
         warehouse: where the lines go.
@@ -199,13 +189,12 @@ def ingest_invoices(
             what = result.error or f"{result.lines:,} lines, ${result.total:,}"
             progress(f"invoice {len(results):,} of {len(invoices):,}, {result.invoice.key}: {what}")
 
+    # What was stored before an outage stays: the next run goes on where this one stopped.
     waiting = iter(invoices)
     outage = None
     while outage is None and (batch := _fetch(client, waiting)):
         for invoice, error in batch.failed:
-            result = Ingested(invoice, error=str(error))
-            _mark_failed(warehouse, result, now)
-            done(result)
+            done(_mark_failed(warehouse, invoice, error, now))
         for result in _store(warehouse, batch, inventory, now):
             done(result)
         outage = batch.outage
@@ -228,19 +217,6 @@ def _store(
         part = lines[lines["invoice"] == number]
         stored = replace_lines(warehouse, invoice, fetched, part, now)
         yield Ingested(invoice, *stored, note=fetched.ids_note)
-
-
-@dataclass(frozen=True)
-class FetchedInvoice:
-    """One invoice as it came: the CSV's lines, and the JSON form's items."""
-
-    period: date
-    lines: pd.DataFrame
-    items: pd.DataFrame
-    digest: str
-    """Of the lines."""
-    ids_note: str | None = None
-    """Why the items are not whole; None when they are."""
 
 
 @dataclass
@@ -284,54 +260,6 @@ def _fetch(client: DigitalOcean, waiting: Iterator[Invoice]) -> _Batch:
         batch.fetched.append(fetched)
         lines += len(fetched.lines)
     return batch
-
-
-def fetch_invoice(client: DigitalOcean, invoice_uuid: str, period: date) -> FetchedInvoice:
-    """Fetch one invoice in both its forms.
-
-    The CSV is the document; the JSON form is asked for the resources' ids, which only it has.
-    Lines that it has no id for, because it is missing or was read short, are matched by name.
-
-    Args:
-        client: with `billing:read`.
-        invoice_uuid: the invoice, or `preview` for the open month.
-        period: first day of the month billed.
-
-    Raises:
-        InvoiceFileError: the CSV is no invoice.
-        DigitalOceanError: it could not be fetched.
-    """
-    path = f"{INVOICES}/{invoice_uuid}"
-    data = client.get_bytes(f"{path}/csv", accept="text/csv", scope=SCOPE)
-    lines = parse_invoice_csv(data, invoice=invoice_uuid)
-    items, note = _fetch_items(client, path, len(lines))
-    return FetchedInvoice(period, lines, items_frame(items), lines_digest(lines), note)
-
-
-def _fetch_items(
-    client: DigitalOcean, path: str, lines: int
-) -> tuple[list[dict[str, Any]], str | None]:
-    """Read the JSON form's items, and say why they are not whole; None when they are."""
-    if lines > MOST_ITEMS:
-        return [], f"The JSON form of more than {MOST_ITEMS:,} lines is not asked for."
-    try:
-        listing = read_listing(
-            client,
-            path,
-            envelope="invoice_items",
-            identity=no_identity(),
-            scope=SCOPE,
-        )
-    except (Unauthorized, Forbidden, RateLimited, Unreachable):
-        raise
-    except DigitalOceanError as error:
-        return [], f"The JSON form could not be read: {error}"
-    found = len(listing.items)
-    if listing.reason is not None:
-        return listing.items, f"The JSON form is not whole: {listing.reason}."
-    if found < lines:
-        return listing.items, f"The JSON form has {found:,} items for {lines:,} lines."
-    return listing.items, None
 
 
 def read_lines(fetched: Sequence[FetchedInvoice], inventory: Inventory) -> pd.DataFrame:
@@ -413,60 +341,11 @@ def replace_lines(
     return count, total
 
 
-def _mark_failed(warehouse: Warehouse, result: Ingested, now: Clock) -> None:
+def _mark_failed(warehouse: Warehouse, invoice: Invoice, error: Exception, now: Clock) -> Ingested:
+    failed = Ingested(invoice, error=str(error))
     with warehouse.transaction() as connection:
-        SQL.run(
-            connection,
-            "mark_failed",
-            {"id": result.invoice.id, "error": result.error, "at": now()},
-        )
-
-
-def rematch(warehouse: Warehouse) -> int:
-    """Match lines again, without fetching anything; return how many of them changed and have one.
-
-    Lines that found no resource are tried again, which is worth doing whenever the inventory has
-    grown. Lines that an earlier version of the rules matched are put right once.
-    """
-    warehouse.check_migrated()
-    with warehouse.transaction() as connection:
-        accounts = SQL.run(connection, "with_lines").scalars().all()
-    return sum(_rematch_account(warehouse, account) for account in accounts)
-
-
-def _rematch_account(warehouse: Warehouse, account: str) -> int:
-    scope = {"account": account, "rules": RULES_VERSION}
-    with warehouse.transaction() as connection:
-        stale = SQL.run(connection, "stale_invoices", scope).scalars().all()
-    matched = 0
-    for start in range(0, len(stale), BATCH_INVOICES):
-        batch = list(stale[start : start + BATCH_INVOICES])
-        matched += _rematch(warehouse, "stale", account, batch)
-    return matched + _rematch(warehouse, "unmatched", account, [])
-
-
-def _rematch(warehouse: Warehouse, which: str, account: str, invoices: list[int]) -> int:
-    """Match the lines of an account that a statement selects, in one transaction."""
-    scope = {"account": account, "invoices": invoices, "rules": RULES_VERSION}
-    with warehouse.transaction() as connection:
-        SQL.run(connection, "lock_rematch")
-        rows = SQL.run(connection, which, scope)
-        lines = pd.DataFrame(rows.all(), columns=list(rows.keys()))
-        matched = 0
-        if not lines.empty:
-            texts = lines.columns.drop(["id", "line_number"])
-            lines[texts] = lines[texts].astype("str")
-            lines = match_lines(lines, load_inventory(connection, account))
-            SQL.run(connection, "create_rematched")
-            columns = (
-                "id", "kind", "resource_name", "region", "resource_id", "match_method",
-                "unmatched_reason", "match_candidates", "conflicting_resource_id",
-            )  # fmt: skip
-            copy_frame(connection, "rematched", lines, columns)
-            matched = SQL.run(connection, "store_rematched").scalar_one()
-        if invoices:
-            SQL.run(connection, "mark_rematched", scope)
-    return matched
+        SQL.run(connection, "mark_failed", {"id": invoice.id, "error": failed.error, "at": now()})
+    return failed
 
 
 def due_invoices(
@@ -491,21 +370,3 @@ def due_invoices(
                 },
             ).scalars()
         )
-
-
-def unmatched_since(warehouse: Warehouse, newest_known: int) -> int | None:
-    """Return whether lines should be matched again: the inventory or the rules are newer.
-
-    Args:
-        warehouse: where both are.
-        newest_known: the number (`cloud_resources.id`) of the newest resource that the lines
-            were matched against; 0 before the first time.
-
-    Returns:
-        The number of the newest resource now, or None when there is nothing to match again.
-    """
-    with warehouse.transaction() as connection:
-        newest: int | None = SQL.run(
-            connection, "grown", {"newest": newest_known, "rules": RULES_VERSION}
-        ).scalar()
-    return newest

@@ -1,4 +1,4 @@
-"""What is wrong with the CSV of an invoice, and where: the file is read field by field for it."""
+"""Errors in the CSV of an invoice, with their place: the file is read field by field for it."""
 
 from __future__ import annotations
 

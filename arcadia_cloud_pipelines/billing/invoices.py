@@ -76,7 +76,7 @@ class Header:
 
 @dataclass(frozen=True)
 class InvoicesResult:
-    """What a sync of the invoice headers came to."""
+    """Result of a sync of the invoice headers."""
 
     account: str
     invoices: int

@@ -117,12 +117,7 @@ def match_with_kinds(
     by_key, conflict, shared, proven_other = keys.find(lines, kind, facts)
     lines = _name_team_wide(lines, kind, resources, facts["team_wide"].to_numpy() & (by_key < 0))
     named = lines["resource_name"].notna().to_numpy()
-    nothing = facts["not_a_resource"].to_numpy() | (
-        facts["team_wide"].to_numpy() & ~named & ~proven_other
-    )
-    if "amount" in lines:
-        # A credit by a name of its own: what costs something has a product.
-        nothing |= ~listed & (pd.to_numeric(lines["amount"]) < 0).to_numpy()
+    nothing = _about_nothing(lines, facts, named | proven_other)
 
     synced = kind.isin(list(synced_kinds)).to_numpy()
     by_group = facts["by_group"].to_numpy()
@@ -155,6 +150,17 @@ def match_with_kinds(
         },
         index=pd.Index(lines["index_before"], name=None),
     )
+
+
+def _about_nothing(lines: pd.DataFrame, facts: pd.DataFrame, about_one: Bools) -> Bools:
+    """Return which lines are about no resource, such as support and credits."""
+    team_wide = facts["team_wide"].to_numpy()
+    nothing: Bools = facts["not_a_resource"].to_numpy() | (team_wide & ~about_one)
+    if "amount" in lines:
+        # A credit by a name of its own: what costs something has a product.
+        costs_less = (pd.to_numeric(lines["amount"]) < 0).to_numpy()
+        nothing |= ~facts["listed"].to_numpy() & costs_less
+    return nothing
 
 
 def _name_team_wide(

@@ -24,7 +24,8 @@ from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
-from .ingest import LINE_COLUMNS, FetchedInvoice, fetch_invoice, load_inventory, read_lines
+from .fetching import FetchedInvoice, fetch_invoice
+from .ingest import LINE_COLUMNS, load_inventory, read_lines
 from .invoices import INVOICES
 from .money import AmountError, parse_amount
 from .reconcile import compare
@@ -39,7 +40,7 @@ _READINGS = 2
 
 @dataclass(frozen=True)
 class OpenMonth:
-    """What the preview held."""
+    """The open month as the preview has it."""
 
     period: date | None
     """First day of the month; None when there is no preview."""

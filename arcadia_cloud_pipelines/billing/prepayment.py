@@ -1,4 +1,4 @@
-"""What is paid in advance, and whether usage is about to be stopped.
+"""Prepayments, and whether usage is about to be stopped.
 
 A team that pays in advance has a balance, and a gate that stops usage when it is blocked. Most
 teams have neither: the API then answers 403 or 404, and nothing is written. What an answer does not

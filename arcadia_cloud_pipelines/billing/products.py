@@ -30,7 +30,7 @@ class ProductRulesError(ValueError):
 
 @dataclass(frozen=True)
 class Pattern:
-    """Where a description has the name; RE2, with a group `name` and perhaps `region`."""
+    """The place of the name in a description; RE2, with a group `name` and perhaps `region`."""
 
     pattern: str
     kind: str

@@ -34,7 +34,7 @@ class NoOriginal(Exception):
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What became of one invoice."""
+    """Result of making one invoice's lines again."""
 
     period: date
     invoice_uuid: str

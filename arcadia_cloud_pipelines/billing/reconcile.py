@@ -31,7 +31,7 @@ _LOWERS = re.compile(r"credit|adjust|discount|refund|promo|prepay|coupon|grant")
 
 @dataclass(frozen=True)
 class Difference:
-    """How an invoice's amount and its lines compare; US dollars."""
+    """An invoice's amount and the sum of its lines; US dollars."""
 
     parts: Mapping[str, Decimal]
     """The summary's parts that have no line, with the sign by which they count."""

@@ -1,4 +1,4 @@
-"""What people ask of the billing tables: sums by method, month and product, and what is off."""
+"""Answers from the billing tables: sums by method, month and product, and what is off."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RECENT_MONTHS = 3
 
 @dataclass(frozen=True)
 class Share:
-    """How the lines of one method or reason add up."""
+    """The lines of one method or reason, added up."""
 
     method: str
     """resource_id, name or group, else the reason why there is no resource."""
@@ -36,7 +36,7 @@ class Share:
 
 @dataclass(frozen=True)
 class MatchedMonth:
-    """How much of a month's usage found its resource; US dollars, credits left out."""
+    """The share of a month's usage that found its resource; US dollars, credits left out."""
 
     period: date
     matched: Decimal

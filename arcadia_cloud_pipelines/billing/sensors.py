@@ -2,16 +2,12 @@
 
 import dagster as dg
 
-from ..dagster_support import (
-    account_of_team,
-    newest_run_speaks_against,
-    reported_errors,
-    team_tags,
-    teams_of_runs,
-)
+from ..dagster_runs import account_of_team, newest_run_speaks_against, team_tags, teams_of_runs
+from ..dagster_support import reported_errors
 from ..warehouse.engine import Warehouse
-from .ingest import due_invoices, unmatched_since
+from .ingest import due_invoices
 from .jobs import ingest_job
+from .rematch import unmatched_since
 
 
 @dg.sensor(

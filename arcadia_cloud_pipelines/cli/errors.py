@@ -50,7 +50,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     from ..settings import SettingsError
     from ..warehouse.backups import BackupError
     from ..warehouse.embedded import EmbeddedPostgresError
-    from ..warehouse.engine import WarehouseError
+    from ..warehouse.errors import WarehouseError
 
     return (
         SettingsError,

@@ -17,7 +17,7 @@ def inventory() -> None:
 def status(format_: str | None) -> None:
     """Show the newest sync of each kind, and accounts that are not listed any more."""
     from ..inventory.accounts import foreign_rows, stale_accounts
-    from ..operations.status import KindStatus, newest_syncs
+    from ..inventory.status import KindStatus, newest_syncs
     from ..settings import load_settings
     from ..warehouse.engine import open_warehouse
 

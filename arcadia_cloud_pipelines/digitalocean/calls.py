@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..secret import Secret
-from ..warehouse.engine import Warehouse, WarehouseError
+from ..warehouse.engine import Warehouse
+from ..warehouse.errors import WarehouseError
 from ..warehouse.statements import Statements
 from .budget import HOURLY, SYSTEM_CLOCK, Clock, Limit
 

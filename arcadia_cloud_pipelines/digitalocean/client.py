@@ -20,17 +20,12 @@ import orjson
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
 from ..secret import Secret
-from .budget import (
-    SYSTEM_CLOCK,
-    CallBudget,
-    Clock,
-    budget_for,
-)
-from .errors import DigitalOceanError, Forbidden, NotFound, clean
+from .budget import SYSTEM_CLOCK, CallBudget, Clock, budget_for
+from .errors import DigitalOceanError, clean
 from .exchange import ApiAnswer, ApiCall, Failure, Success
 from .transport import DECIDES, Patience, Transport, origin
 from .verdicts import Verdicts
-from .whose import Account, Accounts, Whose
+from .whose import Account, Accounts, Whose, ask_account
 
 _log = logging.getLogger(__name__)
 
@@ -249,7 +244,7 @@ class DigitalOcean:
         """
         # Whoever asks this begins a piece of work: what hung before says nothing of it.
         self._patience.renew()
-        return self._whose.account(self._ask_account)
+        return self._whose.account(lambda: ask_account(self))
 
     def know(self, accounts: Callable[[Secret], Accounts]) -> None:
         """Have `account` ask what was known of the token before. Only the first call counts."""
@@ -264,7 +259,7 @@ class DigitalOcean:
 
         Asks for the account again, where outages are remembered.
         """
-        return self._whose.cause(error, self._ask_account)
+        return self._whose.cause(error, lambda: ask_account(self))
 
     def raise_outage(self, error: DigitalOceanError) -> None:
         """Do nothing where `error` is alone: before a refusal is taken for an answer.
@@ -275,35 +270,6 @@ class DigitalOcean:
         cause = self.cause(error)
         if cause.account_wide:
             raise cause from None
-
-    def _ask_account(self) -> Account:
-        refusal: DigitalOceanError | None = None
-        try:
-            account = self.get("/v2/account", scope="account:read", decides=True).get("account")
-        except (Forbidden, NotFound) as error:
-            refusal = error
-        else:
-            team = _dig(account, "team")
-            if uuid := _text(team, "uuid"):
-                return Account(uuid, _text(team, "name"), person=_text(account, "uuid"))
-            if uuid := _text(account, "uuid"):
-                return Account(uuid, None, source="person")
-        try:
-            default = self.get("/v2/projects/default", scope="project:read", decides=True)
-            project = default.get("project")
-        except (Forbidden, NotFound) as error:
-            refusal = refusal or error
-        else:
-            if uuid := _text(project, "owner_uuid"):
-                return Account(uuid, None, source="project")
-        raise Forbidden(
-            "GET /v2/account",
-            "did not say which account the token is of, and neither did the default project",
-            advice="give the token the scope account:read",
-            status=refusal.status if refusal else 200,
-            error_id=refusal.error_id if refusal else None,
-            request_id=refusal.request_id if refusal else None,
-        )
 
     # -- one call ---------------------------------------------------------------------------
 
@@ -399,12 +365,3 @@ class DigitalOcean:
             return self._verdicts.refusal(call, answer)
         value = decode(call, answer)
         return value if isinstance(value, Failure) else Success(value)
-
-
-def _dig(value: object, name: str) -> object:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _text(value: object, name: str) -> str | None:
-    found = _dig(value, name)
-    return found.strip() or None if isinstance(found, str) else None

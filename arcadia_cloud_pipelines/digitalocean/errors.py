@@ -1,4 +1,4 @@
-"""What can go wrong when DigitalOcean is asked, one type per thing an operator would do about it.
+"""Errors of asking DigitalOcean, one type for each thing an operator would do about it.
 
 No error holds the token or a response body. What DigitalOcean wrote is kept only as its short
 `message`, cleaned by `clean`. Status and id decide, never the text, which differs between services

@@ -37,7 +37,7 @@ class ApiCall:
 
 @dataclass(frozen=True)
 class ApiAnswer:
-    """What came back, read whole."""
+    """An answer, read whole."""
 
     status: int
     headers: Mapping[str, str]

@@ -33,7 +33,7 @@ OnPage = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class Listing:
-    """What a list held.
+    """The content of a list.
 
     Attributes:
         items: one per identity, in the order first seen, as last read.

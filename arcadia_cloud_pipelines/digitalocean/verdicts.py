@@ -1,4 +1,4 @@
-"""What an answer of the API means: a value, or an error with what went wrong and what to do."""
+"""The meaning of an answer: a value, or an error with what went wrong and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose infrastructure a token sees, and whether the API answers anything about it at all.
+"""The account that a token sees, and whether the API answers anything about it at all.
 
 Asked once for all connections of a token. Within a run a failure is remembered, too: what is true
 of the whole account (no route, a revoked token, a proxy that answers) is found out once.
@@ -10,14 +10,14 @@ import threading
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from .errors import DigitalOceanError
+from .errors import DigitalOceanError, Forbidden, NotFound
 
 
 @dataclass(frozen=True)
 class Account:
-    """Whose infrastructure a token sees.
+    """The account that a token sees.
 
     Attributes:
         uuid: the team's, or the person's where there is no team.
@@ -38,6 +38,13 @@ class Accounts(Protocol):
 
     def confirm(self, account: Account) -> None:
         """Remember it; raise `Forbidden` where there was a better answer before."""
+
+
+class Asks(Protocol):
+    """The one method of the client that asking takes."""
+
+    def get(self, path: str, *, scope: str | None = None, decides: bool = False) -> dict[str, Any]:
+        """Return the JSON object at a path."""
 
 
 class Whose:
@@ -103,3 +110,49 @@ class Whose:
             self._outage = copy(error) if self._remembers else None
             raise
         return account
+
+
+def ask_account(client: Asks) -> Account:
+    """Ask the API whose the token is: the team, else the person, else who owns the default project.
+
+    Raises:
+        Forbidden: neither may be read.
+        DigitalOceanError: anything else that goes wrong.
+    """
+    refusal: DigitalOceanError | None = None
+    try:
+        account = client.get("/v2/account", scope="account:read", decides=True).get("account")
+    except (Forbidden, NotFound) as error:
+        refusal = error
+    else:
+        team = _dig(account, "team")
+        if uuid := _text(team, "uuid"):
+            return Account(uuid, _text(team, "name"), person=_text(account, "uuid"))
+        if uuid := _text(account, "uuid"):
+            return Account(uuid, None, source="person")
+    # A token without account:read may still see the default project, whose owner is the account.
+    try:
+        default = client.get("/v2/projects/default", scope="project:read", decides=True)
+        project = default.get("project")
+    except (Forbidden, NotFound) as error:
+        refusal = refusal or error
+    else:
+        if uuid := _text(project, "owner_uuid"):
+            return Account(uuid, None, source="project")
+    raise Forbidden(
+        "GET /v2/account",
+        "did not say which account the token is of, and neither did the default project",
+        advice="give the token the scope account:read",
+        status=refusal.status if refusal else 200,
+        error_id=refusal.error_id if refusal else None,
+        request_id=refusal.request_id if refusal else None,
+    )
+
+
+def _dig(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _text(value: object, name: str) -> str | None:
+    found = _dig(value, name)
+    return found.strip() or None if isinstance(found, str) else None

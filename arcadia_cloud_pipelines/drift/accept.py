@@ -14,7 +14,8 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .compare import About, present, same
 from .errors import DriftError
-from .specs import canonical_json, lock
+from .spec_fields import canonical_json
+from .specs import lock
 
 
 class AcceptError(DriftError):
@@ -42,7 +43,7 @@ SHOWN: Final = _Shown.RECORD
 
 @dataclass(frozen=True)
 class Accepted:
-    """What accepting one record came to."""
+    """Result of accepting one record."""
 
     id: int
     resource_id: int
@@ -96,13 +97,7 @@ def accept(
         lock(connection)
         row = _read_open(connection, drift_id)
         live = present(row.field, row.desired, row.live)
-        expected = row.actual if expected_actual is SHOWN else expected_actual
-        if not same(row.field, expected, live, About(row.kind)):
-            raise Moved(
-                f"{row.field} of {row.name} is {canonical_json(live)} now, and was "
-                f"{canonical_json(expected)} when it was shown: look at it again, and accept the "
-                "new value or wait for the next detection run."
-            )
+        _refuse_moved(row, live, row.actual if expected_actual is SHOWN else expected_actual)
         if row.spec_version is None:
             raise AlreadyResolved(
                 f"{row.name} has no spec any more, so the next detection run closes drift "
@@ -125,6 +120,16 @@ def accept(
         accepted_by=actor,
         successor_id=row.successor_id,
     )
+
+
+def _refuse_moved(row: sa.Row[Any], live: Any, expected: Any) -> None:
+    # Nobody decides on a value that they did not see.
+    if not same(row.field, expected, live, About(row.kind)):
+        raise Moved(
+            f"{row.field} of {row.name} is {canonical_json(live)} now, and was "
+            f"{canonical_json(expected)} when it was shown: look at it again, and accept the "
+            "new value or wait for the next detection run."
+        )
 
 
 def _read_open(connection: sa.Connection, drift_id: int) -> sa.Row[Any]:

@@ -1,4 +1,4 @@
-"""When are a desired and an actual value the same? Plain rules, no database.
+"""Rules that say when a desired and an actual value are the same. Plain Python, no database.
 
 Comparison is loose: it asks whether a person would say that something differs. The sweep leaves to
 PostgreSQL only what is equal to the letter; every other pair is judged here, so there is one set
@@ -129,7 +129,7 @@ Canonical = str | tuple[str, frozenset[Any]] | None
 
 
 class About(NamedTuple):
-    """What a comparison is about, beside the field."""
+    """The thing that a comparison is about, beside the field."""
 
     kind: str = ""
     """The resource's kind; some rules hold for some kinds only."""

@@ -69,7 +69,7 @@ def says(field: str, desired: Any, actual: Any, successor: str | None) -> str:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of a kind has a spec."""
+    """The part of a kind that has specs."""
 
     kind: str
     resources: int

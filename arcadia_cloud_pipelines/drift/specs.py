@@ -1,29 +1,34 @@
 """Desired specifications: recording them, adopting what is live, looking at them.
 
 One row of `cloud_provisioned` for each resource, every version of it in
-`cloud_provisioned_history`. Nothing here compares; see `compare.py` and `sweep.py`.
+`cloud_provisioned_history`. Which fields a spec may have stands in
+`spec_fields.py`; nothing here compares, see `compare.py` and `sweep.py`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-import orjson
 import sqlalchemy as sa
 
-from ..inventory.sightings import stored_part, stores
 from ..kinds import KIND_BY_NAME, KIND_OF_URN_TYPE
-from ..redaction import holds_secret, names_secret, without_mails
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .errors import DriftError
+from .errors import SpecError
+from .spec_fields import (
+    Spec,
+    canonical_json,
+    checked_spec,
+    held_spec,
+    holds,
+    refuse_unheld,
+    without_secrets,
+)
 
-Spec = Mapping[str, Any]
 Mode = Literal["merge", "replace"]
 
 MANUAL = "manual"
@@ -42,10 +47,6 @@ ADOPTED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "firewall": ("inbound_rules", "outbound_rules", "droplet_ids"),
 }
 """What `adopt` takes when no fields are named: those of every kind under "", more by kind."""
-
-
-class SpecError(DriftError):
-    """A spec cannot be recorded; the text names the resource and what to do."""
 
 
 class ResourceNotFound(SpecError):
@@ -69,7 +70,7 @@ class ResourceRef:
 
 @dataclass(frozen=True)
 class RecordedSpec:
-    """What recording one spec came to."""
+    """Result of recording one spec."""
 
     resource_id: int
     spec: dict[str, Any]
@@ -141,7 +142,7 @@ def record_provisioned(
             nobody is named.
         ResourceNotFound: there is no such resource, or more than one.
     """
-    kept, left_out = without_secrets(_checked(spec))
+    kept, left_out = without_secrets(checked_spec(spec))
     if not actor.strip():
         raise SpecError("The actor is empty: give the name of the person who records the spec.")
     warehouse.check_migrated()
@@ -149,8 +150,8 @@ def record_provisioned(
         lock(connection)
         resource_id = find_resource(connection, resource)
         kind = _SQL.run(connection, "kind", {"resource_id": resource_id}).scalar_one()
-        _refuse_unheld(kind, kept)
-        kept, unheld = _held_spec(kind, kept)
+        refuse_unheld(kind, kept)
+        kept, unheld = held_spec(kind, kept)
         row = {"resource_id": resource_id, "spec": kept, "unset": sorted(unset)}
         changed = write_specs(
             connection, [row], mode=mode, source=source, actor=actor, reason=reason, at=now()
@@ -190,60 +191,9 @@ def write_specs(
     return changed
 
 
-def canonical_json(value: Any) -> str:
-    """A JSON value as text. Not by orjson: whole numbers in jsonb have no limit."""
-    return json.dumps(value, ensure_ascii=False)
-
-
 def lock(connection: sa.Connection) -> None:
     """Take turns: specs, decisions and sweeps never see half of one another."""
     _SQL.run(connection, "lock")
-
-
-def holds(kind: str, field: str) -> bool:
-    """Tell whether the inventory holds a field of a kind: what it does not is never compared."""
-    known = KIND_BY_NAME.get(kind)
-    return known is None or stores(known, field)
-
-
-def held_part(kind: str, field: str, value: Any) -> Any:
-    """Return what of a desired value the inventory can hold; see `sightings.held_part`."""
-    known = KIND_BY_NAME.get(kind)
-    return value if known is None else stored_part(known, field, value)
-
-
-def _held_spec(kind: str, spec: Spec) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return what of a spec the inventory can hold, and the paths of the rest."""
-    held = {field: held_part(kind, field, value) for field, value in spec.items()}
-    known = KIND_BY_NAME.get(kind)
-    if known is not None and known.adjust is not None:
-        held = known.adjust(held)
-    left_out = set(_paths(spec)) - set(_paths(held))
-    # Of an object that stands for one of its keys, as a region does, that key is not lost.
-    texts = {f"{field}.{key}" for field, value in spec.items() if isinstance(value, Mapping)
-             for key in value if held.get(field) == value[key]}  # fmt: skip
-    return held, tuple(sorted(left_out - texts))
-
-
-def _paths(value: Any, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted path of every key, through lists."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield f"{prefix}{key}"
-            yield from _paths(inner, f"{prefix}{key}.")
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _paths(inner, prefix)
-
-
-def _refuse_unheld(kind: str, spec: Spec) -> None:
-    unheld = sorted(field for field in spec if not holds(kind, field))
-    if unheld:
-        raise SpecError(
-            f"{', '.join(unheld)} of a {kind} is not stored, so it cannot be compared: it changes "
-            "by itself, is secret, or has another name (see the columns of cloud_resources). "
-            "Nothing was recorded: leave it out."
-        )
 
 
 def find_resource(connection: sa.Connection, resource: ResourceRef | int) -> int:
@@ -314,7 +264,7 @@ def adopt(
     for field in fields:
         chosen_kinds = [kind_called(kind) for kind in kinds] or list(KIND_BY_NAME)
         if not any(holds(kind, field) for kind in chosen_kinds):
-            _refuse_unheld(chosen_kinds[0], {field: None})
+            refuse_unheld(chosen_kinds[0], {field: None})
     warehouse.check_migrated()
     chosen = {"": tuple(fields)} if fields else dict(ADOPTED_FIELDS)
     with warehouse.transaction() as connection:
@@ -360,42 +310,3 @@ def show(warehouse: Warehouse, resource: ResourceRef | int) -> SpecView:
             "is live with `arcadia provisioned adopt`."
         )
     return SpecView(**row, history=tuple(dict(version) for version in history))
-
-
-def _checked(spec: object) -> dict[str, Any]:
-    if not isinstance(spec, Mapping) or not all(isinstance(k, str) and k for k in spec):
-        raise SpecError(
-            'The spec must be a JSON object of fields and values: {"size_slug": "s-1vcpu-1gb"}.'
-        )
-    try:
-        decoded: dict[str, Any] = orjson.loads(orjson.dumps(dict(spec)))
-    except (TypeError, ValueError) as error:
-        raise SpecError(f"The spec is not valid JSON: {error}. Correct it.") from None
-    if "\\u0000" in orjson.dumps(decoded).decode():
-        raise SpecError("The spec holds a zero byte, which PostgreSQL cannot store: remove it.")
-    return decoded
-
-
-def without_secrets(spec: Spec) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A spec without credentials and mail addresses, and the paths that were left out.
-
-    By the inventory's own rules, so that nothing is desired that could never be seen.
-    """
-    left_out: dict[str, None] = {}
-
-    def secret(value: Any) -> bool:
-        return isinstance(value, str) and holds_secret(value)
-
-    def clean(value: Any, path: str) -> Any:
-        if isinstance(value, Mapping):
-            inside = {key: f"{path}.{key}" if path else str(key) for key in value}
-            bad = {key for key, item in value.items() if names_secret(str(key)) or secret(item)}
-            left_out.update(dict.fromkeys(inside[key] for key in value if key in bad))
-            return {k: clean(item, inside[k]) for k, item in value.items() if k not in bad}
-        if isinstance(value, (list, tuple)):
-            if any(map(secret, value)):
-                left_out[path] = None
-            return [clean(item, path) for item in value if not secret(item)]
-        return without_mails(value) if isinstance(value, str) else value
-
-    return clean(spec, ""), tuple(left_out)

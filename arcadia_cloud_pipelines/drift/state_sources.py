@@ -58,7 +58,7 @@ _ENTRY: TypeAdapter[StateSource] = TypeAdapter(Annotated[StateSource, Field(disc
 
 @dataclass(frozen=True)
 class Configured:
-    """Where the configuration says that desired state is."""
+    """The places of desired state that are configured."""
 
     paths: tuple[str, ...] = ()
     """Files and patterns."""

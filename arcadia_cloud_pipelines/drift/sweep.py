@@ -29,7 +29,8 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .compare import ANYTHING, About, canonical, present, same
 from .ignore import IgnoreRule, first_match, read_ignore_rules
-from .specs import canonical_json, held_part, holds, lock
+from .spec_fields import canonical_json, held_part, holds
+from .specs import lock
 from .tables import cloud_drift_sweeps
 
 STALE_AFTER = DRIFT_JUDGES
@@ -68,7 +69,7 @@ class Pair(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a sweep does about one pair."""
+    """The change that a detection run makes for one pair."""
 
     verb: Literal["open", "move", "close"]
     drift_id: int | None
@@ -84,7 +85,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What one sweep came to, as its row in `cloud_drift_sweeps` has it."""
+    """Result of one detection run, as its row in `cloud_drift_sweeps` has it."""
 
     id: int
     started_at: datetime

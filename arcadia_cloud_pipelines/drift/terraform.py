@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .specs import SpecError, canonical_json, lock, write_specs
+from .errors import SpecError
+from .spec_fields import canonical_json
+from .specs import lock, write_specs
 from .state_entries import StateSource
 from .state_reading import read_states, unreadable
 from .terraform_sources import (

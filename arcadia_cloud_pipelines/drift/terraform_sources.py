@@ -1,4 +1,4 @@
-"""Which state is which: sources, copies and older states, and what all of them say together.
+"""Sources, copies and older states told apart, and what all of them say together.
 
 Plain rules, no database. A source is `terraform/<lineage>`; where several states share a lineage,
 as workspaces that began as copies do, the further ones are `terraform/<lineage>@<path>`.
@@ -49,7 +49,7 @@ class SourceProblem:
 
 @dataclass
 class Matched:
-    """Which file speaks for which source."""
+    """The file that speaks for each source."""
 
     chosen: dict[str, StateFile] = field(default_factory=dict)
     problems: list[SourceProblem] = field(default_factory=list)

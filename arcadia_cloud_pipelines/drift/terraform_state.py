@@ -20,7 +20,7 @@ import orjson
 
 from ..kinds import KIND_OF_URN_TYPE
 from .errors import DriftError
-from .specs import without_secrets
+from .spec_fields import without_secrets
 from .terraform_types import (
     CLAIMS,
     MEMBERSHIPS,
@@ -51,7 +51,7 @@ class TerraformError(DriftError):
 
 @dataclass
 class Contents:
-    """What a state says of DigitalOcean."""
+    """The content of a state, as far as it is about DigitalOcean."""
 
     specs: dict[Identity, Json] = field(default_factory=dict)
     """Resources that it describes."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..kinds import GONE
 from ..times import parse_time
-from .specs import canonical_json
+from .spec_fields import canonical_json
 
 WHOLE = "(the whole resource)"
 """The field of a record about a resource that is gone."""

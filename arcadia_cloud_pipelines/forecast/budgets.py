@@ -81,7 +81,7 @@ class _File(BaseModel):
 
 @dataclass(frozen=True)
 class Budget:
-    """What one scope may cost a month; US dollars."""
+    """The most that one scope may cost a month; US dollars."""
 
     name: str
     amount: Decimal

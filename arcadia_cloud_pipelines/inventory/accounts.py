@@ -60,7 +60,7 @@ class ForeignRows:
 
 @dataclass(frozen=True)
 class Retired:
-    """What was marked as deleted."""
+    """The numbers of what was marked as deleted."""
 
     account: str
     resources: int

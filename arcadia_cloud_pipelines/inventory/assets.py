@@ -22,7 +22,7 @@ from ..dagster_support import (
 )
 from ..digitalocean import Account
 from ..digitalocean.clients import Clients, ask_each_token
-from ..kinds import KIND_BY_NAME, KINDS, SPACES_BUCKET, Kind
+from ..kinds import KIND_BY_NAME, KINDS, PROJECT, SPACES_BUCKET, Kind
 from ..late import HOURLY_SOON
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
@@ -32,7 +32,7 @@ from .buckets import sync_buckets
 from .classify import Followed, follow_rules, list_projects
 from .freshness import STALE_AFTER
 from .listings import Listings
-from .projects import PURPOSE, SCOPE, ProjectsResult, sync_projects
+from .projects import ProjectsResult, sync_projects
 from .sync import Fetched, NotFetched, record_fetched
 from .sync_runs import SyncResult
 from .tables import cloud_actions, cloud_projects, cloud_resources
@@ -229,7 +229,7 @@ def _sync_metadata(result: SyncResult) -> dict[str, Any]:
     group_name=GROUP,
     owners=OWNERS,
     kinds={"digitalocean"},
-    pool=PURPOSE.value,
+    pool=PROJECT.purpose.value,
     freshness_policy=FRESHNESS,
 )
 def account_asset(
@@ -243,7 +243,7 @@ def account_asset(
     token, a proxy), this one step fails within a minute, and the kinds are skipped. Where several
     tokens are set, one that is answered is enough.
     """
-    purposes = dict.fromkeys([PURPOSE, *(kind.purpose for kind in _kinds_of_run(context))])
+    purposes = dict.fromkeys([PROJECT.purpose, *(kind.purpose for kind in _kinds_of_run(context))])
     with reported_errors():
         warehouse.check_migrated()
         answers = ask_each_token(clients, purposes)
@@ -268,7 +268,7 @@ def account_asset(
     description=_PROJECTS,
     table=cloud_projects,
     read_with="SELECT * FROM cloud_projects WHERE deleted_at IS NULL",
-    pool=PURPOSE.value,
+    pool=PROJECT.purpose.value,
     check_specs=[*checks.sync_check_specs("projects"), checks.CLASSIFIED],
 )
 def projects(
@@ -284,7 +284,7 @@ def projects(
         listings.begin(_kinds_of_process(context), _recorder(context, warehouse))
         result = sync_projects(
             warehouse,
-            clients.for_purpose(PURPOSE),
+            clients.for_purpose(PROJECT.purpose),
             project_name=clients.settings.project_name,
             run_id=context.run.run_id,
             progress=context.log.info,
@@ -313,7 +313,7 @@ def projects(
         | _projects_metadata(result)
         | metadata(classified_by_rules=len(followed.changes)),
         check_results=[
-            *checks.sync_check_results("projects", result.sync, SCOPE, result.unknown),
+            *checks.sync_check_results("projects", result.sync, PROJECT.scope, result.unknown),
             classified,
         ],
     )

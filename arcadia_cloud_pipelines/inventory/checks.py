@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from ..dagster_support import RETRY, account_of_team, metadata, reported_errors, table, timestamp
+from ..dagster_runs import account_of_team
+from ..dagster_support import RETRY, metadata, reported_errors, table, timestamp
 from ..digitalocean.clients import Clients
 from ..foreign_text import markdown
 from ..kinds import REGISTRY

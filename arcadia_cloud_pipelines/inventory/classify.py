@@ -1,4 +1,4 @@
-"""What a project is for and whose it is: our own classification, which no listing touches.
+"""The purpose and the tenant of projects: our own classification, which no listing touches.
 
 Each of the two fields is set by hand or by the rules (`rules.py`), and `tenant_id_by` and
 `purpose_by` say which. The rules never change what was set by hand; what they set follows them:
@@ -80,7 +80,7 @@ class KeptClassification:
 
 @dataclass(frozen=True)
 class Applied:
-    """What applying the rules came to."""
+    """Result of applying the rules."""
 
     changes: tuple[Reclassified, ...] = ()
     kept: tuple[KeptClassification, ...] = ()
@@ -90,7 +90,7 @@ class Applied:
 
 @dataclass(frozen=True)
 class Followed:
-    """What a sync of the projects made of the rules it was given."""
+    """Result of following the rules in a sync of the projects."""
 
     changes: tuple[Reclassified, ...] = ()
     problem: str | None = None

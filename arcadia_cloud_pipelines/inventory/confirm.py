@@ -27,7 +27,7 @@ class NothingToConfirm(Exception):
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What was confirmed."""
+    """A loss that was confirmed."""
 
     kind: str
     account: str

@@ -41,7 +41,7 @@ BLANKED_FROM = 3
 
 @dataclass(frozen=True)
 class Guard:
-    """What the ledger finds implausible. The defaults are the contract's."""
+    """Limits of what the ledger finds plausible. The defaults are the contract's."""
 
     share: float = IMPLAUSIBLE_SHARE
     at_least: int = IMPLAUSIBLE_FROM
@@ -90,7 +90,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What recording one observation came to; counts of rows."""
+    """Result of recording one observation; counts of rows."""
 
     discovered: int = 0
     updated: int = 0
@@ -138,19 +138,13 @@ def record(
     """
     guard = guard or Guard()
     seen = observation.sightings
-    scope = {
-        "provider": "digitalocean",
-        "account": observation.account,
-        "kind": observation.kind,
-        "seen_at": observation.started_at,
-        "run_id": observation.run_id,
-        "named": observation.kind in NAMED,
-        "regions": None if observation.regions is None else sorted(observation.regions),
-    }
+    scope = _parameters(observation)
+    # Two runs may list one kind at once: the second waits here, and sees what the first wrote.
     _SQL.run(connection, "lock", scope)
     if _SQL.run(connection, "superseded", scope).scalar_one():
         return Recorded(superseded=True)
 
+    # Identities and digests first: whole rows travel for those alone that are new or differ.
     foreign, live, missing, outside = _compare_digests(connection, scope, seen)
     confirmed = loss_confirmed(connection, scope)
     _compare_rows(connection, scope, seen)
@@ -164,6 +158,7 @@ def record(
         # Most likely it is another account's, and so is what is new in it.
         _SQL.run(connection, "leave_out_new")
 
+    # Before the rows are updated: afterwards every row has the field, and it looks old.
     appeared = _record_appeared(connection, scope, guard)
     discovered: int = _SQL.run(connection, "discover", scope).scalar_one()
     updated, restored = _SQL.run(connection, "update", scope).one()
@@ -171,10 +166,10 @@ def record(
     _SQL.run(connection, "enter_own_project", scope)
     _SQL.run(connection, "touch", scope)
 
+    # Absence means something in a complete listing alone, and not where half of all is missing.
     struck = deleted = 0
     if observation.complete and missing and not implausible:
-        limits = {"strikes": STRIKES, "between": guard.between}
-        struck, deleted = _SQL.run(connection, "strike", scope | limits).one()
+        struck, deleted = _strike(connection, scope, guard)
     if confirmed and observation.complete and not missing:
         end_confirmation(connection, scope)
     _SQL.run(connection, "clear")
@@ -192,6 +187,19 @@ def record(
         foreign=foreign,
         outside=outside,
     )
+
+
+def _parameters(observation: Observation) -> dict[str, object]:
+    """Return what every statement may need to know of an observation."""
+    return {
+        "provider": "digitalocean",
+        "account": observation.account,
+        "kind": observation.kind,
+        "seen_at": observation.started_at,
+        "run_id": observation.run_id,
+        "named": observation.kind in NAMED,
+        "regions": None if observation.regions is None else sorted(observation.regions),
+    }
 
 
 def _compare_digests(
@@ -258,6 +266,15 @@ def _record_appeared(
     if appeared:
         _SQL.run(connection, "appeared_changes", {"fields": [*appeared]})
     return appeared
+
+
+def _strike(
+    connection: sa.Connection, scope: Mapping[str, object], guard: Guard
+) -> tuple[int, int]:
+    """Strike the rows that are missing; return how many, and how many of them are gone for it."""
+    limits: dict[str, object] = {"strikes": STRIKES, "between": guard.between}
+    struck, deleted = _SQL.run(connection, "strike", {**scope, **limits}).one()
+    return struck, deleted
 
 
 def loss_confirmed(connection: sa.Connection, scope: Mapping[str, object]) -> bool:

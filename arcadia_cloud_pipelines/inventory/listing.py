@@ -40,7 +40,7 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class KindListing:
-    """What the API said of one kind."""
+    """The API's answer about one kind."""
 
     items: list[Json]
     expected: int | None

@@ -1,4 +1,4 @@
-"""What the account mentions and no listing of ours holds: asked once a week.
+"""Resources that the account mentions and no listing of ours holds: asked once a week.
 
 Two lists of DigitalOcean's mention resources of several kinds: the members of the projects, which
 every sync of `projects` records, and the tags, which say how many of each kind carry them. What
@@ -83,7 +83,7 @@ class Mention:
 
 @dataclass(frozen=True)
 class Overlooked:
-    """What the comparison came to."""
+    """Result of the comparison."""
 
     findings: tuple[Mention, ...]
     members: int
@@ -96,7 +96,7 @@ class Overlooked:
 
 @dataclass(frozen=True)
 class _Counts:
-    """What one reading of `/v2/tags` counts."""
+    """Counts of one reading of `/v2/tags`."""
 
     tags: int
     counted: list[tuple[str, str, int]]

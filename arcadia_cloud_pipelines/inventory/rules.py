@@ -77,7 +77,7 @@ class _File(BaseModel):
 
 
 class Subject(NamedTuple):
-    """What rules look at of one project."""
+    """The parts of a project that rules look at."""
 
     id: int
     """Ours."""
@@ -127,7 +127,7 @@ class ProjectRule:
 
 
 class Classified(NamedTuple):
-    """What the rules say of one project; None where no rule says anything."""
+    """The answer of the rules for one project; None where no rule says anything."""
 
     id: int
     tenant_id: str | None

@@ -11,7 +11,8 @@ from ..digitalocean.accounts import know_accounts, presumed_account
 from ..digitalocean.errors import clean
 from ..kinds import Kind
 from ..times import Clock, utc_now
-from ..warehouse.engine import Warehouse, WarehouseError
+from ..warehouse.engine import Warehouse
+from ..warehouse.errors import WarehouseError
 from . import ledger
 from .listing import KindListing, Progress, list_whole
 from .sightings import LONGEST, Sighting, dropped_fields, identity_reader, sightings
@@ -74,6 +75,7 @@ def fetch_kind(
         account = client.account().uuid
         listing = lister(client, kind, progress)
     except DigitalOceanError as error:
+        # A failure is recorded like a listing: freshness must know that this kind was asked for.
         calls = client.calls - calls_before
         return NotFetched(kind, account, started_at, now(), calls, client.cause(error))
     listing = _without_long_identities(kind, listing)
@@ -133,7 +135,7 @@ def record_fetched(
         )  # fmt: skip
 
     if isinstance(fetched, NotFetched):
-        # Who may not learn whose account it is has learnt nothing of the kind.
+        # A token that cannot read the account proves nothing about the kind.
         known = fetched.account is not None and not fetched.error.account_wide
         refused = known and isinstance(fetched.error, (Forbidden, NotFound))
         result = failed(fetched.error, fetched.ended_at, available=not refused)

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ..warehouse.engine import Warehouse, WarehouseError
+from ..warehouse.engine import Warehouse
+from ..warehouse.errors import WarehouseError
 from . import ledger
 from .sightings import Sighting
 from .tables import cloud_sync_runs
@@ -17,7 +18,7 @@ SUPERSEDED = "superseded: a sync that began later was recorded first"
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What one sync came to, as its row in `cloud_sync_runs` has it."""
+    """Result of one sync, as its row in `cloud_sync_runs` has it."""
 
     kind: str
     account: str | None

@@ -82,7 +82,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Kind:
-    """What the mirror must know of one kind of resource."""
+    """One kind of resource: all that the mirror must know of it."""
 
     name: str
     """As `cloud_resources.kind` spells it."""

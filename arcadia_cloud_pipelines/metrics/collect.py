@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..warehouse.engine import WarehouseError
+from ..warehouse.errors import WarehouseError
 from ..warehouse.statements import Statements
 
 WAREHOUSE = Statements(str(Path(__file__).with_name("warehouse")))

@@ -1,4 +1,4 @@
-"""What each process of the deployment finds in its environment: no secret that it does not need."""
+"""The environment of each process of the deployment: no secret that it does not need."""
 
 from __future__ import annotations
 

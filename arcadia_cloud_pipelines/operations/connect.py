@@ -22,7 +22,7 @@ TOKEN, ADDRESS = "DO_API_TOKEN", "DO_API_URL"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a token will be written, and what is there now."""
+    """The file that a token will be written to, and what is there now."""
 
     path: Path
     settings: Settings
@@ -102,7 +102,7 @@ def usable(text: str, place: str) -> Secret:
 
 @dataclass(frozen=True)
 class Tried:
-    """What a token can do."""
+    """The abilities of a token."""
 
     account: Account
     problems: tuple[Finding, ...]

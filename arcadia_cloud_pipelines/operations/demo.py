@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 
 import dagster as dg
-import sqlalchemy as sa
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.remote_origin import (
     GrpcServerCodeLocationOrigin,
@@ -27,19 +26,17 @@ from dagster._core.remote_origin import (
 )
 
 from .. import environment_file
-from ..drift.accept import accept
-from ..drift.inbox import DriftRecord, list_drift
-from ..drift.specs import adopt, record_provisioned
+from ..inventory.freshness import synced_accounts
 from ..settings import Settings, load_settings
 from ..simulator import SimulatedAccount, serve
 from ..warehouse.engine import Warehouse, open_warehouse
+from .drift_story import DriftStory
 from .home import Home
 from .payers_story import PayersStory
 from .processes import LOCATION
 from .reviewed_story import FILES, IgnoreStory, file_variables, write_files
 from .simulated import open_account, save_account
 from .startup import open_instance, prepare
-from .status import accounts
 from .watch import look_once
 
 _log = logging.getLogger(__name__)
@@ -47,8 +44,6 @@ _log = logging.getLogger(__name__)
 ROUNDS = (timedelta(days=3), timedelta(hours=6), timedelta(hours=6))
 """How far the simulated account lives on between materialisations. What disappears in the first
 stretch has its third strike, and is deleted, in the last."""
-
-_PLANNED = "s-8vcpu-16gb"
 
 _OWN = (
     "ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL", "DO_API_", "SPACES_", *FILES,
@@ -92,7 +87,7 @@ class Round:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo leaves behind."""
+    """Result of the demo."""
 
     home: Home
     warehouse: Warehouse
@@ -132,7 +127,7 @@ def demo_home(settings: Settings) -> Home:
     if (home.path / "postgres").is_dir():
         warehouse = open_warehouse(settings)
         warehouse.check_migrated()
-        if accounts(warehouse).keys() - {open_account(home).team_uuid}:
+        if synced_accounts(warehouse).keys() - {open_account(home).team_uuid}:
             return Home(home.path / "demo")
     return home
 
@@ -206,7 +201,7 @@ def _rounds(
     rounds: list[Round] = []
     warehouse = open_warehouse(load_settings())
     stories = (
-        _DriftStory(warehouse, account.team_uuid, reporter),
+        DriftStory(warehouse, account.team_uuid, reporter.told),
         PayersStory(warehouse, account.team_uuid, reporter.told),
         IgnoreStory(warehouse, reporter.told),
     )
@@ -224,66 +219,6 @@ def _rounds(
             story.after(number)
     save_account(home, account)
     return rounds
-
-
-class _DriftStory:
-    """Desired state recorded, drift found, accepted and gone, between the rounds."""
-
-    def __init__(self, warehouse: Warehouse, account: str, reporter: Reporter) -> None:
-        self._warehouse = warehouse
-        self._account = account
-        self._reporter = reporter
-        self._droplet: tuple[int, str] | None = None
-
-    def after(self, number: int) -> None:
-        """Do what happens after a round."""
-        match number:
-            case 1:
-                self._record_plan()
-            case 2:
-                self._accept()
-            case 3:
-                self._look_again()
-
-    def _record_plan(self) -> None:
-        count = adopt(
-            self._warehouse,
-            actor="demo",
-            kinds=("droplet",),
-            fields=("size_slug", "region"),
-            reason="today's account as the plan",
-        )
-        with self._warehouse.transaction() as connection:
-            row = connection.execute(
-                sa.text(
-                    "SELECT id, name FROM cloud_resources WHERE account = :account "
-                    "AND kind = 'droplet' AND deleted_at IS NULL AND NOT 'k8s' = ANY (tags) "
-                    "AND size_slug <> :planned ORDER BY created_at, id LIMIT 1"
-                ),
-                {"account": self._account, "planned": _PLANNED},
-            ).one()
-        self._droplet = (row.id, row.name)
-        record_provisioned(
-            self._warehouse, row.id, {"size_slug": _PLANNED}, actor="demo", reason="a larger plan"
-        )
-        self._reporter.told(
-            f"desired state: {count:,} droplets adopted as they are; {row.name} is meant to be "
-            f"{_PLANNED}"
-        )
-
-    def _accept(self) -> None:
-        for record in self._open():
-            accept(self._warehouse, record.id, actor="demo", reason="it does as it is")
-            self._reporter.told(
-                f"drift found: {record.name}, {record.shown[0]}: {record.says}; accepted"
-            )
-
-    def _look_again(self) -> None:
-        if not self._open():
-            self._reporter.told("that drift is gone: the next detection run finds it as planned")
-
-    def _open(self) -> list[DriftRecord]:
-        return [r for r in list_drift(self._warehouse) if (r.resource_id, r.name) == self._droplet]
 
 
 def materialize_everything(

@@ -13,27 +13,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .. import environment_file
+from ..api.auth import check_secrets
 from ..environment_file import environment
+from ..inventory.freshness import synced_accounts
 from ..settings import Settings
 from ..warehouse.embedded import supervised
 from ..warehouse.embedded_server import ServerFolder
+from ..warehouse.engine import open_warehouse
 from . import json_lines, processes
+from .child import Child, while_heard
 from .child_environment import for_child
 from .errors import OperationsError
 from .home import Home, check_space
 from .liveness import Heartbeats
 from .local_tokens import make_secret
+from .ports import check_port, free_port
+from .process_groups import end_leftovers
 from .processes import LOCATION, CodeServer
 from .reviewed_story import file_variables
 from .service_manager import notify
-from .supervisor import (
-    Child,
-    Supervisor,
-    check_port,
-    end_leftovers,
-    free_port,
-    while_heard,
-)
+from .simulated import open_account
+from .supervisor import Supervisor
 
 UI_PORT = 3000
 
@@ -95,8 +95,6 @@ def _run(
     say: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
-    from ..api.auth import check_secrets
-
     for problem in settings.unreadable_api_secrets():
         say(f"{problem}; the HTTP API refuses every call that needs it")
     check_secrets(settings.without_unreadable().jwt_secrets)
@@ -230,12 +228,8 @@ def child_environment(settings: Settings, home: Home, simulator_port: int | None
         "PYTHONWARNINGS": "ignore",
     }
     if simulator_port is not None:
-        from ..warehouse.engine import open_warehouse
-        from .simulated import open_account
-        from .status import accounts
-
         account = open_account(home)
-        others = accounts(open_warehouse(settings)).keys() - {account.team_uuid}
+        others = synced_accounts(open_warehouse(settings)).keys() - {account.team_uuid}
         if others:
             raise OperationsError(
                 f"No DO_API_TOKEN is set, but the warehouse mirrors the account {min(others)}, and "

@@ -1,4 +1,4 @@
-"""What can go wrong when the deployment is run."""
+"""Errors of running the deployment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which assets should be read at once because they were never read here?
+"""The assets that are read at once because they were never read here.
 
 Dagster itself runs, once, a tick that a schedule missed while the deployment was away. It has no
 such tick for a schedule that it never saw before: without this a first start would show nothing

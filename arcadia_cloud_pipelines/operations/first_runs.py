@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from ..dagster_support import AFTER_A_FAILURE, FIRST_REFRESH, run_under_way, team_tags
+from ..dagster_runs import AFTER_A_FAILURE, FIRST_REFRESH, run_under_way, team_tags
 from ..digitalocean.errors import WHOLE_ACCOUNT
 from ..inventory.assets import ACCOUNT
 from ..late import lately
@@ -33,7 +33,7 @@ _BAD = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 @dataclass(frozen=True)
 class Part:
-    """What one run of a first refresh reads."""
+    """The part of a first refresh that one run reads."""
 
     team: str | None
     """The team that it is about; None where there is one team, and for what asks no API."""
@@ -47,7 +47,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Look:
-    """What is left of a part, and what to read of it now."""
+    """The rest of a part, and what to read of it now."""
 
     part: Part
     missing: frozenset[str]

@@ -1,4 +1,4 @@
-"""What processes print, as lines of JSON: `ARCADIA_LOG_FORMAT=json`.
+"""The output of processes as lines of JSON: `ARCADIA_LOG_FORMAT=json`.
 
 Dagster, uvicorn and our own code print as they like. Whoever reads a process's output, `arcadia up`
 or this module as the parent of a container's process, makes one object of each line, with the run

@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from .child import Child
 from .child_environment import for_child
 from .home import Home, replace_file
 from .liveness import BEATS, answers_grpc
 from .ports import answers_http, listens
-from .supervisor import Child
 
 LOCATION = "arcadia_cloud_pipelines"
 
@@ -43,7 +43,7 @@ that was skipped too, are on the run's page; `alarms` says why."""
 
 @dataclass(frozen=True)
 class CodeServer:
-    """Where the code server is: a socket on this machine, or host and port of another."""
+    """The address of the code server: a socket on this machine, or host and port of another."""
 
     socket: Path | None = None
     host: str = "localhost"

@@ -36,7 +36,7 @@ _SQL = Statements(__file__)
 
 @dataclass(frozen=True)
 class Forgotten:
-    """How much was deleted of each."""
+    """Numbers of what was deleted."""
 
     events: int
     checks: int

@@ -17,13 +17,13 @@ from .. import environment_file
 from ..environment_file import environment
 from ..settings import DEFAULT_QUEUE, Purpose, Settings, load_settings
 from . import json_lines, processes
+from .child import Child
 from .errors import OperationsError
 from .home import Home
 from .liveness import beaten_lately
 from .processes import CodeServer
 from .service_clock import end_if_set_back, note_start
 from .startup import Prepared, prepare
-from .supervisor import Child
 from .watch import watched_lately
 
 ANYWHERE = "0.0.0.0"  # noqa: S104  a container's own network; what is published decides

@@ -26,7 +26,7 @@ _ORPHANED = [
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` found and did."""
+    """Result of `prepare`."""
 
     place: str
     """The warehouse, without credentials."""

@@ -6,58 +6,22 @@ the leader of a process group of its own, so that what it starts goes when it go
 
 from __future__ import annotations
 
-import logging
-import logging.handlers
-import os
-import re
 import signal
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
-from . import json_lines
+from .child import Child, Running, Say, while_heard
 from .errors import OperationsError
-from .ports import check_port, free_port, listens
+from .process_groups import GRACE, end_group, ending_text, signal_group
 
-__all__ = [
-    "Child",
-    "Supervisor",
-    "check_port",
-    "end_leftovers",
-    "free_port",
-    "listens",
-    "while_heard",
-]
-
-Say = Callable[[str], None]
-
-
-def while_heard(say: Say) -> Say:
-    """Return `say`, which is no error any more when the terminal or the pipe is gone.
-
-    The deployment goes on, and ends all it started: what happens is in the logs.
-    """
-
-    def told(text: str) -> None:
-        with suppress(OSError, ValueError):
-            say(text)
-
-    return told
-
-
-GRACE = 8.0
-"""Seconds that a process has between TERM and KILL."""
 _FIRST_DELAY, _LAST_DELAY = 1.0, 15.0
-_ASK_SECONDS = 3.0
 _LEAST_START = 30.0  # seconds that a restart may take, also where the first start was quick
 _STEADY = 300.0  # seconds after which a child's earlier deaths are forgotten
+<<<<<<< HEAD
 SET_BACK = 60.0  # what NTP mends at once is less
 _LOG_BYTES, _LOG_FILES = 10_000_000, 3
 _LOUD = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|^Traceback ")
@@ -203,6 +167,9 @@ def _created(pid: int) -> float:
     with suppress(psutil.Error):
         return psutil.Process(pid).create_time()
     return 0.0
+=======
+_SET_BACK = 60.0  # what NTP mends at once is less
+>>>>>>> main
 
 
 class Supervisor:
@@ -240,7 +207,7 @@ class Supervisor:
         self._first_delay = first_delay
         self._wall = wall
         self._as_json = as_json
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._deaths: dict[str, int] = {}
         self._due: dict[str, float] = {}
         self._launches = 0
@@ -284,7 +251,7 @@ class Supervisor:
                 if running.process.poll() is not None:
                     running.finish_reading()
                     raise OperationsError(
-                        f"{child.name} ended ({_describe(running.process.returncode)}) before it "
+                        f"{child.name} ended ({ending_text(running.process.returncode)}) before it "
                         f"was ready: see its log. {self._tail(running)}"
                     )
                 if self._clock() > deadline:
@@ -296,13 +263,13 @@ class Supervisor:
             if child.ready is not None and not stop.is_set():
                 running.note_answer()
 
-    def _tail(self, running: _Running) -> str:
+    def _tail(self, running: Running) -> str:
         log = self._logs / f"{running.child.name}.log"
         lines = [line for line in running.last_lines if line.strip()][-4:]
         return f"see {log}. It said last: {' | '.join(lines) or 'nothing'}"
 
-    def _launch(self, child: Child) -> _Running:
-        running = _Running(
+    def _launch(self, child: Child) -> Running:
+        running = Running(
             child, self._environ, self._logs, self._say, self._clock, self._start_within(child),
             self._wall, self._as_json,
         )  # fmt: skip
@@ -361,7 +328,8 @@ class Supervisor:
                 continue
             status = running.process.poll()
             if status is not None:
-                _end_group(running.process.pid, 0)
+                end_group(running.process.pid, 0)
+                # One that ran for a while starts anew: its delay does not grow over weeks.
                 if now - running.started > _STEADY:
                     self._deaths[child.name] = 0
                 deaths = self._deaths[child.name] = self._deaths.get(child.name, 0) + 1
@@ -369,8 +337,8 @@ class Supervisor:
                 self._due[child.name] = now + delay
                 running.finish_reading()
                 self._say(
-                    f"{child.name} died ({_describe(status)}), starting it again in {delay:.0f} s; "
-                    f"{self._tail(running)}"
+                    f"{child.name} died ({ending_text(status)}), starting it again in "
+                    f"{delay:.0f} s; {self._tail(running)}"
                 )
                 continue
             reason = self._overdue(running, now)
@@ -380,7 +348,7 @@ class Supervisor:
                 self._launch(child)
         return self._launches != before
 
-    def _overdue(self, running: _Running, now: float) -> str | None:
+    def _overdue(self, running: Running, now: float) -> str | None:
         child = running.child
         if self._hangs(running, now):
             return f"it has not answered for {running.silent_for(now):.0f} s"
@@ -394,7 +362,7 @@ class Supervisor:
         return None
 
     @staticmethod
-    def _hangs(running: _Running, now: float) -> bool:
+    def _hangs(running: Running, now: float) -> bool:
         return running.silent_for(now) > running.child.silence_limit
 
     def stop(self, grace: float = GRACE) -> None:
@@ -407,75 +375,16 @@ class Supervisor:
         for last in (False, True):
             self._end([one for one in self._running.values() if one.child.last is last], grace)
 
-    def _end(self, running: Sequence[_Running], grace: float) -> None:
+    def _end(self, running: Sequence[Running], grace: float) -> None:
         groups = [one.process.pid for one in running]
         for group in groups:
-            _signal_group(group, signal.SIGTERM)
+            signal_group(group, signal.SIGTERM)
         deadline = time.monotonic() + grace
         for one in running:
             with suppress(subprocess.TimeoutExpired):
                 one.process.wait(max(0.0, deadline - time.monotonic()))
         for group in groups:
-            _end_group(group, max(0.0, deadline - time.monotonic()))
+            end_group(group, max(0.0, deadline - time.monotonic()))
         for one in running:
             one.process.wait()
             one.finish_reading()
-
-
-def _describe(status: int) -> str:
-    if status >= 0:
-        return f"status {status}"
-    with suppress(ValueError):
-        return f"by {signal.Signals(-status).name}"
-    return f"by signal {-status}"
-
-
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
-
-
-def _members(group: int) -> list[int]:
-    """Processes of a group that still do something."""
-    found = []
-    for process in psutil.process_iter(["status"]):
-        with suppress(OSError):
-            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-    return found
-
-
-def _end_group(group: int, grace: float) -> None:
-    """KILL what is left of a group when its time is up."""
-    deadline = time.monotonic() + grace
-    while _members(group):
-        if time.monotonic() >= deadline:
-            _signal_group(group, signal.SIGKILL)
-            return
-        time.sleep(0.05)
-
-
-def end_leftovers(
-    processes: Iterable[Mapping[str, float | str]], grace: float = GRACE
-) -> list[str]:
-    """End the children of a supervisor that was killed before it could do so itself.
-
-    Args:
-        processes: from `Supervisor.processes`. One whose id belongs to another program by now, as
-            its time of creation shows, is left alone.
-        grace: seconds between TERM and KILL.
-
-    Returns:
-        The names of those that were still there.
-    """
-    found: dict[str, int] = {}
-    for process in processes:
-        pid = int(process["pid"])
-        if _created(pid) == process["created"] != 0:
-            found[str(process["name"])] = pid
-    for group in found.values():
-        _signal_group(group, signal.SIGTERM)
-    deadline = time.monotonic() + grace
-    for group in found.values():
-        _end_group(group, max(0.0, deadline - time.monotonic()))
-    return list(found)

@@ -24,7 +24,8 @@ from ..late import lately
 from ..settings import Settings, load_settings
 from ..times import utc_now
 from ..warehouse.embedded import EmbeddedPostgresError
-from ..warehouse.engine import WarehouseError, dagster_url, open_warehouse
+from ..warehouse.engine import dagster_url, open_warehouse
+from ..warehouse.errors import WarehouseError
 from . import machine
 
 EVERY = 60.0
@@ -43,7 +44,7 @@ def look_once(settings: Settings, *, watching: bool = False) -> Looked | None:
     """Look at everything once, and tell what is due.
 
     Returns:
-        What it came to; None when the warehouse cannot be used, which is then told.
+        The result; None when the warehouse cannot be used, which is then told.
     """
     outage = Outage(settings.home / "outage.json")
     try:

@@ -101,15 +101,22 @@ def plain(
             having = [life.id for life in account.alive(kind.parent) if of(life.facts)]
             parents = having * children
         for parent in parents:
-            at = account.history_start + (account.now - account.history_start) * rng.random()
-            if kind.parent is not None:
-                at = max(at, account.lives[kind.parent][parent].versions[-1].valid_from)
-            facts = _facts(account, name, rng) | ({} if parent is None else {"parent": parent})
-            one = parent if as_parent else new_id(account, rng)
-            one = f"{parent}/{one}" if kind.within_parent else one
-            account.add_life(name, one, facts, at.replace(microsecond=0))
+            _add_one(account, rng, kind, parent, as_parent=as_parent)
 
     register(replace(kind, render=render, populate=kind.populate or populate))
+
+
+def _add_one(
+    account: SimulatedAccount, rng: Random, kind: SimulatedKind, parent: Any, *, as_parent: bool
+) -> None:
+    """Add one object, made some time after its parent."""
+    at = account.history_start + (account.now - account.history_start) * rng.random()
+    if kind.parent is not None:
+        at = max(at, account.lives[kind.parent][parent].versions[-1].valid_from)
+    facts = _facts(account, kind.name, rng) | ({} if parent is None else {"parent": parent})
+    one = parent if as_parent else kind.new_id(account, rng)
+    one = f"{parent}/{one}" if kind.within_parent else one
+    account.add_life(kind.name, one, facts, at.replace(microsecond=0))
 
 
 def held(name: str, field: str) -> Noise:

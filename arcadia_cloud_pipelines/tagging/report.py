@@ -1,4 +1,4 @@
-"""What breaks the tag policy, for the check."""
+"""Resources that break the tag policy, for the check."""
 
 from __future__ import annotations
 

@@ -18,24 +18,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from ..settings import Settings
 from . import views
 from .embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, embedded_postgres, running_url
+from .errors import WarehouseError, WarehouseNotMigrated, WarehouseRefused, WarehouseUnreachable
 from .sqlstates import meaning, told
 from .urls import sqlalchemy_url
-
-
-class WarehouseError(Exception):
-    """The warehouse cannot be used; the text names it and what to do."""
-
-
-class WarehouseUnreachable(WarehouseError):
-    """No connection, or the connection was lost."""
-
-
-class WarehouseRefused(WarehouseError):
-    """The server answered, and will not have what was to be written."""
-
-
-class WarehouseNotMigrated(WarehouseError):
-    """The schema is not the one this code was written for."""
 
 
 def warehouse_url(settings: Settings) -> sa.URL:

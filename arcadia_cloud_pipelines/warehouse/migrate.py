@@ -16,7 +16,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from . import edge_rules, grants, views
+from . import edge_rules, grants, objects, views
+from .errors import WarehouseError, WarehouseNotMigrated
 
 if TYPE_CHECKING:
     from .engine import Warehouse
@@ -89,8 +90,6 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
         WarehouseNotMigrated: the database was migrated by a newer release than this.
         WarehouseUnreachable: it does not answer.
     """
-    from .engine import WarehouseError, WarehouseNotMigrated
-
     with warehouse.transaction() as connection:
         if problem := server_problem(connection):
             raise WarehouseError(
@@ -117,6 +116,7 @@ def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
             except views.ViewError as error:
                 raise WarehouseError(str(error)) from None
             command.upgrade(alembic_config(connection), "head")
+            objects.install_objects(connection)
             views.install_views(connection, kept)
         edge_rules.install_edge_rules(connection)
         given = grants.give(connection)

@@ -1,4 +1,4 @@
-"""What PostgreSQL's error codes mean to whoever runs this: what happened, and whether to wait."""
+"""PostgreSQL's error codes in words: what happened, and whether to wait."""
 
 from __future__ import annotations
 

@@ -22,6 +22,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from .objects import read_objects
+
 logger = logging.getLogger(__name__)
 
 SCHEMA = "marts"
@@ -116,9 +118,12 @@ def column_comments(folder: Path = FOLDER) -> Mapping[str, str]:
 
 @cache
 def digest(folder: Path = FOLDER) -> str:
-    """Return a digest of all files: another one means that the schema is to be made again."""
+    """Return a digest of all files: another one means that the schema is to be made again.
+
+    With those of the objects below the views, which are made again together with them.
+    """
     parts = [(v.name, v.comment, v.grain, v.query, dict(v.columns)) for v in read_views(folder)]
-    text = json.dumps([parts, dict(column_comments(folder))], sort_keys=True)
+    text = json.dumps([parts, dict(column_comments(folder)), read_objects()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -134,7 +139,7 @@ def installed_digest(connection: sa.Connection) -> str | None:
 
 @dataclass(frozen=True)
 class BuiltOnSchema:
-    """What people built on the schema: it is put back after the schema is made again."""
+    """Views and grants that people built on the schema: put back when it is made again."""
 
     views: tuple[tuple[str, str], ...] = ()
     """Their views elsewhere that read it: quoted name and query, each after those it reads."""

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-
 from arcadia_cloud_pipelines.alarms.delivery import announce, deliver
 from arcadia_cloud_pipelines.alarms.errors import NotifyError
 from arcadia_cloud_pipelines.alarms.model import Alarm, Answer
@@ -66,11 +64,6 @@ def tick(
         announce(connection, lambda *_: channels.keys(), channels, now)
     if send:
         deliver(warehouse, channels, now, until=None)
-
-
-def rows(warehouse: Warehouse, statement: str) -> list[dict[str, Any]]:
-    with warehouse.transaction() as connection:
-        return [dict(row) for row in connection.execute(sa.text(statement)).mappings()]
 
 
 CRITICAL = Severity.CRITICAL

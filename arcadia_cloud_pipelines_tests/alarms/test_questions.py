@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.alarms import conditions, look, orchestration
+from arcadia_cloud_pipelines.alarms import conditions, dagster_parts, look, orchestration
 from arcadia_cloud_pipelines.alarms.model import Answer
 from arcadia_cloud_pipelines.alarms.sources import Sources
 from arcadia_cloud_pipelines.alarms.state import open_alarms
@@ -25,7 +25,7 @@ from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import rows
+from ..support.sql import query
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_token_that_is_refused(sources: Sources) -> None:
 
 
 def test_invoices_that_are_off_or_missing(sources: Sources) -> None:
-    rows(
+    query(
         sources.warehouse,
         """
         INSERT INTO cloud_invoices (account, invoice_uuid, amount, period, ingest_status,
@@ -151,7 +151,7 @@ def test_a_budget_that_does_not_hold_and_a_day_that_is_unusual(sources: Sources)
 
 
 def test_usage_that_is_stopped_or_will_be(sources: Sources) -> None:
-    rows(
+    query(
         sources.warehouse,
         """
         INSERT INTO cloud_prepayments (account, balance, blocked, first_read_at, last_read_at)
@@ -171,7 +171,7 @@ def test_usage_that_is_stopped_or_will_be(sources: Sources) -> None:
 def test_each_drift_is_an_alarm_until_it_is_settled(sources: Sources) -> None:
     ids = [
         row["id"]
-        for row in rows(
+        for row in query(
             sources.warehouse,
             """
             WITH r AS (
@@ -192,13 +192,13 @@ def test_each_drift_is_an_alarm_until_it_is_settled(sources: Sources) -> None:
     # One that nobody has judged yet is a warning.
     assert [alarm.severity for alarm in first.bad] == ["critical", "warning"]
     take_look(sources, {"drift": conditions.new_drift})
-    rows(
+    query(
         sources.warehouse,
         "UPDATE cloud_drift SET status = CASE field WHEN 'region' THEN 'stale' ELSE 'accepted' END,"
         " resolved_at = now(), resolved_by = 'ann' RETURNING 1",
     )
     take_look(sources, {"drift": conditions.new_drift})
-    ended = rows(sources.warehouse, "SELECT key, ending FROM cloud_alarms ORDER BY key")
+    ended = query(sources.warehouse, "SELECT key, ending FROM cloud_alarms ORDER BY key")
     assert [(e["key"], e["ending"]) for e in ended] == [
         (f"drift/{ids[0]}", "Accepted by ann."), (f"drift/{ids[1]}", "The resource is as desired "
             "again."),
@@ -326,7 +326,9 @@ def test_a_run_that_was_interrupted_is_told_once_also_when_its_repeat_went_well(
     questions = {"run_interrupted": orchestration.interrupted_runs}
     for _ in range(2):
         take_look(sources, questions)
-    told = rows(sources.warehouse, "SELECT key, announced_at IS NOT NULL AS told FROM cloud_alarms")
+    told = query(
+        sources.warehouse, "SELECT key, announced_at IS NOT NULL AS told FROM cloud_alarms"
+    )
     assert told == [{"key": "run_interrupted/job things", "told": True}]
     # What an asset raises is no interruption.
     run(instance, thing="bad")
@@ -382,34 +384,34 @@ def test_a_run_that_stands_still(instance: dg.DagsterInstance, sources: Sources)
 
 
 def test_a_daemon_that_is_silent(instance: dg.DagsterInstance, sources: Sources) -> None:
-    assert orchestration.silent_daemon(sources).well == frozenset()
+    assert dagster_parts.silent_daemon(sources).well == frozenset()
     for name in ("SENSOR", "SCHEDULER"):
         execute(
             sources, "INSERT INTO daemon_heartbeats (daemon_type, timestamp) VALUES (:n, :at)",
             n=name, at=sources.now.replace(tzinfo=None),
         )  # fmt: skip
-    assert orchestration.silent_daemon(sources) == Answer("daemon_silent/", [])
+    assert dagster_parts.silent_daemon(sources) == Answer("daemon_silent/", [])
     later = replace(sources, now=sources.now + timedelta(minutes=6))
-    [silent] = orchestration.silent_daemon(later).bad
+    [silent] = dagster_parts.silent_daemon(later).bad
     assert (silent.key, silent.severity) == ("daemon_silent/all", Severity.CRITICAL)
     execute(
         sources, "UPDATE daemon_heartbeats SET timestamp = :at WHERE daemon_type = 'SENSOR'",
         at=later.now.replace(tzinfo=None),
     )  # fmt: skip
-    assert keys(orchestration.silent_daemon(later)) == ["daemon_silent/SCHEDULER"]
+    assert keys(dagster_parts.silent_daemon(later)) == ["daemon_silent/SCHEDULER"]
     # Its beats are from before a clock was set back: none comes any more.
     back = replace(sources, now=sources.now - timedelta(days=400))
-    [silent] = orchestration.silent_daemon(back).bad
+    [silent] = dagster_parts.silent_daemon(back).bad
     assert silent.text.startswith("its newest sign is dated 400 days ahead of now")
     # Of one that was silent for weeks nothing is known: it was not started.
     later = replace(sources, now=sources.now + timedelta(days=30))
-    assert orchestration.silent_daemon(later) == Answer("daemon_silent/", [], well=frozenset())
+    assert dagster_parts.silent_daemon(later) == Answer("daemon_silent/", [], well=frozenset())
 
 
 def test_a_pool_without_slots(instance: dg.DagsterInstance, sources: Sources) -> None:
     for pool in ("cloud_billing", "of_somebody_else"):
         instance.event_log_storage.set_concurrency_slots(pool, 0)
-    assert keys(orchestration.closed_pools(sources)) == ["pool_closed/cloud_billing"]
+    assert keys(dagster_parts.closed_pools(sources)) == ["pool_closed/cloud_billing"]
 
 
 def test_schedules_and_sensors_that_stand_still(
@@ -432,13 +434,13 @@ def test_schedules_and_sensors_that_stand_still(
         old=sources.now.replace(tzinfo=None) - timedelta(hours=1),
         new=sources.now.replace(tzinfo=None), body=tick,
     )  # fmt: skip
-    bad = {alarm.key: alarm for alarm in orchestration.stopped_instigators(sources).bad}
+    bad = {alarm.key: alarm for alarm in dagster_parts.stopped_instigators(sources).bad}
     assert sorted(bad) == ["instigator/fails", "instigator/off"]
     assert bad["instigator/fails"].text == "ModuleNotFoundError"
-    assert orchestration.silent_sensors(sources).bad == []
+    assert dagster_parts.silent_sensors(sources).bad == []
     for minutes in (16, -500_000):
         later = replace(sources, now=sources.now + timedelta(minutes=minutes))
-        assert keys(orchestration.silent_sensors(later)) == ["code_silent/sensors"]
+        assert keys(dagster_parts.silent_sensors(later)) == ["code_silent/sensors"]
 
 
 def test_the_names_in_dagsters_tables_are_those_of_this_dagster(
@@ -473,7 +475,7 @@ def test_the_names_in_dagsters_tables_are_those_of_this_dagster(
             ScheduleInstigatorData("15 * * * *", None),
         )
     )
-    assert keys(orchestration.stopped_instigators(sources)) == ["instigator/inventory_schedule"]
+    assert keys(dagster_parts.stopped_instigators(sources)) == ["instigator/inventory_schedule"]
 
     @dg.asset
     def invoices() -> None: ...
@@ -547,7 +549,7 @@ def test_a_dagster_database_that_is_away_says_nothing(sources: Sources) -> None:
 
 
 def test_a_field_that_the_api_began_to_tell_is_told_once(sources: Sources) -> None:
-    rows(
+    query(
         sources.warehouse,
         """
         INSERT INTO cloud_schema_events (account, kind, field, occurred_at, rows, example_type)

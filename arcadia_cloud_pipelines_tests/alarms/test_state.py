@@ -22,7 +22,8 @@ from arcadia_cloud_pipelines.alarms.state import (
 from arcadia_cloud_pipelines.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import CRITICAL, T0, Inbox, alarm, at, rows, tick
+from ..support.sql import query
+from .helpers import CRITICAL, T0, Inbox, alarm, at, tick
 
 
 def test_it_is_told_once_and_once_that_it_is_over(warehouse: Warehouse) -> None:
@@ -66,7 +67,7 @@ def test_one_channel_that_fails_is_repeated_alone(warehouse: Warehouse) -> None:
     for minute in range(5):
         tick(warehouse, at(minute), [alarm("a")], {"good": good, "bad": bad})
     assert good.lines() == ["✗ a"]
-    waiting = rows(warehouse, "SELECT * FROM cloud_alarm_deliveries WHERE sent_at IS NULL")
+    waiting = query(warehouse, "SELECT * FROM cloud_alarm_deliveries WHERE sent_at IS NULL")
     assert [(w["channel"], w["attempts"], w["error"]) for w in waiting] == [
         ("bad", 3, "the channel is down")  # at 0, 1 and 3 minutes
     ]
@@ -85,7 +86,7 @@ def test_a_channel_that_raises_anything_is_a_channel_that_fails(warehouse: Wareh
         record_alarms(connection, Answer("thing/", [alarm("a")]), T0)
         announce(connection, lambda *_: ["x"], ["x"], T0)
     assert deliver(warehouse, {"x": explode}, T0, until=None) == {"x": "RuntimeError"}
-    assert "CANARY" not in str(rows(warehouse, "SELECT * FROM cloud_alarm_deliveries"))
+    assert "CANARY" not in str(query(warehouse, "SELECT * FROM cloud_alarm_deliveries"))
 
 
 def test_what_waits_for_a_channel_that_is_gone_goes_where_it_would_go_today(
@@ -123,7 +124,7 @@ def test_flapping_is_told_twice_an_hour_at_most(warehouse: Warehouse) -> None:
     for minute in range(120):
         tick(warehouse, at(minute), [alarm("a")] if minute % 2 else [], {"x": inbox})
     assert len([line for line in inbox.lines() if line == "✗ a"]) <= 4
-    assert len(rows(warehouse, "SELECT FROM cloud_alarms")) == len(
+    assert len(query(warehouse, "SELECT FROM cloud_alarms")) == len(
         [line for line in inbox.lines() if line == "✗ a"]
     )
 

@@ -16,7 +16,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.operations.supervisor import free_port
+from arcadia_cloud_pipelines.operations.ports import free_port
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .conftest import SECRET, Api

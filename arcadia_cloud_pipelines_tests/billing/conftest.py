@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
@@ -15,6 +14,8 @@ from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+
+from ..support.sql import query
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -61,12 +62,6 @@ def sync_inventory(warehouse: Warehouse, client: DigitalOcean) -> None:
     """List every kind once."""
     for kind in KINDS:
         sync_kind(warehouse, client, kind, now=lambda: NOW)
-
-
-def query(warehouse: Warehouse, sql: str, **parameters: Any) -> list[dict[str, Any]]:
-    """Rows as dictionaries."""
-    with warehouse.transaction() as connection:
-        return [dict(row) for row in connection.execute(sa.text(sql), parameters).mappings()]
 
 
 def stored_lines(warehouse: Warehouse) -> list[dict[str, Any]]:

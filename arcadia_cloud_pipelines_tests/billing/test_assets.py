@@ -8,17 +8,18 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from arcadia_cloud_pipelines.billing import sensors
+from arcadia_cloud_pipelines.billing import account_assets, sensors
 from arcadia_cloud_pipelines.billing.assets import ASSETS, INVOICE_FILES, PARTITIONS
 from arcadia_cloud_pipelines.billing.checks import CHECKS
 from arcadia_cloud_pipelines.billing.definitions import defs
-from arcadia_cloud_pipelines.dagster_support import reason_to_wait
+from arcadia_cloud_pipelines.dagster_runs import reason_to_wait
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import NOW, query, sync_inventory
+from ..support.sql import query
+from .conftest import NOW, sync_inventory
 
 
 class OneClient:
@@ -54,7 +55,10 @@ def run(
 ) -> dg.ExecuteInProcessResult:
     """Materialise some assets with their checks."""
     bound = dg.Definitions(
-        assets=ASSETS, asset_checks=CHECKS, resources=resources, executor=dg.in_process_executor
+        assets=[*ASSETS, *account_assets.ASSETS],
+        asset_checks=CHECKS,
+        resources=resources,
+        executor=dg.in_process_executor,
     )
     job = bound.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(

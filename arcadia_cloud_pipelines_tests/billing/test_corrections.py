@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.billing import ingest
+from arcadia_cloud_pipelines.billing import fetching
 from arcadia_cloud_pipelines.billing.ingest import due_invoices, ingest_invoices
 from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
@@ -23,7 +23,8 @@ from arcadia_cloud_pipelines.simulator import SimulatedAccount
 from arcadia_cloud_pipelines.simulator.billing.csv_files import Dialect
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import HOUR, NOW, query, stored_lines
+from ..support.sql import query
+from .conftest import HOUR, NOW, stored_lines
 
 DAY = timedelta(days=1)
 
@@ -168,14 +169,14 @@ def test_items_read_short_are_told_and_asked_for_again_twice(
     sync_invoices(warehouse, client, now=lambda: NOW)
     uuid = account.billing.invoices()[0].uuid
     if trouble == "short":
-        whole = ingest.read_listing
+        whole = fetching.read_listing
 
         def cut(*args: Any, **more: Any) -> Any:
             listing = whole(*args, **more)
             del listing.items[2:]
             return listing
 
-        monkeypatch.setattr(ingest, "read_listing", cut)
+        monkeypatch.setattr(fetching, "read_listing", cut)
     else:
         account.faults.add(f"/v2/customers/my/invoices/{uuid}", trouble, times=None)
 

@@ -14,22 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.billing import ingest
-from arcadia_cloud_pipelines.billing.ingest import (
-    InvoiceNotKnown,
-    due_invoices,
-    ingest_invoices,
-    rematch,
-    unmatched_since,
-)
+from arcadia_cloud_pipelines.billing.ingest import InvoiceNotKnown, due_invoices, ingest_invoices
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
+from arcadia_cloud_pipelines.billing.rematch import rematch, unmatched_since
 from arcadia_cloud_pipelines.billing.report import mismatches, shares
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, DigitalOceanError
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount
 from arcadia_cloud_pipelines.simulator.billing.csv_files import Dialect
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import HOUR, NOW, query, stored_lines, sync_inventory
+from ..support.sql import query
+from .conftest import HOUR, NOW, stored_lines, sync_inventory
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from arcadia_cloud_pipelines.digitalocean import BadAnswer, DigitalOcean
 from arcadia_cloud_pipelines.simulator import SimulatedAccount
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import query, sync_inventory
+from ..support.sql import query
+from .conftest import sync_inventory
 
 SOON = datetime(2026, 1, 20, 10, tzinfo=UTC)
 BEGIN, END = date(2026, 1, 1), date(2026, 1, 2)

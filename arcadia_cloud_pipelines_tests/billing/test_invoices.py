@@ -14,7 +14,8 @@ from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount
 from arcadia_cloud_pipelines.simulator.billing import PERSON_PREFIX
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import NOW, NoWait, query
+from ..support.sql import query
+from .conftest import NOW, NoWait
 
 
 def test_each_poll_appends_a_snapshot_and_a_repeat_is_marked(

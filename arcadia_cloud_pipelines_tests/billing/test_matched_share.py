@@ -9,12 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.billing import checks
-from arcadia_cloud_pipelines.billing.ingest import rematch, unmatched_since
 from arcadia_cloud_pipelines.billing.matching import RULES_VERSION
+from arcadia_cloud_pipelines.billing.rematch import rematch, unmatched_since
 from arcadia_cloud_pipelines.billing.report import MatchedMonth, matched_months
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import query
+from ..support.sql import query
 
 ACCOUNT = "a" * 40
 

@@ -16,7 +16,8 @@ from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.simulator import SimulatedAccount
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import NOW, query
+from ..support.sql import query
+from .conftest import NOW
 
 NOVEMBER = date(2026, 11, 1)
 OVER = datetime(2026, 12, 1, tzinfo=UTC)

@@ -20,7 +20,8 @@ from arcadia_cloud_pipelines.simulator import SimulatedAccount
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..cli.conftest import Run, arcadia  # noqa: F401 (a fixture)
-from .conftest import NOW, query, stored_lines, sync_inventory
+from ..support.sql import query
+from .conftest import NOW, stored_lines, sync_inventory
 
 DAY = timedelta(days=1)
 

@@ -17,7 +17,8 @@ from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.simulator import SimulatedAccount
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import NOW, query
+from ..support.sql import query
+from .conftest import NOW
 
 
 def stored(warehouse: Warehouse) -> list[dict[str, Any]]:

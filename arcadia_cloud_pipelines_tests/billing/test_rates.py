@@ -22,7 +22,8 @@ from arcadia_cloud_pipelines.billing.rates import _store as store_rates
 from arcadia_cloud_pipelines.digitalocean import BadAnswer, DigitalOcean
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .conftest import NOW, query
+from ..support.sql import query
+from .conftest import NOW
 
 
 def size(slug: str = "s-1", hourly: Any = 0.00743999984115362, monthly: Any = 5.0) -> Any:

@@ -12,6 +12,8 @@ from arcadia_cloud_pipelines.drift.specs import RecordedSpec, ResourceRef, recor
 from arcadia_cloud_pipelines.drift.sweep import SweepResult, sweep
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+from ..support.sql import query
+
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TEAM = "team-a"
 COLUMNS = ("name", "region", "status", "size_slug", "tags", "project_id", "created_at",
@@ -21,12 +23,6 @@ COLUMNS = ("name", "region", "status", "size_slug", "tags", "project_id", "creat
 def at(hours: float) -> datetime:
     """So many hours after the start of the test's time."""
     return T0 + timedelta(hours=hours)
-
-
-def query(warehouse: Warehouse, sql: str, **parameters: Any) -> list[dict[str, Any]]:
-    """Rows as dictionaries."""
-    with warehouse.transaction() as connection:
-        return [dict(row) for row in connection.execute(sa.text(sql), parameters).mappings()]
 
 
 def execute(warehouse: Warehouse, sql: str, **parameters: Any) -> None:

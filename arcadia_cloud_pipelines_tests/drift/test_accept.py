@@ -13,19 +13,8 @@ from arcadia_cloud_pipelines.drift.accept import (
 )
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import (
-    TEAM,
-    at,
-    change,
-    desire,
-    drift,
-    execute,
-    listed,
-    query,
-    resource,
-    spec_of,
-    swept,
-)
+from ..support.sql import query
+from .helpers import TEAM, at, change, desire, drift, execute, listed, resource, spec_of, swept
 
 
 @pytest.fixture

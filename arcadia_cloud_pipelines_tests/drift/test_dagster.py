@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from arcadia_cloud_pipelines import dagster_support
+from arcadia_cloud_pipelines import dagster_runs
 from arcadia_cloud_pipelines.cli.drift import drift as drift_command
 from arcadia_cloud_pipelines.cli.main import main
 from arcadia_cloud_pipelines.cli.provisioned import provisioned as provisioned_command
@@ -22,7 +22,8 @@ from arcadia_cloud_pipelines.drift.ignore import add_rule
 from arcadia_cloud_pipelines.inventory.definitions import defs as inventory_defs
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import at, desire, drift, listed, query, resource, spec_of, swept
+from ..support.sql import query
+from .helpers import at, desire, drift, listed, resource, spec_of, swept
 
 DEFS = dg.Definitions.merge(
     inventory_defs, drift_defs, dg.Definitions(executor=dg.in_process_executor)
@@ -38,7 +39,7 @@ def instance() -> Any:
 @pytest.fixture
 def drifting(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> int:
     """A droplet whose size differs; the time is a few minutes after its listing."""
-    for module in (checks, dagster_support):
+    for module in (checks, dagster_runs):
         monkeypatch.setattr(module, "utc_now", lambda: at(0.2))
     monkeypatch.setattr(Warehouse, "now", lambda _self: at(0.2))
     monkeypatch.setattr(sweep.sweep, "__kwdefaults__", {"run_id": None, "now": lambda: at(0.1)})

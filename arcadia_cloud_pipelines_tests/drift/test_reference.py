@@ -5,6 +5,7 @@ from __future__ import annotations
 from arcadia_cloud_pipelines.drift.accept import accept
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+from ..support.sql import query
 from .helpers import (
     at,
     change,
@@ -14,7 +15,6 @@ from .helpers import (
     inbox,
     listed,
     project,
-    query,
     resource,
     spec_of,
     swept,

@@ -6,7 +6,8 @@ from arcadia_cloud_pipelines.drift.inbox import list_drift
 from arcadia_cloud_pipelines.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import change, desire, drift, execute, listed, query, resource, swept
+from ..support.sql import query
+from .helpers import change, desire, drift, execute, listed, resource, swept
 
 
 def rules(address: str) -> list[dict[str, object]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from arcadia_cloud_pipelines.drift.errors import SpecError
 from arcadia_cloud_pipelines.drift.ignore import (
     IgnoreRuleError,
     add_rule,
@@ -17,13 +18,13 @@ from arcadia_cloud_pipelines.drift.inbox import coverage, get_drift, list_drift
 from arcadia_cloud_pipelines.drift.specs import (
     ResourceNotFound,
     ResourceRef,
-    SpecError,
     adopt,
     record_provisioned,
     show,
 )
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+from ..support.sql import query
 from .helpers import (
     at,
     change,
@@ -33,7 +34,6 @@ from .helpers import (
     inbox,
     listed,
     project,
-    query,
     resource,
     spec_of,
     swept,

@@ -15,6 +15,7 @@ from arcadia_cloud_pipelines.drift.sweep import STALE_AFTER, reason_to_skip
 from arcadia_cloud_pipelines.drift.words import accepted_text
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+from ..support.sql import query
 from .helpers import (
     T0,
     TEAM,
@@ -26,7 +27,6 @@ from .helpers import (
     execute,
     inbox,
     listed,
-    query,
     resource,
     spec_of,
     swept,

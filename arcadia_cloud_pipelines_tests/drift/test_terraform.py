@@ -18,6 +18,7 @@ from arcadia_cloud_pipelines.drift.terraform import (
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+from ..support.sql import query
 from .helpers import (
     at,
     change,
@@ -27,7 +28,6 @@ from .helpers import (
     inbox,
     listed,
     project,
-    query,
     resource,
     spec_of,
     swept,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from arcadia_cloud_pipelines.drift.compare import About, same
-from arcadia_cloud_pipelines.drift.specs import holds
+from arcadia_cloud_pipelines.drift.spec_fields import holds
 from arcadia_cloud_pipelines.drift.terraform import parse_state, record_states
 from arcadia_cloud_pipelines.drift.terraform_types import (
     CLAIMS,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from arcadia_cloud_pipelines.drift.specs import holds
+from arcadia_cloud_pipelines.drift.spec_fields import holds
 from arcadia_cloud_pipelines.drift.terraform import record_states
 from arcadia_cloud_pipelines.drift.terraform_types import TYPES
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse

@@ -12,7 +12,7 @@ import pytest
 
 from arcadia_cloud_pipelines.drift import terraform_files
 from arcadia_cloud_pipelines.drift.checks import terraform_sources
-from arcadia_cloud_pipelines.drift.specs import SpecError
+from arcadia_cloud_pipelines.drift.errors import SpecError
 from arcadia_cloud_pipelines.drift.terraform import (
     TerraformError,
     TerraformSpecs,
@@ -24,7 +24,8 @@ from arcadia_cloud_pipelines.drift.terraform import (
 )
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import at, change, desire, execute, inbox, listed, project, query, resource, swept
+from ..support.sql import query
+from .helpers import at, change, desire, execute, inbox, listed, project, resource, swept
 from .test_terraform import FIREWALL, item, state, written
 
 SHOP = "4e1bfbc3-dc3e-41f2-a18f-1b4d7ba71679"

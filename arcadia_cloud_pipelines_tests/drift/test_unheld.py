@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
+from arcadia_cloud_pipelines.drift.errors import SpecError
+from arcadia_cloud_pipelines.drift.spec_fields import canonical_json, holds
 from arcadia_cloud_pipelines.drift.specs import (
     ResourceRef,
-    SpecError,
     adopt,
-    canonical_json,
-    holds,
     record_provisioned,
     unheld_fields,
 )
@@ -22,6 +21,7 @@ from arcadia_cloud_pipelines.kinds import KINDS, REGISTRY, Kind
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..inventory.test_sightings import FILES, Json, examples
+from ..support.sql import query
 from .helpers import (
     TEAM,
     at,
@@ -32,7 +32,6 @@ from .helpers import (
     inbox,
     listed,
     project,
-    query,
     resource,
     spec_of,
     swept,

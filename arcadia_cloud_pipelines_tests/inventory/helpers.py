@@ -22,7 +22,11 @@ from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose, Settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+<<<<<<< HEAD
 from ..conftest import libpq
+=======
+from ..support.sql import query
+>>>>>>> main
 
 T0 = datetime(2026, 10, 20, 12, tzinfo=UTC)
 CREATED = datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)
@@ -80,12 +84,6 @@ def record(
         now=lambda: began,
         guard=guard,
     )
-
-
-def query(warehouse: Warehouse, sql: str, **parameters: Any) -> list[dict[str, Any]]:
-    """Rows as dictionaries."""
-    with warehouse.transaction() as connection:
-        return [dict(row) for row in connection.execute(sa.text(sql), parameters).mappings()]
 
 
 def rows(warehouse: Warehouse, kind: str | None = None) -> dict[str, dict[str, Any]]:

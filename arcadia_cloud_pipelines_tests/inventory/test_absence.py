@@ -20,17 +20,18 @@ from arcadia_cloud_pipelines.inventory.accounts import (
 from arcadia_cloud_pipelines.inventory.freshness import ahead_of_time
 from arcadia_cloud_pipelines.inventory.ledger import Guard, Observation
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
+from arcadia_cloud_pipelines.inventory.status import newest_syncs
 from arcadia_cloud_pipelines.inventory.sync import record_listing, sync_kind
 from arcadia_cloud_pipelines.inventory.void import NothingToVoid, void_sync
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
-from arcadia_cloud_pipelines.operations.status import newest_syncs
 from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose
 from arcadia_cloud_pipelines.simulator import RunningSimulator
 from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import Mirror, at, client, fleet, query, record, rows, story, syncs
+from ..support.sql import query
+from .helpers import Mirror, at, client, fleet, record, rows, story, syncs
 
 # -- the least time between strikes -----------------------------------------------------------
 

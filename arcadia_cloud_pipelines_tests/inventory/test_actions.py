@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory import actions as log
@@ -17,6 +16,8 @@ from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+
+from ..support.sql import query
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -40,11 +41,6 @@ def client(server: RunningSimulator) -> Iterator[DigitalOcean]:
         yield opened
 
 
-def rows(warehouse: Warehouse, sql: str) -> list[dict[str, Any]]:
-    with warehouse.transaction() as connection:
-        return [dict(row) for row in connection.execute(sa.text(sql)).mappings()]
-
-
 def test_only_what_is_new_is_read_again(
     warehouse: Warehouse, client: DigitalOcean, account: SimulatedAccount
 ) -> None:
@@ -56,11 +52,11 @@ def test_only_what_is_new_is_read_again(
     web = account.ids("droplet")[0]
     account.update("droplet", web, size_slug="s-8vcpu-16gb")
     assert sync_actions(warehouse, client, now=lambda: account.now).new == 1
-    (row,) = rows(warehouse, "SELECT * FROM cloud_actions WHERE status = 'in-progress'")
+    (row,) = query(warehouse, "SELECT * FROM cloud_actions WHERE status = 'in-progress'")
     assert (row["type"], row["kind"], row["provider_id"]) == ("resize", "droplet", str(web))
     account.advance(hours=1)
     sync_actions(warehouse, client, now=lambda: account.now)
-    assert rows(warehouse, "SELECT 1 FROM cloud_actions WHERE completed_at IS NULL") == []
+    assert query(warehouse, "SELECT 1 FROM cloud_actions WHERE completed_at IS NULL") == []
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -120,7 +116,7 @@ def test_a_change_says_what_caused_it(
     for _ in range(3):
         account.advance(hours=1)
         refresh()
-    told = rows(
+    told = query(
         warehouse,
         f"""
         SELECT c.event, c.field, c.cause, c.actor FROM marts.changes AS c

@@ -28,7 +28,8 @@ from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .. import s3
 from ..s3 import Answer, answering, listing, slept
-from .helpers import T0, TestClients, before_statement, query, rows, syncs
+from ..support.sql import query
+from .helpers import T0, TestClients, before_statement, rows, syncs
 
 __all__ = ["slept"]  # a fixture
 

@@ -36,13 +36,13 @@ from ..s3 import (
     slept,
     two_regions,
 )
+from ..support.sql import query
 from .helpers import (
     Mirror,
     at,
     client,
     events,
     everything,
-    query,
     record,
     rows,
     sighting,

@@ -15,7 +15,8 @@ from arcadia_cloud_pipelines.settings import Purpose
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
 
-from .helpers import Mirror, query, record, sighting
+from ..support.sql import query
+from .helpers import Mirror, record, sighting
 
 CLUSTER = "01234567-89ab-cdef-0123-456789abcdef"
 

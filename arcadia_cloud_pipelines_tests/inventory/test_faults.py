@@ -19,13 +19,14 @@ from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.settings import Purpose, SettingsError
 from arcadia_cloud_pipelines.simulator import SECRET_PREFIX, SimulatedAccount, serve
-from arcadia_cloud_pipelines.warehouse.engine import (
-    Warehouse,
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.errors import (
     WarehouseError,
     WarehouseNotMigrated,
     WarehouseUnreachable,
 )
 
+from ..support.sql import query
 from .helpers import (
     T0,
     Mirror,
@@ -34,7 +35,6 @@ from .helpers import (
     client,
     cut_connections,
     everything,
-    query,
     rows,
     stored,
     syncs,

@@ -10,17 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.inventory import ledger
-from arcadia_cloud_pipelines.inventory.projects import (
-    Member,
-    _Found,
-    _record_members,
-    _record_projects,
-)
+from arcadia_cloud_pipelines.inventory.memberships import Member, Members, record_members
+from arcadia_cloud_pipelines.inventory.projects import _record_projects
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import T0, at, query, record, rows, sighting
+from ..support.sql import query
+from .helpers import T0, at, record, rows, sighting
 
 COLUMNS = ("name", "region", "status", "size_slug", "created_at")
 WHAT = (
@@ -59,14 +56,14 @@ def put_in_projects(
     """What a sync of the projects records: these droplets are in these, others in none."""
     scope = {"provider": "digitalocean", "account": account, "kind": "project",
              "seen_at": when, "run_id": None}  # fmt: skip
-    found = _Found(
+    found = Members(
         members=[Member(f"do:droplet:{n}", "droplet", str(n), p, None) for n, p in where.items()],
         whole=list(PROJECTS),
     )
     with warehouse.transaction() as connection:
         listed = [{"id": p, "name": p} for p in PROJECTS]
         _record_projects(connection, scope, listed, True, ledger.Guard())
-        _record_members(connection, scope, found, ledger.Guard())
+        record_members(connection, scope, found, ledger.Guard())
 
 
 def clear(warehouse: Warehouse) -> None:

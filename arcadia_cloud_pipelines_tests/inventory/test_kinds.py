@@ -11,7 +11,8 @@ from arcadia_cloud_pipelines.inventory.listing import children_inside
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, Json
 
-from .helpers import Mirror, client, events, everything, query, rows, story
+from ..support.sql import query
+from .helpers import Mirror, client, events, everything, rows, story
 
 # -- node pools: inside the clusters' listing -----------------------------------------------------
 

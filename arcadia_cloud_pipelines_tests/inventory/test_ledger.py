@@ -11,8 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.inventory.ledger import Guard
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseUnreachable
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.errors import WarehouseUnreachable
 
+from ..support.sql import query
 from .helpers import (
     CREATED,
     T0,
@@ -21,7 +23,6 @@ from .helpers import (
     cut_connections,
     events,
     fleet,
-    query,
     record,
     rows,
     sighting,

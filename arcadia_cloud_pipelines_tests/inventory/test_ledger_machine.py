@@ -23,13 +23,15 @@ from hypothesis.stateful import (
 
 from arcadia_cloud_pipelines.digitalocean import NotFound
 from arcadia_cloud_pipelines.inventory.ledger import Guard
-from arcadia_cloud_pipelines.inventory.projects import UNKNOWN_KIND, sync_projects
+from arcadia_cloud_pipelines.inventory.memberships import UNKNOWN_KIND
+from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, UNKNOWN
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import T0, query
+from ..support.sql import query
+from .helpers import T0
 from .model import Key, Model, Row
 from .test_history import as_of, clear
 from .test_sightings import Json, example

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import dagster as dg
 import pytest
 
+from arcadia_cloud_pipelines.billing import account_assets
 from arcadia_cloud_pipelines.billing.assets import ASSETS as BILLING
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, DigitalOceanError
 from arcadia_cloud_pipelines.inventory import checks
@@ -76,7 +77,8 @@ def run(
     instance: dg.DagsterInstance, warehouse: Warehouse, clients: TestClients, *assets: str
 ) -> dg.ExecuteInProcessResult:
     bound = dg.Definitions(
-        assets=[*ASSETS, *BILLING], asset_checks=[checks.fresh], executor=dg.in_process_executor,
+        assets=[*ASSETS, *BILLING, *account_assets.ASSETS], asset_checks=[checks.fresh],
+        executor=dg.in_process_executor,
         resources={"clients": clients, "warehouse": warehouse, **LISTINGS},
     )  # fmt: skip
     return bound.resolve_implicit_global_asset_job_def().execute_in_process(

@@ -21,7 +21,8 @@ from arcadia_cloud_pipelines.simulator import (
 from arcadia_cloud_pipelines.simulator.world import ForeignUrn
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import at, client, query, syncs, untouched
+from ..support.sql import query
+from .helpers import at, client, syncs, untouched
 from .test_projects import ProjectsMirror
 
 MEMBERS = [kind.name for kind in KINDS if kind.urn_types]

@@ -10,15 +10,12 @@ import pytest
 
 from arcadia_cloud_pipelines.inventory import ledger
 from arcadia_cloud_pipelines.inventory.accounts import retire_account
-from arcadia_cloud_pipelines.inventory.projects import (
-    Member,
-    _Found,
-    _record_members,
-    _record_projects,
-)
+from arcadia_cloud_pipelines.inventory.memberships import Member, Members, record_members
+from arcadia_cloud_pipelines.inventory.projects import _record_projects
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import at, fleet, query, record, sighting, story
+from ..support.sql import query
+from .helpers import at, fleet, record, sighting, story
 
 KIND = "load_balancer"
 TEAM = "team-a"
@@ -34,7 +31,7 @@ def list_projects(
 ) -> None:
     """Record the projects and what their own lists hold, which are read whole."""
     listed = [{"id": name, "name": name} for name in names]
-    found = _Found(
+    found = Members(
         members=[
             Member(f"do:loadbalancer:{n}", kind, str(n), project, at(-100))
             for n, project in (members or {}).items()
@@ -45,7 +42,7 @@ def list_projects(
              "seen_at": at(hours), "run_id": None}  # fmt: skip
     with warehouse.transaction() as connection:
         _record_projects(connection, scope, listed, True, ledger.Guard())
-        _record_members(connection, scope, found, ledger.Guard())
+        record_members(connection, scope, found, ledger.Guard())
 
 
 def show(warehouse: Warehouse, hours: float, **fields: Any) -> None:

@@ -10,9 +10,10 @@ import pytest
 from arcadia_cloud_pipelines.digitalocean import DigitalOceanError
 from arcadia_cloud_pipelines.drift.specs import ResourceRef, record_provisioned
 from arcadia_cloud_pipelines.drift.sweep import sweep
-from arcadia_cloud_pipelines.inventory import projects
+from arcadia_cloud_pipelines.inventory import memberships
 from arcadia_cloud_pipelines.inventory.ledger import Guard
-from arcadia_cloud_pipelines.inventory.projects import ProjectsResult, split_urn, sync_projects
+from arcadia_cloud_pipelines.inventory.memberships import split_urn
+from arcadia_cloud_pipelines.inventory.projects import ProjectsResult, sync_projects
 from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.simulator import (
     BUCKET_URN,
@@ -20,8 +21,10 @@ from arcadia_cloud_pipelines.simulator import (
     RunningSimulator,
 )
 from arcadia_cloud_pipelines.simulator.world import ForeignUrn
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseUnreachable
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.errors import WarehouseUnreachable
 
+from ..support.sql import query
 from .helpers import (
     Mirror,
     at,
@@ -30,7 +33,6 @@ from .helpers import (
     cut_connections,
     events,
     fleet,
-    query,
     record,
     rows,
     story,
@@ -338,7 +340,7 @@ def test_what_a_release_learns_leaves_unknown_at_once(
 ) -> None:
     volumes = {str(volume) for volume in mirror.account.ids("volume")}
     with monkeypatch.context() as older:
-        older.delitem(projects.KIND_OF_URN_TYPE, "volume")
+        older.delitem(memberships.KIND_OF_URN_TYPE, "volume")
         mirror.projects()
     first_seen = mirror.now()
     urns = {f"do:volume:{volume}" for volume in volumes}

@@ -33,7 +33,7 @@ from arcadia_cloud_pipelines.inventory.rules import (
 from arcadia_cloud_pipelines.settings import checkout
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import query
+from ..support.sql import query
 
 UUIDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(10)]
 HEX = "0123456789abcdef0123456789abcdef01234567"

@@ -16,7 +16,8 @@ from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .helpers import T0, Mirror, at, events, query, record, rows, sighting, story
+from ..support.sql import query
+from .helpers import T0, Mirror, at, events, record, rows, sighting, story
 from .test_history import as_of, clear, history, in_range, stored_now
 from .test_sightings import example
 

@@ -12,11 +12,8 @@ import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.marts.definitions import ASSET_OF_TABLE, WITHOUT_ASSET
 from arcadia_cloud_pipelines.warehouse import views
-from arcadia_cloud_pipelines.warehouse.engine import (
-    Warehouse,
-    WarehouseError,
-    WarehouseNotMigrated,
-)
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.errors import WarehouseError, WarehouseNotMigrated
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
 from arcadia_cloud_pipelines.warehouse.views import ViewError, read_view_file
 

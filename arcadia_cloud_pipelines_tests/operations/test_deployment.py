@@ -20,8 +20,8 @@ from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations.deployment import child_environment, services
 from arcadia_cloud_pipelines.operations.errors import OperationsError
 from arcadia_cloud_pipelines.operations.home import Home
+from arcadia_cloud_pipelines.operations.ports import free_port
 from arcadia_cloud_pipelines.operations.simulated import open_account
-from arcadia_cloud_pipelines.operations.supervisor import free_port
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.warehouse.embedded_server import ServerFolder
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.api.server import JsonLines
 from arcadia_cloud_pipelines.operations import json_lines, service
+from arcadia_cloud_pipelines.operations.child import Child
 from arcadia_cloud_pipelines.operations.processes import CodeServer
 from arcadia_cloud_pipelines.operations.service import Addresses
-from arcadia_cloud_pipelines.operations.supervisor import Child, Supervisor
+from arcadia_cloud_pipelines.operations.supervisor import Supervisor
 from arcadia_cloud_pipelines.settings import SettingsError, load_settings
 
 RUN = "7fd5a93c-3d73-456d-9f26-0a64ecda2df1"

@@ -16,15 +16,11 @@ from typing import Any
 import psutil
 import pytest
 
+from arcadia_cloud_pipelines.operations.child import Child
 from arcadia_cloud_pipelines.operations.errors import OperationsError
-from arcadia_cloud_pipelines.operations.supervisor import (
-    Child,
-    Supervisor,
-    check_port,
-    end_leftovers,
-    free_port,
-    listens,
-)
+from arcadia_cloud_pipelines.operations.ports import check_port, free_port, listens
+from arcadia_cloud_pipelines.operations.process_groups import end_leftovers
+from arcadia_cloud_pipelines.operations.supervisor import Supervisor
 
 FOREVER = "import signal\nsignal.pause()"
 STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

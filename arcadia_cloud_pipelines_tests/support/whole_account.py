@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from arcadia_cloud_pipelines.billing.account_facts import sync_account_facts
 from arcadia_cloud_pipelines.billing.balance import snapshot_balance
-from arcadia_cloud_pipelines.billing.ingest import ingest_invoices, rematch
+from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
 from arcadia_cloud_pipelines.billing.insights import sync_daily_costs
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
 from arcadia_cloud_pipelines.billing.prepayment import sync_prepayment
 from arcadia_cloud_pipelines.billing.rates import sync_rates
+from arcadia_cloud_pipelines.billing.rematch import rematch
 from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.actions import sync_actions
 from arcadia_cloud_pipelines.inventory.projects import sync_projects

@@ -9,11 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.drift.ignore import IgnoreRuleError, add_rule
-from arcadia_cloud_pipelines.drift.specs import (
-    ResourceNotFound,
-    ResourceRef,
-    record_provisioned,
-)
+from arcadia_cloud_pipelines.drift.specs import ResourceNotFound, ResourceRef, record_provisioned
 from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.drift.terraform import _resolved
 from arcadia_cloud_pipelines.inventory.ledger import Observation, record

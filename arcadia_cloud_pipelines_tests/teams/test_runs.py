@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.dagster_support import FIRST_REFRESH, newest_run_speaks_against
+from arcadia_cloud_pipelines.dagster_runs import FIRST_REFRESH, newest_run_speaks_against
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.operations.definitions import first_refresh_sensor
 from arcadia_cloud_pipelines.operations.first_refresh import OF_A_TEAM

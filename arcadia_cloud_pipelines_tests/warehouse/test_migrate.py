@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from alembic import command
 
 from arcadia_cloud_pipelines.inventory.freshness import newest_complete_syncs
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse, WarehouseError, WarehouseNotMigrated
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.errors import WarehouseError, WarehouseNotMigrated
 from arcadia_cloud_pipelines.warehouse.migrate import alembic_config, head_revision, migrate
 
 ROLE = "somebody_ordinary"

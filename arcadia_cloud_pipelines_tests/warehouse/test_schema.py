@@ -7,7 +7,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from arcadia_cloud_pipelines.warehouse import objects, views
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.migrate import migrate
 from arcadia_cloud_pipelines.warehouse.schema import metadata
 
 
@@ -17,6 +19,68 @@ def test_migrations_and_tables_agree(warehouse: Warehouse) -> None:
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
         assert compare_metadata(context, metadata) == []
+
+
+OBJECTS = """
+    SELECT 'function ' || CAST(p.oid AS regprocedure) AS name, p.xmin = :mine AS made_now,
+        CASE WHEN p.prokind = 'a'
+            THEN (SELECT CAST(a AS text) FROM pg_aggregate AS a WHERE a.aggfnoid = p.oid)
+            ELSE pg_get_functiondef(p.oid) END AS definition
+    FROM pg_proc AS p
+    WHERE p.pronamespace = CAST('public' AS regnamespace)
+      AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')
+    UNION ALL
+    SELECT 'view ' || c.relname, r.xmin = :mine,
+        pg_get_viewdef(c.oid) || coalesce(CAST(c.reloptions AS text), '')
+    FROM pg_class AS c JOIN pg_rewrite AS r ON r.ev_class = c.oid
+    WHERE c.relnamespace = CAST('public' AS regnamespace) AND c.relkind = 'v'
+    UNION ALL
+    SELECT 'trigger ' || t.tgname, t.xmin = :mine,
+        pg_get_triggerdef(t.oid) || CAST(t.tgenabled AS text)
+    FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+    WHERE c.relnamespace = CAST('public' AS regnamespace) AND NOT t.tgisinternal
+"""
+
+
+def found_objects(connection: sa.Connection) -> dict[str, tuple[bool, str]]:
+    mine = connection.scalar(sa.text("SELECT CAST(CAST(pg_current_xact_id() AS xid) AS text)"))
+    rows = connection.execute(sa.text(OBJECTS.replace(":mine", f"CAST('{mine}' AS xid)"))).all()
+    return {row.name: (row.made_now, row.definition) for row in rows}
+
+
+def test_functions_triggers_and_views_have_the_folder_of_objects_as_their_source(
+    warehouse: Warehouse,
+) -> None:
+    with warehouse.transaction() as connection:
+        before = found_objects(connection)
+        assert len(before) > 50
+        assert not any(made_now for made_now, _ in before.values())
+        objects.install_objects(connection)
+        after = found_objects(connection)
+        assert [name for name, (made_now, _) in after.items() if not made_now] == []
+        assert {name: text for name, (_, text) in after.items()} == {
+            name: text for name, (_, text) in before.items()
+        }
+
+
+def test_another_source_replaces_what_is_there_at_the_next_migration(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stored() -> str:
+        with warehouse.transaction() as connection:
+            return found_objects(connection)["function cloud_charge_class(text,text)"][1]
+
+    shipped = stored()
+    source = objects.read_objects()
+    assert "'counted'" in source
+    changed = source.replace("'counted'", "'measured'")
+    for text, wanted in ((changed, shipped.replace("'counted'", "'measured'")), (source, shipped)):
+        for module in (objects, views):
+            monkeypatch.setattr(module, "read_objects", lambda text=text: text)
+        views.digest.cache_clear()
+        migrate(warehouse)
+        assert stored() == wanted
+    views.digest.cache_clear()
 
 
 def test_every_table_and_column_has_a_comment(warehouse: Warehouse) -> None:

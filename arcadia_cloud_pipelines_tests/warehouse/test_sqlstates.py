@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.warehouse.copy import copy_rows
-from arcadia_cloud_pipelines.warehouse.engine import (
-    Warehouse,
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+from arcadia_cloud_pipelines.warehouse.errors import (
     WarehouseError,
     WarehouseRefused,
     WarehouseUnreachable,

@@ -1,4 +1,4 @@
-"""What each Terraform type says of one kind, as data, one module a subject. No database.
+"""The types of Terraform and the kinds that they describe, as data, one module a subject.
 
 Attributes, their defaults, and which of them the provider computes: the schemas of
 terraform-provider-digitalocean as of August 2026.

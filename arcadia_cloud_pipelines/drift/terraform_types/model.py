@@ -60,7 +60,7 @@ class Block:
 
 @dataclass(frozen=True)
 class TerraformType:
-    """What one Terraform type says of one kind. All names: its attribute → our field."""
+    """One type of Terraform, as it describes one kind. All names: its attribute → our field."""
 
     kind: str
     said: Names = field(default_factory=dict)

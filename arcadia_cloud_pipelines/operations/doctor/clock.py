@@ -13,7 +13,8 @@ import requests
 
 from ...settings import Settings
 from ...times import Clock
-from ...warehouse.engine import Warehouse, WarehouseError
+from ...warehouse.engine import Warehouse
+from ...warehouse.errors import WarehouseError
 from .findings import Finding, neither, well, wrong
 
 TOLERANCE = timedelta(seconds=60)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """How one thing is."""
+    """The state of one thing."""
 
     WELL = "well"
     WRONG = "wrong"

@@ -1,4 +1,4 @@
-"""How old is what the mirror says?"""
+"""The age of what the mirror says."""
 
 from __future__ import annotations
 

@@ -9,12 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ...settings import Purpose, Settings, SettingsError
 from ...warehouse.embedded import EmbeddedPostgresError
-from ...warehouse.engine import (
-    Warehouse,
-    WarehouseError,
-    running_dagster_url,
-    running_warehouse,
-)
+from ...warehouse.engine import Warehouse, running_dagster_url, running_warehouse
+from ...warehouse.errors import WarehouseError
 from ...warehouse.migrate import current_revision, head_revision, server_problem
 from ...warehouse.views import digest, installed_digest
 from ..home import Home

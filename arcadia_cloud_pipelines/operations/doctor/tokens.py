@@ -17,17 +17,16 @@ from ...digitalocean import (
 from ...digitalocean.budget import HOURLY
 from ...digitalocean.calls import SharedCalls
 from ...digitalocean.spaces import Spaces
-from ...inventory import projects
 from ...inventory.accounts import odd_tokens
 from ...inventory.buckets import list_buckets
-from ...kinds import KIND_BY_NAME, KINDS
+from ...inventory.freshness import synced_accounts
+from ...kinds import KIND_BY_NAME, KINDS, PROJECT
 from ...secret import Secret
 from ...settings import Purpose, Settings, SettingsError
 from ...teams import read_teams
 from ...warehouse.engine import Warehouse
 from ..home import Home
 from ..simulated import open_account
-from ..status import accounts
 from .findings import Finding, neither, well, wrong
 
 
@@ -37,7 +36,7 @@ def check_tokens(settings: Settings, home: Home, warehouse: Warehouse | None) ->
         yield from _check_teams(settings, warehouse)
         return
     if not settings.tokens:
-        known = accounts(warehouse) if warehouse is not None else {}
+        known = synced_accounts(warehouse) if warehouse is not None else {}
         real = known.keys() - {open_account(home).team_uuid}
         if real:
             yield wrong(
@@ -123,7 +122,7 @@ def _probes() -> Iterator[tuple[Purpose, str, str, dict[str, Any]]]:
                     continue  # the parents' listing asks for the same scope
                 page = {"per_page": 1} if endpoint.paged else {}
                 yield kind.purpose, listed.scope, endpoint.path, {**endpoint.params, **page}
-    yield projects.PURPOSE, projects.SCOPE, "/v2/projects", {"per_page": 1}
+    yield PROJECT.purpose, PROJECT.scope, "/v2/projects", {"per_page": 1}
     yield Purpose.CLOUD_BILLING, "billing:read", "/v2/customers/my/balance", {}
 
 

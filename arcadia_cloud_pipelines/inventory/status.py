@@ -1,18 +1,12 @@
-"""How the mirror is: the newest sync of each kind, in words."""
+"""The state of the mirror: the newest sync of each kind, in words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..inventory.freshness import (
-    AheadOfTime,
-    KindSyncs,
-    ahead_of_time,
-    kind_syncs,
-    synced_accounts,
-)
 from ..warehouse.engine import Warehouse
+from .freshness import AheadOfTime, KindSyncs, ahead_of_time, kind_syncs
 
 
 @dataclass(frozen=True)
@@ -72,6 +66,3 @@ def _problem(sync: KindSyncs, ahead: AheadOfTime | None) -> str | None:
             f"confirm-loss {sync.kind}`"
         )
     return "; ".join(problems) or None
-
-
-accounts = synced_accounts
