@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Which process works on a Dagster run, or on a step of it, so that one can tell that it died.
-=======
-"""The process that works on a Dagster run, so that one can tell that it died.
->>>>>>> main
+"""The process that works on a Dagster run, or on a step of it, so that one can tell that it died.
 
 A worker notes itself in Dagster's own database when its run starts, and beats while it works. It is
 dead when its process is gone, which its own machine can see; on another machine, when it has not

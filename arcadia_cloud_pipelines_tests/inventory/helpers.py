@@ -22,11 +22,8 @@ from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose, Settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-<<<<<<< HEAD
 from ..conftest import libpq
-=======
 from ..support.sql import query
->>>>>>> main
 
 T0 = datetime(2026, 10, 20, 12, tzinfo=UTC)
 CREATED = datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)
