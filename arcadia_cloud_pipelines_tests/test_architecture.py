@@ -16,7 +16,7 @@ import arcadia_cloud_pipelines
 PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent
 DAGSTER_MODULES = {
     "assets", "account_assets", "checks", "sensors", "jobs", "definitions", "dagster_support",
-    "dagster_runs", "dagster_pools", "dagster_storage",
+    "dagster_runs", "dagster_pools", "dagster_storage", "code_references",
 }  # fmt: skip
 
 

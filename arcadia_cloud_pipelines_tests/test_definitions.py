@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -320,3 +321,22 @@ def test_every_asset_that_a_schedule_fills_says_when_it_is_late() -> None:
     }
     late = {spec.key for spec in defs.resolve_all_asset_specs() if spec.freshness_policy is None}
     assert not scheduled & late
+
+
+def test_every_asset_leads_to_its_source() -> None:
+    """A kind to its entry, a view to its SQL, any other to its function."""
+    lines = {}
+    for asset in defs.assets or ():
+        assert isinstance(asset, dg.AssetsDefinition | dg.AssetSpec)
+        for spec in [asset] if isinstance(asset, dg.AssetSpec) else asset.specs:
+            known = spec.metadata.get("dagster/code_references")
+            if known is not None:
+                (place,) = known.code_references
+                line = Path(place.file_path).read_text("utf-8").splitlines()[place.line_number - 1]
+                lines[spec.key.to_user_string()] = (Path(place.file_path).name, line.strip())
+    assert lines["droplets"] == ("compute.py", 'name="droplet",')
+    assert lines["cost_by_project"][0] == "cost_by_project.sql"
+    assert lines["cost_lines"][0] == "assets.py"
+    everything = set(defs.resolve_asset_graph().get_all_asset_keys())
+    without = everything - {dg.AssetKey(name) for name in lines}
+    assert without == {dg.AssetKey("resources"), dg.AssetKey("invoice_files")}

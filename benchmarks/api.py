@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ from arcadia_cloud_pipelines.api.listings import ListRoute, after
 from arcadia_cloud_pipelines.operations.ports import free_port, listens
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
+
+from .figures import Figure
 
 SECRET = "benchmark" * 8
 TENANT = "t7"
@@ -232,11 +235,16 @@ def main() -> None:
     if arguments.job:
         run_clients(json.loads(Path(arguments.job).read_text()))
         return
+    show(asked(arguments)[0], arguments)
+
+
+def asked(arguments: argparse.Namespace, repeat: int = 1) -> list[list[dict[str, Any]]]:
+    """Fill a warehouse, start the API, and return what each round of asking found."""
     with tempfile.TemporaryDirectory() as home:
         environ = {"ARCADIA_HOME": home, "ARCADIA_JWT_SECRET": SECRET}
         warehouse = open_warehouse(load_settings(environ))
         warehouse.check_migrated()
-        print("filling …", flush=True)
+        print("filling …", file=sys.stderr, flush=True)
         fill(warehouse, arguments.resources, arguments.lines)
         port = free_port()
         server = subprocess.Popen(
@@ -249,7 +257,7 @@ def main() -> None:
                 if server.poll() is not None:
                     raise SystemExit("the API did not start")
                 time.sleep(0.1)
-            show(measure(warehouse, arguments, port, Path(home)), arguments)
+            return [measure(warehouse, arguments, port, Path(home)) for _ in range(repeat)]
         finally:
             server.terminate()
             server.wait()
@@ -283,6 +291,20 @@ def measure(
     )  # fmt: skip
     figures: list[dict[str, Any]] = json.loads(ran.stdout)
     return figures
+
+
+AIM = 3
+
+
+def figures(resources: int = 100_000, lines: int = 1_000_000) -> Iterator[Figure]:
+    """Yield p50 and p99 at 50 clients, as ratios to the bare query's."""
+    arguments = argparse.Namespace(resources=resources, lines=lines, clients=50, seconds=4.0)
+    runs = asked(arguments, repeat=3)
+    for cases_of_name in zip(*runs, strict=True):
+        name = cases_of_name[0]["name"]
+        for n, quantile in ((0, "p50"), (1, "p99")):
+            values = [one["api"][n] / one["bare"][n] for one in cases_of_name]
+            yield Figure(f"API, {name}, {quantile} at 50 clients ÷ bare query", values, AIM)
 
 
 def show(figures: list[dict[str, Any]], arguments: argparse.Namespace) -> None:

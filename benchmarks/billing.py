@@ -11,18 +11,24 @@ part runs in a process of its own; memory is its peak above that of an idle one.
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pandas as pd
+import requests
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.billing.fetching import FetchedInvoice
@@ -46,6 +52,8 @@ from arcadia_cloud_pipelines.simulator import START_OF_137_INVOICES, SimulatedAc
 from arcadia_cloud_pipelines.warehouse.copy import copy_frame
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
 
+from .figures import Figure, ratios
+
 BIG = "big"
 FLOOR_COLUMNS = (
     "product", "group_description", "description", "hours", "start", "end", "USD", "project_name",
@@ -53,23 +61,86 @@ FLOOR_COLUMNS = (
 )  # fmt: skip
 
 
-def history(warehouse: Warehouse, account: SimulatedAccount) -> None:
-    """Ingest a whole history, and print what it took."""
+AIM = 3
+CALLS = 3
+"""Most calls of the API for one invoice."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What it took to ingest a whole history, and what it cannot take less than."""
+
+    invoices: int
+    lines: int
+    total: Decimal
+    headers: float
+    """Seconds."""
+    seconds: float
+    """For the lines of all."""
+    floor: float
+    """Seconds to fetch both forms of each invoice, read the CSV, and COPY it."""
+    calls: int
+    """For the lines of all."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.invoices} invoices, {self.lines:,} lines, ${self.total:,}: "
+            f"headers {self.headers:.1f} s, lines {self.seconds:.1f} s "
+            f"({self.seconds / self.floor:.1f} × the floor of {self.floor:.2f} s), "
+            f"{self.calls / self.invoices:.1f} API calls an invoice"
+        )
+
+
+def floor_of_history(warehouse: Warehouse, url: str, token: str) -> float:
+    """Seconds to fetch both forms of each invoice, read the CSV, and COPY it, and nothing else."""
+    with warehouse.transaction() as connection:
+        uuids = connection.execute(sa.text("SELECT invoice_uuid FROM cloud_invoices")).scalars()
+        wanted = [str(uuid) for uuid in uuids]
+        columns = ", ".join(f'"{name}" text' for name in FLOOR_COLUMNS)
+        connection.execute(sa.text(f"CREATE TABLE floor ({columns})"))
+    begun = time.perf_counter()
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {token}"
+    for uuid in wanted:
+        path = f"{url}/v2/customers/my/invoices/{uuid}"
+        text = session.get(f"{path}/csv", timeout=60).content
+        page: int | None = 1
+        while page is not None:
+            answer = session.get(path, params={"page": page, "per_page": 200}, timeout=60)
+            links = orjson.loads(answer.content).get("links", {})
+            page = page + 1 if links.get("pages", {}).get("next") else None
+        frame = pd.read_csv(io.BytesIO(text), dtype=str, keep_default_na=False, na_filter=False)
+        frame.columns = pd.Index([name.replace(" ", "_") for name in frame.columns])
+        with warehouse.transaction() as connection:
+            # Early invoices have fewer columns.
+            columns_there = [name for name in FLOOR_COLUMNS if name in frame.columns]
+            copy_frame(connection, "floor", frame, columns_there)
+    taken = time.perf_counter() - begun
+    with warehouse.transaction() as connection:
+        connection.execute(sa.text("DROP TABLE floor"))
+    return taken
+
+
+def history(warehouse: Warehouse, account: SimulatedAccount) -> History:
+    """Ingest a whole history."""
     with serve(account) as server:
         client = DigitalOcean(server.url, Secret(account.token), budget=CallBudget(limits=()))
         for kind in KINDS:
             sync_kind(warehouse, client, kind)
-        calls, begun = client.calls, time.perf_counter()
+        begun = time.perf_counter()
         headers = sync_invoices(warehouse, client)
-        middle = time.perf_counter()
+        calls, middle = client.calls, time.perf_counter()
         results = ingest_invoices(warehouse, client)
         ended = time.perf_counter()
-    lines = sum(result.lines for result in results)
-    print(
-        f"{headers.invoices} invoices, {lines:,} lines, ${sum(r.total for r in results):,}: "
-        f"headers {middle - begun:.1f} s, lines {ended - middle:.1f} s, "
-        f"{client.calls - calls} API calls, 2 Dagster runs (invoices, cost_lines)"
-    )
+        return History(
+            invoices=headers.invoices,
+            lines=sum(result.lines for result in results),
+            total=sum((result.total for result in results), Decimal(0)),
+            headers=middle - begun,
+            seconds=ended - middle,
+            floor=floor_of_history(warehouse, server.url, account.token),
+            calls=client.calls - calls,
+        )
 
 
 def step_floor(warehouse: Warehouse, csv: Path) -> None:
@@ -79,24 +150,27 @@ def step_floor(warehouse: Warehouse, csv: Path) -> None:
         columns = ", ".join(f'"{name}" text' for name in FLOOR_COLUMNS)
         connection.execute(sa.text(f"CREATE TABLE floor ({columns})"))
         copy_frame(connection, "floor", frame, FLOOR_COLUMNS)
+        connection.execute(sa.text("DROP TABLE floor"))
 
 
 def step_whole(warehouse: Warehouse, csv: Path) -> None:
     """The product's own way, from bytes to rows."""
     period = date(2026, 10, 1)
     with warehouse.transaction() as connection:
-        inventory = load_inventory(connection, "a")
+        first = sa.text("SELECT account FROM cloud_resources ORDER BY id LIMIT 1")
+        account = str(connection.execute(first).scalar_one())
+        inventory = load_inventory(connection, account)
         row = connection.execute(
             sa.text(
                 "INSERT INTO cloud_invoices (account, invoice_uuid, amount, period, first_seen_at) "
-                "VALUES ('a', :uuid, 0, :period, now()) RETURNING id"
+                "VALUES (:account, :uuid, 0, :period, now()) RETURNING id"
             ),
-            {"uuid": BIG, "period": period},
+            {"account": account, "uuid": f"{BIG}-{os.getpid()}", "period": period},
         ).one()
     lines = parse_invoice_csv(csv.read_bytes(), invoice=BIG)
     fetched = FetchedInvoice(period, lines, items_frame([]), lines_digest(lines))
     lines = read_lines([fetched], inventory)
-    invoice = Invoice(row.id, "a", BIG, None, period, Decimal(0))
+    invoice = Invoice(row.id, account, BIG, None, period, Decimal(0))
     replace_lines(warehouse, invoice, fetched, lines, lambda: datetime.now(UTC))
 
 
@@ -134,6 +208,45 @@ def measure(name: str, home: str, csv: Path) -> dict[str, Any]:
     return figures
 
 
+def figures(lines: int = 1_000_000, repeat: int = 3) -> Iterator[Figure]:
+    """Yield the figures of both parts."""
+    histories = []
+    for _ in range(repeat):
+        with tempfile.TemporaryDirectory() as folder:
+            warehouse = open_warehouse(load_settings({"ARCADIA_HOME": str(Path(folder) / "home")}))
+            warehouse.check_migrated()
+            account = SimulatedAccount(history_start=START_OF_137_INVOICES)
+            histories.append(history(warehouse, account))
+            warehouse.engine.dispose()
+    walls = [one.seconds / one.floor for one in histories]
+    yield Figure(f"{histories[0].invoices} invoices ÷ floor", walls, AIM)
+    calls = [one.calls / one.invoices for one in histories]
+    yield Figure("API calls an invoice", calls, CALLS, "")
+    with tempfile.TemporaryDirectory() as folder:
+        home, csv = str(Path(folder) / "home"), Path(folder) / "invoice.csv"
+        warehouse = open_warehouse(load_settings({"ARCADIA_HOME": home}))
+        warehouse.check_migrated()
+        frame_mb = prepare_big(warehouse, account, lines, csv)
+        floor = [measure("floor", home, csv)["wall"] for _ in range(repeat)]
+        whole = [measure("whole", home, csv) for _ in range(repeat)]
+        warehouse.engine.dispose()
+    walls = ratios([run["wall"] for run in whole], floor)
+    yield Figure(f"{lines:,} lines: parse, match, load ÷ floor", walls, AIM)
+    peaks = [run["peak_mb"] / frame_mb for run in whole]
+    yield Figure(f"{lines:,} lines: peak memory ÷ frame", peaks, AIM)
+
+
+def prepare_big(warehouse: Warehouse, account: SimulatedAccount, lines: int, csv: Path) -> float:
+    """Have an inventory and the CSV of an invoice about it; return the MB of its frame."""
+    with serve(account) as server:
+        client = DigitalOcean(server.url, Secret(account.token), budget=CallBudget(limits=()))
+        for kind in KINDS:
+            sync_kind(warehouse, client, kind)
+    csv.write_bytes(account.billing.big_invoice(lines).csv(None))
+    text = pd.read_csv(csv, dtype=str, keep_default_na=False, na_filter=False)
+    return float(text.memory_usage(deep=True).sum() / 2**20)
+
+
 def main() -> None:
     """Print both parts."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -148,14 +261,9 @@ def main() -> None:
         warehouse = open_warehouse(load_settings({"ARCADIA_HOME": home}))
         warehouse.check_migrated()
         account = SimulatedAccount(history_start=START_OF_137_INVOICES)
-        history(warehouse, account)
-
-        big = account.billing.big_invoice(arguments.lines)
+        print(history(warehouse, account))
         csv = Path(folder) / "invoice.csv"
-        csv.write_bytes(big.csv(None))
-        text = pd.read_csv(csv, dtype=str, keep_default_na=False, na_filter=False)
-        frame_mb = text.memory_usage(deep=True).sum() / 2**20
-        del text
+        frame_mb = prepare_big(warehouse, account, arguments.lines, csv)
         print(f"\none invoice of {arguments.lines:,} lines, {csv.stat().st_size / 2**20:.0f} MB; "
               f"its frame {frame_mb:.0f} MB")  # fmt: skip
         print(f"{'':32}{'wall s':>8}{'÷ floor':>9}{'CPU s':>8}{'peak MB':>9}{'÷ frame':>9}")

@@ -14,7 +14,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -22,6 +22,8 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.drift.sweep import SweepResult, sweep
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
+
+from .figures import Figure, ratios
 
 SEED = """
     INSERT INTO cloud_resources (
@@ -77,8 +79,10 @@ def run(warehouse: Warehouse, sql: str) -> None:
         connection.exec_driver_sql(sql.replace("%", "%%"))
 
 
-def measured(warehouse: Warehouse, work: Callable[[], object], repeat: int) -> tuple[float, int]:
-    """Median seconds and WAL bytes."""
+def measured(
+    warehouse: Warehouse, work: Callable[[], object], repeat: int
+) -> tuple[list[float], list[int]]:
+    """Seconds and WAL bytes of each run."""
     seconds, written = [], []
     for _ in range(repeat):
         before = wal(warehouse)
@@ -86,19 +90,32 @@ def measured(warehouse: Warehouse, work: Callable[[], object], repeat: int) -> t
         work()
         seconds.append(time.perf_counter() - begun)
         written.append(wal(warehouse) - before)
-    return statistics.median(seconds), int(statistics.median(written))
+    return seconds, written
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--resources", type=int, default=50_000)
-    parser.add_argument("--repeat", type=int, default=3)
-    arguments = parser.parse_args()
+FLOOR_LABEL = "floor: comparison in SQL"
+AIM = 2
+MOST_BYTES = 8192
+"""Bytes of WAL of a sweep that changes nothing: its own row, and what PostgreSQL does meanwhile."""
+
+
+def figures(resources: int = 50_000, repeat: int = 5) -> Iterator[Figure]:
+    """Yield the figures of each shape of the data."""
+    shapes = measured_shapes(resources, repeat)
+    floor, _ = shapes.pop(FLOOR_LABEL)
+    for label, (seconds, _) in shapes.items():
+        what = f"drift of {resources:,} × 6 fields, {label} ÷ floor"
+        yield Figure(what, ratios(seconds, floor), AIM)
+    _, written = shapes["unchanged"]
+    yield Figure("drift, unchanged: WAL", written, MOST_BYTES, "B")
+
+
+def measured_shapes(resources: int, repeat: int) -> dict[str, tuple[list[float], list[int]]]:
+    """Return seconds and WAL bytes of each run of each shape, by its name."""
     with tempfile.TemporaryDirectory() as folder:
         warehouse = open_warehouse(load_settings({"ARCADIA_HOME": str(Path(folder) / "home")}))
         warehouse.check_migrated()
-        run(warehouse, SEED.replace("{resources}", str(arguments.resources)))
+        run(warehouse, SEED.replace("{resources}", str(resources)))
         results: list[SweepResult] = []
 
         def swept() -> None:
@@ -107,23 +124,35 @@ def main() -> None:
         def floor() -> None:
             run(warehouse, FLOOR)
 
-        rows = [
-            ("floor: comparison in SQL", *measured(warehouse, floor, 1 + arguments.repeat)),
-            ("first sweep, 1 % opens", *measured(warehouse, swept, 1)),
-            ("unchanged", *measured(warehouse, swept, arguments.repeat)),
-        ]
+        shapes = {
+            FLOOR_LABEL: measured(warehouse, floor, 1 + repeat),
+            "first sweep, 1 % opens": measured(warehouse, swept, 1),
+            "unchanged": measured(warehouse, swept, repeat),
+        }
         for every, label in ((100, "unchanged, 1 % look-alikes"), (1, "all are look-alikes")):
             run(warehouse, LOOK_ALIKE.format(every=every))
             run(warehouse, "ANALYZE cloud_provisioned")
-            rows.append((label, *measured(warehouse, swept, arguments.repeat)))
+            shapes[label] = measured(warehouse, swept, repeat)
         counts = [(r.opened, r.updated, r.closed, r.open_after) for r in results]
-        assert counts[0] == (arguments.resources // 100, 0, 0, arguments.resources // 100)
-        assert set(counts[1:]) == {(0, 0, 0, arguments.resources // 100)}
-        print(f"{arguments.resources:,} resources × 6 fields")
-        print(f"{'':32}{'seconds':>9}{'÷ floor':>9}{'WAL bytes':>11}")
-        for label, seconds, written in rows:
-            print(f"{label:32}{seconds:9.2f}{seconds / rows[0][1]:9.2f}{written:11,}")
+        assert counts[0] == (resources // 100, 0, 0, resources // 100)
+        assert set(counts[1:]) == {(0, 0, 0, resources // 100)}
         warehouse.engine.dispose()
+    return shapes
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--resources", type=int, default=50_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    arguments = parser.parse_args()
+    shapes = measured_shapes(arguments.resources, arguments.repeat)
+    floor = statistics.median(shapes[FLOOR_LABEL][0])
+    print(f"{arguments.resources:,} resources × 6 fields")
+    print(f"{'':32}{'seconds':>9}{'÷ floor':>9}{'WAL bytes':>11}")
+    for label, (seconds, written) in shapes.items():
+        wall, wal_bytes = statistics.median(seconds), int(statistics.median(written))
+        print(f"{label:32}{wall:9.2f}{wall / floor:9.2f}{wal_bytes:11,}")
 
 
 if __name__ == "__main__":

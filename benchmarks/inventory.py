@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,9 +35,10 @@ from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import load_settings
-from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.copy import copy_rows
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
+
+from .figures import Figure, ratios
 
 KIND = KIND_BY_NAME["droplet"]
 FLOOR_TABLE = """
@@ -121,9 +123,15 @@ def run_step(name: str, home: str, url: str, token: str) -> None:
     figures = STEPS[name](warehouse, url, token)
     after = resource.getrusage(resource.RUSAGE_SELF)
     figures["cpu"] = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
-    figures["peak_mb"] = after.ru_maxrss / 1024
+    figures["peak_mb"] = peak_mb()
     figures["wal"] = _wal(warehouse) - wal
     print(json.dumps(figures))
+
+
+def peak_mb() -> float:
+    """Most memory that this process held; `ru_maxrss` counts what its parent held, too."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
 def _wal(warehouse: Warehouse) -> int:
@@ -137,6 +145,9 @@ def _wal(warehouse: Warehouse) -> int:
 
 def run_simulator(droplets: int) -> None:
     """In a child process: serve an account; each line on standard input changes a share of it."""
+    # Here, so that a step does not hold it.
+    from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
+
     account = SimulatedAccount(droplets=droplets)
     with serve(account) as server:
         print(json.dumps([server.url, account.token]), flush=True)
@@ -190,8 +201,41 @@ def checkpoint(warehouse: Warehouse) -> None:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text("CHECKPOINT"))
 
 
+FLOOR = "floor: fetch, parse, COPY"
+AIMS = {"first sync": {1_000: 1.6}, "unchanged": {}, "1 % changed": {}}
+"""Most that a step may take as a ratio to the floor, by the number of droplets where it varies."""
+USUAL_AIM = {"first sync": 1.3, "unchanged": 1.2, "1 % changed": 1.3}
+PEAK_MB = 200
+WAL_BYTES = 300
+
+
+def figures(sizes: Sequence[tuple[int, int]]) -> Iterator[Figure]:
+    """Yield the figures of each size, which comes with the number of runs."""
+    for droplets, repeat in sizes:
+        runs = measured_steps(droplets, repeat)
+        floor = [run["wall"] for run in runs[FLOOR]]
+        for step, aims in AIMS.items():
+            walls = [run["wall"] for run in runs[step]]
+            aim = aims.get(droplets, USUAL_AIM[step])
+            yield Figure(f"{droplets:,} droplets, {step} ÷ floor", ratios(walls, floor), aim)
+        wal = [run["wal"] / run["rows"] for run in runs["unchanged"]]
+        yield Figure(f"{droplets:,} droplets, unchanged: WAL a row", wal, WAL_BYTES, "B")
+        peaks = [run["peak_mb"] for run in runs["first sync"]]
+        aim_mb = PEAK_MB if droplets == 50_000 else None
+        yield Figure(f"{droplets:,} droplets, peak memory", peaks, aim_mb, "MB")
+
+
 def benchmark(droplets: int, repeat: int) -> list[tuple[str, dict[str, float]]]:
     """All steps for one size: label and median figures of each."""
+    return [
+        (label, {key: statistics.median(float(run[key]) for run in all_runs)
+                 for key in ("wall", "cpu", "peak_mb", "wal", "rows")})
+        for label, all_runs in measured_steps(droplets, repeat).items()
+    ]  # fmt: skip
+
+
+def measured_steps(droplets: int, repeat: int) -> dict[str, list[dict[str, float]]]:
+    """All steps for one size, so many times each."""
     runs: dict[str, list[dict[str, float]]] = {}
     with simulator(droplets) as (url, token, change):
         for _ in range(repeat):
@@ -204,7 +248,7 @@ def benchmark(droplets: int, repeat: int) -> list[tuple[str, dict[str, float]]]:
                     runs.setdefault(label, []).append(measure(name, home, url, token))
 
                 step("fetch and parse", "fetch")
-                step("floor: fetch, parse, COPY", "floor")
+                step(FLOOR, "floor")
                 step("first sync")
                 step("unchanged")
                 checkpoint(warehouse)
@@ -212,11 +256,7 @@ def benchmark(droplets: int, repeat: int) -> list[tuple[str, dict[str, float]]]:
                 change(0.01)
                 step("1 % changed")
                 warehouse.engine.dispose()
-    return [
-        (label, {key: statistics.median(float(run[key]) for run in all_runs)
-                 for key in ("wall", "cpu", "peak_mb", "wal", "rows")})
-        for label, all_runs in runs.items()
-    ]  # fmt: skip
+    return runs
 
 
 def main() -> None:

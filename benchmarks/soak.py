@@ -251,8 +251,9 @@ class Soak:
         """Kill PostgreSQL, work while it is away, and have it started again."""
         pid = ServerFolder(self.home).pid()
         assert pid is not None
-        psutil.Process(pid).kill()
-        psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=30)
+        server = psutil.Process(pid)
+        server.kill()
+        psutil.wait_procs([server], timeout=30)
         self.do("balance_snapshot")
         self.server.close()
         self.server = EmbeddedPostgres(self.home)

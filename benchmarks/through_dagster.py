@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from arcadia_cloud_pipelines.digitalocean.clients import Clients
 from arcadia_cloud_pipelines.settings import checkout, load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
 
+from .figures import Figure, ratios
 from .refresh import beside_each_other, simulator
 
 
@@ -115,6 +116,28 @@ def measure(name: str, home: Path, url: str, token: str, statements: bool) -> li
 
 
 WAYS = ("as functions", "through Dagster")
+AIM = 3
+
+
+def compared(repeat: int, *, statements: bool = False) -> dict[str, list[list[float]]]:
+    """Return wall, own and server seconds of each run of each way."""
+    with simulator(0, 5) as (url, token), tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        for name in WAYS:
+            measure(name, home, url, token, statements=False)
+        return {
+            name: [measure(name, home, url, token, statements) for _ in range(repeat)]
+            for name in WAYS
+        }
+
+
+def figures(repeat: int = 5) -> Iterator[Figure]:
+    """Yield the ratios of wall and of CPU seconds, PostgreSQL's included."""
+    plain, dagster = compared(repeat).values()
+    walls = ratios([run[0] for run in dagster], [run[0] for run in plain])
+    cpu = ratios([sum(run[1:]) for run in dagster], [sum(run[1:]) for run in plain])
+    yield Figure("a refresh through Dagster, wall ÷ as functions", walls, AIM)
+    yield Figure("a refresh through Dagster, CPU ÷ as functions", cpu, AIM)
 
 
 def main() -> None:
@@ -127,21 +150,14 @@ def main() -> None:
     if arguments.way:
         run_way(arguments.way, arguments.statements)
         return
-    figures: dict[str, list[float]] = {}
-    with simulator(0, 5) as (url, token), tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "home"
-        for name in WAYS:
-            measure(name, home, url, token, statements=False)
-        for name in WAYS:
-            runs = [
-                measure(name, home, url, token, arguments.statements)
-                for _ in range(arguments.repeat)
-            ]
-            figures[name] = [statistics.median(column) for column in zip(*runs, strict=True)]
+    medians = {
+        name: [statistics.median(column) for column in zip(*runs, strict=True)]
+        for name, runs in compared(arguments.repeat, statements=arguments.statements).items()
+    }
     print(f"{'':18}{'wall s':>8}{'own CPU s':>11}{'server CPU s':>14}")
-    for name, (wall, own, server) in figures.items():
+    for name, (wall, own, server) in medians.items():
         print(f"{name:18}{wall:8.2f}{own:11.2f}{server:14.2f}")
-    plain, dagster = figures.values()
+    plain, dagster = medians.values()
     cpu = (dagster[1] + dagster[2]) / (plain[1] + plain[2])
     print(f"{'ratio':18}{dagster[0] / plain[0]:8.1f}{cpu:25.1f} (CPU together)")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from ..dagster_support import reported_errors, table
+from ..dagster_support import metadata, reported_errors, table
 from ..warehouse.engine import Warehouse
 from . import report
 from .allocate import Unused
@@ -30,19 +30,19 @@ def every_cent(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         "cent. Materialise cost_allocations; if that does not help it is a fault."
         if lines or months
         else "Every cent of every invoice is allocated once.",
-        metadata={
-            "lines": table(
+        metadata=metadata(
+            lines=table(
                 ("invoice", "line", "shares", "allocated", "line's amount"),
                 [
                     (one.invoice_uuid, one.line_number, one.shares, one.amount, one.of_line)
                     for one in lines[:SHOWN]
                 ],
             ),
-            "months": table(
+            months=table(
                 ("account", "period", "not allocated"),
                 [(account, f"{period:%Y-%m}", amount) for account, period, amount in months],
             ),
-        },
+        ),
     )
 
 
@@ -65,8 +65,8 @@ def rules_in_use(unused: Sequence[Unused]) -> dg.AssetCheckResult:
         "that earlier rules decide. Mend them, or take them out."
         if unused
         else "Every rule decides for some line.",
-        metadata={
-            "rules": table(
+        metadata=metadata(
+            rules=table(
                 ("rule", "why"),
                 [
                     (describe_rule(one.number, one.rule),
@@ -75,7 +75,7 @@ def rules_in_use(unused: Sequence[Unused]) -> dg.AssetCheckResult:
                     for one in unused[:SHOWN]
                 ],
             )
-        },
+        ),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_support import reported_errors, table
+from ..dagster_support import metadata, reported_errors, table
 from ..late import LATE_AFTER, lately
 from ..times import ago, utc_now
 from ..warehouse.engine import Warehouse
@@ -96,20 +96,20 @@ def matched(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         passed=worst.found >= MATCHED_SHARE,
         severity=dg.AssetCheckSeverity.WARN,
         description=told,
-        metadata={
-            "share": float(worst.share),
-            "by_month": table(
+        metadata=metadata(
+            share=float(worst.share),
+            by_month=table(
                 ("period", "matched", "missing", "before the first sync", "share"),
                 [
                     (f"{m.period:%Y-%m}", m.matched, m.missing, m.too_early, f"{m.share:.1%}")
                     for m in months
                 ],
             ),
-            "by_method": table(
+            by_method=table(
                 ("method or reason", "lines", "US dollars"),
                 [(s.method, s.lines, s.amount) for s in shares],
             ),
-        },
+        ),
     )
 
 
@@ -129,17 +129,15 @@ def products_known(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResul
         f"only: {told}. Add rules for them to billing/products.toml."
         if unknown
         else "Every product has a rule.",
-        metadata={
-            "unknown_products": table(
+        metadata=metadata(
+            unknown_products=table(
                 ("product", "lines", "US dollars", "first", "last"),
                 [
                     (p.product, p.lines, p.amount, f"{p.first:%Y-%m}", f"{p.last:%Y-%m}")
                     for p in unknown[:50]
                 ],
             )
-        }
-        if unknown
-        else {},
+        ),
     )
 
 
@@ -158,14 +156,12 @@ def ids_agree(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         "the product's own kind was used, or else the one of the uuid."
         if conflicts
         else "The ids of every line agree.",
-        metadata={
-            "conflicts": table(
+        metadata=metadata(
+            conflicts=table(
                 ("period", "invoice", "line", "product", "id", "other id", "taken", "other"),
                 [(f"{row[0]:%Y-%m}", *row[1:]) for row in conflicts[:50]],
             )
-        }
-        if conflicts
-        else {},
+        ),
     )
 
 
@@ -186,14 +182,12 @@ def none_left_behind(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRes
         "failed or late. Materialise `cost_lines` with their invoice_uuids to read them again."
         if late
         else f"{len(waiting):,} invoices are waiting, none for long.",
-        metadata={
-            "waiting": table(
+        metadata=metadata(
+            waiting=table(
                 ("period", "invoice", "status", "error"),
                 [(f"{row[1]:%Y-%m}", row[0], row[2], row[4]) for row in late[:50]],
             )
-        }
-        if late
-        else {},
+        ),
     )
 
 
@@ -236,14 +230,12 @@ def ids_whole(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         "`cost_lines` with their invoice_uuids."
         if short
         else "Every invoice was read with all its ids.",
-        metadata={
-            "invoices": table(
+        metadata=metadata(
+            invoices=table(
                 ("period", "invoice", "why", "attempts"),
                 [(f"{row[0]:%Y-%m}", *row[1:]) for row in short[-50:]],
             )
-        }
-        if short
-        else {},
+        ),
     )
 
 
@@ -264,14 +256,12 @@ def days_whole(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         f"{missing[-1]}."
         if missing
         else "No day is missing.",
-        metadata={
-            "months": table(
+        metadata=metadata(
+            months=table(
                 ("period", "days", "invoiced before taxes", "difference"),
                 [(f"{row[0]:%Y-%m}", *row[1:]) for row in months],
             )
-        }
-        if months
-        else {},
+        ),
     )
 
 

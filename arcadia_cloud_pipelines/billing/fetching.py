@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import pandas as pd
-
 from ..digitalocean import (
     DigitalOcean,
     DigitalOceanError,
@@ -18,6 +16,7 @@ from ..digitalocean import (
     no_identity,
     read_listing,
 )
+from ..frames import pd
 from .balance import SCOPE
 from .invoice_csv import parse_invoice_csv
 from .invoices import INVOICES

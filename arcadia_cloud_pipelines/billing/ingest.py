@@ -32,7 +32,7 @@ from .invoice_csv_errors import InvoiceFileError
 from .invoices import partition_key
 from .items import attach_resource_keys
 from .matching import RULES_VERSION, match_with_kinds
-from .originals import keep_summaries, original_of
+from .originals import keep_summaries, packed_lines
 from .products import classify_lines
 from .reconcile import store_verdicts
 
@@ -315,7 +315,7 @@ def replace_lines(
         "id": invoice.id,
         "at": now(),
         "digest": fetched.digest,
-        "csv": original_of(lines).csv_gzip,
+        "csv": packed_lines(lines),
         "ids_note": fetched.ids_note,
         "rules": RULES_VERSION,
     }

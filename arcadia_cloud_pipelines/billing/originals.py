@@ -12,7 +12,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -30,18 +29,8 @@ _NUMBERS = ("hours", "amount")
 _FIELD, _LINE = "\x1f", "\x1e"
 
 
-@dataclass(frozen=True)
-class Original:
-    """One version of an invoice's file."""
-
-    digest: str
-    """SHA-256 of its lines, whatever their order and the file's spelling."""
-    csv_gzip: bytes = field(repr=False)
-    """Its lines as CSV: the columns that we know, which hold no personal data."""
-
-
-def original_of(lines: pd.DataFrame) -> Original:
-    """Pack the lines of one invoice.
+def packed_lines(lines: pd.DataFrame) -> bytes:
+    """Return the lines of one invoice as CSV, compressed; the columns hold no personal data.
 
     Args:
         lines: as `parse_invoice_csv` gives them; with `KEYS` where these are known.
@@ -51,7 +40,7 @@ def original_of(lines: pd.DataFrame) -> Original:
     table = lines[kept].rename(columns=_SPELLED)
     pa_csv.write_csv(pa.Table.from_pandas(table, preserve_index=False), text)
     # Without a time in its head, the same lines give the same bytes.
-    return Original(lines_digest(lines), gzip.compress(text.getvalue(), mtime=0))
+    return gzip.compress(text.getvalue(), mtime=0)
 
 
 def lines_digest(lines: pd.DataFrame) -> str:

@@ -24,7 +24,7 @@ from .invoice_csv import parse_invoice_csv
 from .invoice_csv_errors import InvoiceFileError
 from .items import attach_resource_keys
 from .matching import RULES_VERSION
-from .originals import KEYS, lines_digest, original_of, read_keys, statements
+from .originals import KEYS, lines_digest, packed_lines, read_keys, statements
 from .reconcile import store_verdicts
 
 
@@ -140,7 +140,7 @@ def _replace(
             matched.assign(account=row.account, invoice_id=row.id),
             ("account", "invoice_id", *LINE_COLUMNS),
         )  # fmt: skip
-        kept = {"csv": original_of(lines).csv_gzip, "digest": row.lines_digest}
+        kept = {"csv": packed_lines(lines), "digest": row.lines_digest}
         statements.run(connection, "keep_ids", scope | kept)
         count, total = statements.run(connection, "mark_rebuilt", scope).one()
     return count, total

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
+from ..frames import pd
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .output import echo, list_formats, print_objects
+from .surroundings import the_warehouse
 
 
 @click.group()
@@ -19,10 +20,8 @@ def alarms() -> None:
 def list_alarms_command(everything: bool, limit: int, format_: str | None) -> None:
     """List open alarms, the worst first."""
     from ..alarms.state import Episode, newest_alarms, open_alarms
-    from ..settings import load_settings
-    from ..warehouse.engine import open_warehouse
 
-    warehouse = open_warehouse(load_settings())
+    warehouse = the_warehouse()
     warehouse.check_migrated()
     found = newest_alarms(warehouse, limit) if everything else open_alarms(warehouse)[:limit]
     if format_:

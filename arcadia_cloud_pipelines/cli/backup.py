@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .output import echo
-from .query import open_marts
+from .surroundings import the_warehouse
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -21,7 +21,7 @@ def backup_command(file: Path) -> None:
     """
     from ..warehouse.backups import backup
 
-    warehouse = open_marts()
+    warehouse = the_warehouse()
     size = backup(warehouse, file)
     echo(f"{size:,} bytes of {warehouse.place} in {file}")
 
@@ -35,6 +35,6 @@ def restore_command(file: Path) -> None:
     """
     from ..warehouse.backups import restore
 
-    warehouse = open_marts()
+    warehouse = the_warehouse()
     revision = restore(warehouse, file)
     echo(f"{warehouse.place} has what was in {file}, with schema {revision}")

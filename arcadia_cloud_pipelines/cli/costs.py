@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .output import echo, list_formats, print_objects, print_table
+from .surroundings import the_warehouse
 
 if TYPE_CHECKING:
     from ..allocation.allocate import Allocated
@@ -66,14 +67,12 @@ def rebuild_lines(period: str | None, invoices: tuple[str, ...], format_: str | 
     one transaction and matched anew.
     """
     from ..billing.rebuild import Rebuilt, rebuild
-    from ..settings import load_settings
     from ..times import parse_month
-    from ..warehouse.engine import open_warehouse
 
     month = parse_month(period) if period is not None else None
     if period is not None and month is None:
         raise click.BadParameter("--period must be a month such as 2026-10", param_hint="--period")
-    done = rebuild(open_warehouse(load_settings()), period=month, invoices=invoices)
+    done = rebuild(the_warehouse(), period=month, invoices=invoices)
     if format_:
         print_objects(Rebuilt, done, format_)
         return

@@ -9,9 +9,10 @@ import click
 
 from .. import foreign_text
 from .output import echo, list_formats, print_objects, print_table
+from .surroundings import the_warehouse, user
 
 if TYPE_CHECKING:
-    from ..warehouse.engine import Warehouse
+    pass
 
 
 @click.group()
@@ -35,7 +36,7 @@ def list_drift_command(
     from ..drift.inbox import DriftRecord, list_drift
     from ..severity import Severity
 
-    opened = warehouse()
+    opened = the_warehouse()
     status = None if everything else "open"
     found = list_drift(
         opened,
@@ -72,7 +73,7 @@ def show_drift_command(drift_id: int) -> None:
     from ..drift.inbox import get_drift
     from ..drift.words import value_text
 
-    record, decisions = get_drift(warehouse(), drift_id)
+    record, decisions = get_drift(the_warehouse(), drift_id)
     field, desired, actual = record.shown
     lines = {
         "resource": f"{record.kind} {record.name or ''} ({record.provider_id})",
@@ -115,7 +116,7 @@ def accept_command(
     from ..drift.words import accepted_text
 
     accepted = accept(
-        warehouse(),
+        the_warehouse(),
         drift_id,
         actor=actor or user(),
         reason=reason,
@@ -150,7 +151,7 @@ def add(
     from ..drift.ignore import add_rule
 
     rule = add_rule(
-        warehouse(),
+        the_warehouse(),
         owner=owner or user(),
         reason=reason,
         kind=kind,
@@ -169,7 +170,7 @@ def list_rules_(format_: str | None) -> None:
     from ..drift.ignore import IgnoreRule, list_rules
     from ..times import utc_now
 
-    rules = list_rules(warehouse())
+    rules = list_rules(the_warehouse())
     if format_:
         print_objects(IgnoreRule, rules, format_)
         return
@@ -196,16 +197,8 @@ def remove(rule_id: int, actor: str | None) -> None:
     """End the rule ID; what it hid opens at the next sweep."""
     from ..drift.ignore import remove_rule
 
-    remove_rule(warehouse(), rule_id, actor=actor or user())
+    remove_rule(the_warehouse(), rule_id, actor=actor or user())
     echo(f"Rule {rule_id} ignores nothing any more.")
-
-
-def warehouse() -> Warehouse:
-    """The warehouse of the environment."""
-    from ..settings import load_settings
-    from ..warehouse.engine import open_warehouse
-
-    return open_warehouse(load_settings())
 
 
 def check_kind(kind: str) -> None:
@@ -219,13 +212,6 @@ def check_kind(kind: str) -> None:
     problem = unknown_kind(kind)
     if problem is not None:
         raise click.UsageError(f"{foreign_text.line(kind[:64])} {problem}.")
-
-
-def user() -> str:
-    """Return the name of who is at the keyboard."""
-    from .inventory import _user
-
-    return _user()
 
 
 def json_value(text: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .output import echo
-from .query import open_marts
+from .surroundings import the_warehouse
 
 if TYPE_CHECKING:
     from ..marts.focus import Export
@@ -41,7 +41,7 @@ def marts(folder: Path, format_: str) -> None:
     from ..marts import reading
 
     folder.mkdir(parents=True, exist_ok=True)
-    warehouse = open_marts()
+    warehouse = the_warehouse()
     for name in reading.names():
         path = folder / f"{name}.{format_}"
         with reading.read_mart(warehouse, reading.find(name)) as rows:
@@ -86,7 +86,7 @@ def focus(
 
     folder = folder or Path(f"focus-{version}-{period:%Y-%m}")
     limits = Limits(max_rows, max_bytes)
-    done = export_focus(open_marts(), version, period, format_, folder, limits)
+    done = export_focus(the_warehouse(), version, period, format_, folder, limits)
     for file in done.files:
         echo(f"{file.rows:>12,} rows in {folder / file.name}")
     _tell(done, period)

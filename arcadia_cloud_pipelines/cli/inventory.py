@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .output import echo, list_formats, print_objects, print_table
+from .surroundings import the_warehouse, user
 
 
 @click.group()
@@ -18,10 +19,8 @@ def status(format_: str | None) -> None:
     """Show the newest sync of each kind, and accounts that are not listed any more."""
     from ..inventory.accounts import foreign_rows, stale_accounts
     from ..inventory.status import KindStatus, newest_syncs
-    from ..settings import load_settings
-    from ..warehouse.engine import open_warehouse
 
-    warehouse = open_warehouse(load_settings())
+    warehouse = the_warehouse()
     syncs = newest_syncs(warehouse)
     if format_:
         print_objects(KindStatus, syncs, format_)
@@ -72,10 +71,8 @@ def confirm_loss_command(
     """Say that the loss of KIND that the newest sync found implausible is real."""
     from ..inventory.confirm import confirm_loss
     from ..inventory.freshness import mirrored_accounts
-    from ..settings import load_settings
-    from ..warehouse.engine import open_warehouse
 
-    warehouse = open_warehouse(load_settings())
+    warehouse = the_warehouse()
     accounts = mirrored_accounts(warehouse)
     if account is None and len(accounts) > 1:
         raise click.UsageError(
@@ -84,7 +81,7 @@ def confirm_loss_command(
     confirmation = confirm_loss(
         warehouse,
         kind,
-        actor=actor or _user(),
+        actor=actor or user(),
         reason=reason,
         now=warehouse.now(),
         account=account,
@@ -108,11 +105,9 @@ def void_sync_command(sync_id: int, actor: str | None, reason: str | None) -> No
     `arcadia inventory status` shows the numbers. The row stays and says who voided it.
     """
     from ..inventory.void import void_sync
-    from ..settings import load_settings
-    from ..warehouse.engine import open_warehouse
 
-    warehouse = open_warehouse(load_settings())
-    voided = void_sync(warehouse, sync_id, actor=actor or _user(), reason=reason)
+    warehouse = the_warehouse()
+    voided = void_sync(warehouse, sync_id, actor=actor or user(), reason=reason)
     echo(
         f"The sync {voided.id} of {voided.kind}, dated {voided.started_at:%Y-%m-%d %H:%M} UTC, "
         "counts for nothing. The next sync of the kind puts right what it recorded."
@@ -143,19 +138,8 @@ def retire_account_command(account: str, actor: str | None, reason: str | None, 
     teams = read_teams(settings)
     said = {name: team.settings.expected_account for name, team in teams.items()}
     known = accounts_of(warehouse, teams) | {name: of for name, of in said.items() if of}
-    retired = retire_account(warehouse, account, actor=actor or _user(), reason=reason, teams=known)
+    retired = retire_account(warehouse, account, actor=actor or user(), reason=reason, teams=known)
     echo(
         f"Retired account {retired.account}: {retired.resources:,} resources and "
         f"{retired.projects:,} projects count as deleted."
     )
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user without a name
-        import os
-
-        return f"uid {os.getuid()}"

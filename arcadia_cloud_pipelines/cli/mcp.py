@@ -22,6 +22,6 @@ def mcp() -> None:
             "`arcadia mcp` needs the package mcp: pip install 'arcadia-cloud-pipelines[mcp]', or "
             "`uv sync --extra mcp` in a checkout."
         ) from None
-    from .query import open_marts
+    from .surroundings import the_warehouse
 
-    make_server(open_marts).run("stdio")
+    make_server(the_warehouse).run("stdio")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .output import echo
+from .surroundings import the_warehouse
 
 
 @click.command()
@@ -12,11 +13,9 @@ def migrate_command() -> None:
     """Bring the warehouse to the schema of this release."""
     import logging
 
-    from ..settings import load_settings
-    from ..warehouse.engine import open_warehouse
     from ..warehouse.migrate import migrate
 
-    warehouse = open_warehouse(load_settings())
+    warehouse = the_warehouse()
     notices: list[str] = []
 
     class Notices(logging.Handler):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .output import echo, list_formats, print_objects, print_table
+from .surroundings import the_warehouse
 
 if TYPE_CHECKING:
     from ..inventory.classify import Applied
@@ -23,10 +24,8 @@ def projects() -> None:
 def list_projects_command(format_: str | None) -> None:
     """Show every live project with its classification, and whether by hand or by a rule."""
     from ..inventory.classify import Project, list_projects
-    from ..settings import load_settings
-    from ..warehouse.engine import open_warehouse
 
-    found = list_projects(open_warehouse(load_settings()))
+    found = list_projects(the_warehouse())
     if format_:
         print_objects(Project, found, format_)
         return

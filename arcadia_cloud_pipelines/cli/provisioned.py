@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .drift import check_kind, json_value, user, warehouse
+from .drift import check_kind, json_value
 from .output import echo, list_formats, print_rows, print_table
+from .surroundings import the_warehouse, user
 
 if TYPE_CHECKING:
     from ..drift.specs import ResourceRef, SpecView
@@ -57,7 +58,7 @@ def record_command(
     if not values and not unset:
         raise click.UsageError("Name at least one FIELD=VALUE, or give --spec.")
     recorded = record_provisioned(
-        warehouse(),
+        the_warehouse(),
         ResourceRef(kind, resource, account),
         values,
         actor=actor or user(),
@@ -93,7 +94,7 @@ def show_provisioned_command(
     from ..drift.specs import ResourceRef, show
     from ..drift.words import field_text, value_text
 
-    view = show(warehouse(), ResourceRef(kind, resource, account))
+    view = show(the_warehouse(), ResourceRef(kind, resource, account))
     if format_:
         _print_fields(view, format_)
         return
@@ -151,7 +152,7 @@ def adopt_command(
     for kind in kinds:
         check_kind(kind)
     changed = adopt(
-        warehouse(),
+        the_warehouse(),
         actor=actor or user(),
         kinds=kinds,
         fields=fields,
@@ -173,7 +174,7 @@ def terraform(paths: tuple[str, ...]) -> None:
     if where.is_empty:
         raise click.UsageError(f"Name a state file, or set {STATES} or {VARIABLE}.")
     result = record_states(
-        warehouse(), where.paths, sources=where.sources, unusable=where.problems,
+        the_warehouse(), where.paths, sources=where.sources, unusable=where.problems,
         configured=not paths,
     )  # fmt: skip
     echo(
@@ -196,7 +197,7 @@ def sources_(format_: str | None) -> None:
     from ..drift.terraform import list_sources
     from ..drift.words import drift_text
 
-    found = list_sources(warehouse())
+    found = list_sources(the_warehouse())
     if format_:
         columns = ("source", "path", "serial", "specs", "read_at", "status", "problem")
         print_rows(columns, ([row[column] for column in columns] for row in found), format_)
@@ -226,7 +227,7 @@ def confirm_withdrawal_(source: str, actor: str | None, reason: str | None) -> N
     """Withdraw the specs that SOURCE no longer says, or all of one that has lost its file."""
     from ..drift.terraform import confirm_withdrawal
 
-    changed = confirm_withdrawal(warehouse(), source, actor=actor or user(), reason=reason)
+    changed = confirm_withdrawal(the_warehouse(), source, actor=actor or user(), reason=reason)
     echo(f"{source}: {changed:,} specs withdrawn or changed.")
 
 
@@ -236,7 +237,7 @@ def reset_serial_(source: str) -> None:
     """Take the next state of SOURCE whatever its serial: it was set back on purpose."""
     from ..drift.terraform import reset_serial
 
-    reset_serial(warehouse(), source)
+    reset_serial(the_warehouse(), source)
     echo(f"{source}: the next read accepts any serial.")
 
 

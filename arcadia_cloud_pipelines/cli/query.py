@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from .output import echo, print_table
+from .surroundings import the_warehouse
 
 if TYPE_CHECKING:
     from ..marts.reading import Rows
-    from ..warehouse.engine import Warehouse
 
 SHOWN = 50
 """Rows of a table for people; the other formats are whole."""
@@ -43,7 +43,7 @@ def query_command(name: str | None, format_: str, limit: int | None, output: Pat
         raise click.UsageError("Parquet cannot be shown at a terminal: name a file with --output.")
     if format_ == "table" and limit is None:
         limit = SHOWN
-    with reading.read_mart(open_marts(), view, limit) as rows:
+    with reading.read_mart(the_warehouse(), view, limit) as rows:
         if format_ == "table":
             _table(rows, limit)
         elif output is None:
@@ -57,14 +57,6 @@ def _list() -> None:
 
     views = sorted(read_views(), key=lambda view: view.name)
     print_table(("mart", "answers"), [(v.name, v.comment.split("?")[0] + "?") for v in views])
-
-
-def open_marts() -> Warehouse:
-    """Return the warehouse of the settings."""
-    from ..settings import load_settings
-    from ..warehouse.engine import open_warehouse
-
-    return open_warehouse(load_settings())
 
 
 def _table(rows: Rows, limit: int | None) -> None:

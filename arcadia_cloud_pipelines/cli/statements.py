@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .drift import user
 from .output import echo, list_formats, print_objects, print_table
+from .surroundings import user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

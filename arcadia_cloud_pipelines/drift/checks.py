@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from ..dagster_support import reported_errors, table
+from ..dagster_support import metadata, reported_errors, table
 from ..late import CLOCK_TOLERANCE, LATE_AFTER
 from ..times import utc_now
 from ..warehouse.engine import Warehouse
@@ -30,8 +30,8 @@ def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
         "drift accept ID`, or change the resource back."
         if found
         else "Nothing differs from its spec.",
-        metadata={
-            "inbox": table(
+        metadata=metadata(
+            inbox=table(
                 ("id", "severity", "kind", "name", "field", "desired", "actual", "since (UTC)"),
                 [
                     (
@@ -41,9 +41,7 @@ def no_open_drift(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult
                     for d in found[:50]
                 ],
             )
-        }
-        if found
-        else {},
+        ),
     )  # fmt: skip
 
 
@@ -81,9 +79,7 @@ def fresh_inventory(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResu
         severity=dg.AssetCheckSeverity.WARN,
         description=" ".join(problems)
         or f"{len(newest.kinds_swept):,} kinds of resources were compared.",
-        metadata={"skipped": table(("kind", "why"), newest.kinds_skipped.items())}
-        if newest.kinds_skipped
-        else {},
+        metadata=metadata(skipped=table(("kind", "why"), newest.kinds_skipped.items())),
     )
 
 
@@ -102,8 +98,8 @@ def ignore_rules_alive(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckR
         "make them again, or remove them with `arcadia drift ignore remove ID`."
         if expired
         else f"{len(rules):,} ignore rules are working.",
-        metadata={
-            "expired": table(
+        metadata=metadata(
+            expired=table(
                 ("id", "owner", "kind", "name", "field", "expired (UTC)", "reason"),
                 [
                     (r.id, r.owner, r.kind, r.name_pattern, r.field,
@@ -111,9 +107,7 @@ def ignore_rules_alive(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckR
                     for r in expired
                 ],
             )
-        }
-        if expired
-        else {},
+        ),
     )  # fmt: skip
 
 
@@ -134,23 +128,20 @@ def terraform_sources(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckRe
         severity=dg.AssetCheckSeverity.WARN if mild else dg.AssetCheckSeverity.ERROR,
         description=" ".join(dict.fromkeys(row["problem"] for row in wrong))
         or f"{len(sources):,} Terraform states are recorded as they are.",
-        metadata={
-            "wrong": dg.MetadataValue.table(
+        metadata=metadata(
+            wrong=table(
+                ("file", "source", "status", "since"),
                 [
-                    dg.TableRecord(
-                        {
-                            "file": row["path"],
-                            "source": row["source"] or "",
-                            "status": row["status"],
-                            "since": f"{row['problem_since']:%Y-%m-%d %H:%M} UTC",
-                        }
+                    (
+                        row["path"],
+                        row["source"],
+                        row["status"],
+                        f"{row['problem_since']:%Y-%m-%d %H:%M} UTC",
                     )
                     for row in wrong[:50]
-                ]
+                ],
             )
-        }
-        if wrong
-        else {},
+        ),
     )
 
 

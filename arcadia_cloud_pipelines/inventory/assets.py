@@ -250,7 +250,10 @@ def account_asset(
     for purpose, answer in answers.items():
         if isinstance(answer, Exception):
             context.log.warning(foreign_text.line(f"{purpose.value}: {answer}"))
+    seen = {answer.uuid for answer in answers.values() if isinstance(answer, Account)}
     return dg.MaterializeResult(
+        # Else each hourly look at it would mark all that asks the account as unsynced.
+        data_version=dg.DataVersion(" ".join(sorted(seen))),
         metadata={
             "accounts": table(
                 ("token of", "account"),
@@ -259,7 +262,7 @@ def account_asset(
                     for purpose, answer in answers.items()
                 ],
             )
-        }
+        },
     )
 
 

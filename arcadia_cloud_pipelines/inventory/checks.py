@@ -72,7 +72,7 @@ def sync_check_results(
             passed=result.complete and result.error is None,
             severity=dg.AssetCheckSeverity.WARN,
             description=complete,
-            metadata={"rows_seen": result.rows_seen or 0, "api_calls": result.api_calls},
+            metadata=metadata(rows_seen=result.rows_seen, api_calls=result.api_calls),
         ),
         dg.AssetCheckResult(
             check_name="plausible",
@@ -158,14 +158,7 @@ def classified_result(
         )
     if lacking:
         texts.append(_lacking_text(projects, lacking, by_rules=by_rules))
-    metadata: dict[str, dg.MetadataValue | int] = {
-        "unclassified": len(lacking), "resources": resources,
-    }  # fmt: skip
-    if lacking:
-        metadata["projects"] = table(
-            ("project", "uuid", "lacks", "live resources"),
-            [(p.name, p.provider_id, ", ".join(lacks), f"{p.resources:,}") for p, lacks in shown],
-        )
+    waiting = [(p.name, p.provider_id, ", ".join(lacks), f"{p.resources:,}") for p, lacks in shown]
     return dg.AssetCheckResult(
         check_name=CLASSIFIED.name,
         asset_key="projects",
@@ -173,7 +166,11 @@ def classified_result(
         # Rules that cannot be used take nothing from a tenant that they should no longer let in.
         severity=dg.AssetCheckSeverity.ERROR if followed.problem else dg.AssetCheckSeverity.WARN,
         description=" ".join(texts) or f"All {len(projects):,} live projects are classified.",
-        metadata=metadata,
+        metadata=metadata(
+            unclassified=len(lacking),
+            resources=resources,
+            projects=table(("project", "uuid", "lacks", "live resources"), waiting),
+        ),
     )
 
 
@@ -279,23 +276,17 @@ def nothing_overlooked(
         passed=not found.findings,
         severity=dg.AssetCheckSeverity.WARN,
         description=" ".join(texts),
-        metadata={
-            "members": found.members,
-            **({} if found.tags is None else {"tags": found.tags}),
-            **(
-                {
-                    "overlooked": table(
-                        ("kind", "what is the matter", "mentioned", "recorded", "examples"),
-                        [
-                            (f.kind, f.why, f.mentioned, f.recorded, ", ".join(f.examples))
-                            for f in found.findings
-                        ],
-                    )
-                }
-                if found.findings
-                else {}
+        metadata=metadata(
+            members=found.members,
+            tags=found.tags,
+            overlooked=table(
+                ("kind", "what is the matter", "mentioned", "recorded", "examples"),
+                [
+                    (f.kind, f.why, f.mentioned, f.recorded, ", ".join(f.examples))
+                    for f in found.findings
+                ],
             ),
-        },
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import orjson
 import sqlalchemy as sa
 
 from ..kinds import NAMED
@@ -149,11 +150,7 @@ def record(
     confirmed = loss_confirmed(connection, scope)
     _compare_rows(connection, scope, seen)
     withheld = _withhold(connection, observation, guard, confirmed=confirmed)
-    implausible = (
-        observation.complete
-        and not confirmed
-        and guard.implausible(live, missing, whose_unknown=observation.whose_unknown)
-    )
+    implausible = not confirmed and _is_implausible(observation, guard, live, missing)
     if implausible and observation.whose_unknown:
         # Most likely it is another account's, and so is what is new in it.
         _SQL.run(connection, "leave_out_new")
@@ -186,6 +183,13 @@ def record(
         appeared=appeared,
         foreign=foreign,
         outside=outside,
+    )
+
+
+def _is_implausible(observation: Observation, guard: Guard, live: int, missing: int) -> bool:
+    # Of a listing that is not complete nothing is concluded, so there is nothing to doubt.
+    return observation.complete and guard.implausible(
+        live, missing, whose_unknown=observation.whose_unknown
     )
 
 
@@ -226,11 +230,27 @@ def _compare_rows(
     connection: sa.Connection, scope: Mapping[str, object], seen: Sequence[Sighting]
 ) -> None:
     """Send the whole rows of what is new or differs, and compare them field by field."""
-    needed = _SQL.run(connection, "needed").scalars()
+    needed = _SQL.run(connection, "needed").all()
     _SQL.run(connection, "create_incoming")
-    copy_rows(connection, "incoming", ROW_COLUMNS, (staged_row(seen[n]) for n in needed))
+    rows = (
+        (*staged_row(seen[n]), _changes_from_nothing(seen[n]) if is_new else None)
+        for n, is_new in needed
+    )
+    copy_rows(connection, "incoming", (*ROW_COLUMNS, "discovered"), rows)
     _SQL.run(connection, "describe_incoming", scope)
     _SQL.run(connection, "compare_fields", scope)
+
+
+def _changes_from_nothing(sighting: Sighting) -> str:
+    """Return what is known of a new resource as its event has it, but what only SQL can say."""
+    fields = orjson.loads(sighting.attrs)
+    columns = ("name", "region", "status", "size_slug")
+    fields |= {name: getattr(sighting, name) for name in columns}
+    fields["tags"] = sighting.tags or None
+    changes = {
+        name: {"from": None, "to": value} for name, value in fields.items() if value is not None
+    }
+    return orjson.dumps(changes).decode()
 
 
 def _withhold(

@@ -71,7 +71,7 @@ CROSS JOIN (
 ) AS known;
 
 -- name: needed
-SELECT ordinal FROM compared WHERE needs_row AND NOT is_foreign;
+SELECT ordinal, resource_id IS NULL AS is_new FROM compared WHERE needs_row AND NOT is_foreign;
 
 -- name: create_incoming
 CREATE TEMP TABLE incoming (
@@ -84,7 +84,9 @@ CREATE TEMP TABLE incoming (
     created_at timestamptz,
     attrs jsonb NOT NULL,
     project text,
-    content_hash bytea
+    content_hash bytea,
+    -- Of a new one: its changes from nothing but created_at and project_id.
+    discovered jsonb
 ) ON COMMIT DROP;
 
 -- name: describe_incoming
@@ -94,6 +96,7 @@ CREATE TEMP TABLE incoming (
 CREATE TEMP TABLE described ON COMMIT DROP AS
 SELECT
     i.provider_id, i.name, i.region, i.status, i.size_slug, i.tags, i.created_at, i.attrs,
+    i.discovered,
     CASE
         WHEN i.project IS NULL OR p.id IS NOT NULL OR m.listed_by = 'project' THEN i.content_hash
     END AS content_hash,
@@ -249,7 +252,8 @@ UPDATE changed SET changes = changes - CAST(:fields AS text[]) WHERE NOT was_del
 DELETE FROM described WHERE resource_id IS NULL;
 
 -- name: discover
--- Everything that is known of a new resource is a change from nothing.
+-- Everything that is known of a new resource is a change from nothing. Most of it comes as it is to be
+-- stored: to take each of 50,000 apart here takes longer than to write it.
 WITH added AS (
     INSERT INTO cloud_resources (
         provider, account, kind, provider_id, name, region, status, size_slug, tags, project_id,
@@ -263,14 +267,13 @@ WITH added AS (
     RETURNING id, provider_id
 ), logged AS (
     INSERT INTO cloud_resource_events (account, resource_id, event, occurred_at, changes, run_id)
-    SELECT :account, added.id, 'discovered', :seen_at, (
-        SELECT coalesce(
-            jsonb_object_agg(f.key, jsonb_build_object('from', NULL, 'to', f.value)), '{}'
-        )
-        FROM jsonb_each(
-            d.fields || jsonb_strip_nulls(jsonb_build_object('project_id', d.project_id))
-        ) AS f
-    ), :run_id
+    SELECT :account, added.id, 'discovered', :seen_at, d.discovered
+        || CASE WHEN d.created_at IS NULL THEN '{}' ELSE jsonb_build_object(
+            'created_at', jsonb_build_object('from', NULL, 'to', d.created_at)
+        ) END
+        || CASE WHEN d.project_id IS NULL THEN '{}' ELSE jsonb_build_object(
+            'project_id', jsonb_build_object('from', NULL, 'to', d.project_id)
+        ) END, :run_id
     FROM added JOIN described AS d USING (provider_id)
     RETURNING 1
 )

@@ -48,7 +48,11 @@ class SharedLists:
 
     def whole(self, client: DigitalOcean, kind: Kind, progress: Progress | None) -> KindListing:
         """List a kind with all that is said of it anywhere, as `list_whole` does."""
-        return supplemented(client, kind, self.read(client, kind, progress), self.read)
+        if kind.name in self._shared:
+            listing = self.read(client, kind, progress)
+        else:
+            listing = list_kind(client, kind, progress, self.read, compact=True)
+        return supplemented(client, kind, listing, self.read)
 
     def read(
         self, client: DigitalOcean, kind: Kind, progress: Progress | None = None

@@ -221,6 +221,11 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
     Raises:
         KeyError: an object has no identity. Everything else may be missing.
     """
+    return list(map(sighting_reader(kind), items))
+
+
+def sighting_reader(kind: Kind) -> Callable[[Json], Sighting]:
+    """Return what makes a sighting of one object of a kind; raises what `sightings` raises."""
     plan = _plan(kind)
     anywhere = _anywhere(kind)
     identity = identity_reader(kind)
@@ -246,23 +251,45 @@ def sightings(kind: Kind, items: Iterable[Json]) -> list[Sighting]:
             _column(name(item)), _column(region(item)), _column(status(item)),
             _column(size(item)),
         )  # fmt: skip
-        attrs = orjson.dumps(_clean(source, plan) or {}, option=orjson.OPT_SORT_KEYS)
+        attrs = _packed(_clean(source, plan) or {})
         project = text_of(item.get("project_id"))
-        digest = hashlib.blake2b(
-            orjson.dumps((*columns, labels, created_at, project)), digest_size=16
-        )
-        digest.update(attrs)
-        return Sighting(
-            provider_id, *columns, tuple(labels), created_at, attrs, project, digest.digest()
+        return _digested(
+            Sighting(provider_id, *columns, tuple(labels), created_at, attrs, project, b"")
         )
 
-    seen = []
-    for item in items:
+    def read(item: Json) -> Sighting:
         try:
-            seen.append(sighting(item))
+            return sighting(item)
         except (TypeError, RecursionError):  # orjson's, of values nested beyond its limit
-            seen.append(sighting(_cut(item, DEEPEST)))
-    return seen
+            return sighting(_cut(item, DEEPEST))
+
+    return read
+
+
+def _packed(attrs: Json) -> bytes:
+    """Return a JSON object, keys sorted, in no more memory than it takes.
+
+    What orjson returns keeps the 4 kB that it was written into.
+    """
+    return bytes(memoryview(orjson.dumps(attrs, option=orjson.OPT_SORT_KEYS)))
+
+
+def _digested(sighting: Sighting) -> Sighting:
+    """Return a sighting with the digest of what it holds."""
+    _, *columns, attrs, project, _ = sighting
+    digest = hashlib.blake2b(orjson.dumps((*columns, project)), digest_size=16)
+    digest.update(attrs)
+    return sighting._replace(content_hash=digest.digest())
+
+
+def with_fields(kind: Kind, sighting: Sighting, fields: Json) -> Sighting:
+    """Return a sighting as if the object had had these fields; None is for one it has not."""
+    kept = _clean(_without(fields, _anywhere(kind)), _plan(kind)) or {}
+    attrs = orjson.loads(sighting.attrs)
+    changed = {name: value for name, value in attrs.items() if name not in fields} | kept
+    if changed == attrs:
+        return sighting
+    return _digested(sighting._replace(attrs=_packed(changed)))
 
 
 def stores(kind: Kind, path: str) -> bool:

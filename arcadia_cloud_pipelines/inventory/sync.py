@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from ..warehouse.engine import Warehouse
 from ..warehouse.errors import WarehouseError
 from . import ledger
 from .listing import KindListing, Progress, list_whole
-from .sightings import LONGEST, Sighting, dropped_fields, identity_reader, sightings
+from .sightings import LONGEST, Sighting, dropped_fields, sightings
 from .sync_runs import SUPERSEDED, SyncResult, not_ahead, record_failure, store_sync
 
 
@@ -78,34 +78,31 @@ def fetch_kind(
         # A failure is recorded like a listing: freshness must know that this kind was asked for.
         calls = client.calls - calls_before
         return NotFetched(kind, account, started_at, now(), calls, client.cause(error))
-    listing = _without_long_identities(kind, listing)
-    seen = sightings(kind, listing.items)
+    seen = sightings(kind, listing.items) if listing.seen is None else listing.seen
+    seen, listing = _without_long_identities(kind, seen, listing)
     # Its objects are the most of what is held until it is recorded.
-    listing = replace(listing, items=[])
+    listing = replace(listing, items=[], seen=None)
     # As old as the oldest list that it is made of: another kind of the run may have read that.
     started_at = min(started_at, listing.started_at or started_at)
     return Fetched(kind, account, started_at, seen, listing, client.calls - calls_before)
 
 
-def _without_long_identities(kind: Kind, listing: KindListing) -> KindListing:
-    """Return a listing without objects that no index could hold, which its reason names.
+def _without_long_identities(
+    kind: Kind, seen: Sequence[Sighting], listing: KindListing
+) -> tuple[list[Sighting], KindListing]:
+    """Return the sightings without those that no index could hold, which the reason names.
 
     They cost themselves alone: none can ever have been stored, so nothing is struck for them.
     """
-    identity = identity_reader(kind)
-    long = [item for item in listing.items if len(identity(item)) > LONGEST]
+    long = [one.provider_id for one in seen if len(one.provider_id) > LONGEST]
     if not long:
-        return listing
-    example = clean(identity(long[0]), limit=60)
+        return [*seen], listing
     told = (
         f"{len(long):,} {kind.asset} have an id of more than {LONGEST} characters and were "
-        f"left out: {example}"
+        f"left out: {clean(long[0], limit=60)}"
     )
-    return replace(
-        listing,
-        items=[item for item in listing.items if len(identity(item)) <= LONGEST],
-        reason=f"{listing.reason}; {told}" if listing.reason else told,
-    )
+    left = [one for one in seen if len(one.provider_id) <= LONGEST]
+    return left, replace(listing, reason=f"{listing.reason}; {told}" if listing.reason else told)
 
 
 def record_fetched(

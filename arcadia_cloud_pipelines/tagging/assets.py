@@ -2,7 +2,15 @@
 
 import dagster as dg
 
-from ..dagster_support import HOURLY, OWNERS, RETRY, reported_errors, table, table_metadata
+from ..dagster_support import (
+    HOURLY,
+    OWNERS,
+    RETRY,
+    metadata,
+    reported_errors,
+    table,
+    table_metadata,
+)
 from ..digitalocean.clients import Clients
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
@@ -50,8 +58,8 @@ def followed(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
         "all."
         if found.resources
         else "Every resource follows the tag policy.",
-        metadata={
-            "resources": table(
+        metadata=metadata(
+            resources=table(
                 ("kind", "name", "missing keys", "tags not allowed", "last month, USD"),
                 [
                     (one.kind, one.name, ", ".join(one.missing_keys), ", ".join(one.bad_tags),
@@ -59,7 +67,7 @@ def followed(warehouse: dg.ResourceParam[Warehouse]) -> dg.AssetCheckResult:
                     for one in found.dearest
                 ],
             )
-        },
+        ),
     )  # fmt: skip
 
 

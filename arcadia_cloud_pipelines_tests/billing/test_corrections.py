@@ -16,7 +16,7 @@ from arcadia_cloud_pipelines.billing import fetching
 from arcadia_cloud_pipelines.billing.ingest import due_invoices, ingest_invoices
 from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
-from arcadia_cloud_pipelines.billing.originals import lines_digest, original_of
+from arcadia_cloud_pipelines.billing.originals import lines_digest, packed_lines
 from arcadia_cloud_pipelines.billing.report import without_ids
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.simulator import SimulatedAccount
@@ -151,7 +151,7 @@ def test_the_digest_is_of_what_the_lines_say(rows: list[Any], seed: Any) -> None
     mixed = list(rows)
     seed.shuffle(mixed)
     assert lines_digest(frame(mixed, "{:.4f}")) == lines_digest(lines)
-    packed = gzip.decompress(original_of(lines).csv_gzip)
+    packed = gzip.decompress(packed_lines(lines))
     assert parse_invoice_csv(packed, invoice="x").equals(lines)
     if rows:
         (a, b, c), *rest = rows

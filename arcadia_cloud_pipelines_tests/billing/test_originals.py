@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
 from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
-from arcadia_cloud_pipelines.billing.originals import original_of
+from arcadia_cloud_pipelines.billing.originals import packed_lines
 from arcadia_cloud_pipelines.billing.rebuild import NoOriginal, Rebuilt, rebuild
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.simulator import SimulatedAccount
@@ -121,7 +121,7 @@ def test_originals_that_were_kept_without_ids_learn_them(
     for file in query(warehouse, "SELECT id, csv_gzip FROM cloud_invoice_files"):
         parsed = parse_invoice_csv(gzip.decompress(bytes(file["csv_gzip"])), invoice="x")
         run(warehouse, "UPDATE cloud_invoice_files SET csv_gzip = :b WHERE id = :id",
-            b=original_of(parsed).csv_gzip, id=file["id"])  # fmt: skip
+            b=packed_lines(parsed), id=file["id"])  # fmt: skip
     rebuild(warehouse)
     assert stored_lines(warehouse) == lines
     run(warehouse, "DELETE FROM cloud_cost_lines")

@@ -143,6 +143,16 @@ def test_a_step_with_a_process_of_its_own_lists_its_kind_alone(deployment: Deplo
     assert {seen.path for seen in deployment.server.requests} == {"/v2/account", "/v2/volumes"}
 
 
+def test_the_same_account_is_no_news(deployment: Deployment) -> None:
+    """Dagster compares the versions to tell if what asks the account is behind."""
+    seen = {
+        (event.tags or {})["dagster/data_version"]
+        for _ in range(2)
+        for event in deployment.run("account").asset_materializations_for_node("account")
+    }
+    assert seen == {deployment.server.account.team_uuid}
+
+
 def test_one_kind_that_fails_leaves_the_others(deployment: Deployment) -> None:
     wrong = "dop_v1_" + "f" * 64
     deployment.server.account.faults.add("/v2/volumes", 401, times=None)

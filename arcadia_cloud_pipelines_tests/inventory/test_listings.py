@@ -15,9 +15,11 @@ import pytest
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, ServerError
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
+from arcadia_cloud_pipelines.inventory.listing import list_kind, supplemented
 from arcadia_cloud_pipelines.inventory.listings import Listings
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.shared_lists import SharedLists
+from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import Fetched, NotFetched, fetch_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
 from arcadia_cloud_pipelines.secret import Secret
@@ -274,6 +276,22 @@ def test_each_list_is_read_once_whoever_needs_it(
         assert {s.provider_id: s.content_hash for s in of_run.sightings} == {
             s.provider_id: s.content_hash for s in alone.sightings
         }, kind.name
+
+
+def test_sightings_made_while_reading_say_what_the_objects_say(server: RunningSimulator) -> None:
+    asking = client(server.url, server.token)
+    compact = set()
+    for kind in KINDS:
+        whole = supplemented(asking, kind, list_kind(asking, kind))
+        fetched = fetch_kind(asking, kind)
+        assert isinstance(fetched, Fetched)
+        # Children of several parents come in the order in which those answer.
+        in_order = sorted(sightings(kind, whole.items))
+        assert sorted(fetched.sightings) == in_order, kind.name
+        if list_kind(asking, kind, compact=True).seen:
+            compact.add(kind.name)
+    assert {"droplet", "volume", "database"} <= compact
+    assert not {"image", "domain_record"} & compact
 
 
 def test_a_list_that_another_read_is_as_old_as_it_is(server: RunningSimulator) -> None:
