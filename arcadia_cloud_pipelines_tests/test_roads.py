@@ -26,7 +26,8 @@ from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent
 BESIDE = (
     "digitalocean/", "warehouse/",
-    "environment_file.py", "foreign_text.py", "redaction.py", "secret.py", "setting_values.py",
+    "environment_file.py", "foreign_text.py", "redaction.py", "reviewed_files.py", "secret.py",
+    "setting_values.py",
     "times.py",
 )  # fmt: skip
 """The client with its budget, the engine, and modules at the ground that say one thing each."""

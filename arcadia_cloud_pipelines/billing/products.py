@@ -7,54 +7,117 @@ plural), then by the patterns `products_like` in the order of the file.
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from ..frames import np, pa, pc, pd
+from ..reviewed_files import ReviewedFileError, parse
 
 NameIn = Literal["description", "group", "nothing"]
 Charge = Literal["usage", "tax", "credit", "support"]
-_KEYS = {
-    "products", "products_like", "kind", "name_in", "patterns", "nameless", "also", "also_by_id",
-    "team_wide", "charge",
-}  # fmt: skip
 
 
-class ProductRulesError(ValueError):
+class ProductRulesError(ReviewedFileError):
     """A rule is not one; the text says which and why."""
 
 
-@dataclass(frozen=True)
-class Pattern:
+def _kind_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", text):
+        raise ValueError("must be spelled as in cloud_resources.kind")
+    return text
+
+
+def _re2(text: str) -> str:
+    try:
+        compiled = re.compile(text)
+        pc.match_substring_regex(pa.scalar("", pa.large_string()), text)
+    except (re.error, pa.ArrowException) as error:
+        raise ValueError(f"is not an RE2 pattern: {error}") from None
+    if compiled.groups != len(compiled.groupindex):
+        raise ValueError("has a group without a name; write (?:…)")
+    return text
+
+
+def _naming(text: str) -> str:
+    groups = set(re.compile(text).groupindex)
+    if "name" not in groups or groups - {"name", "region"}:
+        raise ValueError("must have a group (?P<name>…), and no other but (?P<region>…)")
+    return text
+
+
+ProductKind = Annotated[str, AfterValidator(_kind_name)]
+Re2 = Annotated[str, AfterValidator(_re2)]
+
+
+class Pattern(BaseModel):
     """The place of the name in a description; RE2, with a group `name` and perhaps `region`."""
 
-    pattern: str
-    kind: str
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    pattern: Annotated[Re2, AfterValidator(_naming)]
+    kind: ProductKind | None = None
+    """None for the kind of the rule."""
 
 
-@dataclass(frozen=True)
-class ProductRule:
+def _as_table(value: Any) -> Any:
+    return {"pattern": value} if isinstance(value, str) else value
+
+
+class ProductRule(BaseModel):
     """One rule for one or several products; see the head of `products.toml`."""
 
-    products: tuple[str, ...]
-    kind: str | None
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    products: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    kind: ProductKind | None = None
     """None for what is no resource."""
     name_in: NameIn = "description"
-    patterns: tuple[Pattern, ...] = ()
-    nameless: tuple[str, ...] = ()
-    products_like: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-    also_by_id: tuple[str, ...] = ()
+    patterns: tuple[Annotated[Pattern, BeforeValidator(_as_table)], ...] = ()
+    nameless: tuple[Re2, ...] = ()
+    products_like: tuple[Re2, ...] = ()
+    also: tuple[ProductKind, ...] = ()
+    also_by_id: tuple[ProductKind, ...] = ()
     team_wide: bool = False
     charge: Charge = "usage"
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Refuse what fits each key and not the others."""
+        named = self.patterns or self.nameless
+        if not self.products and not self.products_like:
+            raise ValueError("products must name at least one")
+        if self.kind is None and (
+            named or self.also or self.team_wide or "name_in" in self.model_fields_set
+        ):
+            raise ValueError("what has no kind is no resource and has no name")
+        if self.kind is not None and self.charge != "usage":
+            raise ValueError(f"charge is {self.charge!r}, and what has a kind is usage")
+        if self.team_wide and (self.nameless or self.name_in == "nothing"):
+            raise ValueError(
+                "a team_wide line without a name is no resource, so nothing is nameless"
+            )
+        if self.name_in == "nothing" and named:
+            raise ValueError("name_in is 'nothing', so there is no use for patterns")
+        return self
 
-Refuse = Callable[[str], ProductRulesError]
-"""Makes the error of one rule from what is wrong with it."""
+
+class ProductRuleFile(BaseModel):
+    """All rules of one file, in its order."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    product: tuple[ProductRule, ...]
 
 
 class Rules(dict[str, ProductRule]):
@@ -94,19 +157,15 @@ def read_product_rules(text: str, source: str) -> Rules:
         source: the name of the text in messages.
 
     Raises:
-        ProductRulesError: it is no TOML, a key is unknown or of the wrong type, a pattern is none
-            or has no group `name`, or two rules are about one product.
+        ProductRulesError: it is not TOML, a key is unknown or of the wrong type, a pattern is not
+            one or has no group `name`, or two rules are about one product.
     """
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProductRulesError(f"{source} is not TOML: {error}.") from None
-    entries = document.get("product")
-    if set(document) != {"product"} or not isinstance(entries, list):
-        raise ProductRulesError(f"{source} must hold only [[product]] tables.")
+        file = parse(text, source, file=ProductRuleFile, entry=ProductRule, table="product")
+    except ReviewedFileError as error:
+        raise ProductRulesError(str(error)) from None
     rules = Rules()
-    for number, entry in enumerate(entries, 1):
-        rule = _rule(entry, f"{source}, [[product]] number {number}")
+    for rule in file.product:
         for product in rule.products:
             if rules.setdefault(fold_product(product), rule) is not rule:
                 raise ProductRulesError(f"{source} has two rules for {product!r}.")
@@ -139,96 +198,6 @@ def charge_of(product: str | None, rules: Rules | None = None) -> Charge:
     """
     rule = (product_rules() if rules is None else rules).find(product or "")
     return "usage" if rule is None else rule.charge
-
-
-def _rule(entry: Any, where: str) -> ProductRule:
-    def refuse(problem: str) -> ProductRulesError:
-        return ProductRulesError(f"{where}: {problem}.")
-
-    def texts(key: str) -> tuple[str, ...]:
-        value = entry.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
-            raise refuse(f"{key} must be a list of texts")
-        return tuple(value)
-
-    if not isinstance(entry, dict):
-        raise refuse("it must be a table")
-    unknown = sorted(set(entry) - _KEYS)
-    if unknown:
-        raise refuse(f"unknown key {', '.join(unknown)}; known are {', '.join(sorted(_KEYS))}")
-    products, products_like = texts("products"), texts("products_like")
-    if not products and not products_like:
-        raise refuse("products must name at least one")
-    for pattern in products_like:
-        _check_pattern(pattern, refuse)
-    kind = entry.get("kind")
-    _check_kind(kind, refuse)
-    name_in = entry.get("name_in", "description")
-    if name_in not in get_args(NameIn):
-        raise refuse(f"name_in is {name_in!r} and must be one of {', '.join(get_args(NameIn))}")
-    patterns = _patterns(entry.get("patterns", []), kind, refuse)
-    nameless = texts("nameless")
-    for pattern in nameless:
-        _check_pattern(pattern, refuse)
-    also, also_by_id, team_wide = texts("also"), texts("also_by_id"), entry.get("team_wide", False)
-    for other in (*also, *also_by_id):
-        _check_kind(other, refuse)
-    if not isinstance(team_wide, bool):
-        raise refuse("team_wide must be true or false")
-    if kind is None and (patterns or nameless or also or team_wide or "name_in" in entry):
-        raise refuse("what has no kind is no resource and has no name")
-    charge = entry.get("charge", "usage")
-    if charge not in get_args(Charge) or (charge != "usage" and kind is not None):
-        raise refuse(
-            f"charge is {charge!r} and must be one of {', '.join(get_args(Charge))}; what has a "
-            "kind is usage"
-        )
-    if team_wide and (nameless or name_in == "nothing"):
-        raise refuse("a team_wide line without a name is no resource, so nothing is nameless")
-    if name_in == "nothing" and (patterns or nameless):
-        raise refuse("name_in is 'nothing', so there is no use for patterns")
-    return ProductRule(
-        products, kind, name_in, patterns, nameless, products_like, also, also_by_id,
-        team_wide, charge,
-    )  # fmt: skip
-
-
-def _patterns(listed: object, kind: str | None, refuse: Refuse) -> tuple[Pattern, ...]:
-    if not isinstance(listed, list):
-        raise refuse("patterns must be a list")
-    patterns = []
-    for item in listed:
-        given = {"pattern": item} if isinstance(item, str) else item
-        if not isinstance(given, dict) or not set(given) <= {"pattern", "kind"}:
-            raise refuse("a pattern must be a text or a table of pattern and kind")
-        _check_kind(given.get("kind"), refuse)
-        groups = _check_pattern(given.get("pattern"), refuse)
-        if not groups or set(groups) - {"name", "region"} or "name" not in groups:
-            raise refuse(
-                f"pattern {given['pattern']!r} must have a group (?P<name>…), and no other but "
-                "(?P<region>…)"
-            )
-        patterns.append(Pattern(given["pattern"], given.get("kind") or kind or ""))
-    return tuple(patterns)
-
-
-def _check_kind(kind: object, refuse: Refuse) -> None:
-    if kind is not None and not (isinstance(kind, str) and re.fullmatch(r"[a-z][a-z0-9_]*", kind)):
-        raise refuse(f"kind is {kind!r} and must be spelled as in cloud_resources.kind")
-
-
-def _check_pattern(pattern: object, refuse: Refuse) -> list[str]:
-    """Names of the groups."""
-    if not isinstance(pattern, str):
-        raise refuse("a pattern must be a text")
-    try:
-        compiled = re.compile(pattern)
-        pc.match_substring_regex(pa.scalar("", pa.large_string()), pattern)
-    except (re.error, pa.ArrowException) as error:
-        raise refuse(f"{pattern!r} is not an RE2 pattern: {error}") from None
-    if compiled.groups != len(compiled.groupindex):
-        raise refuse(f"{pattern!r} has a group without a name; write (?:…)")
-    return list(compiled.groupindex)
 
 
 def classify_lines(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
@@ -331,7 +300,7 @@ def _take_apart(texts: pd.Series[str], rule: ProductRule) -> tuple[Any, Any, Any
     for pattern in rule.patterns:
         found = pc.extract_regex(values, pattern.pattern)
         hit = pc.is_valid(found).to_numpy(zero_copy_only=False) & pending
-        kinds[hit] = pattern.kind
+        kinds[hit] = pattern.kind or rule.kind
         names[hit] = pc.struct_field(found, "name").to_numpy(zero_copy_only=False)[hit]
         if "(?P<region>" in pattern.pattern:
             found_regions = pc.utf8_lower(pc.struct_field(found, "region"))

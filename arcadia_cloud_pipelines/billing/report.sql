@@ -46,8 +46,14 @@ WITH newest AS (
     -- Resources stay for ever, sync runs may be pruned.
     SELECT account, kind, min(at) AS at
     FROM (
-        SELECT account, kind, min(ended_at) AS at FROM cloud_sync_runs WHERE complete
-        GROUP BY account, kind
+        SELECT a.account, k.kind, first.ended_at AS at
+        FROM (SELECT DISTINCT account FROM cloud_invoices) AS a
+        CROSS JOIN marts.kinds AS k
+        CROSS JOIN LATERAL (
+            SELECT s.ended_at FROM cloud_sync_runs AS s
+            WHERE s.account = a.account AND s.kind = k.kind AND s.complete
+            ORDER BY s.started_at LIMIT 1
+        ) AS first
         UNION ALL
         SELECT account, kind, min(first_seen_at) FROM cloud_resources GROUP BY account, kind
     ) AS seen

@@ -131,11 +131,25 @@ WITH span AS (
         sum(amount) FILTER (WHERE class NOT IN ('tax', 'credit')) AS charges,
         sum(amount) FILTER (WHERE class <> 'tax') AS taxable
     FROM forecast_source GROUP BY account, period
+), counted AS (
+    SELECT c.account, c.period, c.day, c.month_begin, d.product, sum(d.amount) AS amount
+    FROM forecast_cuts AS c
+    JOIN cloud_daily_costs AS d
+        ON d.account = c.account AND d.day >= c.period
+        AND (d.day + 1)::timestamp AT TIME ZONE 'UTC' <= c.at
+    WHERE cloud_charge_class(d.product, d.description) = 'counted'
+    GROUP BY c.account, c.period, c.day, c.month_begin, d.product
 ), discounted AS (
-    -- Percentages grow with the use.
-    SELECT u.*, sum(u.amount) FILTER (WHERE u.class NOT IN ('tax', 'credit')) OVER cut
-        / nullif(w.charges, 0) AS used_share, w.taxable
-    FROM used AS u JOIN whole AS w USING (account, period)
+    -- Percentages grow with the use, and what is counted is use.
+    SELECT u.*, coalesce(n.amount, 0) AS counted, (
+            coalesce(sum(u.amount) FILTER (WHERE u.class NOT IN ('tax', 'credit')) OVER cut, 0)
+            + coalesce(n.amount, 0)
+        ) / nullif(w.charges, 0) AS used_share, w.taxable
+    FROM used AS u
+    JOIN whole AS w USING (account, period)
+    LEFT JOIN (
+        SELECT account, period, day, sum(amount) AS amount FROM counted GROUP BY account, period, day
+    ) AS n USING (account, period, day)
     WINDOW cut AS (PARTITION BY u.account, u.period, u.day)
 ), taxed AS (
     SELECT d.*, CASE
@@ -149,21 +163,16 @@ SELECT
     CASE
         WHEN t.class = 'tax' THEN t.amount / nullif(t.taxable, 0)
             -- Nothing but the tax: no use has begun yet.
-            * coalesce(sum(t.grown) FILTER (WHERE t.class <> 'tax')
-                OVER (PARTITION BY t.account, t.period, t.day), 0)
+            * (t.counted + coalesce(sum(t.grown) FILTER (WHERE t.class <> 'tax')
+                OVER (PARTITION BY t.account, t.period, t.day), 0))
         ELSE t.grown
     END
 FROM taxed AS t
 WHERE t.class <> 'tax' OR t.taxable > 0
 UNION ALL
 SELECT
-    c.account, c.period, c.day, 'counted', NULL, d.product, NULL, c.month_begin, NULL,
-    sum(d.amount)
-FROM forecast_cuts AS c
-JOIN cloud_daily_costs AS d
-    ON d.account = c.account AND d.day >= c.period AND (d.day + 1)::timestamp AT TIME ZONE 'UTC' <= c.at
-WHERE cloud_charge_class(d.product, d.description) = 'counted'
-GROUP BY c.account, c.period, c.day, d.product, c.month_begin;
+    n.account, n.period, n.day, 'counted', NULL, n.product, NULL, n.month_begin, NULL, n.amount
+FROM counted AS n;
 
 -- name: add_open_lines
 -- The month that is open, as the preview has it, and what was invoiced within it already. A line

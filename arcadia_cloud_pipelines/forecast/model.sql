@@ -76,8 +76,8 @@ WHERE o.account IS NOT NULL OR EXISTS (
 -- name: create_said
 -- What each method says of each cut.
 CREATE TEMP TABLE forecast_said ON COMMIT DROP AS
-SELECT t.account, t.period, t.day, t.at, 'structure' AS method, t.expected, t.taxes, t.credits,
-    t.so_far
+SELECT t.account, t.period, t.day, t.at, 'structure' AS method, t.expected, t.taxes,
+    round(t.credits, 2) AS credits, t.so_far
 FROM forecast_totals AS t
 UNION ALL
 SELECT c.account, c.period, c.day, c.at, 'last_invoice', sum(i.amount), sum(i.taxes), NULL, NULL

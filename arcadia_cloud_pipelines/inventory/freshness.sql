@@ -2,43 +2,19 @@
 -- ever: by 45 an hour, and nothing reads them all.
 
 -- name: kinds
+-- The kinds of :account, or of all accounts where it is null. Of several accounts one is always
+-- named: what failed before it knew its account is nobody's among them.
 WITH RECURSIVE known AS (
-    (SELECT kind FROM cloud_sync_runs ORDER BY kind LIMIT 1)
-    UNION ALL
-    SELECT (SELECT r.kind FROM cloud_sync_runs AS r WHERE r.kind > k.kind ORDER BY r.kind LIMIT 1)
-    FROM known AS k
-    WHERE k.kind IS NOT NULL
-)
-SELECT newest.id, k.kind, newest.account, newest.started_at, newest.complete, newest.available,
-    newest.rows_seen, newest.error, newest.implausible, newest.missing, newest.withheld,
-    complete.started_at AS complete_at,
-    answer.available AS answer_available, answer.implausible AS answer_implausible,
-    answer.missing AS answer_missing, answer.withheld AS answer_withheld
-FROM known AS k
-CROSS JOIN LATERAL (
-    SELECT * FROM cloud_sync_runs AS r
-    WHERE r.kind = k.kind ORDER BY r.started_at DESC, r.id DESC LIMIT 1
-) AS newest
-LEFT JOIN LATERAL (
-    SELECT started_at FROM cloud_sync_runs AS r
-    WHERE r.kind = k.kind AND r.complete ORDER BY r.started_at DESC LIMIT 1
-) AS complete ON true
-LEFT JOIN LATERAL (
-    SELECT available, implausible, missing, withheld FROM cloud_sync_runs AS r
-    WHERE r.kind = k.kind AND (r.complete OR NOT r.available)
-    ORDER BY r.started_at DESC, r.id DESC LIMIT 1
-) AS answer ON true
-WHERE k.kind IS NOT NULL
-ORDER BY k.kind;
-
--- name: kinds_of
--- The same for :account alone: what failed before it knew its account is nobody's among several.
-WITH RECURSIVE known AS (
-    (SELECT kind FROM cloud_sync_runs WHERE account = :account ORDER BY kind LIMIT 1)
+    (
+        SELECT kind FROM cloud_sync_runs
+        WHERE CAST(:account AS text) IS NULL OR account = :account
+        ORDER BY kind LIMIT 1
+    )
     UNION ALL
     SELECT (
         SELECT r.kind FROM cloud_sync_runs AS r
-        WHERE r.account = :account AND r.kind > k.kind ORDER BY r.kind LIMIT 1
+        WHERE (CAST(:account AS text) IS NULL OR r.account = :account) AND r.kind > k.kind
+        ORDER BY r.kind LIMIT 1
     )
     FROM known AS k
     WHERE k.kind IS NOT NULL
@@ -51,38 +27,23 @@ SELECT newest.id, k.kind, newest.account, newest.started_at, newest.complete, ne
 FROM known AS k
 CROSS JOIN LATERAL (
     SELECT * FROM cloud_sync_runs AS r
-    WHERE r.account = :account AND r.kind = k.kind ORDER BY r.started_at DESC, r.id DESC LIMIT 1
+    WHERE (CAST(:account AS text) IS NULL OR r.account = :account) AND r.kind = k.kind
+    ORDER BY r.started_at DESC, r.id DESC LIMIT 1
 ) AS newest
 LEFT JOIN LATERAL (
     SELECT started_at FROM cloud_sync_runs AS r
-    WHERE r.account = :account AND r.kind = k.kind AND r.complete
+    WHERE (CAST(:account AS text) IS NULL OR r.account = :account) AND r.kind = k.kind
+      AND r.complete
     ORDER BY r.started_at DESC LIMIT 1
 ) AS complete ON true
 LEFT JOIN LATERAL (
     SELECT available, implausible, missing, withheld FROM cloud_sync_runs AS r
-    WHERE r.account = :account AND r.kind = k.kind AND (r.complete OR NOT r.available)
+    WHERE (CAST(:account AS text) IS NULL OR r.account = :account) AND r.kind = k.kind
+      AND (r.complete OR NOT r.available)
     ORDER BY r.started_at DESC, r.id DESC LIMIT 1
 ) AS answer ON true
 WHERE k.kind IS NOT NULL
 ORDER BY k.kind;
-
--- name: newest_complete
-WITH RECURSIVE known AS (
-    (SELECT kind FROM cloud_sync_runs WHERE complete ORDER BY kind LIMIT 1)
-    UNION ALL
-    SELECT (
-        SELECT r.kind FROM cloud_sync_runs AS r
-        WHERE r.complete AND r.kind > k.kind ORDER BY r.kind LIMIT 1
-    )
-    FROM known AS k
-    WHERE k.kind IS NOT NULL
-)
-SELECT k.kind, (
-    SELECT r.started_at FROM cloud_sync_runs AS r
-    WHERE r.complete AND r.kind = k.kind ORDER BY r.started_at DESC LIMIT 1
-)
-FROM known AS k
-WHERE k.kind IS NOT NULL;
 
 -- name: ahead
 SELECT id, kind, started_at FROM cloud_sync_runs

@@ -27,6 +27,7 @@ from ..settings import Purpose
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
+from .freshness import newest_complete_syncs
 from .listing import list_kind
 from .sightings import sightings
 
@@ -130,8 +131,8 @@ def find_overlooked(
         counts = _read_tags(client)
     except (Forbidden, NotFound) as error:
         skipped = str(error)
+    listed_at = newest_complete_syncs(warehouse, scope["account"])
     with warehouse.transaction() as connection:
-        listed_at = dict(_SQL.run(connection, "newest_listings", scope).tuples().all())
         members = _SQL.run(connection, "members", scope).all()
         unknown = _SQL.run(connection, "unknown", scope).all()
         short = [] if counts is None else _too_few(connection, scope, counts.counted)

@@ -1,12 +1,6 @@
 -- The statements of overlooked.py. Parameters :account and :named (kinds whose identity is a name, which
 -- another account may use, too); others are named where they are used.
 
--- name: newest_listings
-SELECT kind, max(started_at) AS listed_at
-FROM cloud_sync_runs
-WHERE provider = 'digitalocean' AND account = :account AND complete
-GROUP BY kind;
-
 -- name: members
 -- Overlooked is a member that was there before a complete listing of its kind began, and still
 -- there when all projects were read after it, and has no live row. What was made or deleted in

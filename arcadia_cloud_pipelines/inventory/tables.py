@@ -319,6 +319,10 @@ cloud_sync_runs = sa.Table(
              postgresql_where=sa.text("complete OR NOT available")),
     sa.Index("cloud_sync_runs_account_idx", "account", "started_at"),
     sa.Index("cloud_sync_runs_account_kind_idx", "account", "kind", "started_at"),
+    sa.Index("cloud_sync_runs_account_complete_idx", "account", "kind", "started_at",
+             postgresql_where=sa.text("complete")),
+    sa.Index("cloud_sync_runs_account_answer_idx", "account", "kind", "started_at",
+             postgresql_where=sa.text("complete OR NOT available")),
     comment="One row for each kind and sync, failed ones too: what freshness rests on.",
 )  # fmt: skip
 

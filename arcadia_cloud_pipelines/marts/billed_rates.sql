@@ -9,7 +9,7 @@ SELECT period, hourly FROM marts.billed_rates WHERE size_slug = 's-1vcpu-1gb' OR
 """
 [columns]
 size_slug = "The plan, as invoice lines name it."
-hourly = "US dollars an hour, to five digits: the rate that most lines of the month have."
+hourly = "US dollars an hour, to five digits: the rate of the lines that ran the whole month where there are any, else the one that most lines have."
 */
 SELECT
     rate.account, rate.period, rate.size_slug, rate.hourly, 'USD' AS currency, m.as_of, m.complete
@@ -26,12 +26,13 @@ FROM (
         )
     ) AS month
     CROSS JOIN LATERAL (
-        -- A line of few hours is rounded to the cent, so it says little.
+        -- Lines are rounded to the cent: of few hours they say little, and of 672 most.
         SELECT DISTINCT ON (line.size_slug) line.size_slug, line.hourly
         FROM (
             SELECT
                 substring(part.ending FROM '^([a-z0-9][a-z0-9._-]*)\)\s*$') AS size_slug,
                 round(part.amount / least(part.hours, 672), 5) AS hourly,
+                bool_or(part.hours >= 672) AS is_whole,
                 sum(part.lines) AS lines
             FROM (
                 -- By what lines have in common first: there are few kinds of them.
@@ -43,12 +44,20 @@ FROM (
                 FROM public.cloud_cost_lines AS l
                 WHERE l.account = month.account AND l.period = month.period
                   AND l.kind = 'droplet' AND l.hours >= 100 AND l.amount > 0
+                  -- What began within the month and went beyond its 672 hours may have been resized,
+                  -- and then a part of these hours cost nothing.
+                  AND coalesce(
+                    l.started_at <= CAST(l.period AS timestamp) AT TIME ZONE 'UTC'
+                        OR l.ended_at <= CAST(l.period AS timestamp) AT TIME ZONE 'UTC'
+                            + interval '672 hours',
+                    true
+                  )
                 GROUP BY l.amount, l.hours, ending
             ) AS part
             GROUP BY 1, 2
         ) AS line
         WHERE line.size_slug IS NOT NULL
-        ORDER BY line.size_slug, line.lines DESC, line.hourly DESC
+        ORDER BY line.size_slug, line.is_whole DESC, line.lines DESC, line.hourly DESC
     ) AS live
 ) AS rate
 JOIN marts.billing_months AS m ON m.account = rate.account AND m.period = rate.period

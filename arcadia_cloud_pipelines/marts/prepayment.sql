@@ -11,7 +11,7 @@ spend_limit = "US dollars that a month may cost. Null where DigitalOcean does no
 prepay_threshold = "US dollars of balance at which more is charged. Null where DigitalOcean does not say."
 blocked = "True when usage is stopped. Null where DigitalOcean does not say."
 eligible = "True when the team may pay in advance. Null where DigitalOcean does not say."
-daily_usage = "US dollars a day: what the rest of the month is forecast to cost, else the month's usage so far, by its days. Null where neither is known."
+daily_usage = "US dollars a day: what the rest of the month is forecast to cost, else what the month has used so far, invoiced or not, by its days. Null where neither is known."
 days_left = "Days until the balance is used up at daily_usage. Null where one of them is not known, or nothing is used."
 since = "When it was first read as it is."
 as_of = "When it was last read."
@@ -35,7 +35,7 @@ CROSS JOIN LATERAL (
     SELECT coalesce(
         greatest(f.expected - f.so_far, 0) / nullif(CAST(extract(epoch FROM
             (f.period + interval '1 month') AT TIME ZONE 'UTC' - f.known_until) AS numeric) / 86400, 0),
-        m.amount_so_far / nullif(CAST(extract(epoch FROM
+        (m.amount_so_far + m.invoiced_so_far) / nullif(CAST(extract(epoch FROM
             m.as_of - m.period::timestamp AT TIME ZONE 'UTC') AS numeric) / 86400, 0)
     ) AS daily
 ) AS used

@@ -17,14 +17,15 @@ monthly_amount = "US dollars for a whole month: 672 hours, beyond which DigitalO
 is_current = "True for the rate that holds now."
 valid_from = "Since when. The first rate that is known may have held before."
 valid_to = "Until when, exclusive. Null while it holds."
-source = "invoice: amount by hours of the month's lines. catalogue: the list price."
+source = "invoice: amount by hours of the months' lines, the middle one of its months. catalogue: the list price."
 complete = "True for the catalogue, and for months whose invoices are read whole."
 */
 WITH runs AS (
-    -- Months in a row with one rate are one row.
+    -- Months in a row with one rate are one row. What a cent of rounding makes in 100 hours is no other
+    -- rate: a dollar a month, the smallest step of prices, is 0.0015.
     SELECT
         b.*,
-        sum(CASE WHEN b.hourly = b.before THEN 0 ELSE 1 END) OVER (
+        sum(CASE WHEN abs(b.hourly - b.before) <= 0.00006 THEN 0 ELSE 1 END) OVER (
             PARTITION BY b.account, b.size_slug ORDER BY b.period
         ) AS run
     FROM (
@@ -35,7 +36,8 @@ WITH runs AS (
     ) AS b
 ), invoiced AS (
     SELECT
-        r.account, r.size_slug, r.hourly,
+        r.account, r.size_slug,
+        percentile_disc(0.5) WITHIN GROUP (ORDER BY r.hourly) AS hourly,
         -- As a timestamp first: a date would begin at midnight of the session's time zone.
         CAST(min(r.period) AS timestamp) AT TIME ZONE 'UTC' AS valid_from,
         CAST(lead(min(r.period)) OVER (
@@ -45,7 +47,7 @@ WITH runs AS (
         min(r.as_of) AS as_of,
         bool_and(r.complete) AS complete
     FROM runs AS r
-    GROUP BY r.account, r.size_slug, r.run, r.hourly
+    GROUP BY r.account, r.size_slug, r.run
 ), listed AS (
     SELECT
         c.*,

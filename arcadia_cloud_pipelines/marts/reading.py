@@ -216,9 +216,9 @@ def _arrow(kind: str) -> pa.DataType:
         "numeric": pa.decimal128(*DECIMAL),
         "timestamp with time zone": pa.timestamp("us", tz="UTC"),
         "interval": pa.duration("us"),
-        "text[]": pa.list_(pa.string()),
-        "bigint[]": pa.list_(pa.int64()),
     }
+    if kind.endswith("[]"):
+        return pa.list_(_arrow(kind.removesuffix("[]")))
     return known.get(kind, pa.string())
 
 

@@ -44,7 +44,8 @@ _BY_PROJECT = sa.text(
 )
 _THIS_MONTH = sa.text(
     """
-    SELECT m.period, m.amount_so_far, m.last_month_so_far, m.as_of, f.low, f.expected, f.high
+    SELECT m.period, m.amount_so_far, m.invoiced_so_far, m.last_month_so_far,
+           m.last_month_invoiced_so_far, m.as_of, f.low, f.expected, f.high
     FROM marts.month_to_date AS m
     LEFT JOIN marts.forecast AS f
         ON f.account = m.account AND f.period = m.period AND f.method = 'structure'
@@ -117,8 +118,10 @@ def _this_month(connection: sa.Connection, account: str) -> SummaryAnswer:
         return SummaryAnswer(question, "No balance was read yet.", mart="month_to_date")
     (month,) = months
     so_far = f"{_dollars(month.amount_so_far)} until {month.as_of:%-d %B, %H:%M} UTC"
+    so_far += _invoiced(month.invoiced_so_far)
     if month.last_month_so_far is not None:
         so_far += f"; the month before had {_dollars(month.last_month_so_far)} by then"
+        so_far += _invoiced(month.last_month_invoiced_so_far)
     if month.expected is None:
         return SummaryAnswer(question, f"No forecast yet; {so_far}.", mart="month_to_date")
     between = (
@@ -128,6 +131,10 @@ def _this_month(connection: sa.Connection, account: str) -> SummaryAnswer:
     )
     text = f"{month.period:%B %Y}: about {_dollars(month.expected)}{between}."
     return SummaryAnswer(question, text, (f"{so_far}",), "forecast")
+
+
+def _invoiced(amount: Decimal) -> str:
+    return f", beside {_dollars(amount)} invoiced already" if amount else ""
 
 
 def _waste(connection: sa.Connection, account: str) -> SummaryAnswer:

@@ -20,6 +20,7 @@ MAY = datetime(2026, 5, 1, tzinfo=UTC)
 CUT = APRIL + timedelta(days=10)
 HOURLY = Decimal("0.05")
 CAP = 672
+HAS_ID = ("Droplets", "Droplet Backups")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def bill(
             "cloud_cost_lines", account=team, invoice_id=invoice, line_number=number,
             period=begin.date().replace(day=1), product=product, description=text,  # type: ignore[attr-defined]
             started_at=begin, ended_at=end, amount=amount, unmatched_reason="never_seen",
-            resource_key=str(text).split(" ")[0] if ids and product != "Taxes" else None,
+            resource_key=str(text).split(" ")[0] if ids and product in HAS_ID else None,
         )  # fmt: skip
 
     def invoice(period: date) -> int:
@@ -88,7 +89,9 @@ def bill(
     lines = [one for droplet in ran for one in droplet.lines()]
     for number, one in enumerate(lines, 1):
         line(april, number, *one)
-    taxed = sum((one[4] for one in lines), Decimal(0))
+    counted = Decimal(sum(traffic))
+    line(april, 98, "Bandwidth", "Bandwidth", APRIL, MAY, counted)
+    taxed = sum((one[4] for one in lines), counted)
     line(april, 99, "Taxes", "VAT", APRIL, MAY, taxed / 10)
     for day, amount in enumerate(traffic):
         account.insert(
@@ -126,3 +129,37 @@ def test_no_forecast_of_a_past_day_uses_what_came_after_it(
     for day in (0, 1, 5, 10):
         difference = abs(said["as-it-went", day] - said["otherwise", day])
         assert difference <= Decimal("0.01"), day
+
+
+def test_taxes_and_discounts_of_a_past_day_are_on_what_is_counted_too(
+    warehouse: Warehouse,
+) -> None:
+    """One droplet of $33.60, traffic of $10.00 on the first day, 5 % off and 20 % of tax."""
+    with warehouse.engine.connect() as connection:
+        account = Account(connection)
+        invoice = account.insert(
+            "cloud_invoices", account="a", invoice_uuid="april", amount=Decimal("49.70"),
+            period=APRIL.date(), ingest_status="ingested", first_seen_at=MAY, ingested_at=MAY,
+        )  # fmt: skip
+        for number, (product, text, amount) in enumerate((
+            ("Droplets", "web (s-1)", "33.60"), ("Bandwidth", "Bandwidth", "10.00"),
+            ("Discounts", "Committed use discount (5%)", "-2.18"), ("Taxes", "VAT", "8.28"),
+        )):  # fmt: skip
+            account.insert(
+                "cloud_cost_lines", account="a", invoice_id=invoice, line_number=number,
+                period=APRIL.date(), product=product, description=text, started_at=APRIL,
+                ended_at=MAY, amount=Decimal(amount), unmatched_reason="never_seen",
+            )  # fmt: skip
+        for day in range(-20, 20):
+            account.insert(
+                "cloud_daily_costs", account="a", day=APRIL.date() + timedelta(day),
+                product="Bandwidth", description="Bandwidth", amount=Decimal(0 if day else 10),
+                unmatched_reason="not_a_resource",
+            )  # fmt: skip
+        store_tests(connection, [("a", APRIL.date())])
+        said = connection.exec_driver_sql(
+            "SELECT day, expected, taxes FROM cloud_forecast_tests"
+            " WHERE method = 'structure' AND day >= 5 ORDER BY day"
+        ).all()
+    whole = (Decimal("49.70"), Decimal("8.28"))
+    assert [tuple(row) for row in said] == [(day, *whole) for day in (5, 10, 20)]

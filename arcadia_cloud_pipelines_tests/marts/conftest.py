@@ -46,8 +46,10 @@ class Account:
 
     def project(self, name: str, tenant: str | None = None, **values: Any) -> int:
         return self.insert(
-            "cloud_projects", account=TEAM, provider_id=f"uuid-{name}", name=name, tenant_id=tenant,
-            first_seen_at=self.now, last_seen_at=self.now, **values,
+            "cloud_projects", **{
+                "account": TEAM, "provider_id": f"uuid-{name}", "name": name, "tenant_id": tenant,
+                "first_seen_at": self.now, "last_seen_at": self.now,
+            } | values,
         )  # fmt: skip
 
     def resource(self, kind: str, provider_id: str, **values: Any) -> int:

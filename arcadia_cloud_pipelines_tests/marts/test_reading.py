@@ -27,6 +27,10 @@ def filled(warehouse: Warehouse) -> Warehouse:
         web = account.resource("droplet", "1", name='=cmd|"x"', tags=["a", "b,c"])
         account.line(account.invoice("i", "1.10"), "1.10", web)
         account.event(web, "discovered", 1, size=(None, {"gb": 3}))
+        for minutes in (180, 120, 60):
+            account.listing("volume", minutes, struck=1)
+        gone = account.resource("volume", "2", deleted_at=account.now)
+        account.event(gone, "deleted", 1, deleted_at=(None, "…"))
     return warehouse
 
 
@@ -66,8 +70,13 @@ def test_parquet_keeps_types(filled: Warehouse, tmp_path: Path) -> None:
     assert row["created_at"] < datetime.now(UTC)
     with reading.read_mart(filled, reading.find("changes")) as rows:
         reading.write_file(rows, "parquet", path)
-    [change] = pq.read_table(path).to_pylist()
+    [change] = [row for row in pq.read_table(path).to_pylist() if row["event"] == "discovered"]
     assert json.loads(change["is"]) == {"gb": 3}
+    with reading.read_mart(filled, reading.find("arrivals_and_departures")) as rows:
+        reading.write_file(rows, "parquet", path)
+    [deleted] = [row for row in pq.read_table(path).to_pylist() if row["event"] == "deleted"]
+    assert len(deleted["listings"]) == 3
+    assert all(at.tzinfo is not None for at in deleted["listed_at"])
 
 
 @pytest.mark.parametrize("name", reading.names())
