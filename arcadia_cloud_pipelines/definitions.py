@@ -21,14 +21,15 @@ from .forecast import definitions as forecast
 from .inventory import definitions as inventory
 from .marts import definitions as marts
 from .operations import definitions as operations
+from .operations.executors import executor_definition
+from .settings import executor_name
 from .tagging import definitions as tagging
 
 SUBJECTS = (inventory, billing, allocation, forecast, tagging, drift, marts, operations)
 
 defs = dg.Definitions.merge(
     *(copy(one.defs, assets=[*with_code_references(one.defs.assets or ())]) for one in SUBJECTS),
-    # One process a run: a process for each step would cost more than the work.
-    dg.Definitions(executor=dg.in_process_executor),
+    dg.Definitions(executor=executor_definition(executor_name())),
 )
 
 gc.enable()

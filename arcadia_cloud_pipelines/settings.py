@@ -40,9 +40,12 @@ _OWNER = re.compile(r"team:[A-Za-z0-9_.-]+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-
 API_HOST = "127.0.0.1"
 API_PORT = 4005
 
+BROKER_URL = "ARCADIA_CELERY_BROKER_URL"
+_BROKER = re.compile(r"(redis|rediss|amqp|amqps)://\S+")
+
 SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|_KEY(_|$)|DATABASE_URL|POSTGRES_URL|NOTIFY_URLS"
-    r"|HEARTBEAT_URL"
+    r"|HEARTBEAT_URL|BROKER_URL"
     r"|^SPACES_ACCESS"
 )
 """Names of variables that are secret, so that no process is given them that does not need them."""
@@ -57,6 +60,18 @@ class Purpose(StrEnum):
     CLOUD_BILLING = "cloud_billing"
     PROVISIONING = "provisioning"
     METERING = "metering"
+
+
+DEFAULT_QUEUE = "dagster"
+"""Where steps without a pool wait for a worker of Celery."""
+
+
+class Executor(StrEnum):
+    """What executes the steps of a run."""
+
+    IN_PROCESS = "in_process"
+    MULTIPROCESS = "multiprocess"
+    CELERY = "celery"
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,8 @@ class Settings:
     """Names of the other teams that the deployment mirrors."""
     expected_account: str | None = None
     """The account that the tokens must belong to; any when None."""
+    broker: Secret | None = None
+    """Address of Celery's broker, where steps of runs are executed by its workers."""
     environment_file: Path | None = None
     """File that some of the variables come from, where there is one."""
 
@@ -149,6 +166,21 @@ class Settings:
     def has_account(self) -> bool:
         """Return whether there is an account of DigitalOcean; without one the simulator is used."""
         return bool(self.tokens) or self.accounts is not None
+
+    def celery_broker(self) -> Secret:
+        """Return the address of Celery's broker.
+
+        Raises:
+            SettingsError: it is not set, or cannot be one.
+        """
+        broker = self.broker or Secret("")
+        if not _BROKER.fullmatch(broker.reveal()):
+            # Not shown: there is a password in it.
+            raise SettingsError(
+                f"{BROKER_URL} must be set (or with _FILE) to the address of a broker, such as "
+                "redis://:password@host:6379/0 or amqp://user:password@host:5672//"
+            )
+        return broker
 
     def token(self, purpose: Purpose) -> Secret:
         """The token for one purpose.
@@ -189,6 +221,28 @@ def asset_owners(environ: Mapping[str, str] | None = None) -> list[str]:
             env = os.environ
     words = re.split(r"[\s,]+", env.get("ARCADIA_OWNERS", "").strip())
     return [word for word in words if _OWNER.fullmatch(word)] or ["team:platform"]
+
+
+def executor_name(environ: Mapping[str, str] | None = None) -> Executor:
+    """Return what executes the steps of a run: ARCADIA_EXECUTOR.
+
+    Read while the definitions load, which no wrong word may prevent: with one it is the usual
+    executor here, and `load_settings` names the word.
+    """
+    try:
+        return _executor(environment() if environ is None else environ)
+    except SettingsError:
+        return Executor.IN_PROCESS
+
+
+def _executor(environ: Mapping[str, str]) -> Executor:
+    word = environ.get("ARCADIA_EXECUTOR", "").strip() or Executor.IN_PROCESS
+    try:
+        return Executor(word)
+    except ValueError:
+        raise SettingsError(
+            f"ARCADIA_EXECUTOR must be one of {', '.join(Executor)}, not {word[:60]!r}"
+        ) from None
 
 
 def _check_owners(environ: Mapping[str, str]) -> None:
@@ -235,6 +289,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     file = environment_file.path_of(os.environ) if environ is None else None
     env = environment() if environ is None else environ
     _check_owners(env)
+    _executor(env)
     notify, heartbeat_url, alarm_problems = alarm_settings(env)
     jwt_secrets = (read_secret(env, f"ARCADIA_JWT_SECRET{of}") for of in ("", "_PREVIOUS"))
     return Settings(
@@ -266,4 +321,5 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         embedded_port=embedded_port(env),
         strike_interval=strike_interval(env),
         accounts=_path(env, "ARCADIA_ACCOUNTS"),
+        broker=read_secret(env, BROKER_URL),
     )

@@ -18,9 +18,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
 from arcadia_cloud_pipelines.operations.home import Home
+from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
+from arcadia_cloud_pipelines.warehouse.urls import sqlalchemy_url
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -79,20 +81,19 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCADIA_STRIKE_MINUTES", "0")
 
 
-SERVER = "PYTEST_POSTGRES_SOCKETS"
-"""Folder with the socket of another server, which lets postgres in, to test on; any version."""
+SERVER = "PYTEST_POSTGRES_URL"
+"""Address of another server to test on, any version; its user may make databases. See
+`tools/try_postgres.py`."""
 
 
 class OtherServer:
     """A server that somebody else started."""
 
-    def __init__(self, sockets: str) -> None:
-        self._sockets = sockets
+    def __init__(self, url: str) -> None:
+        self._url = sqlalchemy_url(Secret(url), SERVER)
 
     def url(self, database: str) -> sa.URL:
-        return sa.URL.create(
-            "postgresql+psycopg2", "postgres", database=database, query={"host": self._sockets}
-        )
+        return self._url.set(database=database)
 
 
 Server = EmbeddedPostgres | OtherServer
@@ -103,15 +104,16 @@ def postgres() -> Server:
     """The server that all tests of a run share, with a migrated template database."""
     home = Path(os.environ[HOME])
     with fasteners.InterProcessLock(str(home / "template.lock")):
-        sockets = os.environ.get(SERVER)
-        server = OtherServer(sockets) if sockets else EmbeddedPostgres(home)
+        other = os.environ.get(SERVER)
+        server = OtherServer(other) if other else EmbeddedPostgres(home)
         with _admin(server) as cursor:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (TEMPLATE,))
             if cursor.fetchone() is None:
-                cursor.execute("ALTER SYSTEM SET fsync = off")
-                cursor.execute("ALTER SYSTEM SET full_page_writes = off")
-                cursor.execute("ALTER SYSTEM SET max_connections = 100")
-                cursor.execute("SELECT pg_reload_conf()")
+                if not other:
+                    cursor.execute("ALTER SYSTEM SET fsync = off")
+                    cursor.execute("ALTER SYSTEM SET full_page_writes = off")
+                    cursor.execute("ALTER SYSTEM SET max_connections = 100")
+                    cursor.execute("SELECT pg_reload_conf()")
                 cursor.execute(f"CREATE DATABASE {TEMPLATE}")
                 template = Warehouse(server.url(TEMPLATE), embedded=False)
                 migrate(template)
@@ -119,14 +121,16 @@ def postgres() -> Server:
     return server
 
 
+def libpq(url: sa.URL) -> str:
+    """The URL as libpq takes it."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 class _admin:  # noqa: N801
     """A cursor for statements that no transaction may hold."""
 
     def __init__(self, server: Server) -> None:
-        url = server.url("postgres")
-        self._connection = psycopg2.connect(
-            user=url.username, dbname="postgres", host=url.query["host"]
-        )
+        self._connection = psycopg2.connect(libpq(server.url("postgres")))
         self._connection.autocommit = True
 
     def __enter__(self) -> psycopg2.extensions.cursor:
@@ -158,8 +162,16 @@ def warehouse(warehouse_url: sa.URL) -> Iterator[Warehouse]:
 
 def _database(server: Server, worker_id: str, template: str) -> Iterator[sa.URL]:
     name = f"test_{worker_id}_{next(_numbers)}"
+    # PostgreSQL 14 knows no other way, nor the word for it.
+    how = " STRATEGY FILE_COPY" if isinstance(server, EmbeddedPostgres) else ""
     with _admin(server) as cursor:
-        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        if isinstance(server, OtherServer):
+            # A pooler in between keeps sessions on the template, which no copy can be made beside.
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+                (template,),
+            )
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}{how}")
     yield server.url(name)
     with _admin(server) as cursor:
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -168,7 +180,7 @@ def _database(server: Server, worker_id: str, template: str) -> Iterator[sa.URL]
 @pytest.fixture
 def libpq_url(warehouse_url: sa.URL) -> str:
     """The warehouse's URL as a person would write it for ARCADIA_DATABASE_URL."""
-    return warehouse_url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return libpq(warehouse_url)
 
 
 @pytest.fixture
@@ -188,7 +200,6 @@ def instance(
     # Most tests do without Dagster, and need not wait two seconds for its import.
     from arcadia_cloud_pipelines.operations.startup import open_instance
 
-    url = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", libpq(empty_database))
     with open_instance(home) as opened:
         yield opened

@@ -21,7 +21,8 @@ BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/)?arcadia [a-z][^`]*|make [a-z]+)`")
 ELSEWHERE = {
     # Programs that are not ours, and words of the shell.
-    "export", "curl", "git", "docker", "podman", "kubectl", "createdb", "useradd", "jq", "psql",
+    "export", "curl", "git", "pip", "docker", "podman", "kubectl", "createdb", "useradd", "jq",
+    "psql",
 }  # fmt: skip
 PLACEHOLDER = re.compile(r"^[A-Z_]+$|\{")
 

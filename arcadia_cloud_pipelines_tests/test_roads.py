@@ -39,7 +39,7 @@ CENT = {
     "billing/ingest.py", "billing/fetching.py",
     # The CSV, and the JSON form's ids beside its lines.
     "billing/invoice_csv.py", "billing/invoice_csv_errors.py", "billing/line_columns.py",
-    "billing/items.py", "billing/originals.py",
+    "billing/items.py", "billing/originals.py", "frames.py",
     # The product, and the resource that it was used for.
     "billing/products.py", "billing/matching.py", "billing/by_key.py", "billing/by_name.py",
     "billing/names_and_times.py",

@@ -6,7 +6,7 @@ import click
 
 from .output import echo
 
-NAMES = ("prepare", "code-server", "daemon", "webserver", "api", "alarms")
+NAMES = ("prepare", "code-server", "daemon", "webserver", "api", "alarms", "worker")
 
 
 @click.command()
@@ -20,13 +20,39 @@ NAMES = ("prepare", "code-server", "daemon", "webserver", "api", "alarms")
 )
 @click.option("--code-port", default=4266, show_default=True, help="Its port.")
 @click.option("--ui-port", default=3000, show_default=True, help="Port of the Dagster UI.")
-def service(name: str, check: bool, code_host: str, code_port: int, ui_port: int) -> None:
+@click.option(
+    "--worker-name",
+    default="worker",
+    show_default=True,
+    help="Name of the worker, where a host has several.",
+)
+@click.option(
+    "--pool", "pools", multiple=True, help="Pool whose steps the worker executes; all by default."
+)
+@click.option("--steps", default=2, show_default=True, help="Steps of the worker at a time.")
+def service(
+    name: str,
+    check: bool,
+    code_host: str,
+    code_port: int,
+    ui_port: int,
+    worker_name: str,
+    pools: tuple[str, ...],
+    steps: int,
+) -> None:
     """Be one process of the deployment; containers have one each.
 
-    `prepare` brings both databases to this release and ends; start it before the others.
+    `prepare` brings both databases to this release and ends; start it before the others. `worker`
+    executes steps where ARCADIA_EXECUTOR is celery.
     """
     from ..operations.processes import CodeServer
-    from ..operations.service import Addresses, prepare_databases, service_answers, start
+    from ..operations.service import (
+        Addresses,
+        WorkerPlace,
+        prepare_databases,
+        service_answers,
+        start,
+    )
     from ..settings import load_settings
 
     settings = load_settings()
@@ -35,7 +61,11 @@ def service(name: str, check: bool, code_host: str, code_port: int, ui_port: int
         echo(f"warehouse: {prepared.place}, schema {prepared.after}")
         return
     where = Addresses(
-        CodeServer(host=code_host, port=code_port), ui_port, settings.ui_hosts, settings.api_port
+        CodeServer(host=code_host, port=code_port),
+        ui_port,
+        settings.ui_hosts,
+        settings.api_port,
+        WorkerPlace(worker_name, pools, steps),
     )
     if not check:
         start(settings, name, where)

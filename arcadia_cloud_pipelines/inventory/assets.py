@@ -79,7 +79,7 @@ def _from_api(
     context: dg.AssetExecutionContext, warehouse: Warehouse, listings: Listings, kind: Kind
 ) -> SyncResult:
     record = _recorder(context, warehouse)
-    listings.begin(_kinds_of_run(context), record)
+    listings.begin(_kinds_of_process(context), record)
     result: SyncResult = listings.take(kind, context.log.info, record)
     return result
 
@@ -200,6 +200,12 @@ def _kinds_of_run(context: dg.AssetExecutionContext) -> list[Kind]:
     return [kind for kind in KINDS if kind.asset in steps]
 
 
+def _kinds_of_process(context: dg.AssetExecutionContext) -> list[Kind]:
+    """The kinds that this process materialises: all of the run, unless each step has its own."""
+    steps = context.get_step_execution_context().execution_plan.step_keys_to_execute
+    return [kind for kind in KINDS if kind.asset in steps]
+
+
 def _sync_metadata(result: SyncResult) -> dict[str, Any]:
     """Return what an asset's page shows of a sync; counts of nothing are left out."""
     recorded = result.recorded
@@ -278,7 +284,7 @@ def projects(
 
     def sync() -> tuple[ProjectsResult, Followed, dg.AssetCheckResult]:
         # Their turn comes later; the API can be asked meanwhile.
-        listings.begin(_kinds_of_run(context), _recorder(context, warehouse))
+        listings.begin(_kinds_of_process(context), _recorder(context, warehouse))
         result = sync_projects(
             warehouse,
             clients.for_purpose(PROJECT.purpose),

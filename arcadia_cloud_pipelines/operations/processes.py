@@ -126,6 +126,23 @@ def daemon(workspace: Path, environ: Environ, beats: Callable[[], bool | None] |
     )
 
 
+def celery_worker(
+    name: str, pools: Sequence[str], steps: int, environ: Environ, alive: Callable[[], bool]
+) -> Child:
+    """Return a worker that executes steps of the queues of some pools, for `celery` executors."""
+    return Child(
+        "worker",
+        # Celery itself: what `dagster-celery worker start` starts outlives it.
+        _python(
+            "celery", "--app", f"{LOCATION}.operations.celery_app", "worker",
+            "--hostname", f"{name}@%h", "--queues", ",".join(pools), "--concurrency", steps,
+            "--loglevel", "INFO", "--without-gossip", "--without-mingle",
+        ),
+        environ=for_child("worker", environ),
+        alive=alive,
+    )  # fmt: skip
+
+
 def alarms_process(environ: Environ, looks: Callable[[], bool | None] | None = None) -> Child:
     """Return what tells people; a process of its own, for the daemon cannot tell of its death."""
     return Child(

@@ -13,7 +13,7 @@ from dagster import DagsterInstance, DagsterRun
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from ..warehouse.run_workers import LAPSED_SECONDS, RunWorker, RunWorkers
+from ..warehouse.run_workers import LAPSED_SECONDS, RunWorker, RunWorkers, Silences
 from .liveness import answers_grpc
 
 WAIT_FOR_CODE = 60.0
@@ -40,7 +40,8 @@ class ArcadiaRunLauncher(DefaultRunLauncher):
             if worker.is_gone():
                 return self._dead(run, WorkerStatus.FAILED, worker)
             return _RUNNING
-        silent = self._silent_for(run.run_id, worker.beat if worker is not None else None)
+        silences: Silences = self.__dict__.setdefault("_silences", Silences())
+        silent = silences.seconds(run.run_id, worker.beat if worker is not None else None)
         if silent < LAPSED_SECONDS:
             return _RUNNING
         return self._dead(run, WorkerStatus.NOT_FOUND, worker)
@@ -63,18 +64,6 @@ class ArcadiaRunLauncher(DefaultRunLauncher):
         since.pop(run.run_id, None)
         return CheckRunHealthResult(status, lost(worker))
 
-    def _silent_for(self, run_id: str, beat: str | None) -> float:
-        """Seconds without another beat, by this process's own clock: no clock is compared."""
-        seen: dict[str, tuple[str | None, float]] = self.__dict__.setdefault("_seen", {})
-        now = time.monotonic()
-        before = seen.get(run_id)
-        if before is None or before[0] != beat:
-            if len(seen) > 1000:
-                seen.clear()
-            seen[run_id] = (beat, now)
-            return 0.0
-        return now - before[1]
-
 
 def code_answers(run: DagsterRun) -> bool:
     """Return whether the code server that a run came from answers; True where none is known."""
@@ -91,9 +80,9 @@ def run_workers(instance: DagsterInstance) -> RunWorkers | None:
     return getattr(instance.event_log_storage, "run_workers", None)
 
 
-def lost(worker: RunWorker | None) -> str:
-    """Say who does not work on a run any more."""
+def lost(worker: RunWorker | None, what: str = "this run") -> str:
+    """Say who does not work on a run, or a step, any more."""
     if worker is None:
-        return "Nothing is working on this run: no process has noted that it does."
+        return f"Nothing is working on {what}: no process has noted that it does."
     where = "" if worker.is_here() else f" of {worker.place.split()[0]}"
-    return f"Nothing is working on this run any more: process {worker.pid}{where} is gone."
+    return f"Nothing is working on {what} any more: process {worker.pid}{where} is gone."

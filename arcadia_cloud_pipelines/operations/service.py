@@ -7,6 +7,7 @@ use the same processes; here the databases and the code server are elsewhere.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,17 +15,30 @@ from typing import NoReturn
 
 from .. import environment_file
 from ..environment_file import environment
-from ..settings import Settings
+from ..settings import DEFAULT_QUEUE, Purpose, Settings, load_settings
 from . import json_lines, processes
 from .child import Child
 from .errors import OperationsError
 from .home import Home
 from .liveness import beaten_lately
 from .processes import CodeServer
+from .service_clock import end_if_set_back, note_start
 from .startup import Prepared, prepare
 from .watch import watched_lately
 
 ANYWHERE = "0.0.0.0"  # noqa: S104  a container's own network; what is published decides
+
+
+@dataclass(frozen=True)
+class WorkerPlace:
+    """One worker of several, and what it works on."""
+
+    name: str = "worker"
+    """Another one on the same host has another name."""
+    pools: Sequence[str] = ()
+    """Pools whose steps it executes; all of them when empty."""
+    steps: int = 2
+    """How many at a time."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,7 @@ class Addresses:
     ui_port: int
     ui_hosts: Sequence[str]
     api_port: int
+    worker: WorkerPlace = WorkerPlace()
 
 
 Made = Callable[[Settings, Home, Addresses], Child]
@@ -65,6 +80,22 @@ def _alarms(settings: Settings, _home: Home, _where: Addresses) -> Child:
     return processes.alarms_process(environment(), lambda: watched_lately(settings))
 
 
+def _worker(_settings: Settings, _home: Home, where: Addresses) -> Child:
+    mine = where.worker
+    pools = mine.pools or [*Purpose, DEFAULT_QUEUE]
+    return processes.celery_worker(
+        mine.name, pools, mine.steps, environment(), lambda: _worker_answers(mine.name)
+    )
+
+
+def _worker_answers(name: str) -> bool:
+    from celery import Celery
+
+    with Celery(broker=load_settings().celery_broker().reveal()) as app:
+        node = f"{name}@{socket.gethostname()}"
+        return bool(app.control.inspect(destination=[node], timeout=5).ping())
+
+
 _WAREHOUSE, _STORAGE = "ARCADIA_DATABASE_URL", "DAGSTER_POSTGRES_URL"
 
 SERVICES: dict[str, tuple[Made, frozenset[str]]] = {
@@ -73,6 +104,7 @@ SERVICES: dict[str, tuple[Made, frozenset[str]]] = {
     "webserver": (_webserver, frozenset({_STORAGE})),
     "api": (_api, frozenset({_WAREHOUSE})),
     "alarms": (_alarms, frozenset({_WAREHOUSE, _STORAGE})),
+    "worker": (_worker, frozenset({_WAREHOUSE, _STORAGE})),
 }
 """Each with the databases that it uses."""
 
@@ -87,6 +119,8 @@ def start(settings: Settings, name: str, where: Addresses) -> NoReturn:
     _require_databases(settings, SERVICES[name][1])
     home.prepare()
     child = SERVICES[name][0](settings, home, where)
+    if child.minds_clock:
+        note_start(home, name)
     environ = {
         **child.environ,
         environment_file.VARIABLE: "",
@@ -107,8 +141,11 @@ def service_answers(settings: Settings, name: str, where: Addresses) -> bool:
         OperationsError: a database is not set.
     """
     _require_databases(settings, SERVICES[name][1])
-    alive = SERVICES[name][0](settings, Home(settings.home), where).alive
-    return alive is not None and alive() is True
+    home = Home(settings.home)
+    child = SERVICES[name][0](settings, home, where)
+    if child.minds_clock and end_if_set_back(home, name, child.command[2]):
+        return False
+    return child.alive is not None and child.alive() is True
 
 
 def prepare_databases(settings: Settings, say: Callable[[str], None]) -> Prepared:

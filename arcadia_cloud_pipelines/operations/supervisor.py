@@ -21,7 +21,7 @@ from .process_groups import GRACE, end_group, ending_text, signal_group
 _FIRST_DELAY, _LAST_DELAY = 1.0, 15.0
 _LEAST_START = 30.0  # seconds that a restart may take, also where the first start was quick
 _STEADY = 300.0  # seconds after which a child's earlier deaths are forgotten
-_SET_BACK = 60.0  # what NTP mends at once is less
+SET_BACK = 60.0  # what NTP mends at once is less
 
 
 class Supervisor:
@@ -205,7 +205,7 @@ class Supervisor:
         if self._hangs(running, now):
             return f"it has not answered for {running.silent_for(now):.0f} s"
         back = running.set_back()
-        if child.minds_clock and back > _SET_BACK:
+        if child.minds_clock and back > SET_BACK:
             return f"the clock was set back by {back:.0f} s"
         if child.restart_after is not None and now - running.started > child.restart_after:
             return f"it has run for {(now - running.started) / 3600:.0f} hours"

@@ -23,6 +23,7 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick,
 from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
 from dagster._time import get_current_timestamp
+from dagster._utils.concurrency import ConcurrencyClaimStatus
 from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
@@ -50,12 +51,16 @@ BATCH = "1000"
 IDLE_SECONDS = 0.5
 """Time after which a connection is tried before use. No server restarts faster than that."""
 
-_engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+CLAIM_SECONDS = 3.0
+"""After which a step that waits for a slot of its pool asks for it again."""
+
+_engines: weakref.WeakValueDictionary[str, sa.Engine] = weakref.WeakValueDictionary()
+"""By URL: a worker of Celery makes an instance for each step, and all of them share one."""
 
 
 def _leave_connections_to_parent() -> None:
     """Forget the pooled connections after a fork, without closing the parent's."""
-    for engine in _engines:
+    for engine in _engines.values():
         engine.dispose(close=False)
 
 
@@ -67,6 +72,8 @@ def pooled_engine(url: str) -> sa.Engine:
 
     A restart of the database therefore costs the next caller a new connection, not an error.
     """
+    if (known := _engines.get(url)) is not None:
+        return known
     engine = sa.create_engine(
         url,
         isolation_level="AUTOCOMMIT",
@@ -78,7 +85,7 @@ def pooled_engine(url: str) -> sa.Engine:
     )
     sa.event.listen(engine, "checkin", _note_use)
     sa.event.listen(engine, "checkout", _try_if_idle)
-    _engines.add(engine)
+    _engines[url] = engine
     return engine
 
 
@@ -190,6 +197,14 @@ class _EventLog(_OnSharedEngine, ShortLines, PostgresEventLogStorage):
 
         sa.event.listen(self._engine, "connect", set_timeout)
         self._engine.dispose()
+
+    def claim_concurrency_slot(self, *claim: Any, **more: Any) -> ConcurrencyClaimStatus:
+        """Claim a slot of a pool; one that waits for it asks again soon.
+
+        Dagster would have it wait up to 15 s, and a free slot with it.
+        """
+        status = super().claim_concurrency_slot(*claim, **more)
+        return status if status.is_claimed else status.with_sleep_interval(CLAIM_SECONDS)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event, and what the UI reads of assets and checks.

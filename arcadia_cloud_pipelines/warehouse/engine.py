@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
+from psycopg2.errors import ReadOnlySqlTransaction
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ..settings import Settings
@@ -93,12 +94,12 @@ class Warehouse:
             with self.engine.begin() as connection:
                 yield connection
         # From COPY, which SQLAlchemy does not wrap.
-        except (psycopg2.OperationalError, psycopg2.DataError) as error:
+        except (psycopg2.OperationalError, psycopg2.DataError, ReadOnlySqlTransaction) as error:
             raise self._failure(error) from None
         except OperationalError as error:
             raise self._failure(error.orig) from None
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if error.connection_invalidated or isinstance(error.orig, ReadOnlySqlTransaction):
                 raise self._failure(error.orig) from None
             raise
 
@@ -114,6 +115,9 @@ class Warehouse:
 
     def _failure(self, error: BaseException | None) -> WarehouseError:
         """Return our own error for one of the driver's, told by what it is."""
+        if isinstance(error, ReadOnlySqlTransaction):
+            # After a failover the others of the pool lead to the old server, too.
+            self.engine.dispose()
         refusal = meaning(error)
         if refusal is None:
             return self._unreachable(error)

@@ -1,8 +1,9 @@
-"""The process that works on a Dagster run, so that one can tell that it died.
+"""The process that works on a Dagster run, or on a step of it, so that one can tell that it died.
 
 A worker notes itself in Dagster's own database when its run starts, and beats while it works. It is
 dead when its process is gone, which its own machine can see; on another machine, when it has not
-beaten for a while.
+beaten for a while. A step that has a process of its own (see `operations/celery_executor`) has a
+note of its own.
 """
 
 from __future__ import annotations
@@ -28,26 +29,37 @@ LAPSED_SECONDS = 120.0
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS arcadia_run_workers (
-    run_id text PRIMARY KEY,
+    run_id text NOT NULL,
     place text NOT NULL,
     boot text NOT NULL,
     pid bigint NOT NULL,
     started text NOT NULL,
     beat_at timestamptz NOT NULL DEFAULT clock_timestamp()
-)
+);
+-- Until 0.1 a run had one note.
+ALTER TABLE arcadia_run_workers ADD COLUMN IF NOT EXISTS step_key text NOT NULL DEFAULT '';
+ALTER TABLE arcadia_run_workers DROP CONSTRAINT IF EXISTS arcadia_run_workers_pkey;
+CREATE UNIQUE INDEX IF NOT EXISTS arcadia_run_workers_key
+    ON arcadia_run_workers (run_id, step_key);
 """
 _NOTE = sa.text(
-    "INSERT INTO arcadia_run_workers (run_id, place, boot, pid, started)"
-    " VALUES (:run_id, :place, :boot, :pid, :started)"
-    " ON CONFLICT (run_id) DO UPDATE SET place = excluded.place, boot = excluded.boot,"
+    "INSERT INTO arcadia_run_workers (run_id, step_key, place, boot, pid, started)"
+    " VALUES (:run_id, :step_key, :place, :boot, :pid, :started)"
+    " ON CONFLICT (run_id, step_key) DO UPDATE SET place = excluded.place, boot = excluded.boot,"
     " pid = excluded.pid, started = excluded.started, beat_at = clock_timestamp()"
 )
 _BEAT = sa.text(
-    "UPDATE arcadia_run_workers SET beat_at = clock_timestamp() WHERE run_id = ANY(:run_ids)"
+    "UPDATE arcadia_run_workers SET beat_at = clock_timestamp() WHERE (run_id, step_key) IN"
+    " (SELECT * FROM unnest(CAST(:run_ids AS text[]), CAST(:step_keys AS text[])))"
 )
 _READ = sa.text(
     "SELECT run_id, place, boot, pid, started, beat_at::text AS beat"
-    " FROM arcadia_run_workers WHERE run_id = :run_id"
+    " FROM arcadia_run_workers WHERE run_id = :run_id AND step_key = :step_key"
+)
+# The end of a run is the end of its steps.
+_END = sa.text(
+    "DELETE FROM arcadia_run_workers"
+    " WHERE run_id = :run_id AND (step_key = :step_key OR :step_key = '')"
 )
 
 
@@ -82,13 +94,14 @@ class RunWorkers:
         """Use `engine`, which commits each statement."""
         self._engine = engine
         self._lock = threading.Lock()
-        self._mine: set[str] = set()
+        self._mine: set[tuple[str, str]] = set()
         self._beating = False
 
-    def begin(self, run_id: str) -> None:
-        """Note that this process works on a run from now on."""
+    def begin(self, run_id: str, step_key: str = "") -> None:
+        """Note that this process works on a run, or on a step of it, from now on."""
         values = {
             "run_id": run_id,
+            "step_key": step_key,
             "place": this_place(),
             "boot": _boot(),
             "pid": os.getpid(),
@@ -101,10 +114,14 @@ class RunWorkers:
             logger.warning("run %s has no note of its worker: %s", run_id, type(error).__name__)
             return
         with self._lock:
-            self._mine.add(run_id)
+            self._mine.add((run_id, step_key))
             start, self._beating = not self._beating, True
         if start:
             threading.Thread(target=self._beat, name="run worker", daemon=True).start()
+
+    def _read(self, asked: dict[str, str]) -> sa.RowMapping | None:
+        with self._engine.connect() as connection:
+            return connection.execute(_READ, asked).mappings().one_or_none()
 
     def _note(self, values: dict[str, object]) -> None:
         try:
@@ -117,26 +134,30 @@ class RunWorkers:
 
     def _create(self) -> None:
         # Two processes can make it at the same time: one of them is refused.
-        with suppress(sa.exc.IntegrityError), self._engine.connect() as connection:
+        refused = (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.InternalError)
+        with suppress(*refused), self._engine.connect() as connection:
             connection.execute(sa.text(_CREATE))
 
-    def end(self, run_id: str) -> None:
-        """Forget a run that is over."""
+    def end(self, run_id: str, step_key: str = "") -> None:
+        """Forget a run, or a step of one, that is over."""
         with self._lock:
-            self._mine.discard(run_id)
+            self._mine.discard((run_id, step_key))
         with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
-            connection.execute(
-                sa.text("DELETE FROM arcadia_run_workers WHERE run_id = :run_id"),
-                {"run_id": run_id},
-            )
+            connection.execute(_END, {"run_id": run_id, "step_key": step_key})
 
-    def find(self, run_id: str) -> RunWorker | None:
-        """Return who works on a run; None when nobody has said so."""
+    def lapse(self, run_id: str, step_key: str) -> None:
+        """Beat no more for what this process gave up; the note stays."""
+        with self._lock:
+            self._mine.discard((run_id, step_key))
+
+    def find(self, run_id: str, step_key: str = "") -> RunWorker | None:
+        """Return who works on a run, or on a step of it; None when nobody has said so."""
+        asked = {"run_id": run_id, "step_key": step_key}
         try:
-            with self._engine.connect() as connection:
-                row = connection.execute(_READ, {"run_id": run_id}).mappings().one_or_none()
+            row = self._read(asked)
         except sa.exc.ProgrammingError:
-            return None  # No worker has noted itself yet.
+            self._create()  # No worker of this release has noted itself yet.
+            row = self._read(asked)
         return RunWorker(**row) if row is not None else None
 
     def _beat(self) -> None:
@@ -148,7 +169,27 @@ class RunWorkers:
             if not mine:
                 return
             with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
-                connection.execute(_BEAT, {"run_ids": mine})
+                run_ids, step_keys = map(list, zip(*mine, strict=True))
+                connection.execute(_BEAT, {"run_ids": run_ids, "step_keys": step_keys})
+
+
+class Silences:
+    """Seconds for which notes did not change, by this process's own clock: no clock is compared."""
+
+    def __init__(self) -> None:
+        """Have seen nothing yet."""
+        self._seen: dict[str, tuple[str | None, float]] = {}
+
+    def seconds(self, name: str, beat: str | None) -> float:
+        """Return how long a note has been `beat` already, as far as this process has seen."""
+        now = time.monotonic()
+        before = self._seen.get(name)
+        if before is None or before[0] != beat:
+            if len(self._seen) > 1000:
+                self._seen.clear()
+            self._seen[name] = (beat, now)
+            return 0.0
+        return now - before[1]
 
 
 @cache

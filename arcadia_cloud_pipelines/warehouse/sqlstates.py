@@ -16,6 +16,7 @@ class Meaning(NamedTuple):
 
 
 _STATES: Final = {
+    "25006": Meaning("takes no writes now: it is a standby, or its disk is full", True),
     "40P01": Meaning("ended one of two transactions that waited for each other", True),
     "53100": Meaning("has no space left on its disk: free some", False),
     "53300": Meaning("has no free connection: raise max_connections or end some", True),

@@ -12,11 +12,8 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.migrate import head_revision
 
+from ..conftest import libpq
 from .conftest import Run
-
-
-def libpq(url: sa.URL) -> str:
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def test_says_from_and_to_and_then_that_there_is_nothing_to_do(
@@ -45,7 +42,7 @@ def test_two_at_once_take_turns(arcadia: Run, empty_database: sa.URL) -> None:
 def test_names_the_roles_it_may_not_create(arcadia: Run, tmp_path: Path) -> None:
     server = EmbeddedPostgres(tmp_path / "server")
     url = server.url("postgres")
-    admin = psycopg2.connect(user=url.username, dbname="postgres", host=url.query["host"])
+    admin = psycopg2.connect(libpq(url.set(database="postgres")))
     admin.autocommit = True
     with admin.cursor() as cursor:
         cursor.execute("CREATE ROLE small LOGIN")

@@ -22,6 +22,7 @@ from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose, Settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
+from ..conftest import libpq
 from ..support.sql import query
 
 T0 = datetime(2026, 10, 20, 12, tzinfo=UTC)
@@ -245,7 +246,7 @@ def before_statement(
 
 def raw_connection(url: sa.URL) -> psycopg2.extensions.connection:
     """A connection of its own, outside of any pool."""
-    made = psycopg2.connect(user=url.username, dbname=url.database, host=url.query["host"])
+    made = psycopg2.connect(libpq(url))
     made.autocommit = True
     return made
 

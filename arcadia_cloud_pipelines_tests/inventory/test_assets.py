@@ -14,6 +14,8 @@ from typing import Any
 import dagster as dg
 import pytest
 import sqlalchemy as sa
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
 
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.inventory import checks
@@ -59,13 +61,16 @@ class Deployment:
         self.server = server
         self.clients = TestClients(server.url, server.token)
 
-    def run(self, *assets: str) -> dg.ExecuteInProcessResult:
-        selection = [dg.AssetKey(asset) for asset in assets or ASSET_NAMES]
+    def job(self) -> dg.JobDefinition:
         bound = dg.Definitions(
             assets=ASSETS, asset_checks=checks.CHECKS, executor=dg.in_process_executor,
             resources={"clients": self.clients, "warehouse": self.warehouse, **LISTINGS},
         )  # fmt: skip
-        return bound.resolve_implicit_global_asset_job_def().execute_in_process(
+        return bound.resolve_implicit_global_asset_job_def()
+
+    def run(self, *assets: str) -> dg.ExecuteInProcessResult:
+        selection = [dg.AssetKey(asset) for asset in assets or ASSET_NAMES]
+        return self.job().execute_in_process(
             instance=self.instance, asset_selection=selection, raise_on_error=False
         )
 
@@ -126,6 +131,16 @@ def test_every_asset_materialises(deployment: Deployment) -> None:
     left = messages(deployment.instance, result)
     assert deployment.server.token not in left
     assert "SIMULATED-SECRET" not in left
+
+
+def test_a_step_with_a_process_of_its_own_lists_its_kind_alone(deployment: Deployment) -> None:
+    """As a worker of Celery executes it; otherwise each step would list what the run does."""
+    job = deployment.job()
+    run = deployment.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    plan = create_execution_plan(job, step_keys_to_execute=["volumes"])
+    events = execute_plan_iterator(plan, InMemoryJob(job), run, deployment.instance)
+    assert [e.step_key for e in events if e.is_step_success] == ["volumes"]
+    assert {seen.path for seen in deployment.server.requests} == {"/v2/account", "/v2/volumes"}
 
 
 def test_the_same_account_is_no_news(deployment: Deployment) -> None:

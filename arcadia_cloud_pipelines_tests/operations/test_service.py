@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +25,17 @@ from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.liveness import Heartbeats, beaten_lately
 from arcadia_cloud_pipelines.operations.ports import free_port
 from arcadia_cloud_pipelines.operations.processes import CodeServer
+from arcadia_cloud_pipelines.operations.service_clock import end_if_set_back, note_start
 from arcadia_cloud_pipelines.operations.startup import open_instance
 from arcadia_cloud_pipelines.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
-WHERE = service.Addresses(CodeServer(host="code-server", port=4266), 3000, ("cloud.example",), 4005)
+WHERE = service.Addresses(
+    CodeServer(host="code-server", port=4266), 3000, ("cloud.example",), 4005,
+    service.WorkerPlace("second", ("cloud_billing", "dagster")),
+)  # fmt: skip
+# Workers of Celery are for who has a broker: docs/deploy.md.
+ONE_MACHINE = set(NAMES) - {"worker"}
 URLS = {
     "ARCADIA_DATABASE_URL": "postgresql://u@127.0.0.1:1/w",
     "DAGSTER_POSTGRES_URL": "postgresql://u@127.0.0.1:1/d",
@@ -72,12 +80,15 @@ def test_each_becomes_its_process(
     service.start(load_settings(), name, WHERE)
     ((command, environ),) = became
     assert environ["DAGSTER_HOME"] == str(tmp_path / "h" / "dagster")
-    assert ("DO_API_TOKEN" in environ) == (name == "code-server")
+    assert ("DO_API_TOKEN" in environ) == (name in ("code-server", "worker"))
     if name in ("daemon", "webserver"):
         workspace = Path(command[command.index("--workspace") + 1])
         (loaded,) = yaml.safe_load(workspace.read_text())["load_from"]
         assert loaded["grpc_server"]["host"] == "code-server"
         assert loaded["grpc_server"]["port"] == 4266
+    if name == "worker":
+        assert command[command.index("--queues") + 1] == "cloud_billing,dagster"
+        assert command[command.index("--hostname") + 1] == "second@%h"
     if name == "webserver":
         assert command[command.index("--allow-host") + 1] == "cloud.example"
 
@@ -92,9 +103,32 @@ def test_a_service_that_does_not_answer_is_not_healthy(tmp_path: Path, name: str
     )
 
 
+@pytest.mark.parametrize(("step", "ended"), [(-3600, True), (-1, False), (3600, False)])
+def test_a_daemon_ends_when_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: float, ended: bool
+) -> None:
+    """It would wait for times that were to come once already; the container starts it again."""
+    home = Home(tmp_path / "h")
+    home.prepare()
+    with subprocess.Popen(["sleep", "600"]) as process:
+        monkeypatch.setattr(os, "getpid", lambda: process.pid)
+        note_start(home, "daemon")
+        monkeypatch.undo()
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + step)
+        assert end_if_set_back(home, "daemon", "another program") is ended
+        assert process.poll() is None, "the number is another process's by now"
+        assert end_if_set_back(home, "daemon", "sleep") is ended
+        monkeypatch.undo()
+        if not ended:
+            process.kill()
+        assert process.wait(10) == (-signal.SIGTERM if ended else -signal.SIGKILL)
+    assert not end_if_set_back(home, "webserver", "sleep"), "nothing is noted of it"
+
+
 def test_every_container_is_closed_and_has_a_health_check(compose: dict[str, Any]) -> None:
     ours = {name: of for name, of in compose["services"].items() if name != "postgres"}
-    assert set(ours) == set(NAMES)
+    assert set(ours) == ONE_MACHINE
     for name, of in ours.items():
         assert of["command"] == ["service", name]
         assert of["read_only"] is True, name
@@ -140,7 +174,7 @@ def pods() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
 def test_kubernetes_runs_the_same_processes_with_the_same_secrets(
     pods: dict[str, tuple[dict[str, Any], dict[str, Any]]], compose: dict[str, Any]
 ) -> None:
-    assert set(pods) == set(NAMES)
+    assert set(pods) == ONE_MACHINE
     for name, (pod, container) in pods.items():
         assert container["args"] == ["service", name]
         assert pod["securityContext"]["runAsNonRoot"] is True

@@ -17,6 +17,8 @@ from arcadia_cloud_pipelines.digitalocean.errors import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.warehouse import dagster_storage
 from arcadia_cloud_pipelines.warehouse.dagster_storage import ArcadiaStorage
 
+from ..conftest import libpq
+
 STORAGE = {"module": dagster_storage.__name__, "class": ArcadiaStorage.__name__, "config": {}}
 
 
@@ -57,9 +59,7 @@ def end_all(url: sa.URL) -> None:
 
 
 def _ask(url: sa.URL, question: str) -> int:
-    connection = psycopg2.connect(
-        user=url.username, dbname="postgres", host=url.query["host"], port=url.port
-    )
+    connection = psycopg2.connect(libpq(url.set(database="postgres")))
     try:
         with connection.cursor() as cursor:
             cursor.execute(question, (url.database,))
@@ -98,6 +98,15 @@ def test_a_run_reads_back_as_dagster_postgres_would_have_stored_it(
     types = [entry.dagster_event_type for entry in instance.all_logs(result.run_id)]
     assert types[-1] == dg.DagsterEventType.RUN_SUCCESS
     assert dg.DagsterEventType.ASSET_CHECK_EVALUATION in types
+
+
+def test_a_step_that_waits_for_a_slot_asks_again_soon(instance: DagsterInstance) -> None:
+    storage = instance.event_log_storage
+    storage.set_concurrency_slots("cloud_billing", 1)
+    assert storage.claim_concurrency_slot("cloud_billing", "a", "x").is_claimed
+    waiting = storage.claim_concurrency_slot("cloud_billing", "b", "x")
+    assert not waiting.is_claimed
+    assert waiting.sleep_interval == dagster_storage.CLAIM_SECONDS
 
 
 def test_a_run_opens_few_connections(

@@ -1,0 +1,85 @@
+"""The Celery application of the workers: `celery -A` names it, see `arcadia service worker`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import dagster as dg
+from celery import Task
+from celery.exceptions import Ignore
+from dagster._grpc.types import ExecuteStepArgs
+from dagster._serdes import unpack_value
+from dagster_celery.make_app import make_app
+from dagster_celery.tasks import create_task
+
+from .celery_executor import app_arguments
+from .run_launcher import run_workers
+
+RETRY_SECONDS = 10
+"""After which a task is tried again whose worker could not ask Dagster's database."""
+
+
+class NotedTask(Task):  # type: ignore[misc]
+    """Executes one step, and is noted as its worker meanwhile."""
+
+    def __call__(self, execute_step_args_packed: Any, executable_dict: Any) -> Any:
+        """Execute the step, unless nobody waits for it any more."""
+        asked = unpack_value(execute_step_args_packed, as_type=ExecuteStepArgs)
+        (step_key,) = asked.step_keys_to_execute or ("",)
+        again = bool(self.request.delivery_info.get("redelivered"))
+        try:
+            instance = worker_instance()
+            stale = is_stale(instance, asked.run_id, step_key, again)
+        except Exception as error:
+            raise self.retry(exc=error, countdown=RETRY_SECONDS, max_retries=None) from None
+        if stale:
+            raise Ignore
+        with noted(instance, asked.run_id, step_key):
+            return self.run(execute_step_args_packed, executable_dict)
+
+
+@cache
+def worker_instance() -> dg.DagsterInstance:
+    """Return this worker's own instance, whose connections those of its steps share."""
+    return dg.DagsterInstance.get()
+
+
+@contextmanager
+def noted(instance: dg.DagsterInstance, run_id: str, step_key: str) -> Iterator[None]:
+    """Note this process as the worker of a step, as long as it takes."""
+    workers = run_workers(instance)
+    if workers is None:
+        yield
+        return
+    workers.begin(run_id, step_key)
+    try:
+        yield
+    except BaseException:
+        # What a step raises is an event of it. This is something else, such as code that does not
+        # load: to the run it is a worker that is gone.
+        workers.lapse(run_id, step_key)
+        raise
+    workers.end(run_id, step_key)
+
+
+def is_stale(instance: dg.DagsterInstance, run_id: str, step_key: str, redelivered: bool) -> bool:
+    """Return whether nobody waits for this task any more.
+
+    A broker delivers again what a worker that died had not acknowledged. If that one had begun,
+    the run itself sees to it: it gives the step out once more, as a task of its own.
+    """
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.status is not dg.DagsterRunStatus.STARTED:
+        return True
+    if not redelivered:
+        return False
+    workers = run_workers(instance)
+    noted = workers is not None and workers.find(run_id, step_key) is not None
+    return noted or bool(instance.get_run_step_stats(run_id, [step_key]))
+
+
+app = make_app(app_arguments())
+execute_plan = create_task(app, base=NotedTask, acks_late=True)
