@@ -50,21 +50,24 @@ FLOOR_TABLE = """
 
 
 def fetch_floor(url: str, token: str) -> list[dict[str, Any]]:
-    """Every page of both listings, with nothing but requests and orjson."""
+    """Every page of all lists that a sync reads, with nothing but requests and orjson."""
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {token}"
     items: list[dict[str, Any]] = []
-    for kind in (None, "gpus"):
-        page: int | None = 1
-        while page is not None:
-            answer = session.get(
-                f"{url}/v2/droplets",
-                params={"page": page, "per_page": 200, "type": kind},
-                timeout=60,
-            )
-            body = orjson.loads(answer.content)
-            items += body["droplets"]
-            page = page + 1 if body.get("links", {}).get("pages", {}).get("next") else None
+    # What other lists say of a droplet, such as its backup policy, is in its row, too.
+    for kind in (KIND, *(KIND_BY_NAME[more.kind] for more in KIND.supplements)):
+        for endpoint in kind.endpoints:
+            page: int | None = 1
+            while page is not None:
+                answer = session.get(
+                    f"{url}{endpoint.path}",
+                    params={**endpoint.params, "page": str(page), "per_page": "200"},
+                    timeout=60,
+                )
+                body = orjson.loads(answer.content)
+                if kind is KIND:
+                    items += body[endpoint.envelope]
+                page = page + 1 if body.get("links", {}).get("pages", {}).get("next") else None
     return items
 
 
