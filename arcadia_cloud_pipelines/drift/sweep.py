@@ -13,6 +13,7 @@ nor closes drift.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +37,9 @@ from .tables import cloud_drift_sweeps
 STALE_AFTER = DRIFT_JUDGES
 """How old the newest listing of a kind may be."""
 
+
+REMEMBERED = 10_000
+"""Pairs of values that one detection run remembers as the same setting."""
 
 PARTS: Mapping[tuple[str, str], str] = {
     ("database", "firewall_rules"): "database_firewall_rule",
@@ -127,11 +131,19 @@ def reason_to_skip(
     return None
 
 
+def is_mismatch(pair: Pair) -> bool:
+    """Tell whether the two values of a pair are different settings."""
+    if not (pair.differs and pair.held):
+        return False
+    desired = held_part(pair.kind, pair.field, pair.desired)
+    return not same(pair.field, desired, pair.actual, About(pair.kind, pair.terraform))
+
+
 def decide(pair: Pair, rules: Iterable[IgnoreRule]) -> tuple[Change | None, IgnoreRule | None]:
     """Decide what to do about one pair; name the rule that kept it out, if one did."""
     whose = About(pair.kind, pair.terraform)
+    mismatch = is_mismatch(pair)
     pair = pair._replace(desired=held_part(pair.kind, pair.field, pair.desired))
-    mismatch = pair.differs and pair.held and not same(pair.field, pair.desired, pair.actual, whose)
     rule = first_match(rules, pair.kind, pair.name, pair.field, pair.account) if mismatch else None
     about = (pair.drift_id, pair.resource_id, pair.field)
     if mismatch and rule is None:
@@ -283,20 +295,27 @@ def _pairs(
     opened = {(row.id, row.field): row for row in _SQL.run(connection, "opened") if is_swept(row)}
     successors = dict(_SQL.run(connection, "successors").tuples().all())
     _SQL.run(connection, "few_differ")
+    alike: set[tuple[Any, ...]] = set()
     for row in _SQL.run(connection, "different"):
         if not is_swept(row):
             continue
+        was = opened.pop((row.id, row.field), None)
+        values = (row.kind, row.field, row.desired, row.actual, row.terraform)
+        if was is None and values in alike:
+            continue
         successor = successors.get(row.id) if row.field == GONE else None
         pair = Pair(
-            row.id, row.kind, row.name, row.field, row.desired, row.actual, True, row.terraform,
-            holds(row.kind, row.field), successor, account=row.account,
+            row.id, row.kind, row.name, row.field, _value(row.desired), _value(row.actual), True,
+            row.terraform, holds(row.kind, row.field), successor, account=row.account,
         )  # fmt: skip
-        was = opened.pop((row.id, row.field), None)
         if was is not None:
             pair = pair._replace(
                 drift_id=was.drift_id, open_desired=was.desired, open_actual=was.actual,
                 open_successor_id=was.successor_id, open_severity=was.severity,
             )  # fmt: skip
+        elif len(alike) < REMEMBERED and not is_mismatch(pair):
+            # "1" for 1, in each of many specs: what is the same setting once is so again.
+            alike.add(values)
         yield pair
     for was in opened.values():
         yield Pair(
@@ -323,6 +342,10 @@ def _apply(
     parameters = {"at": at, "run_id": run_id}
     for name in ("close", "move", "open"):
         _SQL.run(connection, name, parameters)
+
+
+def _value(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
 
 
 def _json(value: Any) -> str | None:

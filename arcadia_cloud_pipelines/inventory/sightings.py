@@ -73,6 +73,7 @@ def _walk(path: str) -> Callable[[Json], Any]:
     return read
 
 
+@cache  # each object of a supplement and each field of a spec asks
 def _plan(kind: Kind) -> _Plan:
     """Plan what to leave out of `attrs`, as a tree of the object's own shape."""
     plan: _Plan = {}
@@ -98,6 +99,7 @@ def _plan(kind: Kind) -> _Plan:
     return plan
 
 
+@cache
 def _anywhere(kind: Kind) -> frozenset[str]:
     """Names that are left out at any depth."""
     return frozenset(

@@ -80,7 +80,7 @@ class Edge:
         return cls(relation, to, path, "tag")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """One kind of resource: all that the mirror must know of it."""
 
