@@ -60,7 +60,7 @@ CROSS JOIN LATERAL (
         -- A later one bills what the balance still counts.
         coalesce(sum(i.amount) FILTER (
             WHERE i.period = newest.period
-              AND coalesce(i.issued_at, i.first_seen_at) <= newest.generated_at
+              AND coalesce(i.issued_at <= newest.generated_at, true)
         ), 0) AS now_,
         coalesce(sum(i.amount) FILTER (
             WHERE i.period < newest.period
