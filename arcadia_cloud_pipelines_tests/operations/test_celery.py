@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from dagster._core.execution.api import create_execution_plan
+from dagster._core.execution.plan.objects import StepSuccessData
 from dagster_celery import core_execution_loop
 from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_STEP_PRIORITY_TAG
 
@@ -194,7 +195,39 @@ def test_a_task_that_nobody_waits_for_is_left_alone(
     run = instance.create_run_for_job(counting, status=status)
     if begun:
         run_launcher.run_workers(instance).begin(run.run_id, "count")
-    assert is_stale(instance, run.run_id, "count", redelivered) is stale
+    assert is_stale(instance, run.run_id, "count", 0, redelivered) is stale
+
+
+RETRY, DONE = dg.DagsterEventType.STEP_UP_FOR_RETRY, dg.DagsterEventType.STEP_SUCCESS
+START = dg.DagsterEventType.STEP_START
+
+
+@pytest.mark.parametrize(
+    ("happened", "attempts", "stale"),
+    [
+        ([START, RETRY], 1, False),
+        ([START, RETRY], 0, True),
+        ([START], 0, False),
+        ([START, RETRY, START, DONE], 1, True),
+    ],
+    ids=["of the retry", "of what is tried again", "given out again", "done"],
+)
+def test_a_task_that_a_worker_died_with_before_it_began_is_executed(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch,
+    happened: list[dg.DagsterEventType], attempts: int, stale: bool,
+) -> None:  # fmt: skip
+    """Nobody else gives it out: the run would wait for it until its time is over."""
+    monkeypatch.setenv(BROKER_URL, BROKER)
+    from arcadia_cloud_pipelines.operations.celery_app import is_stale
+
+    run = instance.create_run_for_job(counting, status=dg.DagsterRunStatus.STARTED)
+    for kind in happened:
+        data = StepSuccessData(duration_ms=1.0) if kind is DONE else None
+        event = dg.DagsterEvent(
+            kind.value, counting.name, step_key="count", event_specific_data=data
+        )
+        instance.report_dagster_event(event, run.run_id)
+    assert is_stale(instance, run.run_id, "count", attempts, True) is stale
 
 
 def test_a_note_of_a_step_is_not_the_runs(instance: dg.DagsterInstance) -> None:
