@@ -336,3 +336,16 @@ def test_credits_and_crumbs_leave_a_prepayment_its_days(account: Account, ask: A
     account.invoice("charge", "4.01", back=0, issued_at=begin(account, 0))
     [row] = ask("prepayment", "days_left")
     assert row["days_left"] >= 999_999
+
+
+def test_an_invoice_after_last_months_balance_is_not_beside_it(account: Account, ask: Ask) -> None:
+    passed = min(account.now - begin(account, 0), timedelta(days=20))
+    gap = min(passed / 4, timedelta(hours=1))
+    then = begin(account, 1) + passed - 2 * gap
+    balance(account, "13.00", then)
+    balance(account, "1.00", begin(account, 0) + passed)
+    account.invoice("before", "2.00", issued_at=then)
+    account.invoice("after", "10.00", issued_at=then + gap)
+    assert values(ask("month_to_date", "last_month_so_far", "last_month_invoiced_so_far")) == [
+        (Decimal("13.00"), Decimal("2.00")),
+    ]  # fmt: skip
