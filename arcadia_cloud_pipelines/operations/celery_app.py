@@ -65,7 +65,7 @@ def noted(instance: dg.DagsterInstance, run_id: str, step_key: str) -> Iterator[
         # load: to the run it is a worker that is gone.
         workers.lapse(run_id, step_key)
         raise
-    workers.end(run_id, step_key)
+    workers.leave(run_id, step_key)
 
 
 def attempts(asked: ExecuteStepArgs, step_key: str) -> int:

@@ -155,6 +155,24 @@ def test_a_step_whose_worker_was_killed_twice_has_failed_and_frees_its_pool(
     assert instance.event_log_storage.get_concurrency_info("cloud_billing").active_slot_count == 0
 
 
+def test_a_worker_that_is_done_leaves_the_note_of_the_one_that_tries_again(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or nobody would notice that this one died."""
+    monkeypatch.setenv(BROKER_URL, BROKER)
+    from arcadia_cloud_pipelines.operations.celery_app import noted
+
+    workers = run_launcher.run_workers(instance)
+    with noted(instance, "a", "count"), instance.event_log_storage._connect() as connection:
+        connection.execute(sa.text("UPDATE arcadia_run_workers SET pid = 1"))
+    found = workers.find("a", "count")
+    assert found is not None
+    assert found.pid == 1
+    with noted(instance, "a", "count"):
+        assert workers.find("a", "count").pid == os.getpid()
+    assert workers.find("a", "count") is None
+
+
 def test_a_message_names_the_step_and_holds_no_secret(
     execute: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
