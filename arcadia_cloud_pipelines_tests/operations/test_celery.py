@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -60,6 +61,7 @@ class Workers:
     def __init__(self, instance: dg.DagsterInstance, killed: int) -> None:
         self.instance, self.killed = instance, killed
         self.queues: list[str] = []
+        self.messages: list[str] = []
 
     def __call__(self, app: Any, context: Any, step: Any, queue: str, *more: Any) -> Any:
         self.queues.append(queue)
@@ -84,6 +86,7 @@ class Workers:
         celery_app.worker_instance.cache_clear()
 
         def apply_async(signature: Any, **_: Any) -> None:
+            self.messages.append(json.dumps(signature.kwargs))
             celery_app.execute_plan.apply(kwargs=signature.kwargs).get(propagate=True)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -150,6 +153,17 @@ def test_a_step_whose_worker_was_killed_twice_has_failed_and_frees_its_pool(
     assert failure is not None
     assert "Nothing is working on the step count any more" in failure.error.message
     assert instance.event_log_storage.get_concurrency_info("cloud_billing").active_slot_count == 0
+
+
+def test_a_message_names_the_step_and_holds_no_secret(
+    execute: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DO_API_TOKEN", "dop_v1_of_a_test")
+    workers, result = execute(killed=0)
+    (message,) = workers.messages
+    assert result.run_id in message, "the control"
+    for secret in ("of-a-test", "dop_v1_of_a_test", os.environ["DAGSTER_POSTGRES_URL"]):
+        assert secret not in message
 
 
 def test_a_worker_holds_few_connections_however_many_steps_it_executes(
