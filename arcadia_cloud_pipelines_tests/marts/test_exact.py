@@ -318,6 +318,7 @@ def test_an_invoice_after_the_balance_is_not_beside_it(account: Account, ask: As
     at = this + (account.now - this) / 2
     account.invoice("before", "2.00", back=0, issued_at=at)
     account.invoice("after", "10.00", back=0, issued_at=at + SECOND)
+    account.invoice("theirs", "99.00", back=0, account=OTHER, issued_at=at)
     balance(account, "13.00", at)
     assert values(ask("month_to_date", "amount_so_far", "invoiced_so_far")) == [
         (Decimal("13.00"), Decimal("2.00")),
