@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -340,3 +343,17 @@ def test_every_asset_leads_to_its_source() -> None:
     everything = set(defs.resolve_asset_graph().get_all_asset_keys())
     without = everything - {dg.AssetKey(name) for name in lines}
     assert without == {dg.AssetKey("resources"), dg.AssetKey("invoice_files")}
+
+
+def test_garbage_is_collected_again_also_where_loading_failed() -> None:
+    """A code server that could not load lives on and shows why."""
+    program = (
+        "import gc, sys; sys.modules['arcadia_cloud_pipelines.marts'] = None\n"
+        "try: import arcadia_cloud_pipelines.definitions\n"
+        "except ImportError: print(gc.isenabled())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env=dict(os.environ), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert told.stdout == "True\n"

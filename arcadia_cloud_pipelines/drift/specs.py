@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from ..kinds import KIND_BY_NAME, KIND_OF_URN_TYPE
+from ..kinds import KIND_BY_NAME, KIND_OF_FORMER_NAME, KIND_OF_URN_TYPE, REGISTRY
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
@@ -36,15 +36,7 @@ ADOPTED = "adopted"
 
 ADOPTED_FIELDS: Mapping[str, tuple[str, ...]] = {
     "": ("name", "region", "size_slug", "tags", "project"),
-    "droplet": ("image", "vpc_uuid", "backups", "ipv6", "volume_ids"),
-    "volume": ("size_gigabytes", "droplet_ids"),
-    "database": ("engine", "version", "num_nodes", "private_network_uuid"),
-    "kubernetes_cluster": ("node_pools", "vpc_uuid", "ha", "auto_upgrade"),
-    "load_balancer": ("forwarding_rules", "vpc_uuid", "droplet_ids"),
-    "reserved_ip": ("droplet",),
-    "domain": ("ttl",),
-    "vpc": ("ip_range",),
-    "firewall": ("inbound_rules", "outbound_rules", "droplet_ids"),
+    **{kind.name: kind.adopted for kind in REGISTRY if kind.adopted},
 }
 """What `adopt` takes when no fields are named: those of every kind under "", more by kind."""
 
@@ -230,7 +222,7 @@ def find_resource(connection: sa.Connection, resource: ResourceRef | int) -> int
 
 def kind_called(name: str) -> str:
     """The kind by its own name, the type in a urn, or its name before 2022."""
-    return {"floating_ip": "reserved_ip", **KIND_OF_URN_TYPE}.get(name, name)
+    return {**KIND_OF_FORMER_NAME, **KIND_OF_URN_TYPE}.get(name, name)
 
 
 def adopt(

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from ..digitalocean import BadAnswer, DigitalOcean, Forbidden, NotFound
+from ..kinds import KIND_OF_FORMER_NAME
 from ..times import Clock, parse_time, utc_now
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
@@ -25,9 +26,6 @@ FIRST_DAYS = 90
 OVERLAP = timedelta(hours=1)
 MOST_PAGES = 100
 PER_PAGE = 200
-
-KIND_OF_TYPE = {"floating_ip": "reserved_ip"}
-"""Types of resources that the log calls otherwise than we do."""
 
 _SQL = Statements(__file__)
 
@@ -73,7 +71,7 @@ def parse_action(item: Any) -> Action | None:
     of, at = str(item.get("resource_type") or "unknown"), item.get("resource_id")
     return Action(
         number, _text(kind), _text(str(item.get("status") or "unknown")),
-        _text(KIND_OF_TYPE.get(of, of)), None if at in (None, "", 0) else _text(str(at)),
+        _text(KIND_OF_FORMER_NAME.get(of, of)), None if at in (None, "", 0) else _text(str(at)),
         _text(item["region_slug"]) if isinstance(item.get("region_slug"), str) else None,
         started_at, parse_time(item.get("completed_at")),
     )  # fmt: skip

@@ -8,7 +8,15 @@ Source of every entry: DigitalOcean's API reference and OpenAPI specification (2
 
 from .kind import Edge, Endpoint, Json, Kind, Supplement
 from .projects import PROJECT
-from .registry import KIND_BY_NAME, KIND_OF_URN_TYPE, KINDS, NAMED, REGISTRY, UNKNOWN
+from .registry import (
+    KIND_BY_NAME,
+    KIND_OF_FORMER_NAME,
+    KIND_OF_URN_TYPE,
+    KINDS,
+    NAMED,
+    REGISTRY,
+    UNKNOWN,
+)
 from .severity import GONE, severity_of
 from .storage import SPACES_BUCKET
 
@@ -16,6 +24,7 @@ __all__ = [
     "GONE",
     "KINDS",
     "KIND_BY_NAME",
+    "KIND_OF_FORMER_NAME",
     "KIND_OF_URN_TYPE",
     "NAMED",
     "PROJECT",

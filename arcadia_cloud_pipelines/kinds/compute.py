@@ -49,6 +49,7 @@ DROPLET = Kind(
         Endpoint("/v2/droplets", "droplets", {"type": "gpus"}),
     ),
     scope="droplet:read",
+    adopted=("image", "vpc_uuid", "backups", "ipv6", "volume_ids"),
     id_form="integer",
     billed_alone=True,
     # Workers; other droplets name no cluster.

@@ -26,6 +26,7 @@ DATABASE = Kind(
     description="Managed database clusters, without any of their credentials.",
     endpoints=(Endpoint("/v2/databases", "databases", paged=False),),
     scope="database:read",
+    adopted=("engine", "version", "num_nodes", "private_network_uuid"),
     billed_alone=True,
     size_slug="size",
     noise=(

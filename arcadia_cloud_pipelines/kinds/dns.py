@@ -11,6 +11,7 @@ DOMAIN = Kind(
     description="DNS zones hosted by DigitalOcean.",
     endpoints=(Endpoint("/v2/domains", "domains"),),
     scope="domain:read",
+    adopted=("ttl",),
     free=True,
     id_form="name",
     identity="name",

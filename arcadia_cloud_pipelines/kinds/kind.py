@@ -138,6 +138,10 @@ class Kind:
     opens: Mapping[str, Callable[[Any, Any], bool]] = field(default_factory=dict)
     """For a field that says who may come in: whether the actual value (second) lets in more than
     the desired one (first). That is critical, less is an error. Must bear values of any shape."""
+    adopted: tuple[str, ...] = ()
+    """Fields that a spec made from what is there has beside those of every kind."""
+    former_name: str | None = None
+    """The name that it had before 2022, and that older texts of the API still use."""
     edges: tuple[Edge, ...] = ()
     """What its objects point to. Pointers that more than a path must find, such as a DNS record's
     address, stand in the view `cloud_resource_edges`; so does `in_vpc` by `vpc_uuid`."""

@@ -12,6 +12,7 @@ KUBERNETES_CLUSTER = Kind(
     description="Kubernetes clusters with their node pools; workers are droplets.",
     endpoints=(Endpoint("/v2/kubernetes/clusters", "kubernetes_clusters"),),
     scope="kubernetes:read",
+    adopted=("node_pools", "vpc_uuid", "ha", "auto_upgrade"),
     status="status.state",
     noise=("status.message", "updated_at", "node_pools.nodes"),
     urn_types=("kubernetes",),

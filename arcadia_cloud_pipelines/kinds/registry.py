@@ -41,6 +41,10 @@ KIND_OF_URN_TYPE: Mapping[str, str] = {
     urn_type: kind.name for kind in REGISTRY for urn_type in kind.urn_types
 }
 
+KIND_OF_FORMER_NAME: Mapping[str, str] = {
+    kind.former_name: kind.name for kind in REGISTRY if kind.former_name
+}
+
 UNKNOWN = "unknown"
 """The kind of what a project holds and whose urn type nobody told us about."""
 

@@ -12,6 +12,7 @@ VOLUME = Kind(
     description="Block storage volumes and the droplets they are attached to.",
     endpoints=(Endpoint("/v2/volumes", "volumes"),),
     scope="block_storage:read",
+    adopted=("size_gigabytes", "droplet_ids"),
     billed_alone=True,
     region="region.slug",
     status=None,

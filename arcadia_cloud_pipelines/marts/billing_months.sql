@@ -31,21 +31,25 @@ FROM (
         sum(coalesce(i.line_count, 0)) AS lines,
         count(*) FILTER (WHERE i.ingest_status <> 'ingested') AS not_read,
         bool_and(over.is_over) AS is_over,
-        -- As cloud_month_is_billed has it. A view must not call it: who may read the view alone may
-        -- not read what a function reads.
-        bool_or(
-            i.issued_at >= over.ends_at
-            OR over.is_over
-                AND coalesce(i.issued_at, i.first_seen_at) >= over.ends_at - interval '12 hours'
-        ) AS is_billed,
+        bool_or(arrived.is_last) AS is_billed,
         coalesce(min(list.read_at), min(i.first_seen_at)) AS as_of,
-        bool_and(over.is_over AND i.ingest_status = 'ingested') AS complete
+        -- What was invoiced within a month is not all of it.
+        bool_and(over.is_over AND i.ingest_status = 'ingested') AND bool_or(arrived.is_last)
+            AS complete
     FROM public.cloud_invoices AS i
     CROSS JOIN LATERAL (
         SELECT
             i.period + interval '1 month' <= now() AT TIME ZONE 'UTC' AS is_over,
             (i.period + interval '1 month') AT TIME ZONE 'UTC' AS ends_at
     ) AS over
+    CROSS JOIN LATERAL (
+        -- As cloud_month_is_billed has it. A view must not call it: who may read the view alone may
+        -- not read what a function reads.
+        SELECT coalesce(i.issued_at >= over.ends_at, false)
+            OR over.is_over
+                AND coalesce(i.issued_at, i.first_seen_at) >= over.ends_at - interval '12 hours'
+            AS is_last
+    ) AS arrived
     -- As marts.freshness has it. All cost views read this one, and planning that would be most of
     -- their time.
     LEFT JOIN public.cloud_invoice_lists AS list ON list.account = i.account

@@ -13,12 +13,12 @@ FROM marts.month_to_date
 [columns]
 period = "The month of the newest balance, first day, UTC."
 amount_so_far = "US dollars of usage that is on no invoice yet, by the newest balance."
-invoiced_so_far = "US dollars of the invoices that came within the month, taxes and credits included. 0 for none."
+invoiced_so_far = "US dollars of the invoices that came within the month until the balance, taxes and credits included. 0 for none."
 provisional_amount = "US dollars by the invoice preview. Null where it was never read for this month."
 last_month_so_far = "US dollars of usage at the same moment of the month before: the newest balance until then."
-last_month_invoiced_so_far = "US dollars of the invoices that had come within the month before by that moment. 0 for none."
+last_month_invoiced_so_far = "US dollars of the invoices that had come within the month before by that moment, or until the balance of last_month_so_far. 0 for none."
 last_month_is_estimate = "True when there was no balance of that time, so that it is the share of that month by days in its invoices, less what was invoiced by then."
-last_month_total = "US dollars of the last month's invoices. Null before they are there."
+last_month_total = "US dollars of the last month's invoices. Null before the last of them is there."
 */
 SELECT
     newest.account,
@@ -55,12 +55,25 @@ CROSS JOIN LATERAL (
         newest.last_begun + (newest.generated_at - newest.begun), newest.begun - interval '1 second'
     ) AS at
 ) AS same_moment
+LEFT JOIN LATERAL (
+    SELECT b.month_to_date_usage, b.generated_at FROM public.cloud_balance_snapshots AS b
+    WHERE b.account = newest.account
+      AND b.generated_at >= newest.last_begun
+      AND b.generated_at <= same_moment.at
+      AND b.generated_at
+        > newest.last_begun + (newest.generated_at - newest.begun) - interval '6 hours'
+    ORDER BY b.generated_at DESC LIMIT 1
+) AS then_ ON true
 CROSS JOIN LATERAL (
     SELECT
-        coalesce(sum(i.amount) FILTER (WHERE i.period = newest.period), 0) AS now_,
+        -- A later one bills what the balance still counts.
+        coalesce(sum(i.amount) FILTER (
+            WHERE i.period = newest.period
+              AND coalesce(i.issued_at <= newest.generated_at, true)
+        ), 0) AS now_,
         coalesce(sum(i.amount) FILTER (
             WHERE i.period < newest.period
-              AND coalesce(i.issued_at, i.first_seen_at) <= same_moment.at
+              AND coalesce(i.issued_at, i.first_seen_at) <= coalesce(then_.generated_at, same_moment.at)
         ), 0) AS then_
     FROM public.cloud_invoices AS i
     WHERE i.account = newest.account
@@ -70,15 +83,8 @@ LEFT JOIN LATERAL (
     SELECT sum(l.amount) AS amount FROM public.cloud_open_month_lines AS l
     WHERE l.account = newest.account AND l.period = newest.period
 ) AS preview ON true
-LEFT JOIN LATERAL (
-    SELECT b.month_to_date_usage FROM public.cloud_balance_snapshots AS b
-    WHERE b.account = newest.account
-      AND b.generated_at >= newest.last_begun
-      AND b.generated_at <= same_moment.at
-      AND b.generated_at
-        > newest.last_begun + (newest.generated_at - newest.begun) - interval '6 hours'
-    ORDER BY b.generated_at DESC LIMIT 1
-) AS then_ ON true
 LEFT JOIN marts.billing_months AS last
     ON last.account = newest.account
     AND last.period = CAST(newest.period - interval '1 month' AS date)
+    -- What was invoiced within it is a part of it.
+    AND last.is_billed

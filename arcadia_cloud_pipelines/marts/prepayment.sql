@@ -21,7 +21,9 @@ SELECT DISTINCT ON (p.account)
     p.account, p.balance, p.spend_limit, p.prepay_threshold, p.blocked, p.eligible,
     round(used.daily, 2) AS daily_usage,
     CASE WHEN p.balance <= 0 THEN 0
-        ELSE CAST(floor(p.balance / nullif(used.daily, 0)) AS integer) END AS days_left,
+        -- More may be credited than used. And a day's crumb of a large balance lasts for ever.
+        WHEN used.daily > 0 THEN CAST(least(floor(p.balance / used.daily), 999999) AS integer)
+    END AS days_left,
     'USD' AS currency,
     p.first_read_at AS since,
     p.last_read_at AS as_of,

@@ -23,16 +23,33 @@ class ShortLines(SqlEventLogStorage):
         self, concurrency_key: str, run_id: str, step_key: str, priority: int | None = None
     ) -> ConcurrencyClaimStatus:
         """Take a free slot if nobody waits for one; else stand in the line, as Dagster has it."""
-        step = {"pool": concurrency_key, "run_id": run_id, "step_key": step_key}
-        with self.index_connection() as connection:
-            taken = _SQL.run(connection, "take_slot", step).rowcount == 1
-        if taken:
+        if self._take_slot(concurrency_key, run_id, step_key, in_turn=False):
             return ConcurrencyClaimStatus(
                 concurrency_key=concurrency_key,
                 slot_status=ConcurrencySlotStatus.CLAIMED,
                 priority=priority,
             )
-        return super().claim_concurrency_slot(concurrency_key, run_id, step_key, priority)
+        status = super().claim_concurrency_slot(concurrency_key, run_id, step_key, priority)
+        if not status.is_assigned:
+            # Who leaves calls the next. One that came just then would wait for somebody to leave.
+            with self.index_connection() as connection:
+                _SQL.run(connection, "call_next", {"pool": concurrency_key})
+        return status
+
+    def _claim_concurrency_slot(
+        self, concurrency_key: str, run_id: str, step_key: str
+    ) -> ConcurrencySlotStatus:
+        """Take a free slot for a step whose turn it is.
+
+        Dagster looks for it and takes it with two statements: two steps can take the same.
+        """
+        taken = self._take_slot(concurrency_key, run_id, step_key, in_turn=True)
+        return ConcurrencySlotStatus.CLAIMED if taken else ConcurrencySlotStatus.BLOCKED
+
+    def _take_slot(self, pool: str, run_id: str, step_key: str, *, in_turn: bool) -> bool:
+        step = {"pool": pool, "run_id": run_id, "step_key": step_key, "in_turn": in_turn}
+        with self.index_connection() as connection:
+            return _SQL.run(connection, "take_slot", step).rowcount == 1
 
     def free_concurrency_slot_for_step(self, run_id: str, step_key: str) -> None:
         """Give a slot back, and have the next of the line go on where the step stood in it."""

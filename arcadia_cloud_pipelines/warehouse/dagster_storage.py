@@ -9,6 +9,7 @@ of 160 resources opened 2,215. Here the three storages of a process share a smal
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import weakref
@@ -36,6 +37,8 @@ from .dagster_pools import ShortLines
 from .engine import dagster_url
 from .run_workers import RunWorkers
 from .statements import Statements
+
+logger = logging.getLogger(__name__)
 
 POOL_SIZE = 2
 """Connections that a process holds; more are opened while threads need them, and closed again."""
@@ -297,10 +300,14 @@ class _EventLog(_OnSharedEngine, ShortLines, PostgresEventLogStorage):
         from ..digitalocean.errors import WHOLE_ACCOUNT
 
         asked = {"run_id": run_id, "mark": f'"{WHOLE_ACCOUNT}"'}
-        with self.index_transaction() as connection:
-            if _SQL.run(connection, "failed_for", asked).first() is not None:
-                _SQL.run(connection, "leave_assets", asked)
-                _SQL.run(connection, "leave_checks", asked)
+        try:
+            with self.index_transaction() as connection:
+                if _SQL.run(connection, "failed_for", asked).first() is not None:
+                    _SQL.run(connection, "leave_assets", asked)
+                    _SQL.run(connection, "leave_checks", asked)
+        except sa.exc.SQLAlchemyError as error:
+            # Such as a deadlock. That the run has failed is noted after this.
+            logger.warning("run %s left no asset as it was: %s", run_id, type(error).__name__)
 
     has_table = _once_true(PostgresEventLogStorage.has_table)
     _has_asset_key_col_on_connection = _once_true(

@@ -58,6 +58,8 @@ ON CONFLICT (asset_key) DO UPDATE SET
     last_materialization_timestamp = excluded.last_materialization_timestamp;
 
 -- name: plan_checks
+-- Dagster stores plans once more where the connection broke before the answer, and an evaluation of
+-- what is planned twice fails its step.
 INSERT INTO asset_check_executions (
     asset_key, check_name, partition, run_id, execution_status, evaluation_event,
     evaluation_event_timestamp
@@ -66,4 +68,9 @@ SELECT asset_key, check_name, partition, run_id, 'PLANNED', event, at
 FROM unnest(
     CAST(:asset_key AS text[]), CAST(:check_name AS text[]), CAST(:partition AS text[]),
     CAST(:run_id AS text[]), CAST(:event AS text[]), CAST(:timestamp AS timestamp[])
-) AS p (asset_key, check_name, partition, run_id, event, at);
+) AS p (asset_key, check_name, partition, run_id, event, at)
+WHERE NOT EXISTS (
+    SELECT FROM asset_check_executions AS e
+    WHERE e.asset_key = p.asset_key AND e.check_name = p.check_name AND e.run_id = p.run_id
+        AND e.partition IS NOT DISTINCT FROM p.partition
+);

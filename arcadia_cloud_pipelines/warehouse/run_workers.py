@@ -61,6 +61,11 @@ _END = sa.text(
     "DELETE FROM arcadia_run_workers"
     " WHERE run_id = :run_id AND (step_key = :step_key OR :step_key = '')"
 )
+# Another process may have noted itself meanwhile: any worker may try a step again.
+_LEAVE = sa.text(
+    "DELETE FROM arcadia_run_workers WHERE run_id = :run_id AND step_key = :step_key"
+    " AND place = :place AND boot = :boot AND pid = :pid AND started = :started"
+)
 
 
 @dataclass(frozen=True)
@@ -99,16 +104,8 @@ class RunWorkers:
 
     def begin(self, run_id: str, step_key: str = "") -> None:
         """Note that this process works on a run, or on a step of it, from now on."""
-        values = {
-            "run_id": run_id,
-            "step_key": step_key,
-            "place": this_place(),
-            "boot": _boot(),
-            "pid": os.getpid(),
-            "started": _start_of(os.getpid()) or "",
-        }
         try:
-            self._note(values)
+            self._note(_this_process(run_id, step_key))
         except sa.exc.SQLAlchemyError as error:
             # The run itself is worth more than the note: it is found dead by its absence.
             logger.warning("run %s has no note of its worker: %s", run_id, type(error).__name__)
@@ -144,6 +141,13 @@ class RunWorkers:
             self._mine.discard((run_id, step_key))
         with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
             connection.execute(_END, {"run_id": run_id, "step_key": step_key})
+
+    def leave(self, run_id: str, step_key: str) -> None:
+        """Forget a step that this process is done with, unless another one works on it now."""
+        with self._lock:
+            self._mine.discard((run_id, step_key))
+        with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
+            connection.execute(_LEAVE, _this_process(run_id, step_key))
 
     def lapse(self, run_id: str, step_key: str) -> None:
         """Beat no more for what this process gave up; the note stays."""
@@ -190,6 +194,18 @@ class Silences:
             self._seen[name] = (beat, now)
             return 0.0
         return now - before[1]
+
+
+def _this_process(run_id: str, step_key: str) -> dict[str, object]:
+    """Return the note of this process for a run or a step."""
+    return {
+        "run_id": run_id,
+        "step_key": step_key,
+        "place": this_place(),
+        "boot": _boot(),
+        "pid": os.getpid(),
+        "started": _start_of(os.getpid()) or "",
+    }
 
 
 @cache

@@ -141,8 +141,9 @@ def installed_digest(connection: sa.Connection) -> str | None:
 class BuiltOnSchema:
     """Views and grants that people built on the schema: put back when it is made again."""
 
-    views: tuple[tuple[str, str], ...] = ()
-    """Their views elsewhere that read it: quoted name and query, each after those it reads."""
+    views: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Their views elsewhere that read it: quoted name, and the statements that make it as it is,
+    each after those it reads."""
     grants: tuple[tuple[str, str], ...] = ()
     """Views of the schema, and the quoted role that may read them."""
 
@@ -151,12 +152,13 @@ def drop(connection: sa.Connection) -> BuiltOnSchema:
     """Drop the schema, so that the tables below it can be changed.
 
     Raises:
-        ViewError: something that cannot be put back reads it, such as a materialized view.
+        ViewError: something that cannot be put back reads it, such as a materialized view, or a
+            view of a role that this user may not act for.
     """
     if connection.scalar(sa.text("SELECT to_regnamespace(:s)"), {"s": SCHEMA}) is None:
         return BuiltOnSchema()
     others = connection.execute(sa.text(_DEPENDENTS), {"schema": SCHEMA}).all()
-    fixed = [name for name, is_view, _ in others if not is_view]
+    fixed = [name for name, can_be_made, _ in others if not can_be_made]
     if fixed:
         raise ViewError(
             f"{', '.join(fixed)} reads the schema {SCHEMA}, which this release replaces: drop it, "
@@ -165,7 +167,7 @@ def drop(connection: sa.Connection) -> BuiltOnSchema:
     grants = connection.execute(sa.text(_GRANTS), {"schema": SCHEMA}).all()
     connection.execute(sa.text(f"DROP SCHEMA {SCHEMA} CASCADE"))
     return BuiltOnSchema(
-        views=tuple((name, query) for name, _, query in others),
+        views=tuple((name, tuple(statements)) for name, _, statements in others),
         grants=tuple((view, role) for view, role in grants),
     )
 
@@ -180,8 +182,44 @@ WITH RECURSIVE reader AS (
         AND d.classid = 'pg_rewrite'::regclass
     JOIN pg_rewrite AS rule ON rule.oid = d.objid
 )
-SELECT c.oid::regclass::text, c.relkind = 'v', pg_get_viewdef(c.oid)
+SELECT
+    CASE WHEN whose.is_ours THEN named.name ELSE format('%s (of %I)', named.name, whose.owner) END,
+    c.relkind = 'v' AND whose.is_ours,
+    ARRAY[format('CREATE VIEW %s %s AS %s', named.name,
+        'WITH (' || array_to_string(c.reloptions, ', ') || ')', pg_get_viewdef(c.oid))]
+    -- Before the owner: whoever is not the owner may say nothing of it.
+    || ARRAY(
+        SELECT format('COMMENT ON %s IS %L', CASE d.objsubid WHEN 0 THEN 'VIEW ' || named.name
+            ELSE format('COLUMN %s.%I', named.name, a.attname) END, d.description)
+        FROM pg_description AS d
+        LEFT JOIN pg_attribute AS a ON a.attrelid = d.objoid AND a.attnum = d.objsubid
+        WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass ORDER BY d.objsubid
+    )
+    -- By its owner, as it was given.
+    || format('ALTER VIEW %s OWNER TO %I', named.name, whose.owner)
+    || format('SET LOCAL ROLE %I', whose.owner)
+    || ARRAY(
+        SELECT format('GRANT %s%s ON %s TO %s%s', acl.privilege_type,
+            ' (' || quote_ident(acl.attname) || ')', named.name,
+            CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE acl.grantee::regrole::text END,
+            CASE WHEN acl.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+        FROM (
+            SELECT NULL AS attname, given.* FROM aclexplode(c.relacl) AS given
+            UNION ALL
+            SELECT a.attname, given.*
+            FROM pg_attribute AS a CROSS JOIN LATERAL aclexplode(a.attacl) AS given
+            WHERE a.attrelid = c.oid
+        ) AS acl
+        WHERE acl.grantor = c.relowner
+    )
 FROM reader JOIN pg_class AS c USING (oid)
+CROSS JOIN LATERAL (SELECT c.oid::regclass::text AS name) AS named
+CROSS JOIN LATERAL (
+    SELECT pg_get_userbyid(c.relowner) AS owner, pg_has_role(
+        c.relowner, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET'
+        ELSE 'MEMBER' END
+    ) AS is_ours
+) AS whose
 WHERE c.relnamespace <> to_regnamespace(:schema)
 ORDER BY c.oid
 """
@@ -213,8 +251,8 @@ def install_views(connection: sa.Connection, kept: BuiltOnSchema, folder: Path =
         f"into another schema: this one is made anew at upgrades. (digest {digest(folder)})",
     )
     _grant(connection, kept)
-    for name, query in kept.views:
-        _put_back(connection, name, query)
+    for name, statements in kept.views:
+        _put_back(connection, name, statements)
 
 
 def _create(connection: sa.Connection, view: ViewSource) -> None:
@@ -227,11 +265,14 @@ def _create(connection: sa.Connection, view: ViewSource) -> None:
             _comment(connection, f'COLUMN {name}."{column}"', text)
 
 
-def _put_back(connection: sa.Connection, name: str, query: str) -> None:
+def _put_back(connection: sa.Connection, name: str, statements: Sequence[str]) -> None:
     """Make a person's view again; one that no longer fits is named and left out."""
     try:
         with connection.begin_nested():
-            connection.exec_driver_sql(f"CREATE VIEW {name} AS {query}".replace("%", "%%"))
+            role = connection.scalar(sa.text("SELECT current_setting('role')"))
+            for statement in statements:
+                connection.exec_driver_sql(statement.replace("%", "%%"))
+            connection.execute(sa.text("SELECT set_config('role', :role, true)"), {"role": role})
     except DBAPIError as error:
         logger.warning("the view %s no longer fits the schema %s: %s", name, SCHEMA, error.orig)
 

@@ -283,3 +283,70 @@ def test_what_was_invoiced_within_the_month_stands_beside_its_use(
                                     Decimal("62.00"))  # fmt: skip
     expected = max(Decimal(0), 62 * share - 2)
     assert abs(row["last_month_so_far"] - expected) <= Decimal("0.02")
+
+
+def balance(account: Account, usage: str, at: datetime) -> None:
+    account.insert(
+        "cloud_balance_snapshots", account=TEAM, month_to_date_balance=0, account_balance=0,
+        month_to_date_usage=Decimal(usage), generated_at=at, captured_at=at,
+    )  # fmt: skip
+
+
+def test_a_month_without_its_last_invoice_is_not_complete(account: Account, ask: Ask) -> None:
+    """It has ended, and what is read of it was invoiced within it: the rest is to come."""
+    account.invoice("whole", "70.00", back=2)
+    early = begin(account, 0) - timedelta(days=9)
+    account.line(account.invoice("part", "5.00", issued_at=early), "5.00")
+    shown = "period", "complete", "is_last_closed"
+    assert values(ask("billing_months", *shown)) == [
+        (account.month(2), True, True), (account.month(1), False, False),
+    ]  # fmt: skip
+    of_part = f"period = '{account.month(1)}'"
+    assert ask("cost_by_project", "complete", where=of_part) == [{"complete": False}]
+    balance(account, "3.00", account.now)
+    [row] = ask("month_to_date", "last_month_total", "last_month_so_far")
+    assert row == {"last_month_total": None, "last_month_so_far": None}
+    # The last one has come.
+    account.invoice("rest", "60.00", issued_at=begin(account, 0))
+    assert values(ask("billing_months", *shown))[1] == (account.month(1), True, True)
+    assert values(ask("month_to_date", "last_month_total")) == [(Decimal("65.00"),)]
+
+
+def test_an_invoice_after_the_balance_is_not_beside_it(account: Account, ask: Ask) -> None:
+    """The balance still counts what it bills."""
+    this = begin(account, 0)
+    at = this + (account.now - this) / 2
+    account.invoice("before", "2.00", back=0, issued_at=at)
+    account.invoice("after", "10.00", back=0, issued_at=at + SECOND)
+    account.invoice("theirs", "99.00", back=0, account=OTHER, issued_at=at)
+    balance(account, "13.00", at)
+    assert values(ask("month_to_date", "amount_so_far", "invoiced_so_far")) == [
+        (Decimal("13.00"), Decimal("2.00")),
+    ]  # fmt: skip
+
+
+def test_credits_and_crumbs_leave_a_prepayment_its_days(account: Account, ask: Ask) -> None:
+    account.insert(
+        "cloud_prepayments", account=TEAM, balance=Decimal("900000000.00"), blocked=False,
+        first_read_at=account.now, last_read_at=account.now,
+    )  # fmt: skip
+    balance(account, "1.00", account.now)
+    account.invoice("credit", "-5.00", back=0, issued_at=begin(account, 0))
+    # More was credited than used: nothing is used up.
+    assert values(ask("prepayment", "days_left")) == [(None,)]
+    account.invoice("charge", "4.01", back=0, issued_at=begin(account, 0))
+    [row] = ask("prepayment", "days_left")
+    assert row["days_left"] >= 999_999
+
+
+def test_an_invoice_after_last_months_balance_is_not_beside_it(account: Account, ask: Ask) -> None:
+    passed = min(account.now - begin(account, 0), timedelta(days=20))
+    gap = min(passed / 4, timedelta(hours=1))
+    then = begin(account, 1) + passed - 2 * gap
+    balance(account, "13.00", then)
+    balance(account, "1.00", begin(account, 0) + passed)
+    account.invoice("before", "2.00", issued_at=then)
+    account.invoice("after", "10.00", issued_at=then + gap)
+    assert values(ask("month_to_date", "last_month_so_far", "last_month_invoiced_so_far")) == [
+        (Decimal("13.00"), Decimal("2.00")),
+    ]  # fmt: skip

@@ -75,6 +75,73 @@ def test_what_people_built_on_it_is_put_back(warehouse: Warehouse) -> None:
         run(warehouse, "DROP OWNED BY marts_metabase", "DROP ROLE marts_metabase")
 
 
+def test_views_that_are_put_back_keep_their_owner_their_readers_and_what_is_said_of_them(
+    warehouse: Warehouse,
+) -> None:
+    """Made by whoever migrates, an analyst's view would read what the analyst may not."""
+    run(
+        warehouse,
+        "DROP ROLE IF EXISTS marts_analyst",
+        "DROP ROLE IF EXISTS marts_metabase",
+        "CREATE ROLE marts_analyst",
+        "CREATE ROLE marts_metabase",
+        "CREATE SCHEMA mine AUTHORIZATION marts_analyst",
+        "GRANT USAGE ON SCHEMA marts TO marts_analyst",
+        "GRANT SELECT ON marts.freshness TO marts_analyst",
+        "SET LOCAL ROLE marts_analyst",
+        "CREATE VIEW mine.late WITH (security_barrier) AS "
+        "SELECT source FROM marts.freshness, public.cloud_tenant_logins",
+        "GRANT SELECT ON mine.late TO marts_metabase WITH GRANT OPTION",
+        "GRANT SELECT (source) ON mine.late TO PUBLIC",
+        "COMMENT ON VIEW mine.late IS 'What isn''t fresh, 100%'",
+        "COMMENT ON COLUMN mine.late.source IS 'of it'",
+        "RESET ROLE",
+        OTHER_RELEASE,
+    )
+    told = (
+        "SELECT jsonb_build_array(pg_get_userbyid(c.relowner), c.relacl::text, a.attacl::text,"
+        " c.reloptions, obj_description(c.oid, 'pg_class'), col_description(c.oid, 1))::text"
+        " FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = 1"
+        " WHERE c.oid = to_regclass('mine.late')"
+    )
+    try:
+        before = ask(warehouse, told)
+        assert "marts_analyst" in str(before)
+        migrate(warehouse)
+        assert ask(warehouse, told) == before
+        with pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
+            run(warehouse, "SET LOCAL ROLE marts_analyst", "SELECT * FROM mine.late")
+    finally:
+        for role in ("marts_metabase", "marts_analyst"):
+            run(warehouse, f"DROP OWNED BY {role} CASCADE", f"DROP ROLE {role}")
+
+
+def test_views_of_someone_whom_the_user_may_not_act_for_are_named_and_nothing_is_dropped(
+    warehouse: Warehouse,
+) -> None:
+    for role in ("marts_analyst", "marts_owner"):
+        run(warehouse, f"DROP ROLE IF EXISTS {role}", f"CREATE ROLE {role} LOGIN")
+    run(
+        warehouse,
+        "CREATE SCHEMA mine AUTHORIZATION marts_analyst",
+        "CREATE VIEW mine.late AS SELECT source FROM marts.freshness",
+        "ALTER VIEW mine.late OWNER TO marts_analyst",
+        OTHER_RELEASE,
+    )
+    owner = Warehouse(warehouse.engine.url.set(username="marts_owner"), embedded=False)
+    try:
+        with (
+            owner.transaction() as connection,
+            pytest.raises(ViewError, match=r"mine\.late \(of marts_analyst\) reads .*drop it"),
+        ):
+            views.drop(connection)
+        assert ask(warehouse, "SELECT to_regclass('mine.late')") is not None
+    finally:
+        owner.engine.dispose()
+        run(warehouse, "DROP OWNED BY marts_analyst CASCADE")
+        run(warehouse, "DROP ROLE marts_analyst", "DROP ROLE marts_owner")
+
+
 def test_a_view_that_no_longer_fits_is_named_and_the_rest_goes_on(
     warehouse: Warehouse, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 from dagster._core.execution.api import create_execution_plan
+from dagster._core.execution.plan.objects import StepSuccessData
 from dagster_celery import core_execution_loop
 from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_STEP_PRIORITY_TAG
 
@@ -59,6 +61,7 @@ class Workers:
     def __init__(self, instance: dg.DagsterInstance, killed: int) -> None:
         self.instance, self.killed = instance, killed
         self.queues: list[str] = []
+        self.messages: list[str] = []
 
     def __call__(self, app: Any, context: Any, step: Any, queue: str, *more: Any) -> Any:
         self.queues.append(queue)
@@ -83,6 +86,7 @@ class Workers:
         celery_app.worker_instance.cache_clear()
 
         def apply_async(signature: Any, **_: Any) -> None:
+            self.messages.append(json.dumps(signature.kwargs))
             celery_app.execute_plan.apply(kwargs=signature.kwargs).get(propagate=True)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -151,6 +155,35 @@ def test_a_step_whose_worker_was_killed_twice_has_failed_and_frees_its_pool(
     assert instance.event_log_storage.get_concurrency_info("cloud_billing").active_slot_count == 0
 
 
+def test_a_worker_that_is_done_leaves_the_note_of_the_one_that_tries_again(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or nobody would notice that this one died."""
+    monkeypatch.setenv(BROKER_URL, BROKER)
+    from arcadia_cloud_pipelines.operations.celery_app import noted
+
+    workers = run_launcher.run_workers(instance)
+    with noted(instance, "a", "count"), instance.event_log_storage._connect() as connection:
+        connection.execute(sa.text("UPDATE arcadia_run_workers SET pid = 1"))
+    found = workers.find("a", "count")
+    assert found is not None
+    assert found.pid == 1
+    with noted(instance, "a", "count"):
+        assert workers.find("a", "count").pid == os.getpid()
+    assert workers.find("a", "count") is None
+
+
+def test_a_message_names_the_step_and_holds_no_secret(
+    execute: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DO_API_TOKEN", "dop_v1_of_a_test")
+    workers, result = execute(killed=0)
+    (message,) = workers.messages
+    assert result.run_id in message, "the control"
+    for secret in ("of-a-test", "dop_v1_of_a_test", os.environ["DAGSTER_POSTGRES_URL"]):
+        assert secret not in message
+
+
 def test_a_worker_holds_few_connections_however_many_steps_it_executes(
     instance: dg.DagsterInstance, execute: Callable[..., Any], empty_database: sa.URL
 ) -> None:
@@ -194,7 +227,39 @@ def test_a_task_that_nobody_waits_for_is_left_alone(
     run = instance.create_run_for_job(counting, status=status)
     if begun:
         run_launcher.run_workers(instance).begin(run.run_id, "count")
-    assert is_stale(instance, run.run_id, "count", redelivered) is stale
+    assert is_stale(instance, run.run_id, "count", 0, redelivered) is stale
+
+
+RETRY, DONE = dg.DagsterEventType.STEP_UP_FOR_RETRY, dg.DagsterEventType.STEP_SUCCESS
+START = dg.DagsterEventType.STEP_START
+
+
+@pytest.mark.parametrize(
+    ("happened", "attempts", "stale"),
+    [
+        ([START, RETRY], 1, False),
+        ([START, RETRY], 0, True),
+        ([START], 0, False),
+        ([START, RETRY, START, DONE], 1, True),
+    ],
+    ids=["of the retry", "of what is tried again", "given out again", "done"],
+)
+def test_a_task_that_a_worker_died_with_before_it_began_is_executed(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch,
+    happened: list[dg.DagsterEventType], attempts: int, stale: bool,
+) -> None:  # fmt: skip
+    """Nobody else gives it out: the run would wait for it until its time is over."""
+    monkeypatch.setenv(BROKER_URL, BROKER)
+    from arcadia_cloud_pipelines.operations.celery_app import is_stale
+
+    run = instance.create_run_for_job(counting, status=dg.DagsterRunStatus.STARTED)
+    for kind in happened:
+        data = StepSuccessData(duration_ms=1.0) if kind is DONE else None
+        event = dg.DagsterEvent(
+            kind.value, counting.name, step_key="count", event_specific_data=data
+        )
+        instance.report_dagster_event(event, run.run_id)
+    assert is_stale(instance, run.run_id, "count", attempts, True) is stale
 
 
 def test_a_note_of_a_step_is_not_the_runs(instance: dg.DagsterInstance) -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 
 import dagster as dg
@@ -17,7 +18,9 @@ import pytest
 import sqlalchemy as sa
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._daemon.monitoring import concurrency
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
+from dagster._time import get_current_datetime
 
 from arcadia_cloud_pipelines.operations import run_launcher
 from arcadia_cloud_pipelines.operations.home import Home
@@ -102,6 +105,27 @@ def test_a_killed_worker_is_noticed_and_a_working_one_left_alone(
     (failure,) = instance.all_logs(terminal.run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
     assert f"process {terminal.process.pid} is gone" in failure.user_message + str(failure)
     assert run_launcher.run_workers(instance).find(terminal.run.run_id) is None
+
+
+def test_the_slot_of_a_killed_worker_is_freed_by_the_daemon(
+    instance: dg.DagsterInstance, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its step took the slot at once, and never stood in the line."""
+    pools = instance.event_log_storage
+    pools.set_concurrency_slots("cloud_billing", 1)
+    assert pools.claim_concurrency_slot("cloud_billing", terminal.run.run_id, "wait").is_claimed
+    in_a_minute = get_current_datetime() + timedelta(minutes=1)
+    monkeypatch.setattr(concurrency, "get_current_datetime", lambda: in_a_minute)
+
+    def free_slots() -> int:
+        context = SimpleNamespace(instance=instance)
+        list(concurrency.execute_concurrency_slots_iteration(context, logging.getLogger()))
+        return 1 - pools.get_concurrency_info("cloud_billing").active_slot_count
+
+    assert free_slots() == 0, "somebody works on it"
+    terminal.kill()
+    monitor(instance)
+    assert free_slots() == 1
 
 
 def test_a_dead_one_is_waited_for_while_its_code_server_is_away(

@@ -78,3 +78,35 @@ def test_a_slot_that_was_taken_away_meanwhile_does_not_come_back(storage: Any) -
     assert not claim(storage, "b")
     storage.set_concurrency_slots(POOL, 1)
     assert claim(storage, "b") or claim(storage, "b")
+
+
+def test_two_whose_turn_it_is_do_not_take_the_same_slot(storage: Any, engine: sa.Engine) -> None:
+    """The second one asks between what the first one reads and what it writes."""
+    for step in ("a", "b"):
+        storage.add_pending_step(POOL, "run", step, should_assign=True)
+    taken: list[bool] = []
+
+    def let_the_other_go_first(_c: object, _u: object, text: str, *_: object) -> None:
+        if "UPDATE concurrency_slots" in text and not taken:
+            taken.append(False)
+            taken.append(claim(storage, "b"))
+
+    sa.event.listen(engine, "before_cursor_execute", let_the_other_go_first)
+    taken.append(storage._claim_concurrency_slot(POOL, "run", "a").value == "CLAIMED")
+    assert taken == [False, True, False]
+
+
+def test_who_came_as_the_last_one_left_is_called(storage: Any) -> None:
+    """Then nobody is there who calls the next when he leaves."""
+    storage.add_pending_step(POOL, "run", "a", should_assign=False)
+    assert claim(storage, "a") or claim(storage, "a")
+
+
+def test_nobody_is_called_before_a_slot_is_free(storage: Any, engine: sa.Engine) -> None:
+    assert claim(storage, "a")
+    assert not claim(storage, "b")
+    assert not claim(storage, "c")
+    assert not claim(storage, "c")
+    storage.free_concurrency_slot_for_step("run", "a")
+    assert not claim(storage, "c"), "it is the turn of b"
+    assert claim(storage, "b")

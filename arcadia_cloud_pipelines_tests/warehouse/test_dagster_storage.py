@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -275,3 +275,49 @@ def test_what_an_outage_kept_from_being_read_stays_as_it_was(
     healed = materialize()
     assert set(planned().values()) == {healed}
     assert checked() == (healed, "SUCCEEDED")
+
+
+def test_a_run_ends_even_if_what_it_skipped_cannot_be_left_as_it_was(
+    instance: DagsterInstance, engine: sa.Engine, empty_database: sa.URL
+) -> None:
+    """Such as in a deadlock: what the UI says of skipped assets is less than the end of a run."""
+    with engine.connect() as connection:
+        connection.execute(
+            sa.text(f'ALTER DATABASE "{empty_database.database}" SET lock_timeout = 100')
+        )
+    engine.dispose()
+    other = psycopg2.connect(libpq(empty_database))
+
+    @dg.asset
+    def account() -> None:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT FROM asset_keys WHERE asset_key = '[\"droplets\"]' FOR UPDATE")
+        raise dg.Failure("no answer", {WHOLE_ACCOUNT: True}, allow_retries=False)
+
+    @dg.asset(deps=[account])
+    def droplets() -> None:
+        """Is skipped."""
+
+    try:
+        run_id = dg.materialize([account, droplets], instance=instance, raise_on_error=False).run_id
+    finally:
+        other.close()
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_check_that_was_planned_twice_is_planned_once(instance: DagsterInstance) -> None:
+    """Dagster stores plans again, one by one, when the connection broke before the answer."""
+    store = instance.event_log_storage.store_event_batch
+
+    def store_and_break(events: Sequence[dg.EventLogEntry]) -> None:
+        store(events)
+        raise ConnectionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(instance.event_log_storage, "store_event_batch", store_and_break)
+        assert dg.materialize([thing], instance=instance).success
+    check = dg.AssetCheckKey(dg.AssetKey("thing"), "good")
+    [execution] = instance.event_log_storage.get_asset_check_execution_history(check, limit=5)
+    assert execution.status.value == "SUCCEEDED"

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from arcadia_cloud_pipelines.inventory.freshness import newest_complete_syncs
+from arcadia_cloud_pipelines.warehouse import objects
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.errors import WarehouseError, WarehouseNotMigrated
 from arcadia_cloud_pipelines.warehouse.migrate import alembic_config, head_revision, migrate
@@ -44,6 +45,7 @@ def test_the_first_time_makes_it_and_the_second_does_nothing(bare: Warehouse) ->
 PROCESS = """
 import sys
 import sqlalchemy as sa
+from arcadia_cloud_pipelines.warehouse import objects
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
 print("ready", flush=True)
@@ -361,3 +363,38 @@ def test_projects_that_only_objects_named_become_dated_stays(bare: Warehouse) ->
         ]  # fmt: skip
         # Their objects may name a project that no list has.
         assert list(anew) == [4, 5]
+
+
+def test_an_owner_who_is_no_superuser_brings_an_older_warehouse_here(ordinary: Warehouse) -> None:
+    with ordinary.transaction() as connection:
+        command.upgrade(alembic_config(connection), "0039")
+    assert migrate(ordinary) == ("0039", head_revision())
+    migrate(ordinary)
+    run(ordinary, "SELECT count(*) FROM marts.month_to_date, cloud_unmanaged_resources")
+
+
+def test_functions_that_fail_leave_the_older_warehouse_as_it_was(
+    bare: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(bare)
+    run(bare, "COMMENT ON SCHEMA marts IS 'Answers. (digest 0123456789abcdef)'")
+
+    def everything() -> list[Any]:
+        with bare.transaction() as connection:
+            found = connection.execute(
+                sa.text(
+                    "SELECT oid, xmin::text, proname FROM pg_proc UNION ALL "
+                    "SELECT oid, xmin::text, relname FROM pg_class ORDER BY 1, 2, 3"
+                )
+            )
+            return [tuple(row) for row in found]
+
+    before = everything()
+    source = objects.read_objects()
+    monkeypatch.setattr(objects, "read_objects", lambda: source + "; SELECT 1 / 0")
+    with pytest.raises(sa.exc.DataError, match="division by zero"):
+        migrate(bare)
+    assert everything() == before
+    monkeypatch.undo()
+    migrate(bare)
+    bare.check_migrated()

@@ -83,6 +83,36 @@ def test_another_source_replaces_what_is_there_at_the_next_migration(
     views.digest.cache_clear()
 
 
+def test_another_rule_for_tenants_replaces_the_policy_at_the_next_migration(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy that is there by name is not yet the one of this release."""
+
+    def stored() -> tuple[str, ...]:
+        with warehouse.transaction() as connection:
+            found = connection.execute(
+                sa.text("SELECT tablename || qual FROM pg_policies WHERE policyname = 'tenant'")
+            )
+            return tuple(found.scalars())
+
+    shipped = stored()
+    source = objects.read_objects()
+    changed = source.replace("('cloud_tenant_costs', 'tenant_id", "('cloud_tenant_costs', 'kind")
+    assert changed != source
+    try:
+        for text, wanted in (
+            (changed, [rule for rule in shipped if rule.startswith("cloud_tenant_costs")]),
+            (source, []),
+        ):
+            for module in (objects, views):
+                monkeypatch.setattr(module, "read_objects", lambda text=text: text)
+            views.digest.cache_clear()
+            migrate(warehouse)
+            assert sorted(set(shipped) - set(stored())) == wanted
+    finally:
+        views.digest.cache_clear()
+
+
 def test_every_table_and_column_has_a_comment(warehouse: Warehouse) -> None:
     with warehouse.transaction() as connection:
         bare = connection.execute(

@@ -210,12 +210,20 @@ BEGIN
             SELECT FROM pg_policies WHERE schemaname = 'public' AND tablename = guarded
                 AND policyname = 'tenant' AND permissive = 'RESTRICTIVE'
                 AND roles = ARRAY['arcadia_tenant'::name]
-        ) OR NOT has_table_privilege('arcadia_tenant', 'public.' || guarded, 'SELECT') THEN
+        )
+        -- PostgreSQL spells a rule in its own way: so the comment says which one it was made from.
+        OR NOT EXISTS (
+            SELECT FROM pg_policy AS p
+            WHERE p.polrelid = ('public.' || guarded)::regclass AND p.polname = 'tenant'
+              AND obj_description(p.oid, 'pg_policy') = format('A tenant''s own rows. (digest %s)', md5(rule))
+        )
+        OR NOT has_table_privilege('arcadia_tenant', 'public.' || guarded, 'SELECT') THEN
             IF current_user <> own AND NOT pg_has_role(current_user, own, 'USAGE') THEN
                 RETURN format('the policies for arcadia_tenant are missing: run `arcadia migrate` as %I, which owns the tables', own);
             END IF;
             EXECUTE format('DROP POLICY IF EXISTS tenant ON public.%I', guarded);
             EXECUTE format('CREATE POLICY tenant ON public.%I AS RESTRICTIVE TO arcadia_tenant USING (%s)', guarded, rule);
+            EXECUTE format('COMMENT ON POLICY tenant ON public.%I IS %L', guarded, format('A tenant''s own rows. (digest %s)', md5(rule)));
             EXECUTE format('GRANT SELECT ON public.%I TO arcadia_tenant', guarded);
         END IF;
         IF NOT (SELECT relrowsecurity FROM pg_class WHERE oid = ('public.' || guarded)::regclass) THEN
