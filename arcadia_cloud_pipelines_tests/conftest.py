@@ -6,6 +6,7 @@ import atexit
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Not under pytest's own: another run of root's would take its permissions away from the user
     that PostgreSQL runs as.
+
+    A run in the background of a shell begins with SIGINT ignored. Dagster gives SIGTERM the handler
+    of SIGINT, and processes that the tests start inherit what is ignored: none would end.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         os.environ[HOME] = tempfile.mkdtemp(prefix="arcadia-tests-")
         # Registered before the server's own handler, so it runs after the server has stopped.
