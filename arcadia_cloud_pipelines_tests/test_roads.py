@@ -26,9 +26,8 @@ from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent
 BESIDE = (
     "digitalocean/", "warehouse/",
-    "environment_file.py", "foreign_text.py", "redaction.py", "reviewed_files.py", "secret.py",
-    "setting_values.py",
-    "times.py",
+    "environment_file.py", "foreign_text.py", "frames.py", "redaction.py", "reviewed_files.py",
+    "secret.py", "setting_values.py", "times.py",
 )  # fmt: skip
 """The client with its budget, the engine, and modules at the ground that say one thing each."""
 DROPLET = {
@@ -39,7 +38,7 @@ CENT = {
     "billing/ingest.py", "billing/fetching.py",
     # The CSV, and the JSON form's ids beside its lines.
     "billing/invoice_csv.py", "billing/invoice_csv_errors.py", "billing/line_columns.py",
-    "billing/items.py", "billing/originals.py", "frames.py",
+    "billing/items.py", "billing/originals.py",
     # The product, and the resource that it was used for.
     "billing/products.py", "billing/matching.py", "billing/by_key.py", "billing/by_name.py",
     "billing/names_and_times.py",
