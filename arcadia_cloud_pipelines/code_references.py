@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import dagster as dg
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
@@ -14,10 +14,8 @@ from . import kinds, marts
 KIND_TAG = "kind"
 """Tag of the assets that mirror one kind."""
 
-Asset = dg.AssetsDefinition | dg.AssetSpec
 
-
-def with_code_references(assets: Iterable[object]) -> Iterator[Asset]:
+def with_code_references(assets: Iterable[Any]) -> Iterator[Any]:
     """Return the assets with their references: a kind's entry, a view's SQL, else the function.
 
     Not `dg.with_source_code_references`: it knows functions alone, so all kinds would lead to the
@@ -33,6 +31,8 @@ def with_code_references(assets: Iterable[object]) -> Iterator[Asset]:
             (tags,) = asset.tags_by_key.values()
             place = entries.get(tags.get(KIND_TAG, "")) or _place_of_function(asset)
             yield asset.map_asset_specs(partial(_refer, path=place[0], line=place[1]))
+        else:
+            yield asset
 
 
 def _refer(spec: dg.AssetSpec, path: Path, line: int) -> dg.AssetSpec:

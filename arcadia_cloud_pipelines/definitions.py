@@ -38,12 +38,15 @@ with _without_garbage():
     from .settings import executor_name
     from .tagging import definitions as tagging
 
-    SUBJECTS = (inventory, billing, allocation, forecast, tagging, drift, marts, operations)
-
-    defs = dg.Definitions.merge(
-        *(
-            copy(one.defs, assets=[*with_code_references(one.defs.assets or ())])
-            for one in SUBJECTS
-        ),
+    _merged = dg.Definitions.merge(
+        inventory.defs,
+        billing.defs,
+        allocation.defs,
+        forecast.defs,
+        tagging.defs,
+        drift.defs,
+        marts.defs,
+        operations.defs,
         dg.Definitions(executor=executor_definition(executor_name())),
     )
+    defs = copy(_merged, assets=[*with_code_references(_merged.assets or ())])

@@ -19,7 +19,7 @@ from .errors import (
     Unauthorized,
     Unreachable,
 )
-from .fan_out import fan_out
+from .fan_out import error_of_one, fan_out
 from .pages import Listing, OnPage, identity_of, no_identity, read_listing
 from .whose import Account
 
@@ -45,6 +45,7 @@ __all__ = [
     "Unauthorized",
     "Unreachable",
     "budget_for",
+    "error_of_one",
     "fan_out",
     "identity_of",
     "no_identity",

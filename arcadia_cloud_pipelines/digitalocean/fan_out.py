@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ..workers import Workers
 from .client import DigitalOcean
+from .errors import DigitalOceanError, RateLimited, Unauthorized
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -50,3 +51,19 @@ def fan_out(
         for twin in twins:
             client.count(twin.calls)
             twin.close()
+
+
+def error_of_one(client: DigitalOcean, error: DigitalOceanError) -> DigitalOceanError:
+    """Return an error that costs one of many things alone.
+
+    Args:
+        client: that met it.
+        error: of the call for that one.
+
+    Raises:
+        DigitalOceanError: every other one would meet it, too.
+    """
+    if isinstance(error, Unauthorized | RateLimited):
+        raise error
+    client.raise_outage(error)
+    return error

@@ -119,18 +119,14 @@ def read_listing(
     reader = _Reader(
         client, path, envelope, identity, params, paged, cursor, per_page, on_page, scope, keep
     )  # fmt: skip
-    first = reader.read()
-    if first.doubt is None:
-        items, total, reason = first.items, first.total, None
-    else:
-        second = reader.read()
-        total = second.total
-        if second.doubt is None:
-            items, reason = second.items, None
-        else:
-            items = first.items | second.items
-            reason = f"GET {path} read twice: {second.doubt}"
-    return Listing(list(items.values()), total, reason is None, reason, client.calls - before)
+    done, reason = reader.read(), None
+    if done.doubt is not None:
+        first, done = done, reader.read()
+        if done.doubt is not None:
+            reason = f"GET {path} read twice: {done.doubt}"
+            done.items = first.items | done.items
+    items = list(done.items.values())
+    return Listing(items, done.total, reason is None, reason, client.calls - before)
 
 
 @dataclass

@@ -313,9 +313,11 @@ def _pairs(
                 drift_id=was.drift_id, open_desired=was.desired, open_actual=was.actual,
                 open_successor_id=was.successor_id, open_severity=was.severity,
             )  # fmt: skip
-        elif len(alike) < REMEMBERED and not is_mismatch(pair):
+        elif not is_mismatch(pair):
             # "1" for 1, in each of many specs: what is the same setting once is so again.
-            alike.add(values)
+            if len(alike) < REMEMBERED:
+                alike.add(values)
+            continue
         yield pair
     for was in opened.values():
         yield Pair(

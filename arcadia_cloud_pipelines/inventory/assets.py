@@ -1,6 +1,6 @@
 """One asset for each entry of the registry, and one for the projects."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -196,13 +196,17 @@ def _preview(result: SyncResult) -> dict[str, Any]:
 
 def _kinds_of_run(context: dg.AssetExecutionContext) -> list[Kind]:
     """The kinds that this run materialises."""
-    steps = context.run.step_keys_to_execute or [node.name for node in context.job_def.nodes]
-    return [kind for kind in KINDS if kind.asset in steps]
+    return _kinds_of(
+        context.run.step_keys_to_execute or [node.name for node in context.job_def.nodes]
+    )
 
 
 def _kinds_of_process(context: dg.AssetExecutionContext) -> list[Kind]:
     """The kinds that this process materialises: all of the run, unless each step has its own."""
-    steps = context.get_step_execution_context().execution_plan.step_keys_to_execute
+    return _kinds_of(context.get_step_execution_context().execution_plan.step_keys_to_execute)
+
+
+def _kinds_of(steps: Collection[str]) -> list[Kind]:
     return [kind for kind in KINDS if kind.asset in steps]
 
 

@@ -21,8 +21,7 @@ from ..digitalocean import (
     Listing,
     NotFound,
     OnPage,
-    RateLimited,
-    Unauthorized,
+    error_of_one,
     fan_out,
     read_listing,
 )
@@ -247,13 +246,8 @@ def _children_of(
     try:
         path = endpoint.path.format(parent=quote(parent, safe=""))
         listing = _list(client, kind, endpoint, path, parent=parent)
-    except (Unauthorized, RateLimited):
-        raise
     except DigitalOceanError as error:
-        cause = client.cause(error)
-        if cause.account_wide:
-            raise cause from None
-        return error
+        return error_of_one(client, error)
     for item in listing.items:
         item.setdefault(endpoint.parent_field, parent)
     return listing

@@ -19,8 +19,7 @@ from ..digitalocean import (
     DigitalOceanError,
     Listing,
     NotFound,
-    RateLimited,
-    Unauthorized,
+    error_of_one,
     fan_out,
     read_listing,
 )
@@ -107,13 +106,8 @@ def _list_members(client: DigitalOcean, project: str) -> Listing | DigitalOceanE
     except NotFound:
         logger.warning("project %s went away while the projects were read", project)
         return None
-    except (Unauthorized, RateLimited):
-        raise
     except DigitalOceanError as error:
-        cause = client.cause(error)
-        if cause.account_wide:
-            raise cause from None
-        return error
+        return error_of_one(client, error)
 
 
 def read_members(

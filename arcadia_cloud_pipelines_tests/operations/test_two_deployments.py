@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +12,8 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.operations.startup import fail_orphaned_runs
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
+
+from ..support.processes import run_together
 
 REFRESH = """
 import sys
@@ -31,23 +31,9 @@ with dg.DagsterInstance.ephemeral() as instance:
 def refresh_twice_at_once(environ: dict[str, str], folder: Path) -> None:
     """Refresh in two deployments that begin together."""
     command = [sys.executable, "-W", "ignore", "-c", REFRESH]
-    started = [
-        subprocess.Popen(
-            command, env={**os.environ, **environ, "ARCADIA_HOME": str(folder / name)},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for name in ("one", "two")
-    ]  # fmt: skip
-    for process in started:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in started:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    for process in started:
-        _, said = process.communicate(timeout=300)
-        assert process.returncode == 0, said[-3000:]
+    run_together(
+        command, [{**environ, "ARCADIA_HOME": str(folder / name)} for name in ("one", "two")]
+    )
 
 
 def test_events_are_not_doubled_and_what_is_gone_is_struck_once(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,8 @@ from arcadia_cloud_pipelines.warehouse import objects
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.errors import WarehouseError, WarehouseNotMigrated
 from arcadia_cloud_pipelines.warehouse.migrate import alembic_config, head_revision, migrate
+
+from ..support.processes import run_together
 
 ROLE = "somebody_ordinary"
 
@@ -56,21 +57,7 @@ print(migrate(Warehouse(sa.make_url(sys.argv[1]), embedded=False)))
 
 def test_two_processes_at_once_take_turns(bare: Warehouse) -> None:
     url = bare.engine.url.render_as_string(hide_password=False)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROCESS, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    said = sorted(process.communicate(timeout=600)[0].strip() for process in processes)
+    said = sorted(run_together([sys.executable, "-c", PROCESS, url], [{}, {}]))
     head = head_revision()
     assert said == [str((head, head)), str((None, head))]
 
