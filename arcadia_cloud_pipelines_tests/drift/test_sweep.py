@@ -66,6 +66,40 @@ def test_stale_or_incomplete_inventory_neither_opens_nor_closes(
     assert row["kinds_skipped"] == result.kinds_skipped
 
 
+def test_two_values_are_one_setting_in_one_field_of_one_kind(warehouse: Warehouse) -> None:
+    """What was judged the same is so for that field, that kind and that source of specs alone."""
+    listed(warehouse, "droplet")
+    listed(warehouse, "domain")
+
+    def compared(kind: str, desired: Any, *, terraform: bool = False, **live: Any) -> int:
+        row = resource(warehouse, f"{kind}-{len(made)}", kind=kind, **live)
+        made.append(row)
+        [field] = live or ("flag",)
+        desire(warehouse, row, **{field: desired})
+        if terraform:
+            execute(
+                warehouse,
+                "UPDATE cloud_provisioned SET source_spec = jsonb_build_object("
+                "'terraform/x', spec) WHERE resource_id = :row",
+                row=row,
+            )
+        return row
+
+    made: list[int] = []
+    # The same setting stands before and after what differs, in whatever order they are read.
+    compared("droplet", "Fra1", region="fra1")
+    other_field = compared("droplet", "Fra1", name="fra1")
+    compared("droplet", "Fra1", region="fra1")
+    compared("domain", "Ex.com", name="ex.com")
+    other_kind = compared("droplet", "Ex.com", name="ex.com")
+    compared("domain", "Ex.com", name="ex.com")
+    compared("droplet", False, terraform=True)
+    by_hand = compared("droplet", False)
+    compared("droplet", False, terraform=True)
+    swept(warehouse)
+    assert {row[0] for row in inbox(warehouse)} == {other_field, other_kind, by_hand}
+
+
 def test_other_kinds_go_on(warehouse: Warehouse) -> None:
     listed(warehouse, "droplet", complete=False)
     listed(warehouse, "volume")
