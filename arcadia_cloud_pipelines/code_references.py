@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import dagster as dg
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
+from dagster_shared.record import copy
 
 from . import kinds, marts
 
@@ -15,12 +16,18 @@ KIND_TAG = "kind"
 """Tag of the assets that mirror one kind."""
 
 
-def with_code_references(assets: Iterable[Any]) -> Iterator[Any]:
-    """Return the assets with their references: a kind's entry, a view's SQL, else the function.
+def with_code_references(defs: dg.Definitions) -> dg.Definitions:
+    """Return the definitions, of which each asset leads to its source.
+
+    That is the entry of a kind, the SQL of a view, else the function.
 
     Not `dg.with_source_code_references`: it knows functions alone, so all kinds would lead to the
     one function that makes their assets.
     """
+    return copy(defs, assets=[*_referred(defs.assets or ())])
+
+
+def _referred(assets: Iterable[Any]) -> Iterator[Any]:
     entries = dict(_entries())
     views = {path.stem: path for path in Path(marts.__file__).parent.glob("*.sql")}
     for asset in assets:

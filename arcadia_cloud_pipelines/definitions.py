@@ -24,7 +24,6 @@ def _without_garbage() -> Iterator[None]:
 
 with _without_garbage():
     import dagster as dg
-    from dagster_shared.record import copy
 
     from .allocation import definitions as allocation
     from .billing import definitions as billing
@@ -38,15 +37,16 @@ with _without_garbage():
     from .settings import executor_name
     from .tagging import definitions as tagging
 
-    _merged = dg.Definitions.merge(
-        inventory.defs,
-        billing.defs,
-        allocation.defs,
-        forecast.defs,
-        tagging.defs,
-        drift.defs,
-        marts.defs,
-        operations.defs,
-        dg.Definitions(executor=executor_definition(executor_name())),
+    defs = with_code_references(
+        dg.Definitions.merge(
+            inventory.defs,
+            billing.defs,
+            allocation.defs,
+            forecast.defs,
+            tagging.defs,
+            drift.defs,
+            marts.defs,
+            operations.defs,
+            dg.Definitions(executor=executor_definition(executor_name())),
+        )
     )
-    defs = copy(_merged, assets=[*with_code_references(_merged.assets or ())])

@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.execution.api import create_execution_plan
+from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
 
 from arcadia_cloud_pipelines import dagster_runs
 from arcadia_cloud_pipelines.definitions import defs
@@ -324,6 +325,12 @@ def test_every_asset_that_a_schedule_fills_says_when_it_is_late() -> None:
     }
     late = {spec.key for spec in defs.resolve_all_asset_specs() if spec.freshness_policy is None}
     assert not scheduled & late
+
+
+def test_a_code_server_finds_one_set_of_definitions() -> None:
+    """As it loads the module: two at its level are none."""
+    [found] = loadable_targets_from_python_module("arcadia_cloud_pipelines.definitions", None)
+    assert found.target_definition is defs
 
 
 def test_every_asset_leads_to_its_source() -> None:
