@@ -6,7 +6,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -21,13 +20,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from arcadia_cloud_pipelines.digitalocean import NotFound
+from arcadia_cloud_pipelines.digitalocean import Account, DigitalOcean, DigitalOceanError, NotFound
 from arcadia_cloud_pipelines.inventory.ledger import Guard
 from arcadia_cloud_pipelines.inventory.memberships import UNKNOWN_KIND
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, UNKNOWN
+from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..support.sql import query
@@ -124,38 +124,30 @@ def put(item: Json, path: str, value: Any) -> None:
     item[last] = copy.deepcopy(value)
 
 
-class Api:
+class Api(DigitalOcean):
     """A client of an API that answers what the machine says."""
 
-    base_url = "https://api.digitalocean.com"
-
     def __init__(self, account: str, lists: dict[str, list[Json]], short: set[str]) -> None:
-        self.calls = 0
+        super().__init__("https://api.digitalocean.com", Secret("token-of-the-machine"))
         self._account = account
         self._lists = lists
         self._short = short
         """Paths whose lists hold less than they count."""
 
-    def account(self) -> Any:
-        return SimpleNamespace(uuid=self._account, name=None)
+    def account(self) -> Account:
+        return Account(self._account, None)
 
-    def cause(self, error: Exception) -> Exception:
+    def cause(self, error: DigitalOceanError) -> DigitalOceanError:
         """The account answers, whatever else does not."""
         return error
 
-    def count(self, calls: int) -> None:
-        self.calls += calls
-
-    def twin(self) -> Api:
-        return Api(self._account, self._lists, self._short)
-
-    def close(self) -> None:
-        pass
-
-    def get(self, path: str, query: Json | None = None, *, scope: str | None = None) -> Json:
-        self.calls += 1
+    def get(
+        self, path: str, params: Mapping[str, Any] | None = None, *, scope: str | None = None,
+        decides: bool = False,
+    ) -> Json:  # fmt: skip
+        self.count(1)
         path = unquote(path)
-        kind = (query or {}).get("type")
+        kind = (params or {}).get("type")
         if path not in self._lists:
             raise NotFound(f"GET {path}", "answered 404")
         # A third of the droplets are in the other list.
@@ -308,7 +300,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 del lists["/v2/droplets/backups/policies"]
                 shown, unknown = bare, frozenset({"backup_policy"})
         result = sync_kind(
-            self.warehouse, Api(account, lists, short), kind,  # type: ignore[arg-type]
+            self.warehouse, Api(account, lists, short), kind,
             run_id=f"run {self.hour}", now=lambda: began,
             guard=Guard(between=timedelta(hours=1) if soon else timedelta()),
         )  # fmt: skip
@@ -412,7 +404,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if trouble == "gone":
             del lists[paths[1]]
         sync_projects(
-            self.warehouse, Api(account, lists, {paths[1]} if trouble == "short" else set()),  # type: ignore[arg-type]
+            self.warehouse, Api(account, lists, {paths[1]} if trouble == "short" else set()),
             project_name=uuids[0], run_id=f"run {self.hour}", now=lambda: began,
         )  # fmt: skip
         kinds = {t.urn.split(":")[1]: kind for kind, t in KINDS.items() if t.urn}
