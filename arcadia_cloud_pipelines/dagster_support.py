@@ -24,9 +24,9 @@ from dagster_shared.error import SerializableErrorInfo
 from . import foreign_text
 from .digitalocean import DigitalOcean, DigitalOceanError
 from .digitalocean.clients import Clients
-from .digitalocean.errors import WHOLE_ACCOUNT
 from .settings import Purpose, SettingsError, asset_owners, load_settings
 from .teams import TAG, settings_of_run
+from .warehouse.dagster_marks import WHOLE_ACCOUNT
 from .warehouse.engine import Warehouse, open_warehouse
 from .warehouse.errors import WarehouseError, WarehouseUnreachable
 

@@ -22,11 +22,11 @@ from .inventory import actions
 from .kinds import REGISTRY
 from .kinds.severity import COMMON
 from .late import HOURLY, OTHER_SOURCES
+from .schema import TABLES
 from .warehouse import views
 from .warehouse.embedded import WAREHOUSE_DATABASE, EmbeddedPostgres
 from .warehouse.engine import Warehouse
 from .warehouse.migrate import migrate
-from .warehouse.schema import TABLES
 
 PATH = Path(__file__).parent.parent / "docs" / "tables.md"
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..digitalocean.errors import WHOLE_ACCOUNT
 from ..late import lately
 from ..severity import Severity
 from ..times import ago
+from ..warehouse.dagster_marks import WHOLE_ACCOUNT
 from ..warehouse.statements import Statements
 from . import dagster_parts
 from .model import Alarm, Answer, alarm_key

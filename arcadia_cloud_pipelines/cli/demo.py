@@ -10,6 +10,7 @@ from .. import foreign_text
 from .output import make_table
 
 if TYPE_CHECKING:
+    import dagster as dg
     from rich.console import Console
 
     from ..operations.demo import DemoResult, Reporter
@@ -25,7 +26,7 @@ def demo() -> None:
     from ..operations.errors import OperationsError
 
     console = Console(highlight=False, soft_wrap=True)
-    result = run_demo(_reporter(console))
+    result = run_demo(_reporter(console), _load)
     failed = [one for one in result.rounds if not one.ok]
     if failed:
         reasons = [
@@ -37,6 +38,12 @@ def demo() -> None:
             f"The demo failed: {'; '.join(reasons)}. See the log {result.home.logs / 'demo.log'}."
         )
     _show(console, result)
+
+
+def _load() -> dg.Definitions:
+    from ..definitions import defs
+
+    return defs
 
 
 def _reporter(console: Console) -> Reporter:

@@ -38,10 +38,6 @@ def clean(text: object, *, hide: Iterable[str] = (), limit: int = 200) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-WHOLE_ACCOUNT = "whole_account"
-"""Marks, in Dagster's events, a failure that is the whole account's: see `account_wide`."""
-
-
 class DigitalOceanError(Exception):
     """A call failed; the text says which, how, and what to do.
 

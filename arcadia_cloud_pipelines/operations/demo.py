@@ -132,8 +132,13 @@ def demo_home(settings: Settings) -> Home:
     return home
 
 
-def run_demo(reporter: Reporter) -> DemoResult:
+def run_demo(reporter: Reporter, load: Callable[[], dg.Definitions]) -> DemoResult:
     """Materialise everything a few times while the simulated account lives on.
+
+    Args:
+        reporter: hears what happens.
+        load: gives everything that Dagster knows. It is called once the demo's environment stands,
+            as loading reads it.
 
     Raises:
         OperationsError: `arcadia up` works in the same folder.
@@ -154,12 +159,14 @@ def run_demo(reporter: Reporter) -> DemoResult:
     with home.exclusive():
         home.write_state({"command": "demo", "pid": os.getpid()})
         try:
-            return _run(home, reporter, started)
+            return _run(home, reporter, load, started)
         finally:
             home.state.unlink(missing_ok=True)
 
 
-def _run(home: Home, reporter: Reporter, started: float) -> DemoResult:
+def _run(
+    home: Home, reporter: Reporter, load: Callable[[], dg.Definitions], started: float
+) -> DemoResult:
     account = open_account(home)
     write_files(home)
     with (
@@ -184,7 +191,7 @@ def _run(home: Home, reporter: Reporter, started: float) -> DemoResult:
             prepare(settings, home, reporter.note)
             reporter.prepared(home, server.url)
             with open_instance(home) as instance:
-                rounds = _rounds(instance, home, account, reporter, log)
+                rounds = _rounds(instance, load(), home, account, reporter, log)
             # Each alarm is told once: here, in the log, and not anew when `arcadia up` starts.
             look_once(settings)
         warehouse = open_warehouse(settings)
@@ -193,6 +200,7 @@ def _run(home: Home, reporter: Reporter, started: float) -> DemoResult:
 
 def _rounds(
     instance: dg.DagsterInstance,
+    defs: dg.Definitions,
     home: Home,
     account: SimulatedAccount,
     reporter: Reporter,
@@ -210,7 +218,8 @@ def _rounds(
             account.advance_to(account.now + lived)
             save_account(home, account)
         reporter.begins(number)
-        result = materialize_everything(instance, number, partial(reporter.finished, number), log)
+        finished = partial(reporter.finished, number)
+        result = materialize_everything(instance, defs, number, finished, log)
         reporter.ended(result)
         rounds.append(result)
         if not result.ok:
@@ -223,6 +232,7 @@ def _rounds(
 
 def materialize_everything(
     instance: dg.DagsterInstance,
+    defs: dg.Definitions,
     number: int,
     finished: Callable[[Step], None],
     log: logging.Handler,
@@ -231,12 +241,11 @@ def materialize_everything(
 
     Args:
         instance: where the run is recorded.
+        defs: all assets and checks.
         number: of the round.
         finished: called with each asset as it finishes.
         log: gets all that the run says, in place of the terminal.
     """
-    from ..definitions import defs
-
     result = Round(number)
     handler = _Events(result, finished)
 

@@ -33,6 +33,7 @@ from .processes import LOCATION, CodeServer
 from .reviewed_story import file_variables
 from .service_manager import notify
 from .simulated import open_account
+from .startup import prepare
 from .supervisor import Supervisor
 
 UI_PORT = 3000
@@ -178,8 +179,6 @@ def _start_services(
     say: Callable[[str], None],
 ) -> None:
     """Bring the databases to this release, and have the supervisor know all further processes."""
-    from .startup import prepare
-
     prepared = prepare(settings, home, say)
     kind = "embedded PostgreSQL" if settings.database_url is None else "PostgreSQL"
     done = "" if prepared.before == prepared.after else f", migrated from {prepared.before}"

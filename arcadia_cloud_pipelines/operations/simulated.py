@@ -10,12 +10,9 @@ from __future__ import annotations
 import json
 import threading
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from ..simulator import SimulatedAccount, real_clock
 from .home import Home, replace_file
-
-if TYPE_CHECKING:
-    from ..simulator import SimulatedAccount
 
 SEED = 7
 DROPLETS = 25
@@ -23,8 +20,6 @@ DROPLETS = 25
 
 def open_account(home: Home) -> SimulatedAccount:
     """The account of this home, as old as it was when it was last saved."""
-    from ..simulator import SimulatedAccount
-
     try:
         saved = json.loads(home.simulator.read_text(encoding="utf-8"))
         account = SimulatedAccount(int(saved["seed"]), int(saved["droplets"]))
@@ -46,8 +41,6 @@ def save_account(home: Home, account: SimulatedAccount) -> None:
 
 def live(home: Home, account: SimulatedAccount, stop: threading.Event, every: float = 5) -> None:
     """Let the account's clock run with the real one until told to stop; saves it all the while."""
-    from ..simulator import real_clock
-
     move = real_clock(account)
     while True:
         stopped = stop.wait(every)

@@ -29,6 +29,7 @@ from dagster_postgres.run_storage import PostgresRunStorage
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ..settings import load_settings
+from .dagster_marks import WHOLE_ACCOUNT
 from .dagster_pools import ShortLines
 from .dagster_schedules import SchedulesUntilNow
 from .engine import dagster_url
@@ -294,8 +295,6 @@ class _EventLog(_OnSharedEngine, ShortLines, PostgresEventLogStorage):
         Dagster takes all that a failed run did not fill for failed. In an outage that is all:
         a hundred assets and their checks, where one step says what is wrong.
         """
-        from ..digitalocean.errors import WHOLE_ACCOUNT
-
         asked = {"run_id": run_id, "mark": f'"{WHOLE_ACCOUNT}"'}
         try:
             with self.index_transaction() as connection:

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import sqlalchemy as sa
 from alembic import command
@@ -19,9 +20,6 @@ from alembic.script import ScriptDirectory
 from . import edge_rules, grants, objects, views
 from .errors import WarehouseError, WarehouseNotMigrated
 
-if TYPE_CHECKING:
-    from .engine import Warehouse
-
 logger = logging.getLogger(__name__)
 
 # Any constant will do, as long as every release uses the same one.
@@ -29,6 +27,17 @@ _MIGRATION_LOCK = 0x_A2CA_D1A0
 
 OLDEST_SERVER = 14
 """Major version of PostgreSQL; security fixes of older ones have ended."""
+
+
+class Migratable(Protocol):
+    """What is asked of the warehouse here, below the module that has it: `engine.Warehouse`."""
+
+    @property
+    def place(self) -> str:
+        """Return where it is, for messages."""
+
+    def transaction(self) -> AbstractContextManager[sa.Connection]:
+        """Begin one transaction."""
 
 
 def alembic_config(connection: sa.Connection | None = None) -> Config:
@@ -75,7 +84,7 @@ def server_problem(connection: sa.Connection) -> str | None:
     return None
 
 
-def migrate(warehouse: Warehouse) -> tuple[str | None, str]:
+def migrate(warehouse: Migratable) -> tuple[str | None, str]:
     """Bring the warehouse to the newest schema, views and rules in one transaction.
 
     On a current one it only gives readers the grants that they lost. Two that start at once take

@@ -22,10 +22,10 @@ from arcadia_cloud_pipelines.dagster_runs import (
 )
 from arcadia_cloud_pipelines.dagster_support import PlainFailure
 from arcadia_cloud_pipelines.definitions import defs
-from arcadia_cloud_pipelines.digitalocean.errors import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.operations import first_runs
 from arcadia_cloud_pipelines.operations.definitions import first_refresh_sensor
 from arcadia_cloud_pipelines.operations.first_refresh import MOST_ATTEMPTS, Past, due, is_over
+from arcadia_cloud_pipelines.warehouse.dagster_marks import WHOLE_ACCOUNT
 
 LOG = logging.getLogger(__name__)
 Status = dg.DagsterRunStatus

@@ -16,10 +16,10 @@ from arcadia_cloud_pipelines.allocation.allocate import allocate
 from arcadia_cloud_pipelines.drift.specs import adopt
 from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
+from arcadia_cloud_pipelines.schema import TABLES
 from arcadia_cloud_pipelines.simulator import SimulatedAccount
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
-from arcadia_cloud_pipelines.warehouse.schema import TABLES
 from arcadia_cloud_pipelines.warehouse.views import read_views
 
 from ..conftest import TEMPLATE, _database

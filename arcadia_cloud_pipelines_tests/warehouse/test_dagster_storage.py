@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 
-from arcadia_cloud_pipelines.digitalocean.errors import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.warehouse import dagster_storage
+from arcadia_cloud_pipelines.warehouse.dagster_marks import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.warehouse.dagster_storage import ArcadiaStorage
 
 from ..conftest import libpq

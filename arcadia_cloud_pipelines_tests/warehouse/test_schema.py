@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from arcadia_cloud_pipelines.schema import metadata
 from arcadia_cloud_pipelines.warehouse import objects, views
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
-from arcadia_cloud_pipelines.warehouse.schema import metadata
 
 
 def test_migrations_and_tables_agree(warehouse: Warehouse) -> None:

@@ -2,11 +2,9 @@
 
 from alembic import context
 
-from arcadia_cloud_pipelines.warehouse.schema import metadata
-
 connection = context.config.attributes["connection"]
 if connection is None:
     raise SystemExit("run `arcadia migrate`")
-context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=False)
+context.configure(connection=connection, transaction_per_migration=False)
 with context.begin_transaction():
     context.run_migrations()
