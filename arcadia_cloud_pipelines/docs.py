@@ -1,6 +1,5 @@
 """What is made from the registry, the database and the source: `docs/tables.md`,
-`docs/messages.md`, the scopes of `docs/start.md`, `marts/kinds.sql`, `marts/sources.sql` and
-`marts/schema.json`.
+`docs/messages.md`, the scopes of `docs/start.md`, `marts/sources.sql` and `marts/schema.json`.
 
 To make them anew: `python -m arcadia_cloud_pipelines.docs`.
 """
@@ -146,53 +145,6 @@ def _tables() -> Iterator[str]:
             yield f"| `{column.name}` | {_cell(column.type)} | {_cell(column.comment)} |"
 
 
-_KINDS_VIEW = """\
-/*
-comment = \"\"\"
-What does this release know of each kind of resource? One row a kind. Made from the registry by
-`python -m arcadia_cloud_pipelines.docs`.
-\"\"\"
-grain = ["kind"]
-example = "SELECT kind, asset, is_taggable FROM marts.kinds ORDER BY kind"
-[columns]
-asset = "The Dagster asset that mirrors it."
-is_taggable = "True when people can put tags on it."
-is_billed_alone = "True when each one of it has an invoice line of its own every month."
-part_of = "The kind of the whole that it is a part of. Null for wholes."
-part_path = "Where in attrs the identity of the whole stands."
-urn_type = "Its type in DigitalOcean's URNs, such as do:dbaas:…; our own word where it has none."
-account = "Always null: kinds belong to no account."
-as_of = "Always null: this is no observation."
-complete = "Always true."
-*/
-SELECT
-    CAST(NULL AS text) AS account, k.kind, k.asset, k.is_taggable, k.is_billed_alone, k.part_of,
-    k.part_path, k.urn_type, CAST(NULL AS timestamptz) AS as_of, true AS complete
-FROM (
-    VALUES
-%s
-) AS k (kind, asset, is_taggable, is_billed_alone, part_of, part_path, urn_type)
-"""
-
-KINDS_VIEW_PATH = Path(__file__).parent / "marts" / "kinds.sql"
-
-
-def kinds_view() -> str:
-    """Return the file of the view `marts.kinds` as it should be."""
-
-    def literal(value: str | None) -> str:
-        return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
-
-    rows = (
-        f"        ({literal(kind.name)}, {literal(kind.asset)}, {str(kind.taggable).lower()}, "
-        f"{str(kind.billed_alone).lower()}, "
-        + ", ".join(literal(part) for part in kind.part_of or (None, None))
-        + f", {literal((*kind.urn_types, kind.name)[0])})"
-        for kind in REGISTRY
-    )
-    return _KINDS_VIEW % ",\n".join(rows)
-
-
 _SOURCES_VIEW = """\
 /*
 comment = \"\"\"
@@ -220,7 +172,7 @@ FROM (
 ) AS s (source, source_group, late_after)
 """
 
-SOURCES_VIEW_PATH = KINDS_VIEW_PATH.with_name("sources.sql")
+SOURCES_VIEW_PATH = Path(__file__).parent / "marts" / "sources.sql"
 
 
 def sources_view() -> str:
@@ -299,7 +251,7 @@ def start_page(text: str) -> str:
     return f"{before}{_SCOPES_BEGIN}\n{rows}\n{_SCOPES_END}{after}"
 
 
-SCHEMA_PATH = KINDS_VIEW_PATH.with_name("schema.json")
+SCHEMA_PATH = SOURCES_VIEW_PATH.with_name("schema.json")
 
 
 def views_schema(connection: sa.Connection) -> str:
@@ -310,7 +262,6 @@ def views_schema(connection: sa.Connection) -> str:
 def main() -> None:
     """Write all files; the views' columns come from a database that is made for it."""
     messages.PATH.write_text(messages.messages_page(), encoding="utf-8")
-    KINDS_VIEW_PATH.write_text(kinds_view(), encoding="utf-8")
     SOURCES_VIEW_PATH.write_text(sources_view(), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         server = EmbeddedPostgres(Path(folder))

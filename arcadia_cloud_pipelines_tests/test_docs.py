@@ -7,12 +7,10 @@ from pathlib import Path
 
 import arcadia_cloud_pipelines
 from arcadia_cloud_pipelines.docs import (
-    KINDS_VIEW_PATH,
     PATH,
     SCHEMA_PATH,
     SOURCES_VIEW_PATH,
     START_PATH,
-    kinds_view,
     scopes,
     sources_view,
     start_page,
@@ -27,10 +25,6 @@ MEND = "run `python -m arcadia_cloud_pipelines.docs`"
 
 def test_the_page_of_the_tables_is_current() -> None:
     assert PATH.read_text(encoding="utf-8") == tables_page(), MEND
-
-
-def test_the_view_of_the_kinds_is_the_registry() -> None:
-    assert KINDS_VIEW_PATH.read_text(encoding="utf-8") == kinds_view(), MEND
 
 
 def test_the_view_of_the_sources_is_what_the_release_reads() -> None:

@@ -31,7 +31,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ..kinds import GONE
+from ..kinds import GONE, NODE_POOL, REGISTRY
 from ..times import parse_time
 from .terraform_types import KEYS
 
@@ -39,9 +39,12 @@ LABELS = frozenset({"name", "version", "tags", "purpose", "description", "slug"}
 """Fields, at any depth, whose texts are names even where they look like numbers."""
 
 SYNONYMS: Mapping[str, str] = {
-    "floatingip": "reserved_ip",
-    "floating_ip": "reserved_ip",
-    "reservedip": "reserved_ip",
+    **{
+        word: kind.name
+        for kind in REGISTRY
+        if kind.former_name
+        for word in (kind.former_name, *kind.urn_types)
+    },
     "dbaas": "database",
     "all": "0",
     "1-65535": "0",
@@ -65,7 +68,7 @@ Terraform's provider leaves out as well."""
 WORKER_TAGS = frozenset({"k8s", "k8s:worker"})
 """Tags that only droplets of a node pool have together."""
 
-PLATFORM_TAGGED = frozenset({"kubernetes_cluster", "node_pool"})
+PLATFORM_TAGGED = frozenset(kind.name for kind in REGISTRY if kind.platform_tags)
 """Kinds that get such tags."""
 
 PLATFORM_FEATURES = frozenset({"droplet_agent", "monitoring"})
@@ -102,15 +105,11 @@ DEFAULTS: Mapping[str, Mapping[str, str]] = {
 """For a field that holds objects: the documented default of their keys, in canonical form."""
 
 FIELD_DEFAULTS: Mapping[tuple[str, str], str] = {
-    ("load_balancer", "algorithm"): "round_robin",
+    (kind.name, field): value for kind in REGISTRY for field, value in kind.defaults.items()
 }
 """The documented default of a field of a kind. Only what is not told by rule 11."""
 
-_DNS_NAMES = frozenset({
-    ("domain", "name"), ("domain_record", "name"), ("domain_record", "data"),
-    ("domain_record", "domain"), ("cdn_endpoint", "name"), ("cdn_endpoint", "custom_domain"),
-    ("certificate", "dns_names"), ("app", "domain"), ("app", "zone"),
-})  # fmt: skip
+_DNS_NAMES = frozenset((kind.name, field) for kind in REGISTRY for field in kind.dns_names)
 # The text of a TXT record is none.
 _DNS_NAME = re.compile(r"[A-Za-z0-9_*@-]+(\.[A-Za-z0-9_*-]+)*\.?")
 _LOWER_CASE = frozenset({
@@ -191,7 +190,7 @@ def _canonical(value: Any, field: str, about: About) -> Canonical:
     if isinstance(value, Mapping):
         return _object(value, field, about)
     if field == "tags" and {str(tag).casefold() for tag in value} >= WORKER_TAGS:
-        about = about._replace(kind="node_pool")
+        about = about._replace(kind=NODE_POOL.name)
     items = frozenset(c for item in value if (c := _canonical(item, field, about)) is not None)
     return ("list", items) if items else None
 
@@ -260,7 +259,7 @@ def _object(value: Mapping[str, Any], field: str, about: About) -> Canonical:
     defaults = DEFAULTS.get(field, {})
     said = KEYS.get(about.kind, {}).get(field) if about.terraform else None
     if field == "node_pools":
-        about = about._replace(kind="node_pool")
+        about = about._replace(kind=NODE_POOL.name)
         left_out |= (
             # An autoscaler sets the count; without one its bounds and the switch say nothing.
             {"count"}

@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from ..kinds import GONE, severity_of
+from ..kinds import GONE, REGISTRY, severity_of
 from ..late import CLOCK_TOLERANCE, DRIFT_JUDGES
 from ..severity import Severity
 from ..times import Clock
@@ -40,11 +40,6 @@ STALE_AFTER = DRIFT_JUDGES
 
 REMEMBERED = 10_000
 """Pairs of values that one detection run remembers as the same setting."""
-
-PARTS: Mapping[tuple[str, str], str] = {
-    ("database", "firewall_rules"): "database_firewall_rule",
-}
-"""Fields that are made of another kind's resources: kind and field → that kind."""
 
 
 class Pair(NamedTuple):
@@ -267,7 +262,8 @@ def _withhold_parts(
     now: datetime,
 ) -> None:
     """Leave alone the fields that rest on another kind whose newest listing proves nothing."""
-    for (kind, field_), part in PARTS.items():
+    made_of = [(kind.name, *one) for kind in REGISTRY for one in kind.made_of.items()]
+    for kind, field_, part in made_of:
         accounts = [account for account, swept_kind in swept if swept_kind == kind]
         if not accounts:
             continue

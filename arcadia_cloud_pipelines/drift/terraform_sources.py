@@ -10,13 +10,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..kinds import DROPLET, KUBERNETES_CLUSTER, VOLUME
 from .terraform_state import Contents, Identity, StateFile
 from .terraform_types import Json
 
 PREFIX = "terraform/"
-CLUSTER = "kubernetes_cluster"
-DROPLET = "droplet"
-VOLUME = "volume"
 IMPLAUSIBLE_FROM = 10
 """From so many described resources on, more than half of them gone is implausible."""
 
@@ -144,8 +142,8 @@ def assemble(contents: Mapping[str, Contents]) -> dict[str, dict[Identity, Json]
     for said in contents.values():
         for identity, claim in said.claims.items():
             claimed.setdefault(identity, set()).update(claim)
-            for droplet in claim.get("droplet_ids", ()) if identity[0] == VOLUME else ():
-                attached.setdefault((DROPLET, str(droplet)), set()).add(identity[1])
+            for droplet in claim.get("droplet_ids", ()) if identity[0] == VOLUME.name else ():
+                attached.setdefault((DROPLET.name, str(droplet)), set()).add(identity[1])
         for cluster, more in said.pools.items():
             pools.setdefault(cluster, []).extend(more)
     assembled: dict[str, dict[Identity, Json]] = {}
@@ -158,7 +156,11 @@ def assemble(contents: Mapping[str, Contents]) -> dict[str, dict[Identity, Json]
                 volumes = {*(spec["volume_ids"] or ()), *attached[identity]}
                 specs[identity]["volume_ids"] = sorted(volumes)
             # Without the cluster's own pool the list would not be whole.
-            if identity[0] == CLUSTER and identity[1] in pools and "node_pools" in spec:
+            if (
+                identity[0] == KUBERNETES_CLUSTER.name
+                and identity[1] in pools
+                and "node_pools" in spec
+            ):
                 specs[identity]["node_pools"] = [*spec["node_pools"], *pools[identity[1]]]
         for identity, claim in said.claims.items():
             specs[identity] = specs.get(identity, {}) | claim
@@ -176,13 +178,13 @@ def lost_identities(old: Contents, new: Contents) -> set[Identity]:
         if identity not in new.specs
         or 2 * len(spec.keys() & new.specs[identity].keys()) < len(spec)
     }
-    parts = {*old.claims, *((CLUSTER, cluster) for cluster in old.pools)}
+    parts = {*old.claims, *((KUBERNETES_CLUSTER.name, cluster) for cluster in old.pools)}
     return gone | (parts - described(new))
 
 
 def described(contents: Contents) -> set[Identity]:
     """Return the resources that a source says anything of."""
-    clusters = {(CLUSTER, cluster) for cluster in contents.pools}
+    clusters = {(KUBERNETES_CLUSTER.name, cluster) for cluster in contents.pools}
     return {*contents.specs, *contents.claims} | clusters
 
 
@@ -205,7 +207,11 @@ def hold_back(old: Contents, new: Contents, alive: Collection[Identity]) -> Cont
     return Contents(
         {identity: spec for identity, spec in old.specs.items() if identity in gone},
         {identity: claim for identity, claim in old.claims.items() if identity in gone},
-        {cluster: pools for cluster, pools in old.pools.items() if (CLUSTER, cluster) in gone},
+        {
+            cluster: pools
+            for cluster, pools in old.pools.items()
+            if (KUBERNETES_CLUSTER.name, cluster) in gone
+        },
     )
 
 

@@ -45,14 +45,8 @@ ClientFor = Callable[[Purpose], DigitalOcean]
 
 OTHERS = "others"
 _COUNTERS: Mapping[str, tuple[str, ...]] = {
-    "droplets": ("droplet",),
-    "volumes": ("volume",),
-    "volume_snapshots": ("volume_snapshot",),
-    # A droplet's snapshot is an image, too. It is among the images of the API and not among ours,
-    # so that the two kinds together are what is counted.
-    "images": ("image", "droplet_snapshot"),
-    # Nothing says whether replicas are counted: they may be missing from the count, not from here.
-    "databases": ("database", "database_replica"),
+    counter: tuple(kind.name for kind in KINDS if kind.counter == counter)
+    for counter in dict.fromkeys(kind.counter for kind in KINDS if kind.counter)
 }
 """Counter of `/v2/tags` -> our kinds; the first is what the counter is about."""
 _KINDS_OF: Mapping[str, tuple[str, ...]] = {

@@ -14,8 +14,8 @@ WITH member AS (
             SELECT FROM cloud_resources AS r
             WHERE r.provider = m.provider AND r.provider_id = m.provider_id
               AND (r.account = m.account OR r.kind <> ALL (CAST(:named AS text[])))
-              AND r.deleted_at IS NULL AND (r.kind = m.kind OR (m.kind, r.kind) IN (
-                ('database', 'database_replica'), ('image', 'droplet_snapshot')
+              AND r.deleted_at IS NULL AND (r.kind = m.kind OR r.kind IN (
+                SELECT k.kind FROM cloud_kinds AS k WHERE k.goes_by = m.kind
               ))
         ) AND EXISTS (
             SELECT FROM cloud_sync_runs AS s

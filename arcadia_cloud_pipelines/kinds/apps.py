@@ -29,6 +29,7 @@ APP = Kind(
     ),
     edges=(Edge("in_vpc", "vpc", "$.vpc.id"),),
     urn_types=("app",),
+    dns_names=("domain", "zone"),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )  # fmt: skip
 

@@ -71,6 +71,7 @@ DROPLET = Kind(
         Edge("in_subnet", "vpc_subnet", "$.subnet_uuid"),
     ),
     urn_types=("droplet",),
+    counter="droplets",
 )  # fmt: skip
 
 AUTOSCALE_POOL = Kind(
@@ -144,6 +145,7 @@ IMAGE = Kind(
     # A droplet snapshot is an image, too, with the same id.
     leave_out={"type": "snapshot"},
     urn_types=("image",),
+    counter="images",
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -158,6 +160,9 @@ DROPLET_SNAPSHOT = Kind(
     region=None,
     status=None,
     edges=(Edge("snapshot_of", "droplet", "$.resource_id"),),
+    goes_by="image",
+    # It is among the images of the API and not among ours: together they are what is counted.
+    counter="images",
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 

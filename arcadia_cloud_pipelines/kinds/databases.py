@@ -42,6 +42,8 @@ DATABASE = Kind(
     ),
     secret=("users",),
     urn_types=("dbaas", "database"),
+    counter="databases",
+    made_of={"firewall_rules": "database_firewall_rule"},
     purpose=Purpose.CLOUD_SYNC_FULL,
     # Who may reach it.
     severities={"firewall_rules": Severity.CRITICAL},
@@ -62,6 +64,9 @@ DATABASE_REPLICA = Kind(
     size_slug="size",
     keep=dict.fromkeys(("connection", "private_connection"), ("host", "port", "database")),
     edges=(Edge("replica_of", "database", "$.database_id"),),
+    goes_by="database",
+    # Nothing says that replicas are counted: they may be missing from the count, not from here.
+    counter="databases",
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )  # fmt: skip
 

@@ -22,6 +22,7 @@ DOMAIN = Kind(
     # The zone file is the records over again, and changes with each of them.
     noise=("zone_file",),
     urn_types=("domain",),
+    dns_names=("name",),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -43,6 +44,7 @@ DOMAIN_RECORD = Kind(
     tags=None,
     created_at=None,
     edges=(Edge("in_domain", "domain", "$.domain"),),
+    dns_names=("name", "data", "domain"),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )  # fmt: skip
 
@@ -57,6 +59,7 @@ CERTIFICATE = Kind(
     status="state",
     tags=None,
     secret=("private_key", "leaf_certificate", "certificate_chain"),
+    dns_names=("dns_names",),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
@@ -74,5 +77,6 @@ CDN_ENDPOINT = Kind(
         # One whose certificate Cloudflare makes names `needs-cloudflare-cert`.
         Edge("uses", "certificate", '$.certificate_id ? (@ like_regex "^[0-9a-f]{8}-")'),
     ),
+    dns_names=("name", "custom_domain"),
     purpose=Purpose.CLOUD_SYNC_SLOW,
 )

@@ -68,6 +68,9 @@ class Edge:
     """The SQL/JSON path, into `attrs`, of what names the other end: its identity, unless `by` says
     otherwise. None where both have the same identity."""
     by: Literal["id", "urn", "tag"] = "id"
+    lack: str | None = None
+    """The word of `cloud_orphans.reason` for a live one that points to nothing in this way, where
+    it is then paid for in vain."""
 
     @classmethod
     def by_urn(cls, relation: str, path: str) -> Edge:
@@ -147,6 +150,19 @@ class Kind:
     address, stand in the view `cloud_resource_edges`; so does `in_vpc` by `vpc_uuid`."""
     urn_types: tuple[str, ...] = ()
     """Types that this kind has in `do:<type>:<id>` of the projects API."""
+    goes_by: str | None = None
+    """The kind whose name it goes by in the API's other lists, as members of projects and actions
+    are: to those a droplet's snapshot is an image."""
+    counter: str | None = None
+    """The counter of `/v2/tags` that counts it; None for one that has none, or no tags."""
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """Documented defaults of its fields, which a spec that leaves them out means."""
+    dns_names: tuple[str, ...] = ()
+    """Fields that hold DNS names, to which capitals and a last dot are nothing."""
+    platform_tags: bool = False
+    """True where DigitalOcean adds tags of its own, such as `k8s:worker`."""
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    """Fields that specs have and its own object has not: the kind that each is the list of."""
     purpose: Purpose = Purpose.CLOUD_SYNC_FAST
     """The token it is read with, and the Dagster pool it runs in."""
 

@@ -16,6 +16,7 @@ KUBERNETES_CLUSTER = Kind(
     status="status.state",
     noise=("status.message", "updated_at", "node_pools.nodes"),
     urn_types=("kubernetes",),
+    platform_tags=True,
     purpose=Purpose.CLOUD_SYNC_FULL,
     # Who may reach its API.
     severities={"control_plane_firewall": Severity.CRITICAL},
@@ -38,6 +39,7 @@ NODE_POOL = Kind(
     created_at=None,
     noise=("nodes",),
     edges=(Edge("pool_of", "kubernetes_cluster", "$.cluster_id"),),
+    platform_tags=True,
     purpose=Purpose.CLOUD_SYNC_FULL,
 )  # fmt: skip
 

@@ -40,6 +40,7 @@ LOAD_BALANCER = Kind(
         Edge("in_subnet", "vpc_subnet", "$.subnet_uuid"),
     ),
     urn_types=("loadbalancer",),
+    defaults={"algorithm": "round_robin"},
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -62,7 +63,7 @@ RESERVED_IP = Kind(
     noise=("region", "locked"),
     keep={"droplet": ("id",)},
     # The projects API kept the old name after 2022; clients build the new one.
-    edges=(Edge("assigned_to", "droplet", "$.droplet.id"),),
+    edges=(Edge("assigned_to", "droplet", "$.droplet.id", lack="unassigned"),),
     urn_types=("floatingip", "reservedip"),
 )
 
@@ -81,7 +82,7 @@ RESERVED_IPV6 = Kind(
     tags=None,
     created_at="reserved_at",
     keep={"droplet": ("id",)},
-    edges=(Edge("assigned_to", "droplet", "$.droplet.id"),),
+    edges=(Edge("assigned_to", "droplet", "$.droplet.id", lack="unassigned"),),
     urn_types=("reservedipv6",),
 )
 

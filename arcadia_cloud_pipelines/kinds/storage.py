@@ -17,8 +17,9 @@ VOLUME = Kind(
     region="region.slug",
     status=None,
     noise=("region",),
-    edges=(Edge("attached_to", "droplet", "$.droplet_ids[*]"),),
+    edges=(Edge("attached_to", "droplet", "$.droplet_ids[*]", lack="unattached"),),
     urn_types=("volume",),
+    counter="volumes",
 )
 
 VOLUME_SNAPSHOT = Kind(
@@ -31,6 +32,7 @@ VOLUME_SNAPSHOT = Kind(
     region=None,
     status=None,
     edges=(Edge("snapshot_of", "volume", "$.resource_id"),),
+    counter="volume_snapshots",
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 

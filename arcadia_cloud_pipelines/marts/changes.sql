@@ -50,12 +50,13 @@ FROM (
     JOIN public.cloud_schema_event_rows AS took ON took.schema_event_id = s.id
 ) AS e
 JOIN public.cloud_resources AS r ON r.id = e.resource_id
+LEFT JOIN public.cloud_kinds AS k ON k.kind = r.kind
 LEFT JOIN LATERAL jsonb_each(e.changes) AS change ON true
 LEFT JOIN LATERAL (
     SELECT a.type, a.started_at
     FROM public.cloud_actions AS a
     WHERE a.account = e.account AND a.provider_id = r.provider_id
-      AND a.kind = CASE r.kind WHEN 'droplet_snapshot' THEN 'image' ELSE r.kind END
+      AND a.kind = coalesce(k.goes_by, r.kind)
       AND a.status <> 'errored'
       AND a.started_at <= e.occurred_at + interval '1 minute'
       -- A deletion is believed some listings later, and what is found first is as old as it likes.

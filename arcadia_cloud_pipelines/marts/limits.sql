@@ -23,8 +23,8 @@ SELECT
     fresh.as_of,
     coalesce(fresh.complete, false) AS complete
 FROM public.cloud_account_facts AS f
-LEFT JOIN marts.kinds AS k ON k.kind = CASE f.name
-    WHEN 'floating_ip_limit' THEN 'reserved_ip' ELSE regexp_replace(f.name, '_limit$', '') END
+LEFT JOIN public.cloud_kinds AS k
+    ON regexp_replace(f.name, '_limit$', '') IN (k.kind, k.former_name)
 LEFT JOIN marts.freshness AS fresh ON fresh.account = f.account AND fresh.source = k.kind
 LEFT JOIN LATERAL (
     SELECT count(*) AS used FROM public.cloud_resources AS r

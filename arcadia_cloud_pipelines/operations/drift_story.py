@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ..drift.accept import accept
 from ..drift.inbox import DriftRecord, list_drift
 from ..drift.specs import adopt, record_provisioned
+from ..kinds import DROPLET
 from ..warehouse.engine import Warehouse
 
 _PLANNED = "s-8vcpu-16gb"
@@ -44,7 +45,7 @@ class DriftStory:
         count = adopt(
             self._warehouse,
             actor="demo",
-            kinds=("droplet",),
+            kinds=(DROPLET.name,),
             fields=("size_slug", "region"),
             reason="today's account as the plan",
         )
@@ -52,10 +53,10 @@ class DriftStory:
             row = connection.execute(
                 sa.text(
                     "SELECT id, name FROM cloud_resources WHERE account = :account "
-                    "AND kind = 'droplet' AND deleted_at IS NULL AND NOT 'k8s' = ANY (tags) "
+                    "AND kind = :kind AND deleted_at IS NULL AND NOT 'k8s' = ANY (tags) "
                     "AND size_slug <> :planned ORDER BY created_at, id LIMIT 1"
                 ),
-                {"account": self._account, "planned": _PLANNED},
+                {"account": self._account, "kind": DROPLET.name, "planned": _PLANNED},
             ).one()
         self._droplet = (row.id, row.name)
         record_provisioned(

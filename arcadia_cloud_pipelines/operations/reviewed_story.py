@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ..drift.ignore import add_rule, list_rules
 from ..drift.sweep import sweep
+from ..kinds import DROPLET
 from ..warehouse.engine import Warehouse
 from .home import Home, replace_file
 
@@ -97,7 +98,7 @@ class IgnoreStory:
         if number != 4 or list_rules(self._warehouse):
             return
         add_rule(
-            self._warehouse, owner="demo", kind="droplet", field="deleted_at",
+            self._warehouse, owner="demo", kind=DROPLET.name, field="deleted_at",
             reason="machines of this account come and go",
         )  # fmt: skip
         sweep(self._warehouse)

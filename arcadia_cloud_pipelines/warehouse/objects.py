@@ -11,12 +11,50 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from ..kinds import REGISTRY, Kind
+
+_ROWS = "/* one row a kind */"
+
 
 @cache
 def read_objects() -> str:
     """Return the source: statements that may run again and again."""
     files = sorted(Path(__file__).with_name("objects").glob("*.sql"))
-    return "\n".join(path.read_text(encoding="utf-8") for path in files)
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    return text.replace(_ROWS, ",\n    ".join(map(_row, REGISTRY)))
+
+
+def _row(kind: Kind) -> str:
+    """Return a kind's row of the view `cloud_kinds`."""
+    whole, path = kind.part_of or (None, None)
+    used = [(edge.to, edge.path, edge.lack) for edge in kind.edges if edge.lack]
+    used_by, user_path, unused_reason = used[0] if used else (None, None, None)
+    types = ", ".join(map(_text, kind.urn_types))
+    values = (
+        _text(kind.name),
+        _text(kind.asset),
+        str(kind.taggable),
+        str(kind.billed_alone),
+        _text(whole),
+        _text(path),
+        _text((*kind.urn_types, kind.name)[0]),
+        f"CAST(ARRAY[{types}] AS text[])",
+        _text(kind.goes_by),
+        _text(kind.former_name),
+        _text(used_by),
+        f"CAST({_text(user_path)} AS jsonpath)",
+        _text(unused_reason),
+    )
+    return f"({', '.join(values)})"
+
+
+def _text(value: str | None) -> str:
+    # Named, or a column that starts with nulls has no type that views can rely on.
+    return f"CAST({_quoted(value)} AS text)"
+
+
+def _quoted(value: str | None) -> str:
+    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
 
 
 def install_objects(connection: sa.Connection) -> None:

@@ -26,15 +26,8 @@ FROM (
     FROM cloud_resources AS r
     JOIN cloud_edge_rules AS rule ON rule.kind = r.kind AND rule.by = 'urn'
     CROSS JOIN LATERAL jsonb_path_query(r.attrs, rule.path) AS named (value)
-    JOIN (VALUES
-        ('app', 'app'), ('database', 'database'), ('dbaas', 'database'), ('domain', 'domain'),
-        ('droplet', 'droplet'), ('firewall', 'firewall'), ('floatingip', 'reserved_ip'),
-        ('image', 'image'), ('key', 'ssh_key'), ('kubernetes', 'kubernetes_cluster'),
-        ('loadbalancer', 'load_balancer'), ('microvm', 'microvm'),
-        ('nat_gateway', 'nat_gateway'), ('partner_attachment', 'partner_attachment'),
-        ('reservedip', 'reserved_ip'), ('reservedipv6', 'reserved_ipv6'),
-        ('space', 'spaces_bucket'), ('volume', 'volume'), ('vpc', 'vpc')
-    ) AS urn (type, kind) ON urn.type = split_part(named.value #>> '{}', ':', 2)
+    JOIN (SELECT k.kind, unnest(k.urn_types) AS type FROM cloud_kinds AS k) AS urn
+        ON urn.type = split_part(named.value #>> '{}', ':', 2)
     WHERE jsonb_typeof(named.value) = 'string' AND named.value #>> '{}' ~ '^do:[a-z0-9_]+:[^:]+$'
 
     UNION
@@ -116,8 +109,8 @@ FROM (
     JOIN cloud_edge_rules AS rule ON rule.kind = r.kind AND rule.by = 'tag'
     CROSS JOIN LATERAL (
         SELECT named.value #>> '{}' FROM jsonb_path_query(
-            -- Tags of a firewall are its targets; they may have been given a column.
-            r.attrs || CASE WHEN r.kind = 'firewall' AND r.tags <> '{}'
+            -- Tags that name targets, as a firewall's do, are in a column of their own.
+            r.attrs || CASE WHEN r.tags <> '{}'
                 THEN jsonb_build_object('tags', r.tags) ELSE '{}' END,
             rule.path
         ) AS named (value)
@@ -169,13 +162,14 @@ SELECT
     e.relation, e.to_kind, e.to_provider_id, t.deleted_at AS since
 FROM cloud_resource_edges AS e
 JOIN cloud_resources AS r ON r.id = e.from_resource_id AND r.deleted_at IS NULL
+LEFT JOIN cloud_kinds AS k ON k.kind = r.kind
 LEFT JOIN cloud_resources AS t ON t.id = e.to_resource_id
 -- These go when their whole goes: until its own listing says so, such a row only waits for it.
 WHERE e.relation NOT IN (
     'node_of', 'pool_of', 'replica_of', 'policy_of', 'alert_of', 'in_domain', 'in_registry',
     'part_of'
   )
-  AND NOT (e.relation = 'in_vpc' AND r.kind IN ('vpc_subnet', 'vpc_route'))
+  AND NOT (e.relation = 'in_vpc' AND k.part_of IS NOT DISTINCT FROM e.to_kind)
   AND (
     e.to_deleted
     -- Gone before the first sync, or not listed yet: only a complete listing can tell, one that
@@ -192,16 +186,14 @@ WHERE e.relation NOT IN (
 UNION ALL
 SELECT
     r.id, r.account, r.kind, r.provider_id, r.name, r.region, r.project_id,
-    CASE r.kind WHEN 'volume' THEN 'unattached' ELSE 'unassigned' END,
-    NULL, NULL, NULL, NULL
+    k.unused_reason, NULL, NULL, NULL, NULL
 FROM cloud_resources AS r
-WHERE r.deleted_at IS NULL AND r.kind IN ('volume', 'reserved_ip', 'reserved_ipv6')
-  AND jsonb_path_query_first(r.attrs, CASE r.kind
-      WHEN 'volume' THEN jsonpath '$.droplet_ids[0]' ELSE jsonpath '$.droplet.id' END) IS NULL
+JOIN cloud_kinds AS k ON k.kind = r.kind AND k.used_by IS NOT NULL
+WHERE r.deleted_at IS NULL AND jsonb_path_query_first(r.attrs, k.user_path) IS NULL
   -- Who may not see droplets sees every volume and address without one.
   AND EXISTS (
       SELECT FROM cloud_sync_runs AS s
-      WHERE s.account = r.account AND s.kind = 'droplet' AND s.complete
+      WHERE s.account = r.account AND s.kind = k.used_by AND s.complete
   );
 COMMENT ON VIEW cloud_orphans IS 'Live resources that point to something deleted or unknown, and volumes and reserved addresses that no droplet uses: what may be paid for without need. Parts, which go with their whole, are not in it, but for workers. One row for each reason: a resource with several reasons, or several targets, has several rows. Count distinct resource_id, and sum no cost over the rows.';
 COMMENT ON COLUMN cloud_orphans.resource_id IS 'Its row in cloud_resources.';
