@@ -165,6 +165,43 @@ def test_what_of_last_month_runs_on_and_at_which_rate(account: Account, ask: Ask
     ]
 
 
+def test_what_was_resized_within_last_month_runs_on_at_the_rate_after_it(
+    account: Account, ask: Ask
+) -> None:
+    """Its parts have 672 hours to pay together, the first ones first."""
+    account.listing("droplet")
+    first, end = begin(account, 1), begin(account, 0)
+    invoice = account.invoice("a", "0.00")
+    length = int((end - first) / timedelta(hours=1))
+    for name, before, old, new in (
+        # Of its last hours 272 were to be paid, at a cent each.
+        ("beyond", 400, "2.00", "2.72"),
+        ("within", 24, "2.00", f"{(672 - 24) / 100:.2f}"),
+        # Nothing was left to be paid: only the plan says what it costs.
+        ("late", 672, "6.72", "0.00"),
+        ("last-day", length - 12, "6.72", "0.00"),
+    ):
+        droplet = account.resource("droplet", name, size_slug="s-1")
+        change = first + timedelta(hours=before)
+        account.line(invoice, old, droplet, hours=Decimal(before), ended_at=change)
+        account.line(invoice, new, droplet, hours=Decimal(length - before), started_at=change)
+        if name == "late":
+            account.line(invoice, "1.00", droplet, hours=Decimal(4), product="Droplet Backups")
+    short = account.resource("droplet", "begun-late", size_slug="s-1")
+    account.line(invoice, "1.00", short, hours=Decimal(100), started_at=end - timedelta(hours=100))
+    account.insert(
+        "cloud_rates", account=TEAM, size_slug="s-1", monthly=Decimal("99.00"), hourly=1,
+        valid_from=first,
+    )  # fmt: skip
+    assert values(ask("run_rate", "name", "monthly_amount", "rate_source")) == [
+        ("droplet-begun-late", Decimal("6.72"), "own_lines"),
+        ("droplet-beyond", Decimal("6.72"), "own_lines"),
+        ("droplet-last-day", Decimal("99.00"), "catalogue"),
+        ("droplet-late", Decimal("99.00"), "catalogue"),
+        ("droplet-within", Decimal("6.72"), "own_lines"),
+    ]
+
+
 def test_who_lived_through_all_of_the_month_and_cost_nothing(account: Account, ask: Ask) -> None:
     first = begin(account, 1)
     account.invoice("a", "0.00")
