@@ -121,6 +121,22 @@ def test_an_invoice_ends_a_month_from_twelve_hours_before_its_end(
     ]  # fmt: skip
 
 
+def test_a_month_is_whole_when_the_list_was_read_whole_since_its_last_invoice(
+    account: Account, ask: Ask
+) -> None:
+    """A page that failed may have held another one of the month."""
+    for name, whole in (("since", timedelta()), ("before", -SECOND), ("never", None)):
+        seen = account.now - timedelta(days=1)
+        account.invoice(name, "1.00", account=name, first_seen_at=seen)
+        account.insert(
+            "cloud_invoice_lists", account=name, complete=False, problem="page 2 failed",
+            read_at=account.now, whole_at=None if whole is None else seen + whole,
+        )  # fmt: skip
+    assert values(ask("billing_months", "account", "complete")) == [
+        ("before", False), ("never", False), ("since", True),
+    ]  # fmt: skip
+
+
 def test_what_of_last_month_runs_on_and_at_which_rate(account: Account, ask: Ask) -> None:
     account.listing("droplet")
     end = begin(account, 0)
