@@ -39,7 +39,8 @@ PATIENCE = 900.0
 PROJECTS = 150
 """Each is asked for its members: more calls than a minute has."""
 EXECUTED = "Executing steps % in celery worker"
-AGAIN = "%is given out once more%"
+AGAIN = "%the step droplets %is given out once more%"
+"""Others that the dead worker was at are given out again, too."""
 COUNTED = "SELECT sum(calls) FROM cloud_api_calls WHERE path = ''"
 
 
