@@ -2,7 +2,7 @@
 
 One listing of one kind is recorded in one transaction and a fixed number of statements, whatever
 the number of rows. What costs is what changed: of every sighting only identity and digest travel
-to the database; whole rows follow for those alone that are new or differ.
+to the database. What is new follows straight into its tables, and what differs to be compared.
 
 The rules are those of the data contract: new → `discovered`; a meaningful field changed →
 `updated`; only tags → `tagged`; seen again after deletion → `restored`; missing from a complete
@@ -16,14 +16,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import orjson
 import sqlalchemy as sa
 
 from ..kinds import NAMED
 from ..redaction import names_secret
 from ..setting_values import strike_interval
-from ..warehouse.copy import array_literal, copy_rows
+from ..warehouse.copy import copy_rows
 from ..warehouse.statements import Statements
+from . import arrivals
+from .arrivals import ROW_COLUMNS, Place, known_fields, staged_row
 from .sightings import Sighting
 
 STRIKES = 3
@@ -118,10 +119,6 @@ class Recorded:
 
 
 _SQL = Statements(__file__)
-ROW_COLUMNS = (
-    "provider_id", "name", "region", "status", "size_slug", "tags", "created_at", "attrs",
-    "project", "content_hash",
-)  # fmt: skip
 
 
 def record(
@@ -148,20 +145,31 @@ def record(
     # Identities and digests first: whole rows travel for those alone that are new or differ.
     foreign, live, missing, outside = _compare_digests(connection, scope, seen)
     confirmed = loss_confirmed(connection, scope)
-    _compare_rows(connection, scope, seen)
-    withheld = _withhold(connection, observation, guard, confirmed=confirmed)
     implausible = not confirmed and _is_implausible(observation, guard, live, missing)
+    placed = _place(connection, scope)
+    new = [(place, seen[place.ordinal]) for place in placed if place.is_new]
+    differing = [place for place in placed if not place.is_new]
+    withheld: dict[str, int] = {}
+    appeared: dict[str, int] = {}
+    if differing:
+        _compare_rows(connection, scope, seen, differing)
+        withheld = _withhold(connection, observation, guard, new, confirmed=confirmed)
+        # Before new rows are added: afterwards a field that they have looks old.
+        appeared = _record_appeared(connection, scope, guard)
     if implausible and observation.whose_unknown:
         # Most likely it is another account's, and so is what is new in it.
         _SQL.run(connection, "leave_out_new")
-
-    # Before the rows are updated: afterwards every row has the field, and it looks old.
-    appeared = _record_appeared(connection, scope, guard)
-    discovered: int = _SQL.run(connection, "discover", scope).scalar_one()
-    updated, restored = _SQL.run(connection, "update", scope).one()
-    _SQL.run(connection, "leave_own_project", scope)
-    _SQL.run(connection, "enter_own_project", scope)
-    _SQL.run(connection, "touch", scope)
+        new = []
+    arrivals.add(connection, scope, new)
+    updated = restored = 0
+    if differing:
+        updated, restored = _SQL.run(connection, "update", scope).one()
+        _SQL.run(connection, "clear_changes")
+    if any(place.names_own for place in placed):
+        _SQL.run(connection, "leave_own_project", scope)
+        _SQL.run(connection, "enter_own_project", scope)
+    if len(placed) < len(seen):
+        _SQL.run(connection, "touch", scope)
 
     # Absence means something in a complete listing alone, and not where half of all is missing.
     struck = deleted = 0
@@ -171,13 +179,13 @@ def record(
         end_confirmation(connection, scope)
     _SQL.run(connection, "clear")
     return Recorded(
-        discovered=discovered,
+        discovered=len(new),
         updated=updated,
         restored=restored,
         struck=struck,
         deleted=deleted,
         missing=missing + outside,
-        live=live + discovered + restored - deleted,
+        live=live + len(new) + restored - deleted,
         implausible=implausible,
         withheld=withheld,
         appeared=appeared,
@@ -217,8 +225,8 @@ def _compare_digests(
     """
     _SQL.run(connection, "create_listed")
     copy_rows(
-        connection, "listed", ("ordinal", "provider_id", "content_hash"),
-        ((n, s.provider_id, f"\\x{s.content_hash.hex()}") for n, s in enumerate(seen)),
+        connection, "listed", ("ordinal", "provider_id", "content_hash", "project"),
+        ((n, s.provider_id, s.content_hash, s.project) for n, s in enumerate(seen)),
     )  # fmt: skip
     _SQL.run(connection, "analyze_listed")
     _SQL.run(connection, "compare", scope)
@@ -226,37 +234,44 @@ def _compare_digests(
     return foreign, live, missing, outside
 
 
+def _place(connection: sa.Connection, scope: Mapping[str, object]) -> list[Place]:
+    """Give a row to each sighting that is new or differs."""
+    _SQL.run(connection, "place", scope)
+    return [Place(*row) for row in _SQL.run(connection, "placed").tuples()]
+
+
 def _compare_rows(
-    connection: sa.Connection, scope: Mapping[str, object], seen: Sequence[Sighting]
+    connection: sa.Connection,
+    scope: Mapping[str, object],
+    seen: Sequence[Sighting],
+    differing: Sequence[Place],
 ) -> None:
-    """Send the whole rows of what is new or differs, and compare them field by field."""
-    needed = _SQL.run(connection, "needed").all()
+    """Send what differs from its row as a whole, and compare it field by field."""
     _SQL.run(connection, "create_incoming")
-    rows = (
-        (*staged_row(seen[n]), _changes_from_nothing(seen[n]) if is_new else None)
-        for n, is_new in needed
-    )
-    copy_rows(connection, "incoming", (*ROW_COLUMNS, "discovered"), rows)
-    _SQL.run(connection, "describe_incoming", scope)
+    copy_rows(
+        connection, "incoming", ("resource_id", *ROW_COLUMNS),
+        ((place.resource_id, *staged_row(seen[place.ordinal])) for place in differing),
+    )  # fmt: skip
+    _SQL.run(connection, "describe_incoming")
     _SQL.run(connection, "compare_fields", scope)
 
 
-def _changes_from_nothing(sighting: Sighting) -> str:
-    """Return what is known of a new resource as its event has it, but what only SQL can say."""
-    fields = orjson.loads(sighting.attrs)
-    columns = ("name", "region", "status", "size_slug")
-    fields |= {name: getattr(sighting, name) for name in columns}
-    fields["tags"] = sighting.tags or None
-    changes = {
-        name: {"from": None, "to": value} for name, value in fields.items() if value is not None
-    }
-    return orjson.dumps(changes).decode()
-
-
 def _withhold(
-    connection: sa.Connection, observation: Observation, guard: Guard, *, confirmed: bool
+    connection: sa.Connection,
+    observation: Observation,
+    guard: Guard,
+    new: Sequence[arrivals.Arrival],
+    *,
+    confirmed: bool,
 ) -> dict[str, int]:
     """Leave fields as they are that the listing says nothing of, or that went empty everywhere.
+
+    Args:
+        connection: an open transaction, in which the rows that differ are compared.
+        observation: the listing.
+        guard: how many rows must have had a field.
+        new: what has no row yet; a field that any of it has is not empty everywhere.
+        confirmed: people know of the loss.
 
     Returns:
         The fields that went empty, with the number of rows that had them.
@@ -269,6 +284,9 @@ def _withhold(
         )
         # Fields that name a secret are left out of every kind: no loss either.
         withheld = {name: n for name, n in blanked.tuples() if not names_secret(name)}
+        if withheld:
+            elsewhere = set().union(*(known_fields(one) for _, one in new))
+            withheld = {name: n for name, n in withheld.items() if name not in elsewhere}
     left = sorted(observation.unknown_fields.union(withheld))
     if left:
         _SQL.run(connection, "withhold", {"withheld": left})
@@ -305,15 +323,3 @@ def loss_confirmed(connection: sa.Connection, scope: Mapping[str, object]) -> bo
 def end_confirmation(connection: sa.Connection, scope: Mapping[str, object]) -> None:
     """Nothing is missing any more: from here on losses are guarded again."""
     _SQL.run(connection, "end_confirmation", scope)
-
-
-def staged_row(sighting: Sighting) -> tuple[object, ...]:
-    """A sighting as COPY takes it, in the order of `ROW_COLUMNS`."""
-    return (
-        *sighting[:5],
-        array_literal(sighting.tags),
-        sighting.created_at,
-        sighting.attrs.decode(),
-        sighting.project,
-        f"\\x{sighting.content_hash.hex()}",
-    )
