@@ -19,6 +19,7 @@ from ..settings import Settings
 from . import views
 from .embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, embedded_postgres, running_url
 from .errors import WarehouseError, WarehouseNotMigrated, WarehouseRefused, WarehouseUnreachable
+from .revision import current_revision, head_revision
 from .sqlstates import meaning, told
 from .urls import sqlalchemy_url
 
@@ -143,14 +144,14 @@ class Warehouse:
             WarehouseNotMigrated: a database given by URL has an older, newer or no schema.
             WarehouseUnreachable: it does not answer.
         """
-        from .migrate import current_revision, head_revision, migrate
-
         with self.transaction() as connection:
             current = current_revision(connection)
             installed = views.installed_digest(connection)
         if current == head_revision() and installed == views.digest():
             return
         if self.embedded:
+            from .migrate import migrate
+
             migrate(self)
             return
         if current == head_revision():
