@@ -29,7 +29,7 @@ import requests
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
-from arcadia_cloud_pipelines.inventory.arrivals import ROW_COLUMNS, staged_row
+from arcadia_cloud_pipelines.inventory.ledger import ROW_COLUMNS, staged_row
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
