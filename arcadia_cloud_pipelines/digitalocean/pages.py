@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from ..workers import Workers
+from .ahead import Ahead
 from .client import DigitalOcean
 from .errors import BadAnswer, PagingError
 
@@ -183,15 +183,8 @@ class _Reader:
         """
         if self.keep is None:
             return self._read(lambda query: partial(self._ask, self.client, query))
-        twin = self.client.twin()
-        try:
-            with Workers(1, "next page") as ahead:
-                return self._read(
-                    lambda query: ahead.submit(partial(self._ask, twin, query)).result
-                )
-        finally:
-            self.client.count(twin.calls)
-            twin.close()
+        with Ahead(self.client, self._ask) as ahead:
+            return self._read(ahead.begin)
 
     def _read(self, begin: Callable[[dict[str, Any]], Callable[[], Item]]) -> _Pass:
         """Read all pages; `begin` takes the query of a further one, and gives its answer later."""

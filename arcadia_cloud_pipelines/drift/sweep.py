@@ -198,7 +198,7 @@ def sweep(
         _withhold_parts(connection, swept, skipped, started_at)
         rules = read_ignore_rules(connection)
         working = [rule for rule in rules if not rule.expired(started_at)]
-        decided = [decide(pair, working) for pair in _pairs(connection, swept)]
+        decided = [decide(pair, working) for pair in _pairs(connection, swept, named=bool(working))]
         changes = [change for change, _ in decided if change is not None]
         if changes:
             changes.sort(key=lambda change: (change.resource_id, change.field))
@@ -281,11 +281,15 @@ def _withhold_parts(
 
 
 def _pairs(
-    connection: sa.Connection, swept: Mapping[tuple[str, str], Mapping[str, int]]
+    connection: sa.Connection,
+    swept: Mapping[tuple[str, str], Mapping[str, int]],
+    *,
+    named: bool,
 ) -> Iterator[Pair]:
     """Select what differs to the letter beside what is open, of the kinds and fields swept.
 
-    What is the same setting and has no open record is left out.
+    What is the same setting and has no open record is left out. Names come only where they are
+    `named`: rules alone ask for them.
     """
 
     def is_swept(row: Any) -> bool:
@@ -299,9 +303,7 @@ def _pairs(
     successors = dict(_SQL.run(connection, "successors").tuples().all())
     _SQL.run(connection, "few_differ")
     different: list[tuple[Pair, Collection[int]]] = []
-    rows = _SQL.run(connection, "different").all()
-    _SQL.run(connection, "sort_again")
-    for row in filter(is_swept, rows):
+    for row in filter(is_swept, _SQL.run(connection, "different")):
         pair = Pair(
             0, row.kind, None, row.field, _value(row.desired), _value(row.actual), True,
             row.terraform, holds(row.kind, row.field), account=row.account,
@@ -309,11 +311,12 @@ def _pairs(
         ids = row.ids if is_mismatch(pair) else open_ids[row.field].intersection(row.ids)
         if ids:
             different.append((pair, ids))
-    names = _names(connection, {one for _, ids in different for one in ids})
+    asked = {one for _, ids in different for one in ids} if named else set()
+    names = _names(connection, asked)
     for pair, ids in different:
         for one in ids:
             successor = successors.get(one) if pair.field == GONE else None
-            whole = pair._replace(resource_id=one, name=names[one], successor_id=successor)
+            whole = pair._replace(resource_id=one, name=names.get(one), successor_id=successor)
             was = opened.pop((one, pair.field), None)
             if was is not None:
                 whole = whole._replace(

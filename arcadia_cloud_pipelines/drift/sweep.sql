@@ -48,10 +48,6 @@ SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL enable_sort = off;
 SET LOCAL enable_incremental_sort = off;
 
--- name: sort_again
-SET LOCAL enable_sort = on;
-SET LOCAL enable_incremental_sort = on;
-
 -- name: different
 -- Every field of every spec that is not equal to the letter, each pair of values once: it is judged
 -- once, for all resources that have it. Of a resource that is gone only that is compared. Plain
