@@ -48,3 +48,10 @@ def ago(age: timedelta) -> str:
 def rfc3339(time: datetime) -> str:
     """Return an aware time as text in UTC, such as `2026-10-01T00:00:00Z`."""
     return time.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
+def database_time(time: datetime) -> str:
+    """Return an aware time as PostgreSQL writes it into JSON: `2026-10-01T00:00:00.5+00:00`."""
+    whole, _, fraction = time.astimezone(UTC).isoformat().removesuffix("+00:00").partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}+00:00" if fraction else f"{whole}+00:00"

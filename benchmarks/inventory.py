@@ -44,7 +44,7 @@ KIND = KIND_BY_NAME["droplet"]
 FLOOR_TABLE = """
     CREATE TABLE floor (
         provider_id text, name text, region text, status text, size_slug text, tags text[],
-        created_at timestamptz, attrs jsonb, project text, content_hash bytea
+        created_at timestamptz, attrs jsonb, content_hash bytea
     )
 """
 
@@ -76,11 +76,11 @@ def step_floor(warehouse: Warehouse, url: str, token: str) -> dict[str, Any]:
     begun = time.perf_counter()
     items = fetch_floor(url, token)
     fetched = time.perf_counter() - begun
-    rows = [staged_row(sighting) for sighting in sightings(KIND, items)]  # Not timed.
+    rows = [(s.provider_id, *staged_row(s)) for s in sightings(KIND, items)]  # Not timed.
     with warehouse.transaction() as connection:
         connection.execute(sa.text(FLOOR_TABLE))
         begun = time.perf_counter()
-        copy_rows(connection, "floor", ROW_COLUMNS, rows)
+        copy_rows(connection, "floor", ("provider_id", *ROW_COLUMNS), rows)
         copied = time.perf_counter() - begun
         connection.execute(sa.text("DROP TABLE floor"))
     return {"wall": fetched + copied, "rows": len(rows), "fetch": fetched, "copy": copied}

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from ..times import Clock
 from ..warehouse.engine import Warehouse
 from ..warehouse.errors import WarehouseError, WarehouseUnreachable
-from ..warehouse.migrate import current_revision, head_revision
+from ..warehouse.revision import current_revision, head_revision
 from .auth import Caller
 from .config import ApiConfig
 from .problems import Problem

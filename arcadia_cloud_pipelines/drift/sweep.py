@@ -1,9 +1,9 @@
 """The sweep: every spec beside every live row, and the inbox brought up to date.
 
 One transaction and a fixed number of statements, whatever the number of specs. PostgreSQL puts
-aside all pairs that are equal to the letter; the rest, and what is open, comes here and is judged
-by `compare.py`; only what opens, moves or closes goes back. When nothing did, only the sweep's own
-row is written.
+aside all pairs that are equal to the letter; the rest, each pair of values once, and what is open,
+comes here and is judged by `compare.py`; only what opens, moves or closes goes back. When nothing
+did, only the sweep's own row is written.
 
 The rules are those of the data contract: a mismatch opens one record and writes one
 `drift_detected` event; while it is open, desired and actual follow; a mismatch that is gone closes
@@ -14,7 +14,8 @@ nor closes drift.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -36,10 +37,6 @@ from .tables import cloud_drift_sweeps
 
 STALE_AFTER = DRIFT_JUDGES
 """How old the newest listing of a kind may be."""
-
-
-REMEMBERED = 10_000
-"""Pairs of values that one detection run remembers as the same setting."""
 
 
 class Pair(NamedTuple):
@@ -196,7 +193,7 @@ def sweep(
         _withhold_parts(connection, swept, skipped, started_at)
         rules = read_ignore_rules(connection)
         working = [rule for rule in rules if not rule.expired(started_at)]
-        decided = [decide(pair, working) for pair in _pairs(connection, swept)]
+        decided = [decide(pair, working) for pair in _pairs(connection, swept, named=bool(working))]
         changes = [change for change, _ in decided if change is not None]
         if changes:
             changes.sort(key=lambda change: (change.resource_id, change.field))
@@ -280,46 +277,61 @@ def _withhold_parts(
 
 
 def _pairs(
-    connection: sa.Connection, swept: Mapping[tuple[str, str], Mapping[str, int]]
+    connection: sa.Connection,
+    swept: Mapping[tuple[str, str], Mapping[str, int]],
+    *,
+    named: bool,
 ) -> Iterator[Pair]:
-    """Select what differs to the letter beside what is open, of the kinds and fields swept."""
+    """Select what differs to the letter beside what is open, of the kinds and fields swept.
+
+    What is the same setting and has no open record is left out. Names come only where they are
+    `named`: rules alone ask for them.
+    """
 
     def is_swept(row: Any) -> bool:
         withheld = swept.get((row.account, row.kind))
         return withheld is not None and row.field not in withheld
 
     opened = {(row.id, row.field): row for row in _SQL.run(connection, "opened") if is_swept(row)}
+    open_ids: defaultdict[str, set[int]] = defaultdict(set)
+    for resource_id, name in opened:
+        open_ids[name].add(resource_id)
     successors = dict(_SQL.run(connection, "successors").tuples().all())
     _SQL.run(connection, "few_differ")
-    alike: set[tuple[Any, ...]] = set()
-    for row in _SQL.run(connection, "different"):
-        if not is_swept(row):
-            continue
-        was = opened.pop((row.id, row.field), None)
-        values = (row.kind, row.field, row.desired, row.actual, row.terraform)
-        if was is None and values in alike:
-            continue
-        successor = successors.get(row.id) if row.field == GONE else None
+    different: list[tuple[Pair, Collection[int]]] = []
+    for row in filter(is_swept, _SQL.run(connection, "different")):
         pair = Pair(
-            row.id, row.kind, row.name, row.field, _value(row.desired), _value(row.actual), True,
-            row.terraform, holds(row.kind, row.field), successor, account=row.account,
+            0, row.kind, None, row.field, _value(row.desired), _value(row.actual), True,
+            row.terraform, holds(row.kind, row.field), account=row.account,
         )  # fmt: skip
-        if was is not None:
-            pair = pair._replace(
-                drift_id=was.drift_id, open_desired=was.desired, open_actual=was.actual,
-                open_successor_id=was.successor_id, open_severity=was.severity,
-            )  # fmt: skip
-        elif not is_mismatch(pair):
-            # "1" for 1, in each of many specs: what is the same setting once is so again.
-            if len(alike) < REMEMBERED:
-                alike.add(values)
-            continue
-        yield pair
+        ids = row.ids if is_mismatch(pair) else open_ids[row.field].intersection(row.ids)
+        if ids:
+            different.append((pair, ids))
+    asked = {one for _, ids in different for one in ids} if named else set()
+    names = _names(connection, asked)
+    for pair, ids in different:
+        for one in ids:
+            successor = successors.get(one) if pair.field == GONE else None
+            whole = pair._replace(resource_id=one, name=names.get(one), successor_id=successor)
+            was = opened.pop((one, pair.field), None)
+            if was is not None:
+                whole = whole._replace(
+                    drift_id=was.drift_id, open_desired=was.desired, open_actual=was.actual,
+                    open_successor_id=was.successor_id, open_severity=was.severity,
+                )  # fmt: skip
+            yield whole
     for was in opened.values():
         yield Pair(
             was.id, was.kind, was.name, was.field, None, None, False, drift_id=was.drift_id,
             account=was.account,
         )  # fmt: skip
+
+
+def _names(connection: sa.Connection, ids: Collection[int]) -> dict[int, str | None]:
+    """Return the names of resources, which rules may speak of."""
+    if not ids:
+        return {}
+    return dict(_SQL.run(connection, "names", {"ids": [*ids]}).tuples().all())
 
 
 def _apply(

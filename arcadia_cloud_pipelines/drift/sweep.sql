@@ -42,30 +42,43 @@ LEFT JOIN LATERAL (
 ) AS newest ON true;
 
 -- name: few_differ
--- The planner cannot know that hardly any row comes through, and would not share the work.
+-- The planner cannot know that hardly any row comes through, and would not share the work; nor that
+-- there are few pairs of values, and would sort whole rows to find them.
 SET LOCAL parallel_tuple_cost = 0;
+SET LOCAL enable_sort = off;
+SET LOCAL enable_incremental_sort = off;
 
 -- name: different
--- Every field of every spec that is not equal to the letter. Of a resource that is gone only that
--- is compared. Plain joins, so that the planner may use several processes.
-SELECT r.account, r.kind, r.name, r.id, f.key AS field,
-    CAST(nullif(f.value, 'null') AS text) AS desired, CAST(live.value AS text) AS actual, EXISTS (
-        SELECT FROM jsonb_each(s.source_spec) AS source
-        WHERE source.key LIKE 'terraform/%' AND source.value ? f.key
-    ) AS terraform
-FROM cloud_provisioned AS s
-JOIN cloud_resources AS r ON r.id = s.resource_id
-LEFT JOIN cloud_projects AS p ON p.id = r.project_id
-CROSS JOIN LATERAL jsonb_each(
-    CASE WHEN r.deleted_at IS NULL THEN s.spec
-    ELSE jsonb_build_object('deleted_at', s.spec -> 'deleted_at') END
-) AS f
-CROSS JOIN LATERAL (SELECT cloud_live_value(r, p, f.key) AS value) AS live
--- Most are the same to the letter: that is asked first, for it is a tenth of the work.
-WHERE live.value IS DISTINCT FROM f.value
-    AND CASE WHEN live.value IN ('null', '""', '[]', '{}') THEN NULL ELSE live.value END
-    IS DISTINCT FROM
-    CASE WHEN f.value IN ('null', '""', '[]', '{}') THEN NULL ELSE f.value END;
+-- Every field of every spec that is not equal to the letter, each pair of values once: it is judged
+-- once, for all resources that have it. Of a resource that is gone only that is compared. Plain
+-- joins, so that the planner may use several processes.
+SELECT account, kind, field, terraform,
+    CAST(nullif(desired, 'null') AS text) AS desired, CAST(actual AS text) AS actual,
+    array_agg(id) AS ids
+FROM (
+    SELECT r.account, r.kind, r.id, f.key AS field, f.value AS desired, live.value AS actual,
+        s.source_spec <> '{}' AND EXISTS (
+            SELECT FROM jsonb_each(s.source_spec) AS source
+            WHERE source.key LIKE 'terraform/%' AND source.value ? f.key
+        ) AS terraform
+    FROM cloud_provisioned AS s
+    JOIN cloud_resources AS r ON r.id = s.resource_id
+    LEFT JOIN cloud_projects AS p ON p.id = r.project_id
+    CROSS JOIN LATERAL jsonb_each(
+        CASE WHEN r.deleted_at IS NULL THEN s.spec
+        ELSE jsonb_build_object('deleted_at', s.spec -> 'deleted_at') END
+    ) AS f
+    CROSS JOIN LATERAL (SELECT cloud_live_value(r, p, f.key) AS value) AS live
+    -- Most are the same to the letter: that is asked first, for it is a tenth of the work.
+    WHERE live.value IS DISTINCT FROM f.value
+        AND CASE WHEN live.value IN ('null', '""', '[]', '{}') THEN NULL ELSE live.value END
+        IS DISTINCT FROM
+        CASE WHEN f.value IN ('null', '""', '[]', '{}') THEN NULL ELSE f.value END
+) AS differing
+GROUP BY account, kind, field, terraform, desired, actual;
+
+-- name: names
+SELECT id, name FROM cloud_resources WHERE id = ANY (:ids);
 
 -- name: successors
 -- What was made in place of resources that are gone: destroyed and recreated is another id and the

@@ -10,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from ..digitalocean import Account
 from ..kinds import PROJECT, REGISTRY, UNKNOWN
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
+
+if TYPE_CHECKING:
+    # The status of the mirror needs no client of the API.
+    from ..digitalocean import Account
 
 _SQL = Statements(__file__)
 

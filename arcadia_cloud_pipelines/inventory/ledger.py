@@ -2,7 +2,7 @@
 
 One listing of one kind is recorded in one transaction and a fixed number of statements, whatever
 the number of rows. What costs is what changed: of every sighting only identity and digest travel
-to the database; whole rows follow for those alone that are new or differ.
+to the database. What is new follows straight into its tables, and what differs to be compared.
 
 The rules are those of the data contract: new → `discovered`; a meaningful field changed →
 `updated`; only tags → `tagged`; seen again after deletion → `restored`; missing from a complete
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ from ..redaction import names_secret
 from ..setting_values import strike_interval
 from ..warehouse.copy import array_literal, copy_rows
 from ..warehouse.statements import Statements
-from .sightings import Sighting
+from .sightings import Sighting, known_fields
 
 STRIKES = 3
 """Complete listings in a row that must lack a resource before it counts as deleted."""
@@ -118,10 +119,28 @@ class Recorded:
 
 
 _SQL = Statements(__file__)
+
+
 ROW_COLUMNS = (
-    "provider_id", "name", "region", "status", "size_slug", "tags", "created_at", "attrs",
-    "project", "content_hash",
+    "name", "region", "status", "size_slug", "tags", "created_at", "attrs", "content_hash",
 )  # fmt: skip
+
+
+class _Place(NamedTuple):
+    """Where a sighting goes that is new or differs from its row."""
+
+    ordinal: int
+    """Of the sighting."""
+    is_new: bool
+    resource_id: int
+    project_id: int | None
+    has_digest: bool
+    """Whether the next listing may pass it by where nothing differs."""
+    names_own: bool
+    """Whether the object itself names a project that is known."""
+
+
+_Arrival = tuple[_Place, Sighting]
 
 
 def record(
@@ -148,20 +167,31 @@ def record(
     # Identities and digests first: whole rows travel for those alone that are new or differ.
     foreign, live, missing, outside = _compare_digests(connection, scope, seen)
     confirmed = loss_confirmed(connection, scope)
-    _compare_rows(connection, scope, seen)
-    withheld = _withhold(connection, observation, guard, confirmed=confirmed)
     implausible = not confirmed and _is_implausible(observation, guard, live, missing)
+    placed = _place(connection, scope)
+    new = [(place, seen[place.ordinal]) for place in placed if place.is_new]
+    differing = [place for place in placed if not place.is_new]
+    withheld: dict[str, int] = {}
+    appeared: dict[str, int] = {}
+    if differing:
+        _compare_rows(connection, scope, seen, differing)
+        withheld = _withhold(connection, observation, guard, new, confirmed=confirmed)
+        # Before new rows are added: afterwards a field that they have looks old.
+        appeared = _record_appeared(connection, scope, guard)
     if implausible and observation.whose_unknown:
         # Most likely it is another account's, and so is what is new in it.
         _SQL.run(connection, "leave_out_new")
-
-    # Before the rows are updated: afterwards every row has the field, and it looks old.
-    appeared = _record_appeared(connection, scope, guard)
-    discovered: int = _SQL.run(connection, "discover", scope).scalar_one()
-    updated, restored = _SQL.run(connection, "update", scope).one()
-    _SQL.run(connection, "leave_own_project", scope)
-    _SQL.run(connection, "enter_own_project", scope)
-    _SQL.run(connection, "touch", scope)
+        new = []
+    _add(connection, scope, new)
+    updated = restored = 0
+    if differing:
+        updated, restored = _SQL.run(connection, "update", scope).one()
+        _SQL.run(connection, "clear_changes")
+    if any(place.names_own for place in placed):
+        _SQL.run(connection, "leave_own_project", scope)
+        _SQL.run(connection, "enter_own_project", scope)
+    if len(placed) < len(seen):
+        _SQL.run(connection, "touch", scope)
 
     # Absence means something in a complete listing alone, and not where half of all is missing.
     struck = deleted = 0
@@ -171,13 +201,13 @@ def record(
         end_confirmation(connection, scope)
     _SQL.run(connection, "clear")
     return Recorded(
-        discovered=discovered,
+        discovered=len(new),
         updated=updated,
         restored=restored,
         struck=struck,
         deleted=deleted,
         missing=missing + outside,
-        live=live + discovered + restored - deleted,
+        live=live + len(new) + restored - deleted,
         implausible=implausible,
         withheld=withheld,
         appeared=appeared,
@@ -217,8 +247,8 @@ def _compare_digests(
     """
     _SQL.run(connection, "create_listed")
     copy_rows(
-        connection, "listed", ("ordinal", "provider_id", "content_hash"),
-        ((n, s.provider_id, f"\\x{s.content_hash.hex()}") for n, s in enumerate(seen)),
+        connection, "listed", ("ordinal", "provider_id", "content_hash", "project"),
+        ((n, s.provider_id, s.content_hash, s.project) for n, s in enumerate(seen)),
     )  # fmt: skip
     _SQL.run(connection, "analyze_listed")
     _SQL.run(connection, "compare", scope)
@@ -226,37 +256,85 @@ def _compare_digests(
     return foreign, live, missing, outside
 
 
+def _place(connection: sa.Connection, scope: Mapping[str, object]) -> list[_Place]:
+    """Give a row to each sighting that is new or differs."""
+    _SQL.run(connection, "place", scope)
+    return [_Place(*row) for row in _SQL.run(connection, "placed").tuples()]
+
+
 def _compare_rows(
-    connection: sa.Connection, scope: Mapping[str, object], seen: Sequence[Sighting]
+    connection: sa.Connection,
+    scope: Mapping[str, object],
+    seen: Sequence[Sighting],
+    differing: Sequence[_Place],
 ) -> None:
-    """Send the whole rows of what is new or differs, and compare them field by field."""
-    needed = _SQL.run(connection, "needed").all()
+    """Send what differs from its row as a whole, and compare it field by field."""
     _SQL.run(connection, "create_incoming")
-    rows = (
-        (*staged_row(seen[n]), _changes_from_nothing(seen[n]) if is_new else None)
-        for n, is_new in needed
-    )
-    copy_rows(connection, "incoming", (*ROW_COLUMNS, "discovered"), rows)
-    _SQL.run(connection, "describe_incoming", scope)
+    copy_rows(
+        connection, "incoming", ("resource_id", *ROW_COLUMNS),
+        ((place.resource_id, *staged_row(seen[place.ordinal])) for place in differing),
+    )  # fmt: skip
+    _SQL.run(connection, "describe_incoming")
     _SQL.run(connection, "compare_fields", scope)
 
 
-def _changes_from_nothing(sighting: Sighting) -> str:
-    """Return what is known of a new resource as its event has it, but what only SQL can say."""
-    fields = orjson.loads(sighting.attrs)
-    columns = ("name", "region", "status", "size_slug")
-    fields |= {name: getattr(sighting, name) for name in columns}
-    fields["tags"] = sighting.tags or None
-    changes = {
-        name: {"from": None, "to": value} for name, value in fields.items() if value is not None
-    }
-    return orjson.dumps(changes).decode()
+def _add(
+    connection: sa.Connection, scope: Mapping[str, object], arrivals: Sequence[_Arrival]
+) -> None:
+    """Add rows, each with an event that has all that is known of it as a change from nothing.
+
+    They go where they stay: to stage 50,000 and take them from there takes twice as long.
+    """
+    if not arrivals:
+        return
+    same = tuple(scope[name] for name in ("provider", "account", "kind", "seen_at", "seen_at"))
+    copy_rows(
+        connection, "cloud_resources",
+        ("provider", "account", "kind", "first_seen_at", "last_seen_at", "id", "provider_id",
+         "project_id", *ROW_COLUMNS),
+        (
+            (*same, place.resource_id, one.provider_id, place.project_id,
+             *staged_row(one, has_digest=place.has_digest))
+            for place, one in arrivals
+        ),
+    )  # fmt: skip
+    same = ("discovered", *(scope[name] for name in ("account", "seen_at", "run_id")))
+    copy_rows(
+        connection, "cloud_resource_events",
+        ("event", "account", "occurred_at", "run_id", "resource_id", "changes"),
+        (
+            (*same, place.resource_id, _changes_from_nothing(one, place.project_id))
+            for place, one in arrivals
+        ),
+    )  # fmt: skip
+
+
+def _changes_from_nothing(sighting: Sighting, project_id: int | None) -> str:
+    """Return what is known of a new resource as its event has it."""
+    known = known_fields(sighting)
+    if project_id is not None:
+        known["project_id"] = project_id
+    return orjson.dumps(
+        {name: {"from": None, "to": value} for name, value in known.items()}
+    ).decode()
 
 
 def _withhold(
-    connection: sa.Connection, observation: Observation, guard: Guard, *, confirmed: bool
+    connection: sa.Connection,
+    observation: Observation,
+    guard: Guard,
+    new: Sequence[_Arrival],
+    *,
+    confirmed: bool,
 ) -> dict[str, int]:
     """Leave fields as they are that the listing says nothing of, or that went empty everywhere.
+
+    Args:
+        connection: an open transaction, in which the rows that differ are compared.
+        observation: the listing.
+        guard: how many rows must have had a field.
+        new: what has no row yet; a field that any of it has is not empty everywhere.
+        confirmed: people know of the loss.
 
     Returns:
         The fields that went empty, with the number of rows that had them.
@@ -269,6 +347,9 @@ def _withhold(
         )
         # Fields that name a secret are left out of every kind: no loss either.
         withheld = {name: n for name, n in blanked.tuples() if not names_secret(name)}
+        if withheld:
+            elsewhere = set().union(*(known_fields(one) for _, one in new))
+            withheld = {name: n for name, n in withheld.items() if name not in elsewhere}
     left = sorted(observation.unknown_fields.union(withheld))
     if left:
         _SQL.run(connection, "withhold", {"withheld": left})
@@ -307,13 +388,12 @@ def end_confirmation(connection: sa.Connection, scope: Mapping[str, object]) -> 
     _SQL.run(connection, "end_confirmation", scope)
 
 
-def staged_row(sighting: Sighting) -> tuple[object, ...]:
+def staged_row(sighting: Sighting, *, has_digest: bool = True) -> tuple[object, ...]:
     """A sighting as COPY takes it, in the order of `ROW_COLUMNS`."""
     return (
-        *sighting[:5],
+        *sighting[1:5],
         array_literal(sighting.tags),
         sighting.created_at,
         sighting.attrs.decode(),
-        sighting.project,
-        f"\\x{sighting.content_hash.hex()}",
+        sighting.content_hash if has_digest else None,
     )

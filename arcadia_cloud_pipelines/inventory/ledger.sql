@@ -18,7 +18,9 @@ SELECT EXISTS (
 CREATE TEMP TABLE listed (
     ordinal integer NOT NULL,
     provider_id text NOT NULL,
-    content_hash bytea NOT NULL
+    content_hash bytea NOT NULL,
+    -- The project that the object names, by the API's id.
+    project text
 ) ON COMMIT DROP;
 
 -- name: analyze_listed
@@ -30,6 +32,7 @@ CREATE TEMP TABLE compared ON COMMIT DROP AS
 SELECT
     l.ordinal,
     l.provider_id,
+    l.project,
     r.id AS resource_id,
     r.id IS NULL
         OR r.deleted_at IS NOT NULL
@@ -70,12 +73,37 @@ CROSS JOIN (
     ) AS live
 ) AS known;
 
--- name: needed
-SELECT ordinal, resource_id IS NULL AS is_new FROM compared WHERE needs_row AND NOT is_foreign;
+-- name: place
+-- What is new or differs: its row, whose id a new one is given here, and its project. That comes from
+-- the projects' own listings, else from the object itself. has_digest is false where the object names
+-- a project that is not known yet, so that the next listing is compared again.
+CREATE TEMP TABLE placed ON COMMIT DROP AS
+SELECT
+    c.ordinal,
+    c.provider_id,
+    c.resource_id IS NULL AS is_new,
+    coalesce(
+        c.resource_id, nextval(pg_get_serial_sequence('cloud_resources', 'id'))
+    ) AS resource_id,
+    CASE WHEN m.listed_by = 'project' THEN m.project_id ELSE coalesce(p.id, m.project_id) END
+        AS project_id,
+    p.id AS own_project_id,
+    (c.project IS NULL OR p.id IS NOT NULL OR m.listed_by = 'project') IS TRUE AS has_digest
+FROM compared AS c
+LEFT JOIN cloud_project_memberships AS m
+    ON m.provider = :provider AND m.account = :account
+    AND m.kind = :kind AND m.provider_id = c.provider_id AND m.valid_to IS NULL
+LEFT JOIN cloud_projects AS p ON p.provider = :provider AND p.provider_id = c.project
+WHERE c.needs_row AND NOT c.is_foreign;
+
+-- name: placed
+SELECT ordinal, is_new, resource_id, project_id, has_digest, own_project_id IS NOT NULL AS names_own
+FROM placed
+ORDER BY resource_id;
 
 -- name: create_incoming
 CREATE TEMP TABLE incoming (
-    provider_id text NOT NULL,
+    resource_id bigint NOT NULL,
     name text,
     region text,
     status text,
@@ -83,37 +111,22 @@ CREATE TEMP TABLE incoming (
     tags text[] NOT NULL,
     created_at timestamptz,
     attrs jsonb NOT NULL,
-    project text,
-    content_hash bytea,
-    -- Of a new one: its changes from nothing but created_at and project_id.
-    discovered jsonb
+    content_hash bytea
 ) ON COMMIT DROP;
 
 -- name: describe_incoming
--- The sightings, completed: their row if there is one, their project, and their fields as one
--- object. The project comes from the projects' own listings, else from the object itself. No digest
--- where the object names a project that is not known yet, so that the next listing is compared again.
+-- The sightings that have a row, completed: their project, and their fields as one object.
 CREATE TEMP TABLE described ON COMMIT DROP AS
 SELECT
-    i.provider_id, i.name, i.region, i.status, i.size_slug, i.tags, i.created_at, i.attrs,
-    i.discovered,
-    CASE
-        WHEN i.project IS NULL OR p.id IS NOT NULL OR m.listed_by = 'project' THEN i.content_hash
-    END AS content_hash,
-    c.resource_id,
-    CASE WHEN m.listed_by = 'project' THEN m.project_id ELSE coalesce(p.id, m.project_id) END
-        AS project_id,
-    p.id AS own_project_id,
+    i.resource_id, i.name, i.region, i.status, i.size_slug, i.tags, i.created_at, i.attrs,
+    CASE WHEN p.has_digest THEN i.content_hash END AS content_hash,
+    p.project_id,
     i.attrs || jsonb_strip_nulls(jsonb_build_object(
         'name', i.name, 'region', i.region, 'status', i.status, 'size_slug', i.size_slug,
         'tags', nullif(to_jsonb(i.tags), '[]'), 'created_at', i.created_at
     )) AS fields
 FROM incoming AS i
-JOIN compared AS c USING (provider_id)
-LEFT JOIN cloud_project_memberships AS m
-    ON m.provider = :provider AND m.account = :account
-    AND m.kind = :kind AND m.provider_id = i.provider_id AND m.valid_to IS NULL
-LEFT JOIN cloud_projects AS p ON p.provider = :provider AND p.provider_id = i.project;
+JOIN placed AS p USING (resource_id);
 
 -- name: compare_fields
 -- The fields that differ, for each sighting that has a row.
@@ -249,35 +262,7 @@ SELECT field, rows FROM told ORDER BY field;
 UPDATE changed SET changes = changes - CAST(:fields AS text[]) WHERE NOT was_deleted;
 
 -- name: leave_out_new
-DELETE FROM described WHERE resource_id IS NULL;
-
--- name: discover
--- Everything that is known of a new resource is a change from nothing. Most of it comes as it is to be
--- stored: to take each of 50,000 apart here takes longer than to write it.
-WITH added AS (
-    INSERT INTO cloud_resources (
-        provider, account, kind, provider_id, name, region, status, size_slug, tags, project_id,
-        attrs, created_at, first_seen_at, last_seen_at, content_hash
-    )
-    SELECT
-        :provider, :account, :kind, provider_id, name, region, status, size_slug, tags, project_id,
-        attrs, created_at, :seen_at, :seen_at, content_hash
-    FROM described
-    WHERE resource_id IS NULL
-    RETURNING id, provider_id
-), logged AS (
-    INSERT INTO cloud_resource_events (account, resource_id, event, occurred_at, changes, run_id)
-    SELECT :account, added.id, 'discovered', :seen_at, d.discovered
-        || CASE WHEN d.created_at IS NULL THEN '{}' ELSE jsonb_build_object(
-            'created_at', jsonb_build_object('from', NULL, 'to', d.created_at)
-        ) END
-        || CASE WHEN d.project_id IS NULL THEN '{}' ELSE jsonb_build_object(
-            'project_id', jsonb_build_object('from', NULL, 'to', d.project_id)
-        ) END, :run_id
-    FROM added JOIN described AS d USING (provider_id)
-    RETURNING 1
-)
-SELECT count(*) FROM logged;
+DELETE FROM placed WHERE is_new;
 
 -- name: update
 WITH applied AS (
@@ -314,22 +299,22 @@ FROM logged;
 -- right where both answer. One of another account ends too, for the resource is this one's by now.
 UPDATE cloud_project_memberships AS m
 SET valid_to = greatest(CAST(:seen_at AS timestamptz), m.valid_from)
-FROM described AS d
-WHERE m.provider = :provider AND m.kind = :kind AND m.provider_id = d.provider_id
-  AND m.valid_to IS NULL AND d.own_project_id IS NOT NULL
+FROM placed AS p
+WHERE m.provider = :provider AND m.kind = :kind AND m.provider_id = p.provider_id
+  AND m.valid_to IS NULL AND p.own_project_id IS NOT NULL
   AND CASE WHEN m.account = :account
-    THEN m.listed_by = 'object' AND m.project_id <> d.own_project_id
+    THEN m.listed_by = 'object' AND m.project_id <> p.own_project_id
     ELSE NOT CAST(:named AS boolean) END;
 
 -- name: enter_own_project
 INSERT INTO cloud_project_memberships (
     provider, account, kind, provider_id, project_id, listed_by, valid_from
 )
-SELECT :provider, :account, :kind, d.provider_id, d.own_project_id, 'object', :seen_at
-FROM described AS d
-WHERE d.own_project_id IS NOT NULL AND NOT EXISTS (
+SELECT :provider, :account, :kind, p.provider_id, p.own_project_id, 'object', :seen_at
+FROM placed AS p
+WHERE p.own_project_id IS NOT NULL AND NOT EXISTS (
     SELECT FROM cloud_project_memberships AS m
-    WHERE m.provider = :provider AND m.kind = :kind AND m.provider_id = d.provider_id
+    WHERE m.provider = :provider AND m.kind = :kind AND m.provider_id = p.provider_id
       AND m.valid_to IS NULL AND m.account = :account
 );
 
@@ -389,4 +374,7 @@ WHERE provider = :provider AND account = :account AND kind = :kind AND valid_unt
 
 -- name: clear
 -- One transaction may record several kinds.
-DROP TABLE listed, compared, incoming, described, changed, appeared;
+DROP TABLE listed, compared, placed;
+
+-- name: clear_changes
+DROP TABLE incoming, described, changed, appeared;

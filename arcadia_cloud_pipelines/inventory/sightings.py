@@ -16,7 +16,7 @@ import orjson
 
 from ..kinds import Json, Kind
 from ..redaction import holds_secret, names_secret, without_mails
-from ..times import parse_time
+from ..times import database_time, parse_time
 
 
 class Sighting(NamedTuple):
@@ -282,6 +282,17 @@ def _digested(sighting: Sighting) -> Sighting:
     digest = hashlib.blake2b(orjson.dumps((*columns, project)), digest_size=16)
     digest.update(attrs)
     return sighting._replace(content_hash=digest.digest())
+
+
+def known_fields(sighting: Sighting) -> dict[str, object]:
+    """Return the fields that a sighting has, as events hold them."""
+    columns = {
+        "name": sighting.name, "region": sighting.region, "status": sighting.status,
+        "size_slug": sighting.size_slug, "tags": sighting.tags or None,
+        "created_at": sighting.created_at and database_time(sighting.created_at),
+    }  # fmt: skip
+    known: dict[str, object] = orjson.loads(sighting.attrs)
+    return known | {name: value for name, value in columns.items() if value is not None}
 
 
 def with_fields(kind: Kind, sighting: Sighting, fields: Json) -> Sighting:

@@ -44,6 +44,8 @@ class _Reader(io.TextIOBase):
 def _field(value: object) -> str:
     if value is None:
         return "\\N"
+    if type(value) is bytes:
+        return f"\\\\x{value.hex()}"
     text = value if isinstance(value, str) else str(value)
     return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
 
@@ -64,7 +66,7 @@ def copy_rows(
         connection: an open transaction; the rows are part of it.
         table: a name from our own code, never from input.
         columns: the columns that each row fills, in its order.
-        rows: values whose `str` PostgreSQL reads; None for NULL.
+        rows: values whose `str` PostgreSQL reads; None for NULL, bytes for bytea.
     """
     driver: Any = connection.connection.driver_connection
     names = ", ".join(f'"{column}"' for column in columns)

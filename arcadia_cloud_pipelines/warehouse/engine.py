@@ -19,7 +19,7 @@ from ..settings import Settings
 from . import views
 from .embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, embedded_postgres, running_url
 from .errors import WarehouseError, WarehouseNotMigrated, WarehouseRefused, WarehouseUnreachable
-from .migrate import current_revision, head_revision, migrate
+from .revision import current_revision, head_revision
 from .sqlstates import meaning, told
 from .urls import sqlalchemy_url
 
@@ -150,6 +150,8 @@ class Warehouse:
         if current == head_revision() and installed == views.digest():
             return
         if self.embedded:
+            from .migrate import migrate
+
             migrate(self)
             return
         if current == head_revision():

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractContextManager
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from . import edge_rules, grants, objects, views
 from .errors import WarehouseError, WarehouseNotMigrated
+from .revision import current_revision, head_revision
 
 logger = logging.getLogger(__name__)
 
@@ -47,20 +46,6 @@ def alembic_config(connection: sa.Connection | None = None) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
-
-
-@cache
-def head_revision() -> str:
-    """The revision this code was written for."""
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    if head is None:
-        raise RuntimeError("the package carries no migrations: install it again")
-    return head
-
-
-def current_revision(connection: sa.Connection) -> str | None:
-    """The revision of the database, None when it was never migrated."""
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def server_problem(connection: sa.Connection) -> str | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -40,3 +43,18 @@ def test_status_and_confirm_loss(arcadia: Run, warehouse: Warehouse, libpq_url: 
     unknown = arcadia("inventory", "confirm-loss", "drplet", ARCADIA_DATABASE_URL=libpq_url)
     assert unknown.returncode == 1
     assert "'drplet' is not a kind of resource" in unknown.stderr
+
+
+def test_status_loads_neither_migrations_nor_the_client(libpq_url: str) -> None:
+    code = (
+        "import sys\n"
+        "from arcadia_cloud_pipelines.cli.main import main\n"
+        "main(['inventory', 'status'], standalone_mode=False)\n"
+        "print('LOADED', sorted({'alembic', 'requests', 'pandas'} & set(sys.modules)))\n"
+    )
+    environ = {**os.environ, "ARCADIA_DATABASE_URL": libpq_url}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
+    )
+    assert "Nothing was synced yet" in done.stdout
+    assert "LOADED []" in done.stdout

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
-from arcadia_cloud_pipelines.warehouse.migrate import head_revision
+from arcadia_cloud_pipelines.warehouse.revision import head_revision
 
 from ..conftest import libpq
 from .conftest import Run

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from arcadia_cloud_pipelines.drift import sweep as sweep_module
 from arcadia_cloud_pipelines.drift.accept import AlreadyResolved, accept
 from arcadia_cloud_pipelines.drift.inbox import list_drift
 from arcadia_cloud_pipelines.drift.sweep import STALE_AFTER, reason_to_skip
@@ -489,3 +490,36 @@ def test_a_sweep_that_fails_leaves_nothing(
     sa.event.remove(warehouse.engine, "before_cursor_execute", broken)
     assert drift(warehouse) == events(warehouse) == []
     assert query(warehouse, "SELECT * FROM cloud_drift_sweeps") == []
+
+
+def test_a_pair_of_values_comes_once_and_is_judged_for_all_that_have_it(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed(warehouse)
+    ids = [resource(warehouse, n, memory=1024) for n in range(1, 6)]
+    for one in ids[:4]:
+        desire(warehouse, one, memory="1024")
+    desire(warehouse, ids[4], memory="2048")
+    judged: list[tuple[str, Any, Any]] = []
+    same = sweep_module.same
+
+    def counted(name: str, desired: Any, actual: Any, *rest: Any) -> bool:
+        judged.append((name, desired, actual))
+        return same(name, desired, actual, *rest)
+
+    monkeypatch.setattr(sweep_module, "same", counted)
+    swept(warehouse)
+    assert judged.count(("memory", "1024", 1024)) == 1
+    assert inbox(warehouse) == [(ids[4], "memory", "2048", 1024)]
+
+    # One of those that look alike differs now: the others are not drawn into it.
+    change(warehouse, ids[0], memory=512)
+    swept(warehouse, 0.2)
+    assert sorted(inbox(warehouse)) == [
+        (ids[0], "memory", "1024", 512), (ids[4], "memory", "2048", 1024)
+    ]  # fmt: skip
+
+    # It is as desired again, though not to the letter: its record closes.
+    change(warehouse, ids[0], memory=1024)
+    swept(warehouse, 0.3)
+    assert inbox(warehouse) == [(ids[4], "memory", "2048", 1024)]

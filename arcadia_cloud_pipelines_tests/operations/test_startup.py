@@ -14,7 +14,7 @@ from arcadia_cloud_pipelines.operations.startup import (
     set_pools,
 )
 from arcadia_cloud_pipelines.settings import Purpose, load_settings
-from arcadia_cloud_pipelines.warehouse.migrate import head_revision
+from arcadia_cloud_pipelines.warehouse.revision import head_revision
 
 Status = dg.DagsterRunStatus
 

@@ -52,3 +52,12 @@ def test_no_rows_are_no_rows(warehouse: Warehouse) -> None:
     with warehouse.transaction() as connection:
         connection.execute(sa.text("CREATE TEMP TABLE t (n int) ON COMMIT DROP"))
         assert copy_rows(connection, "t", ("n",), []) == 0
+
+
+@given(held=st.none() | st.binary(max_size=40))
+def test_bytes_arrive_as_they_were(warehouse: Warehouse, held: bytes | None) -> None:
+    with warehouse.transaction() as connection:
+        connection.execute(sa.text("CREATE TEMP TABLE t (a bytea) ON COMMIT DROP"))
+        copy_rows(connection, "t", ("a",), [(held,)])
+        found = connection.execute(sa.text("SELECT a FROM t")).scalar_one()
+    assert (None if found is None else bytes(found)) == held

@@ -15,7 +15,8 @@ from arcadia_cloud_pipelines.inventory.freshness import newest_complete_syncs
 from arcadia_cloud_pipelines.warehouse import objects
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.errors import WarehouseError, WarehouseNotMigrated
-from arcadia_cloud_pipelines.warehouse.migrate import alembic_config, head_revision, migrate
+from arcadia_cloud_pipelines.warehouse.migrate import alembic_config, migrate
+from arcadia_cloud_pipelines.warehouse.revision import head_revision
 
 from ..support.processes import run_together
 

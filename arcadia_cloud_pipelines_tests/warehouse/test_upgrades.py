@@ -10,12 +10,8 @@ from alembic import command
 from alembic.script import ScriptDirectory
 
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
-from arcadia_cloud_pipelines.warehouse.migrate import (
-    alembic_config,
-    current_revision,
-    head_revision,
-    migrate,
-)
+from arcadia_cloud_pipelines.warehouse.migrate import alembic_config, migrate
+from arcadia_cloud_pipelines.warehouse.revision import current_revision, head_revision
 
 # What a release of that schema had written, by the migration that made the tables.
 ROWS = {

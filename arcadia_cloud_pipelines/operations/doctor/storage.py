@@ -11,7 +11,8 @@ from ...settings import Purpose, Settings, SettingsError
 from ...warehouse.embedded import EmbeddedPostgresError
 from ...warehouse.engine import Warehouse, running_dagster_url, running_warehouse
 from ...warehouse.errors import WarehouseError
-from ...warehouse.migrate import current_revision, head_revision, server_problem
+from ...warehouse.migrate import server_problem
+from ...warehouse.revision import current_revision, head_revision
 from ...warehouse.views import digest, installed_digest
 from ..home import Home
 from .findings import Finding, neither, well, wrong
