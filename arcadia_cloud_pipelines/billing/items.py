@@ -9,8 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..digitalocean import (
+    DigitalOcean,
+    DigitalOceanError,
+    Forbidden,
+    RateLimited,
+    Unauthorized,
+    Unreachable,
+    no_identity,
+    read_listing,
+)
 from ..frames import np, pa, pd
-from .line_columns import read_columns, to_frame
+from .balance import SCOPE
+from .invoice_csv import read_columns, to_frame
+
+MOST_ITEMS = 100_000
+"""Lines of an invoice whose JSON form is still asked for: at 200 a page it would else use up the
+token's requests of a whole hour. The lines of larger ones are matched by name."""
 
 # Column of a frame of lines -> field of an item.
 _FIELDS = {
@@ -35,6 +50,38 @@ _PASSES = (
     _ALWAYS,
 )
 """What must agree for a line and an item to be a pair, in the order of the attempts."""
+
+
+def fetch_items(
+    client: DigitalOcean, path: str, lines: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Read the items of an invoice, and say why they are not whole; None when they are.
+
+    Args:
+        client: with `billing:read`.
+        path: the invoice's own.
+        lines: number of lines in its CSV.
+    """
+    if lines > MOST_ITEMS:
+        return [], f"The JSON form of more than {MOST_ITEMS:,} lines is not asked for."
+    try:
+        listing = read_listing(
+            client,
+            path,
+            envelope="invoice_items",
+            identity=no_identity(),
+            scope=SCOPE,
+        )
+    except (Unauthorized, Forbidden, RateLimited, Unreachable):
+        raise
+    except DigitalOceanError as error:
+        return [], f"The JSON form could not be read: {error}"
+    found = len(listing.items)
+    if listing.reason is not None:
+        return listing.items, f"The JSON form is not whole: {listing.reason}."
+    if found < lines:
+        return listing.items, f"The JSON form has {found:,} items for {lines:,} lines."
+    return listing.items, None
 
 
 def items_frame(items: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
