@@ -23,13 +23,13 @@ from ..digitalocean import (
     Unauthorized,
     Unreachable,
 )
-from ..frames import pa, pa_csv, pd
+from ..frames import pa, pa_csv, pc, pd
 from ..times import Clock, utc_now
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
-from .invoice_csv import COLUMNS, parse_invoice_csv
+from .invoice_csv import COLUMNS, NUMBERS, parse_invoice_csv, without_zeros
 from .invoice_csv_errors import InvoiceFileError
 from .items import attach_resource_keys, fetch_items, items_frame
 from .matching import RULES_VERSION, Inventory, load_inventory, match_lines
@@ -49,7 +49,6 @@ LINE_COLUMNS = (
 )  # fmt: skip
 
 _SPELLED = {"started_at": "start", "ended_at": "end", "amount": "USD"}
-_NUMBERS = ("hours", "amount")
 _FIELD, _LINE = "\x1f", "\x1e"
 KEYS = ("resource_key", "second_key")
 """Columns of an original that no file of DigitalOcean has."""
@@ -361,8 +360,9 @@ def packed_lines(lines: pd.DataFrame) -> bytes:
     kept = [*COLUMNS[1:], *(key for key in KEYS if key in lines)]
     table = lines[kept].rename(columns=_SPELLED)
     pa_csv.write_csv(pa.Table.from_pandas(table, preserve_index=False), text)
-    # Without a time in its head, the same lines give the same bytes.
-    return gzip.compress(text.getvalue(), mtime=0)
+    # Without a time in its head, the same lines give the same bytes. Level 9 takes three times as
+    # long as 6 and saves a twentieth.
+    return gzip.compress(text.getbuffer(), compresslevel=6, mtime=0)
 
 
 def lines_digest(lines: pd.DataFrame) -> str:
@@ -370,11 +370,16 @@ def lines_digest(lines: pd.DataFrame) -> str:
 
     Numbers count by value: `12.30` is `12.3`.
     """
-    columns = []
-    for name in COLUMNS[1:]:
-        column = lines[name].fillna("")
-        if name in _NUMBERS:
-            column = column.str.replace(r"(\.[0-9]*?)0+$", r"\1", regex=True).str.rstrip(".")
-        columns.append(column.tolist())
-    rows = sorted(map(_FIELD.join, zip(*columns, strict=True)))
-    return hashlib.sha256(_LINE.join(rows).encode("utf-8", "surrogatepass")).hexdigest()
+    text = pa.large_string()
+    table = pa.Table.from_pandas(lines[list(COLUMNS[1:])], preserve_index=False)
+    columns = [
+        without_zeros(column) if name in NUMBERS else column
+        for name in COLUMNS[1:]
+        for column in [pc.fill_null(table.column(name).cast(text), "")]
+    ]
+    rows = pc.binary_join_element_wise(*columns, pa.scalar(_FIELD, text)).combine_chunks()
+    rows = rows.take(pc.array_sort_indices(rows))
+    whole = pa.LargeListArray.from_arrays([0, len(rows)], rows)
+    return hashlib.sha256(
+        pc.binary_join(whole, pa.scalar(_LINE, text)).to_pylist()[0].encode()
+    ).hexdigest()

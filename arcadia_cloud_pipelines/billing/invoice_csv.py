@@ -212,6 +212,10 @@ def _skip_blank(row: Any) -> str:
     return "skip" if not row.text.strip() else "error"
 
 
+NUMBERS = ("hours", "amount")
+"""Columns of decimal text."""
+
+
 @cache
 def _frame_text() -> pd.StringDtype:
     return pd.StringDtype(na_value=np.nan)
@@ -286,6 +290,11 @@ def _decimals(values: Any, pattern: str) -> tuple[Any, Any]:
     )
     sign = pc.if_else(negative, _text("-"), _text(""))
     return pc.binary_join_element_wise(sign, digits, _text("")), good
+
+
+def without_zeros(values: Any) -> Any:
+    """Return decimal texts by their value: `12.30` is `12.3`, and `744.0` is `744`."""
+    return pc.replace_substring_regex(values, r"\.0*$|(\.[0-9]*[1-9])0+$", r"\1")
 
 
 def _check_amount(values: Any) -> tuple[Any, Any]:

@@ -21,7 +21,7 @@ from ..digitalocean import (
 )
 from ..frames import np, pa, pd
 from .balance import SCOPE
-from .invoice_csv import read_columns, to_frame
+from .invoice_csv import NUMBERS, read_columns, to_frame, without_zeros
 
 MOST_ITEMS = 100_000
 """Lines of an invoice whose JSON form is still asked for: at 200 a page it would else use up the
@@ -139,6 +139,8 @@ def attach_resource_keys(
         else its `resource_id`, else its `resource_uuid`; NA without a partner or where the item
         names none. `second_key`: the other one, where the item carries two.
     """
+    if items.empty:
+        return lines.assign(**{name: pd.Series(dtype="str") for name in _KEYS})
     left, right = _comparable(lines), _comparable(items)
     always = [] if within is None else [within]
     for name in always:
@@ -171,9 +173,9 @@ def attach_resource_keys(
 def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return what is compared, in one spelling, "" for NA, with the row's `position`."""
     facts = frame[list(_PASSES[0])].reset_index(drop=True).fillna("")
-    for name in ("amount", "hours"):
-        # 12.30 is 12.3, and 744.0 is 744.
-        facts[name] = facts[name].str.replace(r"(\.[0-9]*?)0+$", r"\1", regex=True).str.rstrip(".")
+    for name in NUMBERS:
+        values = without_zeros(pa.array(facts[name], pa.large_string()))
+        facts[name] = pd.array(values, dtype="str")
     for name in ("started_at", "ended_at"):
         # The CSV has whole seconds.
         facts[name] = facts[name].str.slice(0, 19)
