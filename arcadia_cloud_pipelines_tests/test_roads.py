@@ -35,15 +35,13 @@ DROPLET = {
     "inventory/ledger.py", "inventory/sync_runs.py",
 }  # fmt: skip
 CENT = {
-    "billing/ingest.py", "billing/fetching.py",
+    "billing/ingest.py",
     # The CSV, and the JSON form's ids beside its lines.
-    "billing/invoice_csv.py", "billing/invoice_csv_errors.py", "billing/line_columns.py",
-    "billing/items.py", "billing/originals.py",
+    "billing/invoice_csv.py", "billing/items.py",
     # The product, and the resource that it was used for.
-    "billing/products.py", "billing/matching.py", "billing/by_key.py", "billing/by_name.py",
-    "billing/names_and_times.py",
-    # The invoice's own name, and whether its lines add up.
-    "billing/invoices.py", "billing/reconcile.py", "billing/summaries.py",
+    "billing/products.py", "billing/matching.py", "billing/comparing.py",
+    # Whether the invoice's lines add up.
+    "billing/reconcile.py",
 }  # fmt: skip
 
 

@@ -31,18 +31,18 @@ import pandas as pd
 import requests
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.billing.fetching import FetchedInvoice
 from arcadia_cloud_pipelines.billing.ingest import (
+    FetchedInvoice,
     Invoice,
     ingest_invoices,
-    load_inventory,
+    lines_digest,
     read_lines,
     replace_lines,
 )
 from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.items import items_frame
-from arcadia_cloud_pipelines.billing.originals import lines_digest
+from arcadia_cloud_pipelines.billing.matching import load_inventory
 from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KINDS

@@ -44,9 +44,9 @@ from arcadia_cloud_pipelines.allocation.allocate import allocate
 from arcadia_cloud_pipelines.allocation.statements import propose
 from arcadia_cloud_pipelines.billing.account_facts import sync_account_facts
 from arcadia_cloud_pipelines.billing.balance import snapshot_balance
-from arcadia_cloud_pipelines.billing.ingest import due_invoices, ingest_invoices
+from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
 from arcadia_cloud_pipelines.billing.insights import sync_daily_costs
-from arcadia_cloud_pipelines.billing.invoices import sync_invoices
+from arcadia_cloud_pipelines.billing.invoices import due_invoices, sync_invoices
 from arcadia_cloud_pipelines.billing.kept import keep_months
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
 from arcadia_cloud_pipelines.billing.prepayment import sync_prepayment

@@ -12,9 +12,9 @@ from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, Unauthori
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
+from .ingest import lines_digest
 from .invoice_csv import parse_invoice_csv
 from .invoice_csv_errors import InvoiceFileError
-from .originals import lines_digest
 from .summaries import COLUMNS, InvoiceSummary, read_summary
 
 _SQL = Statements(__file__)

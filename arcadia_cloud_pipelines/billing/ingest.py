@@ -7,12 +7,13 @@ ends the run and leaves every invoice that was not reached as it was.
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-
-import sqlalchemy as sa
 
 from ..digitalocean import (
     DigitalOcean,
@@ -22,19 +23,19 @@ from ..digitalocean import (
     Unauthorized,
     Unreachable,
 )
-from ..frames import pd
+from ..frames import pa, pa_csv, pc, pd
 from ..times import Clock, utc_now
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .fetching import MOST_ITEMS, FetchedInvoice, fetch_invoice
+from .balance import SCOPE
+from .invoice_csv import COLUMNS, NUMBERS, parse_invoice_csv, without_zeros
 from .invoice_csv_errors import InvoiceFileError
-from .invoices import partition_key
-from .items import attach_resource_keys
-from .matching import RULES_VERSION, match_with_kinds
-from .originals import keep_summaries, packed_lines
-from .products import classify_lines
-from .reconcile import store_verdicts
+from .items import attach_resource_keys, fetch_items, items_frame
+from .matching import RULES_VERSION, Inventory, load_inventory, match_lines
+from .reconcile import keep_summaries, store_verdicts
+
+INVOICES = "/v2/customers/my/invoices"
 
 SQL = Statements(__file__)
 """`rebuild` runs some of them."""
@@ -47,17 +48,23 @@ LINE_COLUMNS = (
     "match_candidates", "conflicting_resource_id",
 )  # fmt: skip
 
+_SPELLED = {"started_at": "start", "ended_at": "end", "amount": "USD"}
+_FIELD, _LINE = "\x1f", "\x1e"
+KEYS = ("resource_key", "second_key")
+"""Columns of an original that no file of DigitalOcean has."""
+
 BATCH_INVOICES = 24
 BATCH_LINES = 50_000
 """How much is matched at once, and held in memory: so many invoices, or lines."""
 
-MOST_FAILURES = 3
-"""A failed invoice is asked for again at most twice; then only by hand."""
-RETRY_AFTER_HOURS = 24
-
 
 class InvoiceNotKnown(Exception):
     """Somebody asked for an invoice that no listing has named."""
+
+
+def partition_key(period: date, invoice_id: str | None, invoice_uuid: str) -> str:
+    """A key of an invoice that people can read and that sorts by period: `2026-04_418071234`."""
+    return f"{period:%Y-%m}_{invoice_id or invoice_uuid}"
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,19 @@ class Invoice:
 
 
 @dataclass(frozen=True)
+class FetchedInvoice:
+    """One invoice as it came: the CSV's lines, and the JSON form's items."""
+
+    period: date
+    lines: pd.DataFrame
+    items: pd.DataFrame
+    digest: str
+    """Of the lines."""
+    ids_note: str | None = None
+    """Why the items are not whole; None when they are."""
+
+
+@dataclass(frozen=True)
 class Ingested:
     """Result of ingesting one invoice."""
 
@@ -89,32 +109,6 @@ class Ingested:
     """Why it failed; its lines are as they were."""
     note: str | None = None
     """Why lines may lack their resource's id; it is asked for again."""
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """The resources that lines are matched against."""
-
-    resources: pd.DataFrame
-    """id, kind, provider_id, name, region, created_at, first_seen_at, last_seen_at, deleted_at."""
-    synced_kinds: frozenset[str]
-    """Kinds of which at least one complete listing was recorded."""
-
-
-def load_inventory(connection: sa.Connection, account: str) -> Inventory:
-    """The resources of an account, deleted ones too: invoices are about the past.
-
-    Another account's are left out, though a name be the same: nobody pays for those of others.
-    """
-    scope = {"account": account}
-    rows = SQL.run(connection, "resources", scope)
-    resources = pd.DataFrame(rows.all(), columns=list(rows.keys()))
-    for column in ("created_at", "first_seen_at", "last_seen_at", "deleted_at"):
-        # datetime64[us] holds every year that PostgreSQL and DigitalOcean can say.
-        resources[column] = resources[column].astype("datetime64[us, UTC]")
-    for column in ("kind", "provider_id", "name", "region"):
-        resources[column] = resources[column].astype("str")
-    return Inventory(resources, frozenset(SQL.run(connection, "synced_kinds", scope).scalars()))
 
 
 def select_invoices(
@@ -262,6 +256,28 @@ def _fetch(client: DigitalOcean, waiting: Iterator[Invoice]) -> _Batch:
     return batch
 
 
+def fetch_invoice(client: DigitalOcean, invoice_uuid: str, period: date) -> FetchedInvoice:
+    """Fetch one invoice in both its forms.
+
+    The CSV is the document; the JSON form is asked for the resources' ids, which only it has.
+    Lines that it has no id for, because it is missing or was read short, are matched by name.
+
+    Args:
+        client: with `billing:read`.
+        invoice_uuid: the invoice, or `preview` for the open month.
+        period: first day of the month billed.
+
+    Raises:
+        InvoiceFileError: the CSV is no invoice.
+        DigitalOceanError: it could not be fetched.
+    """
+    path = f"{INVOICES}/{invoice_uuid}"
+    data = client.get_bytes(f"{path}/csv", accept="text/csv", scope=SCOPE)
+    lines = parse_invoice_csv(data, invoice=invoice_uuid)
+    items, note = fetch_items(client, path, len(lines))
+    return FetchedInvoice(period, lines, items_frame(items), lines_digest(lines), note)
+
+
 def read_lines(fetched: Sequence[FetchedInvoice], inventory: Inventory) -> pd.DataFrame:
     """Say which resource each line of some invoices paid for.
 
@@ -283,20 +299,6 @@ def read_lines(fetched: Sequence[FetchedInvoice], inventory: Inventory) -> pd.Da
         [one.items.assign(invoice=n) for n, one in enumerate(fetched)], ignore_index=True
     )
     return match_lines(attach_resource_keys(lines, items, within="invoice"), inventory)
-
-
-def match_lines(lines: pd.DataFrame, inventory: Inventory) -> pd.DataFrame:
-    """Lines with kind, name, region and the resource that each paid for.
-
-    Args:
-        lines: as `attach_resource_keys` gives them, with `period`, the first day of the month.
-        inventory: what there is and was.
-    """
-    classified = classify_lines(lines)
-    matched = match_with_kinds(classified, inventory.resources, inventory.synced_kinds)
-    return pd.concat([classified.drop(columns="kind"), matched], axis=1).rename(
-        columns={"line_region": "region", "candidates": "match_candidates"}
-    )
 
 
 def replace_lines(
@@ -348,25 +350,36 @@ def _mark_failed(warehouse: Warehouse, invoice: Invoice, error: Exception, now: 
     return failed
 
 
-def due_invoices(
-    warehouse: Warehouse, now: Clock = utc_now, account: str | None = None
-) -> list[str]:
-    """Return the invoices to ask for: all pending, and those that failed and are worth a retry.
+def packed_lines(lines: pd.DataFrame) -> bytes:
+    """Return the lines of one invoice as CSV, compressed; the columns hold no personal data.
 
-    A failed one is asked for again at most twice, a day apart; so is one whose JSON form was not
-    whole, for the ids that its lines lack.
+    Args:
+        lines: as `parse_invoice_csv` gives them; with `KEYS` where these are known.
     """
-    with warehouse.transaction() as connection:
-        return list(
-            SQL.run(
-                connection,
-                "due",
-                {
-                    "account": account,
-                    "at": now(),
-                    "most": MOST_FAILURES,
-                    "hours": RETRY_AFTER_HOURS,
-                    "most_items": MOST_ITEMS,
-                },
-            ).scalars()
-        )
+    text = io.BytesIO()
+    kept = [*COLUMNS[1:], *(key for key in KEYS if key in lines)]
+    table = lines[kept].rename(columns=_SPELLED)
+    pa_csv.write_csv(pa.Table.from_pandas(table, preserve_index=False), text)
+    # Without a time in its head, the same lines give the same bytes. Level 9 takes three times as
+    # long as 6 and saves a twentieth.
+    return gzip.compress(text.getbuffer(), compresslevel=6, mtime=0)
+
+
+def lines_digest(lines: pd.DataFrame) -> str:
+    """Return the digest of some lines: the same for the same lines in any order.
+
+    Numbers count by value: `12.30` is `12.3`.
+    """
+    text = pa.large_string()
+    table = pa.Table.from_pandas(lines[list(COLUMNS[1:])], preserve_index=False)
+    columns = [
+        without_zeros(column) if name in NUMBERS else column
+        for name in COLUMNS[1:]
+        for column in [pc.fill_null(table.column(name).cast(text), "")]
+    ]
+    rows = pc.binary_join_element_wise(*columns, pa.scalar(_FIELD, text)).combine_chunks()
+    rows = rows.take(pc.array_sort_indices(rows))
+    whole = pa.LargeListArray.from_arrays([0, len(rows)], rows)
+    return hashlib.sha256(
+        pc.binary_join(whole, pa.scalar(_LINE, text)).to_pylist()[0].encode()
+    ).hexdigest()

@@ -1,27 +1,5 @@
 -- The statements of ingest.py.
 
--- name: resources
--- Snapshots and images have no column for their regions: the API lists several.
-SELECT
-    id, kind, provider_id, name,
-    coalesce(
-        region,
-        CASE
-            WHEN jsonb_typeof(attrs -> 'regions') = 'array'
-            THEN (SELECT string_agg(r, ' ') FROM jsonb_array_elements_text(attrs -> 'regions') AS r)
-        END
-    ) AS region,
-    created_at, first_seen_at, last_seen_at, deleted_at
-FROM cloud_resources
-WHERE account = :account;
-
--- name: synced_kinds
--- One look into the index a kind: the rows of cloud_sync_runs grow for ever.
-SELECT k.kind FROM marts.kinds AS k
-WHERE EXISTS (
-    SELECT FROM cloud_sync_runs AS s WHERE s.account = :account AND s.kind = k.kind AND s.complete
-);
-
 -- name: select
 SELECT id, account, invoice_uuid, invoice_id, period, amount
 FROM cloud_invoices
@@ -33,28 +11,6 @@ WHERE account = :account
         OR to_char(period, 'YYYY-MM_') || coalesce(invoice_id, invoice_uuid)
             = ANY (CAST(:uuids AS text[]))
   END
-ORDER BY period, invoice_uuid;
-
--- name: due
--- Of :account, the team's; where nobody said it, only of the account that the token belongs to now:
--- another's cannot be fetched.
-SELECT invoice_uuid
-FROM cloud_invoices
-WHERE account = coalesce(
-        CAST(:account AS text), (SELECT account FROM cloud_balance_snapshots ORDER BY id DESC LIMIT 1), account
-    )
-  AND (
-    ingest_status = 'pending'
-    OR ingest_status = 'failed' AND failed_attempts < :most
-        -- Later than :at it was by a clock that was ahead.
-        AND NOT (last_attempt_at > CAST(:at AS timestamptz) - make_interval(hours => :hours)
-            AND last_attempt_at <= CAST(:at AS timestamptz) + interval '1 minute')
-    OR ingest_status = 'ingested' AND ids_note IS NOT NULL AND ids_attempts < :most
-        AND line_count <= :most_items
-        -- Later than :at it was by a clock that was ahead.
-        AND NOT (last_attempt_at > CAST(:at AS timestamptz) - make_interval(hours => :hours)
-            AND last_attempt_at <= CAST(:at AS timestamptz) + interval '1 minute')
-  )
 ORDER BY period, invoice_uuid;
 
 -- name: lock_invoice

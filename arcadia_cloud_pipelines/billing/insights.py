@@ -27,8 +27,7 @@ from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
-from .ingest import Inventory, load_inventory
-from .matching import match_with_kinds
+from .matching import Inventory, load_inventory, match_with_kinds
 from .money import AmountError, parse_amount
 from .products import classify_lines
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple, NoReturn, cast
 
 from ..digitalocean.errors import clean
 
+REQUIRED = {"amount": "USD", "product": "product", "description": "description"}
+"""Columns of a frame without which a file is no invoice, and what the file calls them."""
 ASK_AGAIN = "download the invoice's CSV again"
 TELL = f"{ASK_AGAIN}, and report it if it stays"
 
@@ -119,6 +121,49 @@ def diagnose(data: bytes, names: Sequence[str], invoice: str) -> None:
                 invoice, record.line, names[-1],
                 f"the line goes on after it, with {found} fields for {expected} columns; {TELL}",
             )  # fmt: skip
+
+
+def diagnose_header(head: str, columns: Sequence[str | None], invoice: str) -> None:
+    """Raise for the first thing that is wrong with the header; return if nothing is.
+
+    Args:
+        head: the beginning of the file.
+        columns: column of the frame for each name in the header; None for one we do not know.
+        invoice: its name.
+    """
+    if not head.strip():
+        raise InvoiceFileError(invoice, 1, None, f"the file is empty; {ASK_AGAIN}")
+    record = next(csv_records(head))
+    names = [field.text for field in record.fields]
+
+    def refuse(problem: str, column: str | None = None) -> NoReturn:
+        raise InvoiceFileError(invoice, record.line, column, problem)
+
+    start = head.lstrip()[0]
+    kinds = {"<": "HTML or XML", "{": "JSON", "[": "JSON", "%": "PDF"}
+    if start in kinds and (start != "%" or not any(columns)):
+        refuse(f"this is {kinds[start]} and no CSV; {ASK_AGAIN}")
+    for name, field in zip(names, record.fields, strict=True):
+        if not_utf8(name):
+            refuse(f"the header is not UTF-8; {ASK_AGAIN}", name)
+        if field.unclosed:
+            refuse(f"a quote is never closed; {ASK_AGAIN}", name)
+    for column, called in REQUIRED.items():
+        if column not in columns:
+            refuse(
+                f"the header has no such column but {clip(', '.join(names), 80)}; "
+                f"see whether this is the CSV of an invoice, and {ASK_AGAIN}",
+                called,
+            )
+    spelled = [spell_header(name) for name in names]
+    for number, name in enumerate(spelled):
+        if name and name in spelled[:number]:
+            refuse(f"the header names it twice; {TELL}", names[number])
+
+
+def spell_header(name: str) -> str:
+    """Return the name of a column without what differs between files: `Project Name`."""
+    return re.sub(r"[\s_-]+", "_", name.strip().strip("\ufeff").strip()).casefold()
 
 
 def line_of(data: bytes, row: int) -> int:

@@ -26,21 +26,25 @@ from ..digitalocean import (
     no_identity,
     read_listing,
 )
-from ..times import Clock, parse_month, parse_time
+from ..times import Clock, parse_month, parse_time, utc_now
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
 from .corrections import find_corrections
+from .ingest import INVOICES, partition_key
+from .items import MOST_ITEMS
 from .money import AmountError, parse_amount
-from .originals import keep_summaries
 from .periods import PeriodSource, period_of_entry
-from .reconcile import store_verdicts
+from .reconcile import keep_summaries, store_verdicts
 from .summaries import COLUMNS as SUMMARY_COLUMNS
 from .summaries import InvoiceSummary, read_summary
 
 HISTORY = "/v2/customers/my/billing_history"
-INVOICES = "/v2/customers/my/invoices"
+
+MOST_FAILURES = 3
+"""A failed invoice is asked for again at most twice; then only by hand."""
+RETRY_AFTER_HOURS = 24
 
 _SQL = Statements(__file__)
 _MAIL = re.compile(r"[^\s@<>()]+@[^\s@<>()]+")
@@ -92,11 +96,6 @@ class InvoicesResult:
     problems: tuple[str, ...] = ()
     partition_keys: tuple[str, ...] = field(default=(), repr=False)
     """A key for each known invoice, as `partition_key` makes it."""
-
-
-def partition_key(period: date, invoice_id: str | None, invoice_uuid: str) -> str:
-    """A key of an invoice that people can read and that sorts by period: `2026-04_418071234`."""
-    return f"{period:%Y-%m}_{invoice_id or invoice_uuid}"
 
 
 def read_history(client: DigitalOcean) -> tuple[list[HistoryEntry], str | None]:
@@ -248,6 +247,30 @@ def sync_invoices(
         problems=(*doubts, *problems.values(), *unread.values()),
         partition_keys=tuple(sorted(partition_key(*row) for row in known)),
     )
+
+
+def due_invoices(
+    warehouse: Warehouse, now: Clock = utc_now, account: str | None = None
+) -> list[str]:
+    """Return the invoices to ask for: all pending, and those that failed and are worth a retry.
+
+    A failed one is asked for again at most twice, a day apart; so is one whose JSON form was not
+    whole, for the ids that its lines lack.
+    """
+    with warehouse.transaction() as connection:
+        return list(
+            _SQL.run(
+                connection,
+                "due",
+                {
+                    "account": account,
+                    "at": now(),
+                    "most": MOST_FAILURES,
+                    "hours": RETRY_AFTER_HOURS,
+                    "most_items": MOST_ITEMS,
+                },
+            ).scalars()
+        )
 
 
 def _read_lists(client: DigitalOcean) -> tuple[list[HistoryEntry], list[Header], list[str]]:

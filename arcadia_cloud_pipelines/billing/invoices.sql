@@ -166,3 +166,25 @@ ON CONFLICT (account) DO UPDATE
 SET read_at = excluded.read_at, complete = excluded.complete, problem = excluded.problem,
     whole_at = coalesce(excluded.whole_at, l.whole_at)
 WHERE excluded.read_at >= l.read_at;
+
+-- name: due
+-- Of :account, the team's; where nobody said it, only of the account that the token belongs to now:
+-- another's cannot be fetched.
+SELECT invoice_uuid
+FROM cloud_invoices
+WHERE account = coalesce(
+        CAST(:account AS text), (SELECT account FROM cloud_balance_snapshots ORDER BY id DESC LIMIT 1), account
+    )
+  AND (
+    ingest_status = 'pending'
+    OR ingest_status = 'failed' AND failed_attempts < :most
+        -- Later than :at it was by a clock that was ahead.
+        AND NOT (last_attempt_at > CAST(:at AS timestamptz) - make_interval(hours => :hours)
+            AND last_attempt_at <= CAST(:at AS timestamptz) + interval '1 minute')
+    OR ingest_status = 'ingested' AND ids_note IS NOT NULL AND ids_attempts < :most
+        AND line_count <= :most_items
+        -- Later than :at it was by a clock that was ahead.
+        AND NOT (last_attempt_at > CAST(:at AS timestamptz) - make_interval(hours => :hours)
+            AND last_attempt_at <= CAST(:at AS timestamptz) + interval '1 minute')
+  )
+ORDER BY period, invoice_uuid;

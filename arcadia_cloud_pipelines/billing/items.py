@@ -9,8 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..digitalocean import (
+    DigitalOcean,
+    DigitalOceanError,
+    Forbidden,
+    RateLimited,
+    Unauthorized,
+    Unreachable,
+    no_identity,
+    read_listing,
+)
 from ..frames import np, pa, pd
-from .line_columns import read_columns, to_frame
+from .balance import SCOPE
+from .invoice_csv import NUMBERS, read_columns, to_frame, without_zeros
+
+MOST_ITEMS = 100_000
+"""Lines of an invoice whose JSON form is still asked for: at 200 a page it would else use up the
+token's requests of a whole hour. The lines of larger ones are matched by name."""
 
 # Column of a frame of lines -> field of an item.
 _FIELDS = {
@@ -35,6 +50,38 @@ _PASSES = (
     _ALWAYS,
 )
 """What must agree for a line and an item to be a pair, in the order of the attempts."""
+
+
+def fetch_items(
+    client: DigitalOcean, path: str, lines: int
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Read the items of an invoice, and say why they are not whole; None when they are.
+
+    Args:
+        client: with `billing:read`.
+        path: the invoice's own.
+        lines: number of lines in its CSV.
+    """
+    if lines > MOST_ITEMS:
+        return [], f"The JSON form of more than {MOST_ITEMS:,} lines is not asked for."
+    try:
+        listing = read_listing(
+            client,
+            path,
+            envelope="invoice_items",
+            identity=no_identity(),
+            scope=SCOPE,
+        )
+    except (Unauthorized, Forbidden, RateLimited, Unreachable):
+        raise
+    except DigitalOceanError as error:
+        return [], f"The JSON form could not be read: {error}"
+    found = len(listing.items)
+    if listing.reason is not None:
+        return listing.items, f"The JSON form is not whole: {listing.reason}."
+    if found < lines:
+        return listing.items, f"The JSON form has {found:,} items for {lines:,} lines."
+    return listing.items, None
 
 
 def items_frame(items: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -92,6 +139,8 @@ def attach_resource_keys(
         else its `resource_id`, else its `resource_uuid`; NA without a partner or where the item
         names none. `second_key`: the other one, where the item carries two.
     """
+    if items.empty:
+        return lines.assign(**{name: pd.Series(dtype="str") for name in _KEYS})
     left, right = _comparable(lines), _comparable(items)
     always = [] if within is None else [within]
     for name in always:
@@ -124,9 +173,9 @@ def attach_resource_keys(
 def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return what is compared, in one spelling, "" for NA, with the row's `position`."""
     facts = frame[list(_PASSES[0])].reset_index(drop=True).fillna("")
-    for name in ("amount", "hours"):
-        # 12.30 is 12.3, and 744.0 is 744.
-        facts[name] = facts[name].str.replace(r"(\.[0-9]*?)0+$", r"\1", regex=True).str.rstrip(".")
+    for name in NUMBERS:
+        values = without_zeros(pa.array(facts[name], pa.large_string()))
+        facts[name] = pd.array(values, dtype="str")
     for name in ("started_at", "ended_at"):
         # The CSV has whole seconds.
         facts[name] = facts[name].str.slice(0, 19)

@@ -32,110 +32,141 @@ life reaches from `created_at` (unknown: always) to `deleted_at` (none: still), 
 from `started_at` to `ended_at` (else the month's) if it began before the end, or up to an hour
 after the start, and did not end before the start. "Begins when" means within an hour, too.
 
-Cost: sorts, merges and binary searches over lines and resources; never lines × resources of a name.
+Cost: a line is compared with the resources of its id and of its name, so with few. Where thousands
+of resources share a name it is compared with all of them, some pairs at a time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
 
-from ..frames import Bools, np, pd
-from .by_key import ResourceIds
-from .by_name import by_name
-from .names_and_times import fold, fold_one
-from .products import Rules, traits
+import sqlalchemy as sa
 
+from ..frames import Bools, Ints, np, pd
+from ..kinds import REGISTRY, UNKNOWN
+from ..warehouse.statements import Statements
+from .comparing import EVER, NO_TIME, TIMES, fold, micros, month_of, named_in, pairs, regions
+from .products import ProductRule, RuleOfEach, classify_lines
+
+_SQL = Statements(__file__)
 RULES_VERSION = 3
 """Raised with every change of a rule here or in `products.toml`: lines that an earlier version
 matched are then matched once more."""
+TOLERANCE = timedelta(hours=1)
+FREE_KINDS = frozenset(kind.name for kind in REGISTRY if kind.free) | {UNKNOWN}
+"""Kinds that cost nothing. A backup policy has its droplet's number, an SSH key one of its own."""
+
+# The form of the ids of each kind; of a kind that is not here, a uuid. A key of a kind known by a
+# name or an address is not theirs where it looks like an id.
+_FORMS = {kind.name: kind.id_form for kind in REGISTRY}
+_INTEGER = r"^[0-9]+$"
+_UUID = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+_URN = r"^do:[a-z0-9_-]+:"
+_ENGINE = re.compile(r"^(.+) \([^()]*\)$")
+
+_HOUR = TOLERANCE // timedelta(microseconds=1)
 
 
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]*[a-z0-9]")
-_SPACES_HOST = re.compile(r"\.[a-z]{3}[0-9](?:\.cdn)?\.digitaloceanspaces\.com$")
-_PLAIN_WORDS = frozenset({
-    "additional", "bandwidth", "bucket", "buckets", "cdn", "cold", "data", "egress", "for", "in",
-    "object", "of", "outbound", "overage", "per", "region", "requests", "space", "spaces",
-    "standard", "storage", "subscription", "the", "transfer", "usage",
-})  # fmt: skip
-"""Words of texts about Spaces that are no bucket, whatever a bucket is called."""
+@dataclass(frozen=True)
+class Inventory:
+    """The resources that lines are matched against."""
+
+    resources: pd.DataFrame
+    """id, kind, provider_id, name, region, created_at, deleted_at; see `match_with_kinds`."""
+    synced_kinds: frozenset[str]
+    """Kinds of which at least one complete listing was recorded."""
 
 
-def match(
-    lines: pd.DataFrame,
-    resources: pd.DataFrame,
-    synced_kinds: Collection[str],
-    rules: Rules | None = None,
+def load_inventory(connection: sa.Connection, account: str) -> Inventory:
+    """Return the resources of an account, deleted ones too: invoices are about the past.
+
+    Another account's are left out, though a name be the same: nobody pays for those of others.
+    """
+    scope = {"account": account}
+    rows = _SQL.run(connection, "resources", scope)
+    resources = pd.DataFrame(rows.all(), columns=list(rows.keys()))
+    for column in ("created_at", "deleted_at"):
+        resources[column] = resources[column].astype(TIMES)
+    for column in ("kind", "provider_id", "name", "region"):
+        resources[column] = resources[column].astype("str")
+    return Inventory(resources, frozenset(_SQL.run(connection, "synced_kinds", scope).scalars()))
+
+
+def match_lines(lines: pd.DataFrame, inventory: Inventory) -> pd.DataFrame:
+    """Return lines with kind, name, region and the resource that each paid for.
+
+    Args:
+        lines: as `attach_resource_keys` gives them, with `period`, the first day of the month.
+        inventory: what there is and was.
+    """
+    classified = classify_lines(lines)
+    matched = match_with_kinds(classified, inventory.resources, inventory.synced_kinds)
+    return pd.concat([classified.drop(columns="kind"), matched], axis=1).rename(
+        columns={"line_region": "region", "candidates": "match_candidates"}
+    )
+
+
+def match_with_kinds(
+    lines: pd.DataFrame, resources: pd.DataFrame, synced_kinds: Collection[str]
 ) -> pd.DataFrame:
     """Find the resource of each line.
 
     Args:
         lines: with `product`, `kind`, `group_description`, `description`, `resource_name`,
-            `line_region`, `resource_key`, `started_at`, `ended_at`, `period`, as `classify` and
-            `attach_resource_keys` leave them, and perhaps `second_key` and `amount`; any index.
+            `line_region`, `resource_key`, `started_at`, `ended_at`, `period`, as `classify_lines`
+            and `attach_resource_keys` leave them, and perhaps `second_key` and `amount`; any index.
             Times are text or datetimes; `period` is the first day of the month billed, text or
             date.
         resources: deleted ones too, with `id` (int), `kind`, `provider_id`, `name`, `region`
             (slugs, separated by blanks), `created_at`, `deleted_at` (aware datetimes, NaT for
             none). One row for each kind and provider_id.
         synced_kinds: kinds that were listed completely at least once.
-        rules: of the products; those of the package if None.
 
     Returns:
         Frame with the index of `lines`: `resource_id` (Int64), `match_method` (`resource_id`,
         `name`, `group`), `unmatched_reason` (`not_a_resource`, `never_seen`, `ambiguous`,
         `kind_not_synced`, `unknown_product`; NA if and only if matched), `candidates` (int64: how
-        many resources the line could have meant, also where the times then told which).
+        many resources the line could have meant, also where the times then told which), `kind`
+        (the resource's where there is one, else what the product bills) and
+        `conflicting_resource_id` (Int64: what the line's other id names).
 
     Raises:
         pandas.errors.MergeError: two resources have the same kind and provider_id.
     """
-    columns = ["resource_id", "match_method", "unmatched_reason", "candidates"]
-    return match_with_kinds(lines, resources, synced_kinds, rules)[columns]
-
-
-def match_with_kinds(
-    lines: pd.DataFrame,
-    resources: pd.DataFrame,
-    synced_kinds: Collection[str],
-    rules: Rules | None = None,
-) -> pd.DataFrame:
-    """Find the resource of each line, like `match`, with two more columns.
-
-    Returns:
-        The columns of `match`, and `kind` (the resource's where there is one, else what the
-        product bills) and `conflicting_resource_id` (Int64: what the line's other id names).
-    """
     resources = resources.reset_index(drop=True)
-    lines = lines.reset_index(drop=False, names="index_before")
-    facts = traits(lines["product"], rules)
+    index, lines = lines.index, lines.reset_index(drop=True)
+    rule = RuleOfEach(lines["product"])
     told = lines["kind"]
-    kind = told.fillna(facts["rule_kind"].replace("", pd.NA)).astype("str")
-    listed = facts["listed"].to_numpy()
+    kind = told.fillna(rule.text(lambda one: one.kind)).astype("str")
+    listed = rule.flag(lambda _: True)
+    team_wide = rule.flag(lambda one: one.team_wide)
+    by_group = rule.flag(lambda one: one.name_in == "group")
 
-    keys = ResourceIds(resources)
-    by_key, conflict, shared, proven_other = keys.find(lines, kind, facts)
-    lines = _name_team_wide(lines, kind, resources, facts["team_wide"].to_numpy() & (by_key < 0))
+    by_id, conflict, shared, unseen = _by_ids(lines, kind, rule, resources)
+    lines = _name_team_wide(lines, kind, resources, team_wide & (by_id < 0))
     named = lines["resource_name"].notna().to_numpy()
-    nothing = _about_nothing(lines, facts, named | proven_other)
+    nothing = rule.flag(lambda one: one.kind is None) | (team_wide & ~(named | unseen))
+    if "amount" in lines:
+        # A credit by a name of its own: what costs something has a product.
+        nothing |= ~listed & (pd.to_numeric(lines["amount"]) < 0).to_numpy()
 
     synced = kind.isin(list(synced_kinds)).to_numpy()
-    by_group = facts["by_group"].to_numpy()
-    uncertain = by_group & proven_other
-    ask = ~nothing & listed & synced & (by_key < 0) & ~(proven_other & ~by_group) & (shared == 0)
-    found = by_name(lines, kind, resources, facts, ask, uncertain)
+    ask = ~nothing & listed & synced & (by_id < 0) & ~(unseen & ~by_group) & (shared == 0)
+    by_name, candidates = _by_names(lines, kind, rule, resources, ask, by_group & unseen)
 
-    position = np.where(by_key >= 0, by_key, found.position)
+    position = np.where(by_id >= 0, by_id, by_name)
     matched = position >= 0
     grouped = ~named | (by_group & lines["group_description"].notna().to_numpy())
-    method = np.select([~matched, by_key >= 0, grouped], ["", "resource_id", "group"], "name")
-    candidates = np.where(by_key >= 0, 1, np.maximum(found.candidates, shared))
+    method = np.select([~matched, by_id >= 0, grouped], ["", "resource_id", "group"], "name")
+    candidates = np.where(by_id >= 0, 1, np.maximum(candidates, shared))
     reason = np.select(
         [matched, nothing, ~listed, ~synced & (shared == 0), candidates > 0],
         ["", "not_a_resource", "unknown_product", "kind_not_synced", "ambiguous"],
         "never_seen",
     )
-    candidates = np.where(~matched & (nothing | ~listed), 0, candidates)
     ids = np.append(resources["id"].to_numpy(dtype=np.int64), 0)
     kinds = np.array([*resources["kind"], None], dtype=object)
     own = told.where(nothing, kind).to_numpy(dtype=object)
@@ -144,23 +175,204 @@ def match_with_kinds(
             "resource_id": pd.arrays.IntegerArray(ids[position], ~matched),
             "match_method": pd.Series(method, dtype="str").replace("", pd.NA).array,
             "unmatched_reason": pd.Series(reason, dtype="str").replace("", pd.NA).array,
-            "candidates": candidates,
+            "candidates": np.where(~matched & (nothing | ~listed), 0, candidates),
             "kind": pd.array(np.where(matched, kinds[position], own), dtype="str"),
             "conflicting_resource_id": pd.arrays.IntegerArray(ids[conflict], conflict < 0),
         },
-        index=pd.Index(lines["index_before"], name=None),
+        index=index,
     )
 
 
-def _about_nothing(lines: pd.DataFrame, facts: pd.DataFrame, about_one: Bools) -> Bools:
-    """Return which lines are about no resource, such as support and credits."""
-    team_wide = facts["team_wide"].to_numpy()
-    nothing: Bools = facts["not_a_resource"].to_numpy() | (team_wide & ~about_one)
-    if "amount" in lines:
-        # A credit by a name of its own: what costs something has a product.
-        costs_less = (pd.to_numeric(lines["amount"]) < 0).to_numpy()
-        nothing |= ~facts["listed"].to_numpy() & costs_less
-    return nothing
+# -- by id: rules 1 and 2 -------------------------------------------------------------------------
+
+
+def _by_ids(
+    lines: pd.DataFrame, kind: pd.Series[str], rule: RuleOfEach, resources: pd.DataFrame
+) -> tuple[Ints, Ints, Ints, Bools]:
+    """Look for both ids of each line.
+
+    Returns:
+        Position of the resource (-1: none); of another that the line's other id names (-1: none);
+        how many resources share its uuid where that is several; whether an id of the kind's own
+        form is nobody's.
+    """
+    conflict = np.full(len(lines), -1, dtype=np.int64)
+    position, shared, unseen = _by_id(lines["resource_key"], kind, rule, resources)
+    if "second_key" not in lines or lines["second_key"].isna().all():
+        return position, conflict, shared, unseen
+    other, also_shared, also_unseen = _by_id(lines["second_key"], kind, rule, resources)
+    kinds = np.array([*resources["kind"], None], dtype=object)
+    own = kind.to_numpy(dtype=object)
+    both = (position >= 0) & (other >= 0) & (position != other)
+    swap = (position < 0) | (both & (kinds[other] == own) & (kinds[position] != own))
+    conflict[both] = np.where(swap, position, other)[both]
+    position = np.where(swap, other, position)
+    found = position >= 0
+    shared = np.where(found, 0, np.maximum(shared, also_shared))
+    return position, conflict, shared, (unseen | also_unseen) & ~found
+
+
+def _by_id(
+    keys: pd.Series[str], kind: pd.Series[str], rule: RuleOfEach, resources: pd.DataFrame
+) -> tuple[Ints, Ints, Bools]:
+    """Look for one id of each line: position, how many share it, whether it must be unseen."""
+    position, shared = np.full(len(keys), -1, dtype=np.int64), np.zeros(len(keys), dtype=np.int64)
+    rows = np.flatnonzero(keys.notna())
+    unseen = np.zeros(len(keys), dtype=bool)
+    if not len(rows):
+        return position, shared, unseen
+    # `do:dbaas:9CC1…` is `9cc1…`.
+    key = fold(keys.iloc[rows]).str.replace(_URN, "", regex=True)
+    uuid = key.str.match(_UUID, na=False).to_numpy(dtype=bool)
+    number = key.str.match(_INTEGER, na=False).to_numpy(dtype=bool)
+    known = _ids(resources)
+
+    # The nearest kind that has the id is meant: 0 is the line's own, then those of its rule, then
+    # any that costs money, then any.
+    names = pd.factorize(pd.concat([known["kind"], kind.iloc[rows]]))
+    theirs, mine = names[0][: len(known)], names[0][len(known) :]
+    ranks = np.array([[_rank(one, name) for name in names[1]] for one in rule.rules])
+    codes = pd.factorize(pd.concat([known["key"], key]))[0]
+    farthest = np.select([uuid, ~rule.flag(lambda _: True)[rows]], [_ANY, _BILLED], _BILLED - 1)
+    nearest = np.full(len(rows), _ANY + 1)
+    count = np.zeros(len(rows), dtype=np.int64)
+    found = np.full(len(rows), -1, dtype=np.int64)
+    for asked, offered in pairs(codes[len(known) :], codes[: len(known)]):
+        rank = np.where(
+            theirs[offered] == mine[asked], 0, ranks[rule.codes[rows][asked], theirs[offered]]
+        )
+        near = rank <= farthest[asked]
+        asked, offered, rank = asked[near], offered[near], rank[near]
+        np.minimum.at(nearest, asked, rank)
+        best = rank == nearest[asked]
+        np.add.at(count, asked[best], 1)
+        found[asked[best]] = known["position"].to_numpy()[offered[best]]
+    position[rows] = np.where(count == 1, found, -1)
+    shared[rows] = np.where(count > 1, count, 0)
+    form = kind.iloc[rows].map(_FORMS).to_numpy(dtype=object)
+    own_form = np.select([form == "integer", form == "name"], [number, ~number & ~uuid], uuid)
+    unseen[rows] = own_form & (kind.iloc[rows].notna() & key.notna()).to_numpy() & (count != 1)
+    return position, shared, unseen
+
+
+_BILLED, _ANY = 100, 101
+
+
+def _rank(rule: ProductRule | None, kind: str) -> int:
+    """Return how near a kind is to a product; its own is 0."""
+    also = () if rule is None else (*rule.also, *rule.also_by_id)
+    if kind in also:
+        return 1 + also.index(kind)
+    return _ANY if kind in FREE_KINDS else _BILLED
+
+
+def _ids(resources: pd.DataFrame) -> pd.DataFrame:
+    """Return `kind`, `key` and `position` of each resource."""
+    known = pd.DataFrame(
+        {
+            "kind": resources["kind"],
+            "key": fold(resources["provider_id"]),
+            "position": np.arange(len(resources)),
+        }
+    ).dropna()
+    if known.duplicated(["kind", "key"]).any():
+        raise pd.errors.MergeError("Two resources have the same kind and provider_id.")
+    # A namespace of functions is `fn-` and a uuid, which its object also says alone.
+    spaces = known[(known["kind"] == "function_namespace") & known["key"].str.startswith("fn-")]
+    alias = spaces.assign(key=spaces["key"].str.slice(3))
+    return pd.concat([known, alias], ignore_index=True).drop_duplicates(["kind", "key"])
+
+
+# -- by name: rules 3 to 5 ------------------------------------------------------------------------
+
+
+def _by_names(
+    lines: pd.DataFrame,
+    kind: pd.Series[str],
+    rule: RuleOfEach,
+    resources: pd.DataFrame,
+    ask: Bools,
+    uncertain: Bools,
+) -> tuple[Ints, Ints]:
+    """Return position (-1: none) and number of candidates by the names of the lines in `ask`.
+
+    `uncertain` lines carry an id that nobody has: only who lived as long as the usage is theirs.
+    """
+    position, candidates = np.full(len(lines), -1), np.zeros(len(lines), dtype=np.int64)
+    whole = rule.flag(lambda one: one.name_in == "nothing" or bool(one.nameless))
+    rows = np.flatnonzero(ask & (lines["resource_name"].notna().to_numpy() | whole))
+    if not len(rows) or resources.empty:
+        return position, candidates
+    lines = lines.iloc[rows]
+    month, month_end = month_of(lines["period"])
+    start, end = micros(lines["started_at"]), micros(lines["ended_at"])
+    start = np.where(start == NO_TIME, month, start)
+    end = np.where(end == NO_TIME, month_end, end)
+    begin, stop = micros(resources["created_at"]), micros(resources["deleted_at"])
+    begin = np.where(begin == NO_TIME, -EVER, begin)
+    stop = np.maximum(begin, np.where(stop == NO_TIME, EVER, stop))
+    fits = regions(lines["line_region"], resources["region"])
+    asked, offered, resource_of = _names(lines, kind.iloc[rows], rule, rows, resources)
+
+    count, beginning = np.zeros((2, len(rows)), dtype=np.int64)
+    at, at_beginning = np.full((2, len(rows)), -1, dtype=np.int64)
+    for line, life in pairs(asked, offered):
+        one = resource_of[life]
+        soon = start[line] + _HOUR
+        lived = ((begin[one] < end[line]) | (begin[one] <= soon)) & (stop[one] >= start[line])
+        lived &= fits(line, one)
+        line, one = line[lived], one[lived]
+        np.add.at(count, line, 1)
+        at[line] = one
+        began = np.abs(np.maximum(begin[one], month[line]) - start[line]) <= _HOUR
+        np.add.at(beginning, line[began], 1)
+        at_beginning[line[began]] = one[began]
+
+    named = lines["resource_name"].notna().to_numpy()
+    found = np.where(count == 1, at, np.where(named & (beginning == 1), at_beginning, -1))
+    throughout = (begin[found] <= start + _HOUR) & (stop[found] >= end)
+    ruled_out = uncertain[rows] & (found >= 0) & ~throughout
+    position[rows] = np.where(ruled_out, -1, found)
+    candidates[rows] = np.where(ruled_out, 0, count)
+    return position, candidates
+
+
+def _names(
+    lines: pd.DataFrame,
+    kind: pd.Series[str],
+    rule: RuleOfEach,
+    rows: Ints,
+    resources: pd.DataFrame,
+) -> tuple[Ints, Ints, Ints]:
+    """Return codes of kind and name of each line, and of resources with the positions of these.
+
+    A resource has two codes: its kind's with its name, and with "" for the kind as a whole.
+    """
+    # Kinds that are billed under one product are one group, `image` among `droplet_snapshot
+    # image`. A pattern that names another kind leaves the group.
+    rule_kind = rule.text(lambda one: one.kind).iloc[rows]
+    all_of = rule.text(lambda one: " ".join([one.kind or "", *one.also])).iloc[rows]
+    group = kind.where(kind != rule_kind, all_of).reset_index(drop=True)
+    kinds = [(one, name) for one in group.unique() for name in one.split()]
+    lives = pd.DataFrame(
+        {"kind": resources["kind"], "name": fold(resources["name"]), "position": resources.index}
+    ).merge(pd.DataFrame(kinds, columns=["group", "kind"]), on="kind")
+    lives = pd.concat([lives.dropna(subset="name"), lives.assign(name="")])
+
+    asked = pd.DataFrame({"group": group, "name": fold(lines["resource_name"]).fillna("").array})
+    by_group = rule.flag(lambda one: one.name_in == "group")[rows]
+    if by_group.any():
+        # Without an engine: `db-1 (PostgreSQL)` is `db-1` if that is a name.
+        cut = asked[by_group].drop_duplicates()
+        known = set(zip(lives["group"], lives["name"], strict=True))
+        shorter = [_ENGINE.sub(r"\1", name).strip() for name in cut["name"]]
+        is_name = [pair in known for pair in zip(cut["group"], shorter, strict=True)]
+        cut["short"] = cut["name"].where(~np.array(is_name), shorter)
+        cut_of = asked.merge(cut, on=["group", "name"], how="left")["short"]
+        asked["name"] = asked["name"].where(~by_group, cut_of)
+    both = pd.concat([asked, lives[["group", "name"]]], ignore_index=True)
+    codes = both.groupby(["group", "name"], sort=False).ngroup().to_numpy()
+    return codes[: len(asked)], codes[len(asked) :], lives["position"].to_numpy()
 
 
 def _name_team_wide(
@@ -179,16 +391,6 @@ def _name_team_wide(
         known = set(fold(resources.loc[resources["kind"] == one, "name"]).dropna())
         rows = np.flatnonzero(ask & (kind == one).to_numpy())
         codes, distinct = pd.factorize(texts.iloc[rows])
-        found = [_named_in(text, one, known) for text in distinct]
+        found = [named_in(text, one, known) for text in distinct]
         names[rows] = np.array([*found, None], dtype=object)[codes]
     return lines.assign(resource_name=pd.array(names, dtype="str"))
-
-
-def _named_in(text: str, kind: str, known: Collection[str]) -> str | None:
-    """Return the only one of some names that a text holds."""
-    words: Iterable[str] = [folded for part in text.split("\n") if (folded := fold_one(part))]
-    if kind == "spaces_bucket":
-        tokens = _BUCKET.findall(text.casefold())
-        words = [_SPACES_HOST.sub("", word) for word in tokens if word not in _PLAIN_WORDS]
-    found = {word for word in words if word in known}
-    return found.pop() if len(found) == 1 else None

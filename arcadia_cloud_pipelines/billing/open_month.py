@@ -24,9 +24,8 @@ from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE
-from .fetching import FetchedInvoice, fetch_invoice
-from .ingest import LINE_COLUMNS, load_inventory, read_lines
-from .invoices import INVOICES
+from .ingest import INVOICES, LINE_COLUMNS, FetchedInvoice, fetch_invoice, read_lines
+from .matching import load_inventory
 from .money import AmountError, parse_amount
 from .reconcile import compare
 from .summaries import COLUMNS, InvoiceSummary, read_summary

@@ -7,7 +7,7 @@ plural), then by the patterns `products_like` in the order of the file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from ..frames import np, pa, pc, pd
+from ..frames import Bools, np, pa, pc, pd
 from ..reviewed_files import ReviewedFileError, parse
 
 NameIn = Literal["description", "group", "nothing"]
@@ -200,6 +200,31 @@ def charge_of(product: str | None, rules: Rules | None = None) -> Charge:
     return "usage" if rule is None else rule.charge
 
 
+class RuleOfEach:
+    """The rule of each line's product; each product is looked up once.
+
+    Attributes:
+        rules: of the products that there are; None for a product without one.
+        codes: for each line, the position of its rule.
+    """
+
+    def __init__(self, products: pd.Series[str], rules: Rules | None = None) -> None:
+        """Look them up in `rules`; in those of the package if None."""
+        rules = product_rules() if rules is None else rules
+        self.codes, texts = pd.factorize(products.fillna(""))
+        self.rules = [rules.find(str(text)) for text in texts]
+
+    def flag(self, of: Callable[[ProductRule], bool]) -> Bools:
+        """Return for each line whether it has a rule of which that is true."""
+        said = [rule is not None and of(rule) for rule in self.rules]
+        return np.array(said, dtype=bool)[self.codes]
+
+    def text(self, of: Callable[[ProductRule], str | None]) -> pd.Series[str]:
+        """Return what each line's rule says; NA where it has none."""
+        said = [None if rule is None else of(rule) for rule in self.rules]
+        return pd.Series(pd.array(said, dtype="str").take(self.codes))
+
+
 def classify_lines(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFrame:
     """Read each line's kind, name and region out of its product and texts.
 
@@ -211,12 +236,13 @@ def classify_lines(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFr
         `lines` with `kind` (NA for unknown products and for what is no resource), `resource_name`
         (as the text has it; NA where it has none) and `line_region` (slug, where it has one).
     """
-    rules = product_rules() if rules is None else rules
     size = len(lines)
     kinds, names, regions = (np.full(size, None, dtype=object) for _ in range(3))
-    for rule, rows in _by_rule(lines["product"], rules):
+    found = RuleOfEach(lines["product"], rules)
+    for number, rule in enumerate(found.rules):
         if rule is None or rule.kind is None:
             continue
+        rows = np.flatnonzero(found.codes == number)
         kinds[rows] = None if rule.team_wide else rule.kind
         if rule.name_in == "nothing":
             continue
@@ -240,48 +266,6 @@ def classify_lines(lines: pd.DataFrame, rules: Rules | None = None) -> pd.DataFr
         resource_name=pd.array(names, dtype="str"),
         line_region=pd.array(regions, dtype="str"),
     )
-
-
-def traits(products: pd.Series[str], rules: Rules | None = None) -> pd.DataFrame:
-    """Return what matching must know of each line's product beside its kind.
-
-    Returns:
-        Frame with the index of `products`. Booleans: `listed` (there is a rule), `not_a_resource`
-        (the rule says so), `by_group` (the group names the resource), `of_kind` (a line without a
-        name is about the kind as a whole), `team_wide` (a line without a name is no resource).
-        Text: `rule_kind`, `also`, `also_by_id` (kinds, separated by blanks; "" for none).
-    """
-    flags = {
-        name: np.zeros(len(products), dtype=bool)
-        for name in ("listed", "not_a_resource", "by_group", "of_kind", "team_wide")
-    }
-    texts = {
-        name: np.full(len(products), "", dtype=object)
-        for name in ("rule_kind", "also", "also_by_id")
-    }
-    for rule, rows in _by_rule(products, product_rules() if rules is None else rules):
-        if rule is None:
-            continue
-        flags["listed"][rows] = True
-        flags["not_a_resource"][rows] = rule.kind is None
-        flags["by_group"][rows] = rule.name_in == "group"
-        flags["of_kind"][rows] = rule.name_in == "nothing" or bool(rule.nameless)
-        flags["team_wide"][rows] = rule.team_wide
-        texts["rule_kind"][rows] = rule.kind or ""
-        texts["also"][rows] = " ".join(rule.also)
-        texts["also_by_id"][rows] = " ".join(rule.also_by_id)
-    return pd.DataFrame(
-        flags | {name: pd.array(values, dtype="str") for name, values in texts.items()},
-        index=products.index,
-    )
-
-
-def _by_rule(products: pd.Series[str], rules: Rules) -> Iterable[tuple[ProductRule | None, Any]]:
-    """Each rule with the positions of its products' lines; None for products without one."""
-    codes, texts = pd.factorize(products)
-    for code in np.unique(codes):
-        text = str(texts[code]) if code >= 0 else ""
-        yield rules.find(text), np.flatnonzero(codes == code)
 
 
 def _take_apart(texts: pd.Series[str], rule: ProductRule) -> tuple[Any, Any, Any]:

@@ -8,6 +8,7 @@ invoice. When an invoice was read, and whether it is to be read again, stays as 
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +17,18 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from ..frames import pd
+from ..frames import pa, pa_csv, pd
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
-from .ingest import LINE_COLUMNS, SQL, Inventory, load_inventory, match_lines
+from ..warehouse.statements import Statements
+from .ingest import KEYS, LINE_COLUMNS, SQL, lines_digest, packed_lines
 from .invoice_csv import parse_invoice_csv
 from .invoice_csv_errors import InvoiceFileError
 from .items import attach_resource_keys
-from .matching import RULES_VERSION
-from .originals import KEYS, lines_digest, packed_lines, read_keys, statements
+from .matching import RULES_VERSION, Inventory, load_inventory, match_lines
 from .reconcile import store_verdicts
+
+_SQL = Statements(__file__)
 
 
 class NoOriginal(Exception):
@@ -66,7 +69,7 @@ def rebuild(
     names = [name.strip() for name in invoices]
     scope = {"period": period, "names": names}
     with warehouse.transaction() as connection:
-        found = statements.run(connection, "select_originals", scope).all()
+        found = _SQL.run(connection, "select_originals", scope).all()
         accounts = dict.fromkeys(row.account for row in found)
         inventories = {one: load_inventory(connection, one) for one in accounts}
     known = {name for row in found for name in (row.invoice_uuid, row.invoice_id)}
@@ -118,7 +121,30 @@ def _unpack(packed: bytes, uuid: str, digest: str) -> pd.DataFrame:
             uuid, 1, None,
             "its kept original is damaged; materialise `cost_lines` with its uuid to read it again",
         )  # fmt: skip
-    return read_keys(data, lines)
+    return _read_keys(data, lines)
+
+
+def _read_keys(data: bytes, lines: pd.DataFrame) -> pd.DataFrame:
+    """Return the lines of an original with their ids; as they are where it has none.
+
+    Args:
+        data: the unpacked original.
+        lines: parsed from it.
+    """
+    head = data.partition(b"\n")[0].decode("utf-8")
+    if not all(f'"{key}"' in head for key in KEYS):
+        return lines
+    text = {key: pa.large_string() for key in KEYS}
+    table = pa_csv.read_csv(
+        io.BytesIO(data),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
+            include_columns=list(KEYS), column_types=text, strings_can_be_null=True,
+            quoted_strings_can_be_null=False, null_values=[""],
+        ),
+    )  # fmt: skip
+    columns = {key: pd.array(table.column(key).to_pylist(), dtype="str") for key in KEYS}
+    return lines.assign(**columns)
 
 
 def _replace(
@@ -141,12 +167,12 @@ def _replace(
             ("account", "invoice_id", *LINE_COLUMNS),
         )  # fmt: skip
         kept = {"csv": packed_lines(lines), "digest": row.lines_digest}
-        statements.run(connection, "keep_ids", scope | kept)
-        count, total = statements.run(connection, "mark_rebuilt", scope).one()
+        _SQL.run(connection, "keep_ids", scope | kept)
+        count, total = _SQL.run(connection, "mark_rebuilt", scope).one()
     return count, total
 
 
 def _with_current_keys(connection: sa.Connection, id_: int, lines: pd.DataFrame) -> pd.DataFrame:
-    rows = statements.run(connection, "current_keys", {"id": id_})
+    rows = _SQL.run(connection, "current_keys", {"id": id_})
     items = pd.DataFrame(rows.all(), columns=list(rows.keys())).astype("str")
     return attach_resource_keys(lines, items)

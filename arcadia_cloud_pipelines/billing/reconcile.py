@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from ..warehouse.copy import copy_rows
 from ..warehouse.statements import Statements
-from .summaries import parts_of
+from .summaries import PARTS
 
 _SQL = Statements(__file__)
 _NONE = Decimal(0)
@@ -132,7 +132,8 @@ def reconcile(connection: sa.Connection) -> list[Mismatch]:
     found = []
     for found_row in _SQL.run(connection, "not_equal").mappings():
         row = dict(found_row)
-        parts = parts_of(row)
+        parts = {part: row[part] for part in PARTS if row[part] is not None}
+        parts |= {name: Decimal(text) for name, text in row["other_parts"].items()}
         lines = compare(row["amount"], row["lines_total"], parts, _in_lines(row))
         total = summary_total(row["amount"], parts)
         off_by = max(lines.off_by, abs((row["amount"] if total is None else total) - row["amount"]))
@@ -160,6 +161,11 @@ def store_verdicts(connection: sa.Connection) -> None:
         ((one.invoice_uuid, one.off_by, sum(one.explained_by.values(), _NONE)) for one in found),
     )
     _SQL.run(connection, "store_verdicts")
+
+
+def keep_summaries(connection: sa.Connection) -> None:
+    """Keep the amounts of summaries that are new, beside the lines that they came with."""
+    _SQL.run(connection, "keep_summaries")
 
 
 def _in_lines(row: Mapping[str, Any]) -> dict[str, Decimal]:

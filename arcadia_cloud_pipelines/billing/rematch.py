@@ -6,8 +6,8 @@ from ..frames import pd
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .ingest import BATCH_INVOICES, load_inventory, match_lines
-from .matching import RULES_VERSION
+from .ingest import BATCH_INVOICES
+from .matching import RULES_VERSION, load_inventory, match_lines
 
 _SQL = Statements(__file__)
 

@@ -5,7 +5,7 @@ import dagster as dg
 from ..dagster_runs import account_of_team, newest_run_speaks_against, team_tags, teams_of_runs
 from ..dagster_support import reported_errors
 from ..warehouse.engine import Warehouse
-from .ingest import due_invoices
+from .invoices import due_invoices
 from .jobs import ingest_job
 from .rematch import unmatched_since
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 import orjson
 
@@ -82,9 +81,3 @@ def read_summary(client: DigitalOcean, path: str) -> InvoiceSummary:
 
 def _not_an_amount(path: str, where: str, error: AmountError) -> BadAnswer:
     return BadAnswer(f"GET {path}", f"has an amount in {where} that is not valid: {error}")
-
-
-def parts_of(row: Mapping[str, Any]) -> dict[str, Decimal]:
-    """Return the amounts by part out of a stored row with `COLUMNS`."""
-    others = {name: Decimal(text) for name, text in row["other_parts"].items()}
-    return InvoiceSummary(**{part: row[part] for part in PARTS}, other_parts=others).parts()

@@ -12,11 +12,10 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.billing import fetching
-from arcadia_cloud_pipelines.billing.ingest import due_invoices, ingest_invoices
+from arcadia_cloud_pipelines.billing import items
+from arcadia_cloud_pipelines.billing.ingest import ingest_invoices, lines_digest, packed_lines
 from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
-from arcadia_cloud_pipelines.billing.invoices import sync_invoices
-from arcadia_cloud_pipelines.billing.originals import lines_digest, packed_lines
+from arcadia_cloud_pipelines.billing.invoices import due_invoices, sync_invoices
 from arcadia_cloud_pipelines.billing.report import without_ids
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.simulator import SimulatedAccount
@@ -169,14 +168,14 @@ def test_items_read_short_are_told_and_asked_for_again_twice(
     sync_invoices(warehouse, client, now=lambda: NOW)
     uuid = account.billing.invoices()[0].uuid
     if trouble == "short":
-        whole = fetching.read_listing
+        whole = items.read_listing
 
         def cut(*args: Any, **more: Any) -> Any:
             listing = whole(*args, **more)
             del listing.items[2:]
             return listing
 
-        monkeypatch.setattr(fetching, "read_listing", cut)
+        monkeypatch.setattr(items, "read_listing", cut)
     else:
         account.faults.add(f"/v2/customers/my/invoices/{uuid}", trouble, times=None)
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.billing import ingest
-from arcadia_cloud_pipelines.billing.ingest import InvoiceNotKnown, due_invoices, ingest_invoices
-from arcadia_cloud_pipelines.billing.invoices import sync_invoices
+from arcadia_cloud_pipelines.billing.ingest import InvoiceNotKnown, ingest_invoices
+from arcadia_cloud_pipelines.billing.invoices import due_invoices, sync_invoices
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
 from arcadia_cloud_pipelines.billing.rematch import rematch, unmatched_since
 from arcadia_cloud_pipelines.billing.report import mismatches, shares

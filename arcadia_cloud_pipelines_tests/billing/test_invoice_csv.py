@@ -13,9 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.billing import invoice_csv
-from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
+from arcadia_cloud_pipelines.billing.invoice_csv import COLUMNS, parse_invoice_csv
 from arcadia_cloud_pipelines.billing.invoice_csv_errors import InvoiceFileError, csv_records
-from arcadia_cloud_pipelines.billing.line_columns import COLUMNS
 
 from ..examples import EXAMPLES
 

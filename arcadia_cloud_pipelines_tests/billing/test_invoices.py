@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from arcadia_cloud_pipelines.billing.balance import accrual_of_month, snapshot_balance
-from arcadia_cloud_pipelines.billing.invoices import partition_key, sync_invoices
+from arcadia_cloud_pipelines.billing.ingest import partition_key
+from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, Forbidden
 from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
+from arcadia_cloud_pipelines.billing.invoice_csv import COLUMNS, parse_invoice_csv
 from arcadia_cloud_pipelines.billing.items import attach_resource_keys, items_frame
-from arcadia_cloud_pipelines.billing.line_columns import COLUMNS
 
 from ..examples import EXAMPLES
 

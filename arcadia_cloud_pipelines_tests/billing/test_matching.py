@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.billing.by_key import FREE_KINDS
-from arcadia_cloud_pipelines.billing.matching import match, match_with_kinds
+from arcadia_cloud_pipelines.billing.matching import FREE_KINDS, match_with_kinds
 from arcadia_cloud_pipelines.billing.products import classify_lines, product_rules
 
 ALL = frozenset({
@@ -96,6 +95,11 @@ def resources_frame(resources: list[Resource]) -> pd.DataFrame:
             "deleted_at": times("deleted"),
         }
     )
+
+
+def match(lines: pd.DataFrame, resources: pd.DataFrame, synced: frozenset[str]) -> pd.DataFrame:
+    columns = ["resource_id", "match_method", "unmatched_reason", "candidates"]
+    return match_with_kinds(lines, resources, synced)[columns]
 
 
 Answer = tuple[int | None, str | None, str | None, int]

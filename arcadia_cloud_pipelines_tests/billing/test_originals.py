@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
+from arcadia_cloud_pipelines.billing.ingest import ingest_invoices, packed_lines
 from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
-from arcadia_cloud_pipelines.billing.originals import packed_lines
 from arcadia_cloud_pipelines.billing.rebuild import NoOriginal, Rebuilt, rebuild
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.simulator import SimulatedAccount

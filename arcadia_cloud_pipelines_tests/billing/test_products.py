@@ -5,10 +5,10 @@ import pytest
 
 from arcadia_cloud_pipelines.billing.products import (
     ProductRulesError,
+    RuleOfEach,
     classify_lines,
     product_rules,
     read_product_rules,
-    traits,
 )
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
 
@@ -107,7 +107,8 @@ def test_many_products_at_once_and_again() -> None:
     assert once.index.equals(lines.index)
     pd.testing.assert_frame_equal(classify_lines(once), once)
     assert list(classify_lines(lines.iloc[:0]).columns) == list(once.columns)
-    assert traits(lines["product"])["not_a_resource"].to_list() == [False, True] + [False] * 4
+    is_nothing = RuleOfEach(lines["product"]).flag(lambda rule: rule.kind is None)
+    assert is_nothing.tolist() == [False, True] + [False] * 4
 
 
 def test_rules_of_the_package() -> None:

@@ -1,24 +1,4 @@
--- The statements of originals.py and rebuild.py.
-
--- name: keep_summaries
--- The amounts of the summary beside the lines that they came with; each version, the newest last.
-UPDATE cloud_invoice_files AS f
-SET summaries = f.summaries || jsonb_build_object(
-    'read_at', to_jsonb(statement_timestamp()), 'amount', CAST(i.amount AS text), 'parts', said.parts
-)
-FROM cloud_invoices AS i
-CROSS JOIN LATERAL (
-    SELECT jsonb_strip_nulls(jsonb_build_object(
-        'product_charges', CAST(i.product_charges AS text),
-        'overages', CAST(i.overages AS text),
-        'taxes', CAST(i.taxes AS text),
-        'credits_and_adjustments', CAST(i.credits_and_adjustments AS text)
-    )) || i.other_parts AS parts
-) AS said
-WHERE f.invoice_id = i.id AND f.digest = i.lines_digest
-  AND said.parts <> '{}'
-  AND (f.summaries -> -1 -> 'parts', f.summaries -> -1 ->> 'amount')
-    IS DISTINCT FROM (said.parts, CAST(i.amount AS text));
+-- The statements of rebuild.py.
 
 -- name: select_originals
 SELECT i.id, i.account, i.invoice_uuid, i.invoice_id, i.period, i.amount, i.ingest_status,
