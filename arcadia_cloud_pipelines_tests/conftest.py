@@ -104,6 +104,25 @@ class OtherServer:
 Server = EmbeddedPostgres | OtherServer
 
 
+LACKS = "PYTEST_POSTGRES_LACKS"
+NEEDS = {
+    "superuser": "it makes roles, and becomes them without a password",
+    "session": "it needs a session that keeps its server process and its settings",
+    "statistics": "it needs a server that counts rows at once, as those from 15 on do",
+}
+"""What a test may need of the server that others lack: `@pytest.mark.needs_server("session")`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs something that the other server is said to lack."""
+    lacking = os.environ.get(LACKS, "").split()
+    for item in items:
+        for marker in item.iter_markers("needs_server"):
+            for need in marker.args:
+                if need in lacking:
+                    item.add_marker(pytest.mark.skip(reason=NEEDS[need]))
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Server:
     """The server that all tests of a run share, with a migrated template database."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 import sys
 from dataclasses import replace
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 import orjson
 import uvicorn
 
+from ..ending import end_normally_when_asked
 from ..listening import why_not
 from ..settings import Settings
 from ..warehouse.engine import dagster_url, open_warehouse
@@ -69,8 +69,7 @@ def run_api(settings: Settings, host: str | None = None, port: int | None = None
         _log.error(problem)
     settings = settings.without_unreadable()
     check_secrets(settings.jwt_secrets)
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, _leave)
+    end_normally_when_asked()
     warehouse = open_warehouse(settings)
     config = ApiConfig.from_settings(settings)
     if settings.metrics_token is not None:
@@ -102,14 +101,6 @@ def run_api(settings: Settings, host: str | None = None, port: int | None = None
     _log.info("the API listens on http://%s:%d", name, number)
     with listener:
         uvicorn.Server(served).run(sockets=[listener])
-
-
-def _leave(*_: object) -> None:
-    """End normally when uvicorn has finished, with all that is done at exit.
-
-    Its own way, dying of the signal, would leave the embedded server running.
-    """
-    raise SystemExit(0)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ..ending import end_normally_when_asked
 from .ui_guard import UiGuard
 
 _POLL_MILLISECONDS = 2000
@@ -36,6 +37,7 @@ def serve(workspace: Path, host: str, port: int, hosts: Iterable[str] = ()) -> N
     from dagster_webserver.version import __version__
 
     configure_loggers(log_level="INFO")
+    end_normally_when_asked()
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(_STATEMENT_MILLISECONDS, _RECYCLE_SECONDS, _CONNECTIONS)
         target = WorkspaceFileTarget([str(workspace)])

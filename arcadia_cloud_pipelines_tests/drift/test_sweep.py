@@ -307,6 +307,7 @@ def test_gone_reads_as_gone(warehouse: Warehouse) -> None:
 # --- what it writes -----------------------------------------------------------------------------
 
 
+@pytest.mark.needs_server("statistics")
 def test_when_nothing_changed_only_the_sweeps_row_is_written(warehouse: Warehouse) -> None:
     listed(warehouse)
     for n in range(30):

@@ -110,6 +110,7 @@ def test_unchanged_rows_cost_no_event_and_move_last_seen_alone(warehouse: Wareho
     assert rows(warehouse) == {k: r | {"last_seen_at": at(1)} for k, r in before.items()}
 
 
+@pytest.mark.needs_server("statistics")
 def test_unchanged_rows_are_updated_in_place(warehouse: Warehouse) -> None:
     """HOT updates: no index is written, and nothing is left for VACUUM to do in indexes."""
     record(warehouse, fleet(range(200)))

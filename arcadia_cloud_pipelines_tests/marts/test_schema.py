@@ -50,6 +50,7 @@ def test_views_of_another_release_are_made_anew_by_migrate_alone(warehouse: Ware
     assert ask(warehouse, "SELECT to_regclass('marts.of_yesterday')") is None
 
 
+@pytest.mark.needs_server("superuser")
 def test_what_people_built_on_it_is_put_back(warehouse: Warehouse) -> None:
     run(
         warehouse,
@@ -75,6 +76,7 @@ def test_what_people_built_on_it_is_put_back(warehouse: Warehouse) -> None:
         run(warehouse, "DROP OWNED BY marts_metabase", "DROP ROLE marts_metabase")
 
 
+@pytest.mark.needs_server("superuser")
 def test_views_that_are_put_back_keep_their_owner_their_readers_and_what_is_said_of_them(
     warehouse: Warehouse,
 ) -> None:
@@ -116,6 +118,7 @@ def test_views_that_are_put_back_keep_their_owner_their_readers_and_what_is_said
             run(warehouse, f"DROP OWNED BY {role} CASCADE", f"DROP ROLE {role}")
 
 
+@pytest.mark.needs_server("superuser")
 def test_views_of_someone_whom_the_user_may_not_act_for_are_named_and_nothing_is_dropped(
     warehouse: Warehouse,
 ) -> None:

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from arcadia_cloud_pipelines.cli.main import main
 from arcadia_cloud_pipelines.cli.service import NAMES
-from arcadia_cloud_pipelines.operations import service
+from arcadia_cloud_pipelines.operations import processes, service
 from arcadia_cloud_pipelines.operations.child_environment import for_child
 from arcadia_cloud_pipelines.operations.errors import OperationsError
 from arcadia_cloud_pipelines.operations.home import Home
@@ -101,6 +101,29 @@ def test_a_service_that_does_not_answer_is_not_healthy(tmp_path: Path, name: str
     assert not service.service_answers(
         load_settings({"ARCADIA_HOME": str(home.path)} | URLS), name, where
     )
+
+
+def test_the_ui_that_is_stopped_ends_normally(
+    home: Home, empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What watches it takes another code than 0 for a crash."""
+    url = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+    with open_instance(home):
+        pass
+    child = processes.webserver(
+        CodeServer(port=free_port()).workspace(home), "127.0.0.1", free_port(), (), os.environ
+    )
+    environ = {**child.environ, "DAGSTER_HOME": str(home.dagster), "DAGSTER_POSTGRES_URL": url}
+    with subprocess.Popen(child.command, env=environ) as process:
+        try:
+            until = time.monotonic() + 120
+            while not child.alive() and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.1)
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(("step", "ended"), [(-3600, True), (-1, False), (3600, False)])

@@ -127,6 +127,7 @@ def test_the_first_question_after_a_restart_is_answered(
     assert len(instance.get_runs()) == 1
 
 
+@pytest.mark.needs_server("session")
 def test_the_first_request_of_the_ui_after_a_restart_is_answered(
     instance: DagsterInstance, engine: sa.Engine, empty_database: sa.URL
 ) -> None:
@@ -139,6 +140,7 @@ def test_the_first_request_of_the_ui_after_a_restart_is_answered(
         assert connection.scalar(sa.text("SHOW statement_timeout")) == "4321ms"
 
 
+@pytest.mark.needs_server("session")
 def test_a_fork_leaves_the_connections_of_its_parent_alone(engine: sa.Engine) -> None:
     def session() -> int:
         with engine.connect() as connection:

@@ -124,6 +124,7 @@ def ordinary(bare: Warehouse) -> Iterator[Warehouse]:
     made.engine.dispose()
 
 
+@pytest.mark.needs_server("superuser")
 def test_roles_that_exist_are_used_by_an_owner_who_may_create_none(ordinary: Warehouse) -> None:
     assert migrate(ordinary) == (None, head_revision())
     with ordinary.transaction() as connection:
@@ -136,6 +137,7 @@ def test_roles_that_exist_are_used_by_an_owner_who_may_create_none(ordinary: War
     assert tuple(found) == (ROLE, True)
 
 
+@pytest.mark.needs_server("superuser")
 def test_roles_that_are_missing_are_asked_for(
     ordinary: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,6 +216,7 @@ def test_lost_grants_are_given_again(
     assert told(caplog) == []
 
 
+@pytest.mark.needs_server("superuser")
 def test_an_owner_who_may_create_no_roles_gives_lost_grants_again(
     ordinary: Warehouse, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -233,6 +236,7 @@ def test_tables_of_other_people_are_left_alone(bare: Warehouse) -> None:
     assert "payroll" not in readable(bare, "arcadia_reader")
 
 
+@pytest.mark.needs_server("superuser")
 def test_grants_that_this_user_may_not_give_are_named(
     bare: Warehouse, ordinary: Warehouse, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -353,6 +357,7 @@ def test_projects_that_only_objects_named_become_dated_stays(bare: Warehouse) ->
         assert list(anew) == [4, 5]
 
 
+@pytest.mark.needs_server("superuser")
 def test_an_owner_who_is_no_superuser_brings_an_older_warehouse_here(ordinary: Warehouse) -> None:
     with ordinary.transaction() as connection:
         command.upgrade(alembic_config(connection), "0039")

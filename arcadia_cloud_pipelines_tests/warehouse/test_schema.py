@@ -210,6 +210,7 @@ def test_events_are_append_only_in_the_database(warehouse: Warehouse, statement:
         assert list(events) == ["discovered"]
 
 
+@pytest.mark.needs_server("superuser")
 def test_append_only_holds_in_a_session_that_replays_changes(warehouse: Warehouse) -> None:
     with warehouse.transaction() as connection:
         guards = connection.execute(

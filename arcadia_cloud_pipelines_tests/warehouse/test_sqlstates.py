@@ -61,6 +61,7 @@ def test_a_value_that_copy_refuses_is_not_quoted(warehouse: Warehouse) -> None:
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.needs_server("session")
 def test_a_server_that_takes_no_writes_for_a_while_is_told_and_then_used_again(
     warehouse: Warehouse,
 ) -> None:

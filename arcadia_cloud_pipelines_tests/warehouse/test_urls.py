@@ -105,6 +105,7 @@ def test_a_password_is_in_no_repr_and_no_error(text: str) -> None:
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.needs_server("session")
 def test_what_the_url_asks_for_comes_before_our_own_wishes(warehouse_url: sa.URL) -> None:
     plain = Warehouse(warehouse_url, embedded=False)
     query = dict(warehouse_url.query)
