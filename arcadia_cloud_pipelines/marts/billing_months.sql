@@ -11,16 +11,13 @@ amount = "US dollars of all its invoices, taxes and credits included."
 lines_total = "US dollars of the lines that are read."
 lines = "Invoice lines that are read."
 not_read = "Invoices whose lines are not read yet, or could not be."
-is_read = "True when the month is over and billed, and the lines of all its invoices that we know are read. complete wants more: that the list of invoices was read whole, for a part of it may lack one of this month."
-is_last_closed = "True for the newest month of the account with is_read: what 'last closed month' means in all views."
+is_last_closed = "True for the newest complete month of the account: what 'last closed month' means in all views."
 is_billed = "True when the month has ended and its last invoice has arrived: one dated after its end, or at most 12 hours before it. An invoice within the month does not end it."
 is_over = "True when the month has ended, by the database's clock in UTC."
 */
 SELECT
-    month.account, month.period, month.invoices, month.amount, month.lines_total, month.lines,
-    month.not_read, month.is_over, month.is_billed, month.is_read, month.as_of,
-    month.is_read AND month.list_is_whole AS complete,
-    month.is_read AND month.period = max(month.period) FILTER (WHERE month.is_read) OVER (
+    month.*,
+    month.complete AND month.period = max(month.period) FILTER (WHERE month.complete) OVER (
         PARTITION BY month.account
     ) AS is_last_closed,
     'USD' AS currency
@@ -38,8 +35,7 @@ FROM (
         coalesce(min(list.read_at), min(i.first_seen_at)) AS as_of,
         -- What was invoiced within a month is not all of it.
         bool_and(over.is_over AND i.ingest_status = 'ingested') AND bool_or(arrived.is_last)
-            AS is_read,
-        bool_and(list.complete IS NOT FALSE) AS list_is_whole
+            AS complete
     FROM public.cloud_invoices AS i
     CROSS JOIN LATERAL (
         SELECT

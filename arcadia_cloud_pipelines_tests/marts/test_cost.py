@@ -99,24 +99,6 @@ def test_a_month_is_complete_when_it_is_over_and_read(account: Account, ask: Ask
     ]
 
 
-def test_no_month_is_complete_while_the_list_of_invoices_was_read_in_part(
-    account: Account, ask: Ask
-) -> None:
-    account.line(account.invoice("a", "1.00", back=1), "1.00")
-    account.insert("cloud_invoice_lists", account=TEAM, complete=False, problem="page 2 failed",
-                   read_at=account.now)  # fmt: skip
-    # What is known of the month stays an answer, and says that it may not be all.
-    shown = "complete", "is_read", "is_last_closed", "amount"
-    assert [tuple(row.values()) for row in ask("billing_months", *shown)] == [
-        (False, True, True, 1)
-    ]
-    assert {row["complete"] for row in ask("cost_by_project", "complete")} == {False}
-    account.connection.execute(
-        sa.text("UPDATE cloud_invoice_lists SET complete = true, problem = NULL")
-    )
-    assert ask("billing_months", "complete") == [{"complete": True}]
-
-
 def test_regions_and_plans(account: Account, ask: Ask) -> None:
     web = account.resource("droplet", "1", region="ams3", size_slug="s-1vcpu-1gb")
     invoice = account.invoice("a", "9.00")
