@@ -157,10 +157,14 @@ DELETE FROM cloud_open_month_lines
 WHERE account = :account AND cloud_month_is_billed(account, period, :seen_at);
 
 -- name: note_list
-INSERT INTO cloud_invoice_lists AS l (account, read_at, complete, problem)
-VALUES (:account, :seen_at, CAST(:list_problem AS text) IS NULL, :list_problem)
+INSERT INTO cloud_invoice_lists AS l (account, read_at, complete, problem, whole_at)
+VALUES (
+    :account, :seen_at, CAST(:list_problem AS text) IS NULL, :list_problem,
+    CASE WHEN CAST(:list_problem AS text) IS NULL THEN CAST(:seen_at AS timestamptz) END
+)
 ON CONFLICT (account) DO UPDATE
-SET read_at = excluded.read_at, complete = excluded.complete, problem = excluded.problem
+SET read_at = excluded.read_at, complete = excluded.complete, problem = excluded.problem,
+    whole_at = coalesce(excluded.whole_at, l.whole_at)
 WHERE excluded.read_at >= l.read_at;
 
 -- name: due

@@ -368,6 +368,8 @@ cloud_invoice_lists = sa.Table(
     sa.Column("complete", sa.Boolean, nullable=False,
               comment="True when both were read whole."),
     sa.Column("problem", sa.Text, comment="Why they were not; null when they were."),
+    sa.Column("whole_at", TIME,
+              comment="When both were last read whole; null when they never were."),
     sa.UniqueConstraint("account", name="cloud_invoice_lists_account_key"),
     comment="When the list of invoices and the billing history were last read, one row for each "
     "account. Written by the asset invoices.",

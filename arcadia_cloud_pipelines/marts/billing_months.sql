@@ -35,7 +35,10 @@ FROM (
         coalesce(min(list.read_at), min(i.first_seen_at)) AS as_of,
         -- What was invoiced within a month is not all of it.
         bool_and(over.is_over AND i.ingest_status = 'ingested') AND bool_or(arrived.is_last)
-            AS complete
+            -- A list of which a page failed may lack one: it was read whole since the last came.
+            AND coalesce(
+                min(list.whole_at) >= max(i.first_seen_at), count(list.account) = 0
+            ) AS complete
     FROM public.cloud_invoices AS i
     CROSS JOIN LATERAL (
         SELECT

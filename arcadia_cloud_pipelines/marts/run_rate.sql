@@ -23,18 +23,41 @@ WITH month AS (
     CROSS JOIN LATERAL (
         -- So that the lines of this month alone are looked at.
         SELECT
-            l.resource_id,
-            -- Hours beyond 672 cost nothing; a quantity below a day is a number of backups or the
-            -- like.
-            sum(CASE WHEN l.hours >= 24 AND l.hours < 672 THEN round(l.amount * 672 / l.hours, 2)
-                ELSE l.amount END) AS amount
-        FROM public.cloud_cost_lines AS l
-        -- What ended within the month does not run on.
-        WHERE l.account = month.account AND l.period = month.period
-          AND l.resource_id IS NOT NULL AND coalesce(
-            l.ended_at >= (l.period + interval '1 month') AT TIME ZONE 'UTC' - interval '1 day', true
-        )
-        GROUP BY l.resource_id
+            part.resource_id,
+            CASE WHEN bool_and(part.paid > 0) THEN
+                sum(CASE WHEN part.paid > 0 THEN round(part.amount * 672 / part.paid, 2) END)
+            END AS amount
+        FROM (
+            SELECT
+                run.resource_id, run.amount,
+                -- The hours that the amount is for: the month's first 672 without those that were
+                -- used up before a resize. A quantity below a day is a number of backups or the like.
+                CASE WHEN greatest(run.hours, run.used) >= 24
+                     THEN least(run.hours, 672 - run.used) ELSE 672 END AS paid
+            FROM (
+                SELECT
+                    one.resource_id, one.hours, one.amount, one.is_over,
+                    coalesce(sum(one.hours) FILTER (WHERE one.is_over)
+                        OVER (PARTITION BY one.resource_id, one.product), 0) AS used
+                FROM (
+                    SELECT
+                        l.resource_id, l.product, l.hours, l.amount,
+                        coalesce(
+                            l.ended_at < (l.period + interval '1 month') AT TIME ZONE 'UTC'
+                                - interval '1 day'
+                            OR l.ended_at <= max(l.started_at)
+                                OVER (PARTITION BY l.resource_id, l.product),
+                            false
+                        ) AS is_over
+                    FROM public.cloud_cost_lines AS l
+                    WHERE l.account = month.account AND l.period = month.period
+                      AND l.resource_id IS NOT NULL
+                ) AS one
+            ) AS run
+            -- What ended within the month does not run on.
+            WHERE NOT run.is_over
+        ) AS part
+        GROUP BY part.resource_id
     ) AS line
 ), known AS (
     SELECT own.resource_id, own.amount, own.as_of

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -34,6 +35,9 @@ from dagster_shared.error import SerializableErrorInfo
 from ..settings import DEFAULT_QUEUE, load_settings
 from ..warehouse.run_workers import LAPSED_SECONDS, RunWorker, RunWorkers, Silences
 from .run_launcher import lost, run_workers
+
+READ_SECONDS = 0.5
+"""Between two reads of what is over; dagster-celery asks for every step once a second."""
 
 LOOK_SECONDS = 5.0
 """Between two looks at the worker of a step."""
@@ -84,8 +88,9 @@ class QueueEachPool(CeleryExecutor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
         """Give out the steps, in order, until all are over."""
+        ends = StepEnds(plan_context.instance, plan_context.dagster_run.run_id)
         events: Iterator[DagsterEvent] = core_celery_execution_loop(
-            plan_context, routed(execution_plan), step_execution_fn=StepTask
+            plan_context, routed(execution_plan), step_execution_fn=partial(StepTask, ends)
         )
         return events
 
@@ -111,11 +116,31 @@ def _route(step: ExecutionStep) -> dict[str, str]:
     }
 
 
+class StepEnds:
+    """The steps of a run that are over: one read of the event log for all that wait."""
+
+    def __init__(self, instance: dg.DagsterInstance, run_id: str) -> None:
+        """Read nothing yet."""
+        self._instance, self._run_id = instance, run_id
+        self._read_at = float("-inf")
+        self._newest: dict[str, int] = {}
+
+    def since(self, step_key: str, storage_id: int) -> bool:
+        """Return whether the step was over after that event, as known within `READ_SECONDS`."""
+        if time.monotonic() - self._read_at >= READ_SECONDS:
+            # All of the run again: an event may be seen after one with a higher id.
+            found = self._instance.get_records_for_run(self._run_id, of_type=STEP_ENDS).records
+            self._newest = {str(r.event_log_entry.step_key): r.storage_id for r in found}
+            self._read_at = time.monotonic()
+        return self._newest.get(step_key, 0) > storage_id
+
+
 class StepTask:
     """One step that was given out, as dagster-celery asks for its result."""
 
     def __init__(
         self,
+        ends: StepEnds,
         app: Celery,
         context: PlanOrchestrationContext,
         step: ExecutionStep,
@@ -124,7 +149,7 @@ class StepTask:
         known_state: Any,
     ) -> None:
         """Give it out."""
-        self._context, self._step = context, step
+        self._ends, self._context, self._step = ends, context, step
         self._given = (app, context, step, queue, priority, known_state)
         self._instance = context.instance
         self._run_id = context.dagster_run.run_id
@@ -133,13 +158,13 @@ class StepTask:
         self._looked = time.monotonic()
         self._deaths = 0
         newest = self._instance.get_records_for_run(self._run_id, limit=1, ascending=False).records
-        self._before = EventLogCursor.from_storage_id(newest[0].storage_id if newest else 0)
+        self._before = newest[0].storage_id if newest else 0
         self._task: AsyncResult = _submit_task(*self._given)
 
     def ready(self) -> bool:
         """Return whether the step is over; a worker that is gone is noticed here."""
         try:
-            if self._events(STEP_ENDS):
+            if self._ends.since(self._step.key, self._before):
                 return True
             if time.monotonic() - self._looked >= LOOK_SECONDS:
                 self._looked = time.monotonic()
@@ -158,7 +183,9 @@ class StepTask:
 
     def _events(self, of_type: set[dg.DagsterEventType] | None = None) -> list[DagsterEvent]:
         found = self._instance.get_records_for_run(
-            self._run_id, cursor=self._before.to_string(), of_type=of_type
+            self._run_id,
+            cursor=EventLogCursor.from_storage_id(self._before).to_string(),
+            of_type=of_type,
         )
         events = (record.event_log_entry.dagster_event for record in found.records)
         return [event for event in events if event and event.step_key == self._step.key]

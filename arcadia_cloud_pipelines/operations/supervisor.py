@@ -18,7 +18,7 @@ from .child import Child, Running, Say, while_heard
 from .errors import OperationsError
 from .process_groups import GRACE, end_group, ending_text, signal_group
 
-_FIRST_DELAY, _LAST_DELAY = 1.0, 15.0
+_FIRST_DELAY, _LAST_DELAY = 1.0, 8.0
 _LEAST_START = 30.0  # seconds that a restart may take, also where the first start was quick
 _STEADY = 300.0  # seconds after which a child's earlier deaths are forgotten
 SET_BACK = 60.0  # what NTP mends at once is less

@@ -306,6 +306,24 @@ class _EventLog(_OnSharedEngine, ShortLines, PostgresEventLogStorage):
             # Such as a deadlock. That the run has failed is noted after this.
             logger.warning("run %s left no asset as it was: %s", run_id, type(error).__name__)
 
+    def get_logs_for_all_runs_by_log_id(
+        self, *arguments: Any, **more: Any
+    ) -> Mapping[int, EventLogEntry]:
+        """Read events of all runs, up to the first end of a run that is not over yet.
+
+        Dagster stores that a run failed and then makes it failed. The daemon that repeats runs
+        whose worker died looks at each such event once: a run seen in between was never repeated.
+        """
+        found = super().get_logs_for_all_runs_by_log_id(*arguments, **more)
+        ends: dict[str, int] = {}
+        for number, entry in found.items():
+            if entry.dagster_event_type in _RUN_ENDS:
+                ends.setdefault(entry.run_id, number)
+        with self.index_connection() as connection:
+            early = _SQL.run(connection, "not_over", {"run_ids": [*ends]}).scalars()
+            first = min((ends[run_id] for run_id in early), default=None)
+        return {number: entry for number, entry in found.items() if first is None or number < first}
+
     has_table = _once_true(PostgresEventLogStorage.has_table)
     _has_asset_key_col_on_connection = _once_true(
         PostgresEventLogStorage._has_asset_key_col_on_connection

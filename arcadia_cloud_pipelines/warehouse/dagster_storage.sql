@@ -1,5 +1,9 @@
 -- The statements of dagster_storage.py, for Dagster's own database (dagster 1.13).
 
+-- name: not_over
+SELECT run_id FROM runs
+WHERE run_id = ANY(:run_ids) AND status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED');
+
 -- name: failed_for
 SELECT 1 FROM event_logs
 WHERE run_id = :run_id AND dagster_event_type = 'STEP_FAILURE' AND event LIKE '%' || :mark || '%'

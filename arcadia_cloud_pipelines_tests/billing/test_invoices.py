@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -136,6 +138,30 @@ def test_a_failure_in_mid_listing_writes_nothing(
     with pytest.raises(Exception, match="/v2/customers/my/invoices"):
         sync_invoices(warehouse, client, now=lambda: NOW)
     assert query(warehouse, "SELECT 1 FROM cloud_billing_entries") == []
+
+
+def test_when_the_list_was_last_read_whole_outlives_a_list_with_a_gap(
+    warehouse: Warehouse, client: DigitalOcean, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = "SELECT read_at, complete, whole_at FROM cloud_invoice_lists"
+    get = client.get
+    short = True
+
+    def one_is_missing(path: str, *args: Any, **more: Any) -> dict[str, Any]:
+        answer = get(path, *args, **more)
+        if short and path == "/v2/customers/my/invoices":
+            answer["meta"]["total"] += 1
+        return answer
+
+    monkeypatch.setattr(client, "get", one_is_missing)
+    assert not sync_invoices(warehouse, client, now=lambda: NOW).complete
+    assert query(warehouse, kept) == [{"read_at": NOW, "complete": False, "whole_at": None}]
+    short, later = False, NOW + timedelta(hours=1)
+    assert sync_invoices(warehouse, client, now=lambda: later).complete
+    assert query(warehouse, kept) == [{"read_at": later, "complete": True, "whole_at": later}]
+    short, last = True, NOW + timedelta(hours=2)
+    sync_invoices(warehouse, client, now=lambda: last)
+    assert query(warehouse, kept) == [{"read_at": last, "complete": False, "whole_at": later}]
 
 
 def test_a_token_without_the_scope_says_which_it_needs(

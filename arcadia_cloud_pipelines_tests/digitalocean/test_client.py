@@ -29,6 +29,7 @@ from arcadia_cloud_pipelines.digitalocean import (
     Unauthorized,
     Unreachable,
 )
+from arcadia_cloud_pipelines.digitalocean.budget import ON_THE_WAY
 from arcadia_cloud_pipelines.digitalocean.transport import network_problem
 from arcadia_cloud_pipelines.secret import Secret
 
@@ -487,7 +488,7 @@ def test_two_clients_of_a_token_share_its_budget(
         client.get("/v2/cdn/endpoints")
     assert clock.slept == []
     two.get("/v2/cdn/endpoints/x")
-    assert clock.slept == [pytest.approx(10)]
+    assert clock.slept == [pytest.approx(10 + ON_THE_WAY)]
 
 
 def test_every_request_counts(server: Server, make: Make, clock: FakeClock) -> None:

@@ -121,6 +121,22 @@ def test_an_invoice_ends_a_month_from_twelve_hours_before_its_end(
     ]  # fmt: skip
 
 
+def test_a_month_is_whole_when_the_list_was_read_whole_since_its_last_invoice(
+    account: Account, ask: Ask
+) -> None:
+    """A page that failed may have held another one of the month."""
+    for name, whole in (("since", timedelta()), ("before", -SECOND), ("never", None)):
+        seen = account.now - timedelta(days=1)
+        account.invoice(name, "1.00", account=name, first_seen_at=seen)
+        account.insert(
+            "cloud_invoice_lists", account=name, complete=False, problem="page 2 failed",
+            read_at=account.now, whole_at=None if whole is None else seen + whole,
+        )  # fmt: skip
+    assert values(ask("billing_months", "account", "complete")) == [
+        ("before", False), ("never", False), ("since", True),
+    ]  # fmt: skip
+
+
 def test_what_of_last_month_runs_on_and_at_which_rate(account: Account, ask: Ask) -> None:
     account.listing("droplet")
     end = begin(account, 0)
@@ -162,6 +178,43 @@ def test_what_of_last_month_runs_on_and_at_which_rate(account: Account, ask: Ask
         ("droplet-resized-before", Decimal("3.00"), "own_lines"),
         ("droplet-short", Decimal("0.50"), "own_lines"),
         ("droplet-whole", Decimal("7.00"), "own_lines"),
+    ]
+
+
+def test_what_was_resized_within_last_month_runs_on_at_the_rate_after_it(
+    account: Account, ask: Ask
+) -> None:
+    """Its parts have 672 hours to pay together, the first ones first."""
+    account.listing("droplet")
+    first, end = begin(account, 1), begin(account, 0)
+    invoice = account.invoice("a", "0.00")
+    length = int((end - first) / timedelta(hours=1))
+    for name, before, old, new in (
+        # Of its last hours 272 were to be paid, at a cent each.
+        ("beyond", 400, "2.00", "2.72"),
+        ("within", 24, "2.00", f"{(672 - 24) / 100:.2f}"),
+        # Nothing was left to be paid: only the plan says what it costs.
+        ("late", 672, "6.72", "0.00"),
+        ("last-day", length - 12, "6.72", "0.00"),
+    ):
+        droplet = account.resource("droplet", name, size_slug="s-1")
+        change = first + timedelta(hours=before)
+        account.line(invoice, old, droplet, hours=Decimal(before), ended_at=change)
+        account.line(invoice, new, droplet, hours=Decimal(length - before), started_at=change)
+        if name == "late":
+            account.line(invoice, "1.00", droplet, hours=Decimal(4), product="Droplet Backups")
+    short = account.resource("droplet", "begun-late", size_slug="s-1")
+    account.line(invoice, "1.00", short, hours=Decimal(100), started_at=end - timedelta(hours=100))
+    account.insert(
+        "cloud_rates", account=TEAM, size_slug="s-1", monthly=Decimal("99.00"), hourly=1,
+        valid_from=first,
+    )  # fmt: skip
+    assert values(ask("run_rate", "name", "monthly_amount", "rate_source")) == [
+        ("droplet-begun-late", Decimal("6.72"), "own_lines"),
+        ("droplet-beyond", Decimal("6.72"), "own_lines"),
+        ("droplet-last-day", Decimal("99.00"), "catalogue"),
+        ("droplet-late", Decimal("99.00"), "catalogue"),
+        ("droplet-within", Decimal("6.72"), "own_lines"),
     ]
 
 

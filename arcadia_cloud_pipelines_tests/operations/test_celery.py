@@ -106,6 +106,7 @@ def execute(
     monkeypatch.setenv("DAGSTER_HOME", instance.root_directory)
     monkeypatch.setattr(core_execution_loop, "TICK_SECONDS", 0.01)
     monkeypatch.setattr(celery_executor, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(celery_executor, "READ_SECONDS", 0.0)
     instance.event_log_storage.set_concurrency_slots("cloud_billing", 1)
 
     def run(killed: int) -> tuple[Workers, dg.ExecuteJobResult]:
@@ -153,6 +154,26 @@ def test_a_step_whose_worker_was_killed_twice_has_failed_and_frees_its_pool(
     assert failure is not None
     assert "Nothing is working on the step count any more" in failure.error.message
     assert instance.event_log_storage.get_concurrency_info("cloud_billing").active_slot_count == 0
+
+
+def test_one_read_of_the_event_log_serves_all_steps_that_wait(
+    instance: dg.DagsterInstance, execute: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, result = execute(killed=0)
+    now = [100.0]
+    monkeypatch.setattr(celery_executor, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(celery_executor, "READ_SECONDS", 0.5)
+    reads: list[str] = []
+    read = instance.get_records_for_run
+    monkeypatch.setattr(
+        instance, "get_records_for_run", lambda *a, **k: reads.append(a[0]) or read(*a, **k)
+    )
+    ends = celery_executor.StepEnds(instance, result.run_id)
+    assert [ends.since(key, 0) for key in ("count", "another", "a third")] == [True, False, False]
+    assert len(reads) == 1
+    now[0] += 0.5
+    assert not ends.since("count", 10**9), "an end from before it was given out is not its own"
+    assert len(reads) == 2
 
 
 def test_a_worker_that_is_done_leaves_the_note_of_the_one_that_tries_again(

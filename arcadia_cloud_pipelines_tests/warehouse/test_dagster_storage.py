@@ -277,6 +277,39 @@ def test_what_an_outage_kept_from_being_read_stays_as_it_was(
     assert checked() == (healed, "SUCCEEDED")
 
 
+def test_the_end_of_a_run_is_shown_to_the_daemon_once_the_run_is_over(
+    instance: DagsterInstance,
+) -> None:
+    """It looks once, and repeats the run only where its status says that it failed."""
+
+    def end(run: dg.DagsterRun) -> None:
+        failure = dg.DagsterEvent("PIPELINE_FAILURE", run.job_name)
+        entry = dg.EventLogEntry(
+            None, 40, "", run.run_id, 0.0, job_name="job", dagster_event=failure
+        )
+        instance.event_log_storage.store_event(entry)
+
+    def shown() -> list[str]:
+        logs = instance.event_log_storage.get_logs_for_all_runs_by_log_id(
+            after_cursor=0, dagster_event_type={dg.DagsterEventType.RUN_FAILURE}
+        )
+        return [entry.run_id for entry in logs.values()]
+
+    job = dg.define_asset_job("job").resolve(
+        asset_graph=dg.Definitions([thing]).resolve_asset_graph()
+    )
+    started = dg.DagsterRunStatus.STARTED
+    one, two, three, gone = (instance.create_run_for_job(job, status=started) for _ in range(4))
+    for run in (gone, one, two, three):
+        end(run)
+    instance.delete_run(gone.run_id)
+    instance.report_run_failed(one)
+    instance.report_run_failed(three)
+    assert shown() == [one.run_id]
+    instance.report_run_failed(two)
+    assert shown() == [one.run_id, two.run_id, three.run_id, one.run_id, three.run_id, two.run_id]
+
+
 def test_a_run_ends_even_if_what_it_skipped_cannot_be_left_as_it_was(
     instance: DagsterInstance, engine: sa.Engine, empty_database: sa.URL
 ) -> None:
