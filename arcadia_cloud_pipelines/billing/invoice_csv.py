@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple, NoReturn
@@ -25,7 +26,6 @@ from .invoice_csv_errors import (
     diagnose,
     diagnose_header,
     line_of,
-    spell_header,
 )
 
 COLUMNS = (
@@ -42,7 +42,7 @@ COLUMNS = (
 )
 """Columns of a frame of lines: line_number int64, the others text (`str`), NA for blank."""
 
-# Header name, as `spell_header` makes it -> column of the frame.
+# Header name, as `_spell` makes it -> column of the frame.
 _HEADER = {
     "product": "product",
     "group_description": "group_description",
@@ -131,7 +131,7 @@ def _read_header(data: bytes, invoice: str) -> _Header:
     text = io.StringIO(head, newline="")
     rows = (row for row in csv.reader(text) if len(row) > 1 or (row and row[0].strip()))
     names = next(rows, [])
-    spelled = [spell_header(name) for name in names]
+    spelled = [_spell(name) for name in names]
     columns = [_HEADER.get(name) for name in spelled]
     end = text.tell()
     named = [name for name in spelled if name]
@@ -143,10 +143,15 @@ def _read_header(data: bytes, invoice: str) -> _Header:
         or not "".join(names).isprintable()
         or end == len(head)
     ):
-        diagnose_header(head, columns, invoice)
+        diagnose_header(head, spelled, columns, invoice)
     kept = [column or f"extra {number}" for number, column in enumerate(columns)]
     end = begin + len(head[:end].encode("utf-8", "surrogateescape"))
     return _Header([name.strip() for name in names], kept, end)
+
+
+def _spell(name: str) -> str:
+    """Return the name of a column without what differs between files: `Project Name`."""
+    return re.sub(r"[\s_-]+", "_", name.strip().strip("\ufeff").strip()).casefold()
 
 
 class _Rows(io.RawIOBase):

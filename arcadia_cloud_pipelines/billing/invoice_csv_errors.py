@@ -123,11 +123,14 @@ def diagnose(data: bytes, names: Sequence[str], invoice: str) -> None:
             )  # fmt: skip
 
 
-def diagnose_header(head: str, columns: Sequence[str | None], invoice: str) -> None:
+def diagnose_header(
+    head: str, spelled: Sequence[str], columns: Sequence[str | None], invoice: str
+) -> None:
     """Raise for the first thing that is wrong with the header; return if nothing is.
 
     Args:
         head: the beginning of the file.
+        spelled: the names in the header, each in one spelling.
         columns: column of the frame for each name in the header; None for one we do not know.
         invoice: its name.
     """
@@ -155,15 +158,9 @@ def diagnose_header(head: str, columns: Sequence[str | None], invoice: str) -> N
                 f"see whether this is the CSV of an invoice, and {ASK_AGAIN}",
                 called,
             )
-    spelled = [spell_header(name) for name in names]
     for number, name in enumerate(spelled):
         if name and name in spelled[:number]:
             refuse(f"the header names it twice; {TELL}", names[number])
-
-
-def spell_header(name: str) -> str:
-    """Return the name of a column without what differs between files: `Project Name`."""
-    return re.sub(r"[\s_-]+", "_", name.strip().strip("\ufeff").strip()).casefold()
 
 
 def line_of(data: bytes, row: int) -> int:
