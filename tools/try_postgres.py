@@ -91,6 +91,8 @@ class Server:
             "port": self.port, "unix_socket_directories": self.folder, "ssl": "on", "fsync": "off",
             "listen_addresses": "127.0.0.1", "password_encryption": "scram-sha-256",
             "full_page_writes": "off", "max_connections": 200,
+            # Who is no superuser may not end it where it works, which DROP DATABASE (FORCE) does.
+            "autovacuum": "off",
         }  # fmt: skip
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("w") as log:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -166,6 +167,7 @@ def names_told(api: Api, tenant: str, instants: int) -> set[str]:
 
 @settings(max_examples=25)
 @given(played=steps)
+@pytest.mark.needs_server("superuser")
 def test_a_tenant_is_told_only_what_was_true_while_it_was_the_tenants(
     api: Api, played: list[tuple[Any, ...]]
 ) -> None:
