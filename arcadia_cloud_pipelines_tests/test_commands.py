@@ -20,6 +20,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/)?arcadia [a-z][^`]*|make [a-z]+)`")
 ELSEWHERE = {
+    "buildah",
     # Programs that are not ours, and words of the shell.
     "export", "curl", "git", "pip", "docker", "podman", "kubectl", "createdb", "useradd", "jq",
     "psql",
