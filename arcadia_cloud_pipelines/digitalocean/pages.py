@@ -10,11 +10,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from .ahead import Ahead
 from .client import DigitalOcean
 from .errors import BadAnswer, PagingError
 
@@ -177,22 +175,19 @@ class _Reader:
     keep: Callable[[Item], Any] | None
 
     def read(self) -> _Pass:
-        """Read from the first page to the last.
-
-        Where something is made of each item, the next page is asked for meanwhile.
-        """
-        if self.keep is None:
-            return self._read(lambda query: partial(self._ask, self.client, query))
-        with Ahead(self.client, self._ask) as ahead:
-            return self._read(ahead.begin)
-
-    def _read(self, begin: Callable[[dict[str, Any]], Callable[[], Item]]) -> _Pass:
-        """Read all pages; `begin` takes the query of a further one, and gives its answer later."""
         done = _Pass()
-        page, token, guessed = 1, None, False
-        asked: set[tuple[int, str | None]] = {(page, token)}
-        answer = self._ask(self.client, self._query(page, token, further=False))
+        page, token = 1, None
+        asked: set[tuple[int, str | None]] = set()
+        guessed = False
         while True:
+            if (page, token) in asked:
+                raise self._paging("links to a page that was already read")
+            if len(asked) >= MOST_PAGES:
+                raise self._paging(f"has more than {MOST_PAGES} pages")
+            asked.add((page, token))
+            query = self._query(page, token, further=len(asked) > 1)
+            answer = self.client.get(self.path, query, scope=self.scope)
+
             total = self._total(answer)
             found, odd = self._items(answer, total)
             done.odd += odd
@@ -200,38 +195,24 @@ class _Reader:
                 break  # there was no such page: the API gave none, or the last one again
             for key, item in found:
                 done.repeated += key in done.items
-                done.items[key] = item
+                done.items[key] = item if self.keep is None else self.keep(item)
             if total is not None:
                 done.totals.append(total)
-            following = self._following(answer, page, len(found) + len(odd), len(done.items), total)
-            further = None
-            if following is not None:
-                page, token, guessed = following
-                self._check_new(page, token, asked)
-                further = begin(self._query(page, token, further=True))
-            if self.keep is not None:
-                done.items.update((key, self.keep(item)) for key, item in found)
             if self.on_page is not None:
                 self.on_page(len(done.items), total)
-            if further is None:
+
+            link = self._link(answer)
+            following = self._cursor(answer)
+            guessed = link is None and following is None
+            if following is not None:
+                token = following
+            elif link is not None:
+                page, token = self._follow(link, page)
+            elif self._more(answer, page, len(found) + len(odd), len(done.items), total):
+                page, token = page + 1, None
+            else:
                 break
-            answer = further()
         return done
-
-    def _ask(self, client: DigitalOcean, query: dict[str, Any]) -> Item:
-        return client.get(self.path, query, scope=self.scope)
-
-    def _check_new(self, page: int, token: str | None, asked: set[tuple[int, str | None]]) -> None:
-        """Note the page that is asked for next.
-
-        Raises:
-            PagingError: it was read before, or there are too many.
-        """
-        if (page, token) in asked:
-            raise self._paging("links to a page that was already read")
-        if len(asked) >= MOST_PAGES:
-            raise self._paging(f"has more than {MOST_PAGES} pages")
-        asked.add((page, token))
 
     def _query(self, page: int, token: str | None, *, further: bool) -> dict[str, Any]:
         """Return the parameters that ask for one page."""
@@ -305,26 +286,6 @@ class _Reader:
             return None
 
     # -- the next page ------------------------------------------------------------------------
-
-    def _following(
-        self, answer: Item, page: int, found: int, seen: int, total: int | None
-    ) -> tuple[int, str | None, bool] | None:
-        """Return the next page, its token, and whether nothing but a count says that it is there.
-
-        Args:
-            answer: of this page.
-            page: its number.
-            found: how many items it held.
-            seen: how many distinct ones were seen up to here.
-            total: the API's count.
-        """
-        link = self._link(answer)
-        token = self._cursor(answer)
-        if token is not None:
-            return page, token, False
-        if link is not None:
-            return *self._follow(link, page), False
-        return (page + 1, None, True) if self._more(answer, page, found, seen, total) else None
 
     def _cursor(self, answer: Item) -> str | None:
         """Return the token of the next page, of a list that is read by tokens."""

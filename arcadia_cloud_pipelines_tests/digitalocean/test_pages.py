@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +21,7 @@ from arcadia_cloud_pipelines.digitalocean import (
     read_listing,
 )
 
-from .conftest import Request, Server, Step, answer, raw
+from .conftest import Server, Step, answer, raw
 
 API = "https://api.digitalocean.com"
 by_id = identity_of("id")
@@ -614,47 +613,3 @@ def test_any_json_gives_a_listing_or_a_typed_error(bodies: list[dict[str, Any]])
     assert listing.complete == (listing.reason is None)
     if listing.complete and listing.total is not None:
         assert len(listing.items) == listing.total
-
-
-# -- the next page is fetched meanwhile ------------------------------------------------------------
-
-
-def test_the_next_page_is_asked_for_while_something_is_made_of_this_one(
-    server: Server, client: DigitalOcean
-) -> None:
-    came = threading.Event()
-
-    def second(_request: Request) -> bytes:
-        came.set()
-        return page((3,), total=3)
-
-    server.play(page((1, 2), next_=f"{API}/v2/things?page=2", total=3), second)
-
-    def keep(item: dict[str, Any]) -> int:
-        assert came.wait(10), "nobody asked for the second page"
-        return int(item["id"]) * 10
-
-    listing = read(client, keep=keep)
-    assert (listing.items, listing.complete, listing.api_calls) == ([10, 20, 30], True, 2)
-    assert client.calls == 2
-
-
-def test_what_cannot_be_made_ends_a_listing_whatever_comes_next(
-    server: Server, client: DigitalOcean
-) -> None:
-    server.play(page((1,), next_=f"{API}/v2/things?page=2"), page((2,)))
-
-    def keep(_item: dict[str, Any]) -> int:
-        raise LookupError("no such key")
-
-    with pytest.raises(LookupError, match="no such key"):
-        read(client, keep=keep)
-
-
-def test_a_page_that_fails_fails_a_listing_of_which_something_is_made(
-    server: Server, client: DigitalOcean
-) -> None:
-    server.play(page((1,), next_=f"{API}/v2/things?page=2", total=2), raw(404, b"{}"))
-    with pytest.raises(NotFound):
-        read(client, keep=by_id)
-    assert client.calls == 2
