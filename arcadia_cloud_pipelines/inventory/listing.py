@@ -27,7 +27,7 @@ from ..digitalocean import (
 )
 from ..digitalocean.errors import clean
 from ..kinds import KIND_BY_NAME, Endpoint, Json, Kind
-from .sightings import Sighting, identity_reader, sighting_reader, with_fields
+from .sightings import Sighting, identity_reader, sighting_reader
 
 logger = logging.getLogger(__name__)
 
@@ -128,8 +128,7 @@ def list_kind(
     kind: Kind,
     progress: Progress | None = None,
     read: Read | None = None,
-    *,
-    compact: bool = False,
+    others: Supplements | None = None,
 ) -> KindListing:
     """List every object of one kind, each once.
 
@@ -142,15 +141,15 @@ def list_kind(
         kind: its entry in the registry.
         progress: told how far the listing is.
         read: lists the parents; now when None.
-        compact: hold of each object its sighting alone, where the kind allows: 50,000 droplets take
-            half a gigabyte as objects, and a tenth of that as sightings.
+        others: what is to be added to each object. Then the sightings alone are held, where the
+            kind allows: 50,000 droplets take half a gigabyte as objects, and a tenth as sightings.
 
     Raises:
         DigitalOceanError: a list of the kind itself, or of the parents, could not be read, or the
             children of no parent could.
     """
     plain = not kind.leave_out and all(endpoint.per is None for endpoint in kind.endpoints)
-    parts = _Parts(kind, sighting_reader(kind) if compact and plain else None)
+    parts = _Parts(kind, others.reader() if others is not None and plain else None)
     for endpoint in kind.endpoints:
         if endpoint.per is None:
             telling = _telling(kind, parts, progress)
@@ -168,7 +167,10 @@ def list_kind(
                 if not any(item.get(name) in none for name, none in endpoint.unless.items())
             ]
             _add_children(parts, client, endpoint, parents, progress)
-    return parts.joined()
+    listing = parts.joined()
+    if others is not None:
+        others.complete(listing.items)
+    return listing
 
 
 def _list(
@@ -324,19 +326,51 @@ def children_inside(kind: Kind, endpoint: Endpoint, parents: Iterable[Json]) -> 
 # -- what other kinds' listings say ---------------------------------------------------------------
 
 
-def supplemented(
-    client: DigitalOcean, kind: Kind, listing: KindListing, read: Read = list_kind
-) -> KindListing:
-    """Return a listing with what other kinds' listings say of its objects.
+@dataclass(frozen=True)
+class Supplements:
+    """What other kinds' listings say of the objects of one kind."""
 
-    What cannot be read, or is not whole, leaves its field unknown and the listing as it is.
+    kind: Kind
+    known: Mapping[str, Mapping[str, Json]]
+    """Field → identity of the object → value."""
+    unknown: frozenset[str]
+    """Fields whose listing could not be read, or is not whole."""
+    started_at: datetime | None
+    """When the oldest of those listings was begun, where that was before the kind's turn."""
+
+    def complete(self, items: Iterable[Json]) -> None:
+        """Add to each object what is said of it; None is for one of which nothing is."""
+        identity = identity_reader(self.kind)
+        for item in items if self.known else ():
+            item.update({name: of.get(identity(item)) for name, of in self.known.items()})
+
+    def reader(self) -> Callable[[Json], Sighting]:
+        """Return what makes a sighting of an object and of what is said of it."""
+        read = sighting_reader(self.kind)
+
+        def completed(item: Json) -> Sighting:
+            self.complete((item,))
+            return read(item)
+
+        return completed if self.known else read
+
+    def noted_in(self, listing: KindListing) -> KindListing:
+        """Return a listing of the kind that says what is unknown of it, and how old it is."""
+        begun = [at for at in (listing.started_at, self.started_at) if at is not None]
+        return replace(listing, unknown_fields=self.unknown, started_at=min(begun, default=None))
+
+
+def supplements_of(client: DigitalOcean, kind: Kind, read: Read | None = None) -> Supplements:
+    """Read what other kinds' listings say of the objects of one kind.
+
+    What cannot be read, or is not whole, is unknown: what is stored of it stays.
     """
-    begun = [] if listing.started_at is None else [listing.started_at]
+    begun = []
     unknown = set()
     known: dict[str, Mapping[str, Json]] = {}
     for supplement in kind.supplements:
         try:
-            other = read(client, KIND_BY_NAME[supplement.kind])
+            other = (read or list_kind)(client, KIND_BY_NAME[supplement.kind])
         except DigitalOceanError as error:
             reason: str | None = str(error)
         else:
@@ -352,28 +386,13 @@ def supplemented(
             continue
         begun += [] if other.started_at is None else [other.started_at]
         known[supplement.field] = supplement.facts(other.items)
-    listing = _with_facts(kind, listing, known)
-    return replace(listing, unknown_fields=frozenset(unknown), started_at=min(begun, default=None))
+    return Supplements(kind, known, frozenset(unknown), min(begun, default=None))
 
 
-def _with_facts(
-    kind: Kind, listing: KindListing, known: Mapping[str, Mapping[str, Json]]
+def list_whole(
+    client: DigitalOcean, kind: Kind, progress: Progress | None, read: Read | None = None
 ) -> KindListing:
-    """Return a listing with these fields, each given by identity; None for who is not in it."""
-    if not known:
-        return listing
-    if listing.seen is not None:
-        # In place: they are held once.
-        for number, one in enumerate(listing.seen):
-            facts = {name: of.get(one.provider_id) for name, of in known.items()}
-            listing.seen[number] = with_fields(kind, one, facts)
-        return listing
-    identity = identity_reader(kind)
-    for item in listing.items:
-        item.update({name: of.get(identity(item)) for name, of in known.items()})
-    return listing
-
-
-def list_whole(client: DigitalOcean, kind: Kind, progress: Progress | None) -> KindListing:
     """List every object of one kind, with all that is said of it anywhere."""
-    return supplemented(client, kind, list_kind(client, kind, progress, compact=True))
+    # First, so that each object becomes a sighting once, with all of it.
+    others = supplements_of(client, kind, read)
+    return others.noted_in(list_kind(client, kind, progress, read, others))
