@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from ..frames import pa, pa_csv, pd
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 15
+"""Letters that are sent at once: no more than a socket holds, so that PostgreSQL stores them while
+the next are made. By a megabyte at a time the two took turns, and twice as long."""
 _FRAME_ROWS = 50_000
 
 
 class _Reader(io.TextIOBase):
     """A file whose lines are made as they are read: memory does not grow with the rows."""
 
-    def __init__(self, rows: Iterable[Sequence[object]]) -> None:
+    def __init__(self, rows: Iterable[Sequence[object]], same: Iterable[object]) -> None:
         self._rows = iter(rows)
+        self._same = "".join(f"{_field(value)}\t" for value in same)
         self._rest = ""
 
     def readable(self) -> bool:
@@ -32,7 +34,7 @@ class _Reader(io.TextIOBase):
             lines = []
             length = 0
             for row in self._rows:
-                lines.append("\t".join(map(_field, row)))
+                lines.append(self._same + "\t".join(map(_field, row)))
                 length += len(lines[-1])
                 if length >= want:
                     break
@@ -46,11 +48,13 @@ def _field(value: object) -> str:
         return "\\N"
     if type(value) is bytes:
         return f"\\\\x{value.hex()}"
-    text = value if isinstance(value, str) else str(value)
-    return text.translate(_ESCAPES) if _SPECIAL.search(text) else text
+    text = value if type(value) is str else str(value)
+    # Four searches for a letter take a tenth of a regular expression's time, and most find none.
+    if "\\" in text or "\n" in text or "\t" in text or "\r" in text:
+        return text.translate(_ESCAPES)
+    return text
 
 
-_SPECIAL = re.compile(r"[\\\n\r\t]")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -59,6 +63,7 @@ def copy_rows(
     table: str,
     columns: Sequence[str],
     rows: Iterable[Sequence[object]],
+    same: Mapping[str, object] | None = None,
 ) -> int:
     """COPY `rows` into `table`, and return how many there were.
 
@@ -67,11 +72,14 @@ def copy_rows(
         table: a name from our own code, never from input.
         columns: the columns that each row fills, in its order.
         rows: values whose `str` PostgreSQL reads; None for NULL, bytes for bytea.
+        same: columns that have one value in all rows.
     """
+    same = same or {}
     driver: Any = connection.connection.driver_connection
-    names = ", ".join(f'"{column}"' for column in columns)
+    names = ", ".join(f'"{column}"' for column in (*same, *columns))
+    reader = _Reader(rows, same.values())
     with driver.cursor() as cursor:
-        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", _Reader(rows), size=_CHUNK)
+        cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN", reader, size=_CHUNK)
         return int(cursor.rowcount)
 
 
