@@ -96,20 +96,25 @@ def copy_frame(
 
     Missing values become NULL. Text goes as it is: PostgreSQL casts it to the column's type.
     """
-    driver: Any = connection.connection.driver_connection
-    names = ", ".join(f'"{column}"' for column in columns)
-    with driver.cursor() as cursor:
-        for start in range(0, len(frame), _FRAME_ROWS):
-            part = frame[list(columns)].iloc[start : start + _FRAME_ROWS]
-            text = io.BytesIO()
-            # Ten times as fast as to_csv; quotes every text, so that only a missing one is bare.
-            pa_csv.write_csv(
-                pa.Table.from_pandas(part, preserve_index=False),
-                text,
-                pa_csv.WriteOptions(include_header=False, quoting_style="needed"),
-            )
-            text.seek(0)
-            cursor.copy_expert(
-                f"COPY {table} ({names}) FROM STDIN WITH (FORMAT csv)", text, size=_CHUNK
-            )
+    for start in range(0, len(frame), _FRAME_ROWS):
+        copy_arrow(connection, table, arrow(frame.iloc[start : start + _FRAME_ROWS], columns))
     return len(frame)
+
+
+def arrow(frame: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
+    """Return columns of a frame as pyarrow has them."""
+    return pa.Table.from_pandas(frame[list(columns)], preserve_index=False)
+
+
+def copy_arrow(connection: sa.Connection, table: str, rows: pa.Table) -> None:
+    """COPY rows into the columns of `table` that have the names of theirs, as `copy_frame` does."""
+    driver: Any = connection.connection.driver_connection
+    names = ", ".join(f'"{column}"' for column in rows.column_names)
+    text = io.BytesIO()
+    # Ten times as fast as to_csv; quotes every text, so that only a missing one is bare.
+    pa_csv.write_csv(rows, text, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
+    text.seek(0)
+    with driver.cursor() as cursor:
+        cursor.copy_expert(
+            f"COPY {table} ({names}) FROM STDIN WITH (FORMAT csv)", text, size=_CHUNK
+        )
