@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -326,23 +326,51 @@ def children_inside(kind: Kind, endpoint: Endpoint, parents: Iterable[Json]) -> 
 # -- what other kinds' listings say ---------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass
 class Supplements:
-    """What other kinds' listings say of the objects of one kind."""
+    """What other kinds' listings say of the objects of one kind, read when the first is there.
 
+    So nothing else is asked where the kind itself cannot be listed.
+    """
+
+    client: DigitalOcean
     kind: Kind
-    known: Mapping[str, Mapping[str, Json]]
-    """Field → identity of the object → value."""
-    unknown: frozenset[str]
-    """Fields whose listing could not be read, or is not whole."""
-    started_at: datetime | None
-    """When the oldest of those listings was begun, where that was before the kind's turn."""
+    read: Read | None = None
+    """Lists the other kinds; now when None."""
+    unknown: set[str] = field(default_factory=set)
+    """Fields whose listing could not be read, or is not whole: what is stored of them stays."""
+    begun: list[datetime] = field(default_factory=list)
+    """When those listings were begun that were read before the kind's turn."""
+
+    @cached_property
+    def _known(self) -> dict[str, Mapping[str, Json]]:
+        """Field → identity of the object → value."""
+        known = {}
+        for supplement in self.kind.supplements:
+            try:
+                other = (self.read or list_kind)(self.client, KIND_BY_NAME[supplement.kind])
+            except DigitalOceanError as error:
+                reason: str | None = str(error)
+            else:
+                reason = other.reason
+            if reason is None:
+                self.begun += [] if other.started_at is None else [other.started_at]
+                known[supplement.field] = supplement.facts(other.items)
+                continue
+            self.unknown.add(supplement.field)
+            logger.warning(
+                "%s: %s keeps its stored value, because it could not be read: %s",
+                self.kind.asset,
+                supplement.field,
+                reason,
+            )
+        return known
 
     def complete(self, items: Iterable[Json]) -> None:
         """Add to each object what is said of it; None is for one of which nothing is."""
         identity = identity_reader(self.kind)
-        for item in items if self.known else ():
-            item.update({name: of.get(identity(item)) for name, of in self.known.items()})
+        for item in items if self.kind.supplements else ():
+            item.update({name: of.get(identity(item)) for name, of in self._known.items()})
 
     def reader(self) -> Callable[[Json], Sighting]:
         """Return what makes a sighting of an object and of what is said of it."""
@@ -352,47 +380,19 @@ class Supplements:
             self.complete((item,))
             return read(item)
 
-        return completed if self.known else read
+        return completed if self.kind.supplements else read
 
     def noted_in(self, listing: KindListing) -> KindListing:
         """Return a listing of the kind that says what is unknown of it, and how old it is."""
-        begun = [at for at in (listing.started_at, self.started_at) if at is not None]
-        return replace(listing, unknown_fields=self.unknown, started_at=min(begun, default=None))
-
-
-def supplements_of(client: DigitalOcean, kind: Kind, read: Read | None = None) -> Supplements:
-    """Read what other kinds' listings say of the objects of one kind.
-
-    What cannot be read, or is not whole, is unknown: what is stored of it stays.
-    """
-    begun = []
-    unknown = set()
-    known: dict[str, Mapping[str, Json]] = {}
-    for supplement in kind.supplements:
-        try:
-            other = (read or list_kind)(client, KIND_BY_NAME[supplement.kind])
-        except DigitalOceanError as error:
-            reason: str | None = str(error)
-        else:
-            reason = other.reason
-        if reason is not None:
-            unknown.add(supplement.field)
-            logger.warning(
-                "%s: %s keeps its stored value, because it could not be read: %s",
-                kind.asset,
-                supplement.field,
-                reason,
-            )
-            continue
-        begun += [] if other.started_at is None else [other.started_at]
-        known[supplement.field] = supplement.facts(other.items)
-    return Supplements(kind, known, frozenset(unknown), min(begun, default=None))
+        begun = self.begun if listing.started_at is None else [*self.begun, listing.started_at]
+        return replace(
+            listing, unknown_fields=frozenset(self.unknown), started_at=min(begun, default=None)
+        )
 
 
 def list_whole(
     client: DigitalOcean, kind: Kind, progress: Progress | None, read: Read | None = None
 ) -> KindListing:
     """List every object of one kind, with all that is said of it anywhere."""
-    # First, so that each object becomes a sighting once, with all of it.
-    others = supplements_of(client, kind, read)
+    others = Supplements(client, kind, read)
     return others.noted_in(list_kind(client, kind, progress, read, others))

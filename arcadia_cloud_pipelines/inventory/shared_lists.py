@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from ..digitalocean import DigitalOcean, DigitalOceanError
 from ..kinds import KIND_BY_NAME, Kind
 from ..times import Clock
-from .listing import KindListing, Progress, list_kind, list_whole, supplements_of
+from .listing import KindListing, Progress, Supplements, list_kind, list_whole
 
 PATIENCE = 60.0
 """Seconds that one waits for a list that another reads; then it reads the list itself. An endpoint
@@ -50,7 +50,7 @@ class SharedLists:
         """List a kind with all that is said of it anywhere, as `list_whole` does."""
         if kind.name not in self._shared:
             return list_whole(client, kind, progress, self.read)
-        others = supplements_of(client, kind, self.read)
+        others = Supplements(client, kind, self.read)
         listing = self.read(client, kind, progress)
         others.complete(listing.items)
         return others.noted_in(listing)

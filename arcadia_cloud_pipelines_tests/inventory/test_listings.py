@@ -15,7 +15,7 @@ import pytest
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, ServerError
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
-from arcadia_cloud_pipelines.inventory.listing import list_kind, list_whole, supplements_of
+from arcadia_cloud_pipelines.inventory.listing import Supplements, list_kind, list_whole
 from arcadia_cloud_pipelines.inventory.listings import Listings
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.shared_lists import SharedLists
@@ -283,7 +283,7 @@ def test_sightings_made_while_reading_say_what_the_objects_say(server: RunningSi
     compact = set()
     for kind in KINDS:
         whole = list_kind(asking, kind)
-        supplements_of(asking, kind).complete(whole.items)
+        Supplements(asking, kind).complete(whole.items)
         fetched = fetch_kind(asking, kind)
         assert isinstance(fetched, Fetched)
         # Children of several parents come in the order in which those answer.
