@@ -22,8 +22,9 @@ from .kinds import REGISTRY
 from .kinds.severity import COMMON
 from .late import HOURLY, OTHER_SOURCES
 from .schema import TABLES
-from .warehouse import views
-from .warehouse.embedded import WAREHOUSE_DATABASE, EmbeddedPostgres
+from .warehouse import described_views, views
+from .warehouse.embedded import EmbeddedPostgres
+from .warehouse.embedded_server import WAREHOUSE_DATABASE
 from .warehouse.engine import Warehouse
 from .warehouse.migrate import migrate
 
@@ -209,7 +210,7 @@ def _view_lines() -> Iterator[str]:
         yield ""
         yield "| column | type | |"
         yield "| --- | --- | --- |"
-        for column, type_ in views.described_columns()[view.name]["columns"].items():
+        for column, type_ in described_views.described_columns()[view.name]["columns"].items():
             yield f"| `{column}` | {type_} | {_cell(view.comment_of(column))} |"
 
 
@@ -256,7 +257,7 @@ SCHEMA_PATH = SOURCES_VIEW_PATH.with_name("schema.json")
 
 def views_schema(connection: sa.Connection) -> str:
     """Return the file of the views' columns as a migrated database has them."""
-    return json.dumps(views.describe_views(connection), indent=1) + "\n"
+    return json.dumps(described_views.describe_views(connection), indent=1) + "\n"
 
 
 def main() -> None:

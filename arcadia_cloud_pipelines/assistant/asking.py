@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ..foreign_text import line
 from ..marts.reading import MartError, find
-from ..warehouse import views
+from ..warehouse import described_views, views
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 
@@ -112,7 +112,7 @@ def list_relations(warehouse: Warehouse) -> Reply:
 def describe_mart(warehouse: Warehouse, name: str) -> dict[str, Any]:
     """Return a view's question, grain, example and columns, with its as_of and complete."""
     view = find(name)
-    types: Mapping[str, str] = views.described_columns()[view.name]["columns"]
+    types: Mapping[str, str] = described_views.described_columns()[view.name]["columns"]
     with reading(warehouse) as connection, _told():
         as_of, complete = _sources(connection)
     return {
@@ -153,7 +153,7 @@ def read_view(
         QueryRefused: a column, an operator or a value does not fit.
     """
     view = find(name)
-    types: Mapping[str, str] = views.described_columns()[view.name]["columns"]
+    types: Mapping[str, str] = described_views.described_columns()[view.name]["columns"]
 
     def column(wanted: str) -> str:
         if wanted not in types:

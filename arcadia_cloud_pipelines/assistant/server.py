@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 
 from ..marts.reading import MartError
 from ..settings import SettingsError
-from ..warehouse.embedded import EmbeddedPostgresError
+from ..warehouse.embedded_programs import EmbeddedPostgresError
 from ..warehouse.engine import Warehouse
 from ..warehouse.errors import WarehouseError
 from . import asking

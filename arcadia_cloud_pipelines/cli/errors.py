@@ -49,7 +49,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     from ..operations.errors import OperationsError
     from ..settings import SettingsError
     from ..warehouse.backups import BackupError
-    from ..warehouse.embedded import EmbeddedPostgresError
+    from ..warehouse.embedded_programs import EmbeddedPostgresError
     from ..warehouse.errors import WarehouseError
 
     return (

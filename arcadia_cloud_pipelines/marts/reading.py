@@ -19,7 +19,7 @@ import orjson
 import sqlalchemy as sa
 
 from ..foreign_text import csv_cell, json_text
-from ..warehouse import views
+from ..warehouse import described_views, views
 from ..warehouse.engine import Warehouse
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def read_rows(
     streaming = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
     result = streaming.execute(statement)
     columns = list(result.keys())
-    described = views.described_columns()[view.name]["columns"]
+    described = described_views.described_columns()[view.name]["columns"]
     types = [described[column] for column in columns]
     return Rows(columns, types, (list(batch) for batch in result.partitions(BATCH)))
 

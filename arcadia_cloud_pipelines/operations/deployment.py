@@ -17,8 +17,8 @@ from ..api.auth import check_secrets
 from ..environment_file import environment
 from ..inventory.freshness import synced_accounts
 from ..settings import Settings
-from ..warehouse.embedded import supervised
 from ..warehouse.embedded_server import ServerFolder
+from ..warehouse.embedded_supervision import supervised
 from ..warehouse.engine import open_warehouse
 from . import json_lines, processes
 from .child import Child, while_heard
@@ -160,7 +160,7 @@ def database_process(home: Home, environ: Mapping[str, str]) -> Child:
     answers = ServerFolder(home.path).answers
     return Child(
         "postgres",
-        [sys.executable, "-m", f"{LOCATION}.warehouse.embedded", str(home.path)],
+        [sys.executable, "-m", f"{LOCATION}.warehouse.embedded_supervision", str(home.path)],
         environ=for_child("postgres", environ),
         ready=answers,
         alive=answers,

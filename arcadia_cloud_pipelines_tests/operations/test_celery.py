@@ -29,7 +29,7 @@ from arcadia_cloud_pipelines.settings import (
     executor_name,
     load_settings,
 )
-from arcadia_cloud_pipelines.warehouse.dagster_storage import POOL_SIZE
+from arcadia_cloud_pipelines.warehouse.dagster_connections import POOL_SIZE
 
 BROKER = "redis://:of-a-test@127.0.0.1:1/0"
 
