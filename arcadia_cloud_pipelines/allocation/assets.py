@@ -12,9 +12,10 @@ from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
 from . import checks, report
 from .allocate import allocate
-from .rules import AllocationRulesError
-from .statements import propose
-from .tables import cloud_cost_allocations, cloud_statement_proposals
+from .proposals import propose
+from .rule_file import AllocationRulesError
+from .statement_tables import cloud_statement_proposals
+from .tables import cloud_cost_allocations
 
 GROUP = "billing"
 KINDS = {"postgres"}

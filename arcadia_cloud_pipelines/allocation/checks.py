@@ -8,7 +8,7 @@ from ..dagster_support import metadata, reported_errors, table
 from ..warehouse.engine import Warehouse
 from . import report
 from .allocate import Unused
-from .rules import describe_rule
+from .rule_file import describe_rule
 
 ASSET = dg.AssetKey("cost_allocations")
 SHOWN = 50

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from ..allocation.tables import cloud_statement_lines, cloud_statements, cloud_tenant_costs
+from ..allocation.statement_tables import cloud_statement_lines, cloud_statements
+from ..allocation.tables import cloud_tenant_costs
 from .access import AnyCaller, database
 from .auth import Caller
 from .database import Database
