@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from arcadia_cloud_pipelines.api.auth import InvalidToken, Verifier
+from arcadia_cloud_pipelines.api.auth import Verifier
+from arcadia_cloud_pipelines.api.caller import InvalidToken
 from arcadia_cloud_pipelines.operations.child_environment import for_child
 from arcadia_cloud_pipelines.operations.deployment import services
 from arcadia_cloud_pipelines.operations.errors import OperationsError
