@@ -6,7 +6,9 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_support import DAILY, OWNERS, RETRY, metadata, reported_errors, table, table_metadata
+from ..dagster_errors import reported_errors
+from ..dagster_metadata import metadata, table, table_metadata
+from ..dagster_support import DAILY, OWNERS, RETRY
 from ..plots import stacked_months
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse

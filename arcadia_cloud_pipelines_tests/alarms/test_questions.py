@@ -24,7 +24,7 @@ from arcadia_cloud_pipelines.alarms import (
 from arcadia_cloud_pipelines.alarms.model import Answer
 from arcadia_cloud_pipelines.alarms.sources import Sources
 from arcadia_cloud_pipelines.alarms.state import open_alarms
-from arcadia_cloud_pipelines.dagster_support import PlainFailure
+from arcadia_cloud_pipelines.dagster_errors import PlainFailure
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations import machine
 from arcadia_cloud_pipelines.operations.home import Home

@@ -22,7 +22,7 @@ from arcadia_cloud_pipelines.alarms.model import Answer
 from arcadia_cloud_pipelines.alarms.sources import Sources
 from arcadia_cloud_pipelines.alarms.state import marks, open_alarms
 from arcadia_cloud_pipelines.alarms.teams import newest_success
-from arcadia_cloud_pipelines.dagster_support import PlainFailure
+from arcadia_cloud_pipelines.dagster_errors import PlainFailure
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.settings import load_settings
