@@ -88,7 +88,7 @@ def reading(warehouse: Warehouse, *, only_look: bool = True) -> Iterator[sa.Conn
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def refusals_told() -> Iterator[None]:
     """Turn what the server refuses into one sentence."""
     try:
         yield

@@ -23,8 +23,8 @@ from .answering import (
     Reply,
     age_of_sources,
     reading,
+    refusals_told,
     take_rows,
-    told,
 )
 
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in", "contains", "is null", "is not null")
@@ -43,7 +43,7 @@ class Filter:
 
 def list_relations(warehouse: Warehouse) -> Reply:
     """Return the views and tables that this login may read, with the question each answers."""
-    with reading(warehouse) as connection, told():
+    with reading(warehouse) as connection, refusals_told():
         return take_rows(connection, _SQL.run(connection, "relations"), MOST_ROWS)
 
 
@@ -51,7 +51,7 @@ def describe_mart(warehouse: Warehouse, name: str) -> dict[str, Any]:
     """Return a view's question, grain, example and columns, with its as_of and complete."""
     view = find(name)
     types: Mapping[str, str] = described_views.described_columns()[view.name]["columns"]
-    with reading(warehouse) as connection, told():
+    with reading(warehouse) as connection, refusals_told():
         as_of, complete = age_of_sources(connection)
     return {
         "view": f"{views.SCHEMA}.{view.name}",
@@ -116,7 +116,7 @@ def read_view(
         statement += f" WHERE {' AND '.join(where)}"
     if order:
         statement += f" ORDER BY {', '.join(order)}"
-    with reading(warehouse) as connection, told():
+    with reading(warehouse) as connection, refusals_told():
         streaming = connection.execution_options(stream_results=True)
         return take_rows(connection, streaming.execute(sa.text(statement), values), limit)
 

@@ -10,7 +10,7 @@ import re
 
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .answering import ROWS, QueryRefused, Reply, reading, take_rows, told
+from .answering import ROWS, QueryRefused, Reply, reading, refusals_told, take_rows
 
 _SQL = Statements(__file__)
 
@@ -28,7 +28,7 @@ def query(warehouse: Warehouse, sql: str, limit: int = ROWS) -> Reply:
     """
     text = _one_statement(sql)
     _check(warehouse, text)
-    with reading(warehouse) as connection, told():
+    with reading(warehouse) as connection, refusals_told():
         streaming = connection.execution_options(stream_results=True)
         return take_rows(connection, streaming.exec_driver_sql(text.replace("%", "%%")), limit)
 
@@ -48,7 +48,7 @@ def _one_statement(sql: str) -> str:
 
 def _check(warehouse: Warehouse, text: str) -> None:
     """Have the server read the statement, without running it, and refuse what it must not call."""
-    with reading(warehouse, only_look=False) as connection, told():
+    with reading(warehouse, only_look=False) as connection, refusals_told():
         # What closes the bracket and goes on fits in here, and nowhere else: it is one statement.
         asked = f"CREATE TEMP VIEW arcadia_asked AS SELECT asked.* FROM (\n{text}\n) AS asked"  # noqa: S608
         connection.exec_driver_sql(asked.replace("%", "%%"))

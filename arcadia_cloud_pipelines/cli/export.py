@@ -38,14 +38,14 @@ def export() -> None:
               default="parquet")  # fmt: skip
 def marts(folder: Path, format_: str) -> None:
     """Write every mart into FOLDER, a file each."""
-    from ..marts import reading
+    from ..marts import reading, writing
 
     folder.mkdir(parents=True, exist_ok=True)
     warehouse = the_warehouse()
     for name in reading.names():
         path = folder / f"{name}.{format_}"
         with reading.read_mart(warehouse, reading.find(name)) as rows:
-            echo(f"{reading.write_file(rows, format_, path):>12,} rows in {path}")
+            echo(f"{writing.write_file(rows, format_, path):>12,} rows in {path}")
 
 
 def _month(_ctx: click.Context, _param: click.Parameter, value: str) -> date:

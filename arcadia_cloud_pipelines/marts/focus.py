@@ -24,7 +24,8 @@ import sqlalchemy as sa
 from ..times import rfc3339
 from ..warehouse.engine import Warehouse
 from ..warehouse.views import SCHEMA
-from .reading import MartError, Rows, find, read_rows, snapshot, write_file
+from .reading import MartError, Rows, find, read_rows, snapshot
+from .writing import write_file
 
 DATASETS: Mapping[str, Mapping[str, str]] = {
     "1.4": {
