@@ -82,7 +82,8 @@ def focus(
     files with rows, bytes, SHA-256 and the sum of BilledCost. For tools that limit an upload,
     --max-rows and --max-bytes split a dataset into several files.
     """
-    from ..marts.focus import Limits, export_focus
+    from ..marts.focus import export_focus
+    from ..marts.focus_files import Limits
 
     folder = folder or Path(f"focus-{version}-{period:%Y-%m}")
     limits = Limits(max_rows, max_bytes)
