@@ -17,7 +17,6 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,6 +52,7 @@ from arcadia_cloud_pipelines.warehouse.copy import copy_frame
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
 
 from .figures import Figure, ratios
+from .fresh import fresh_warehouse
 
 BIG = "big"
 FLOOR_COLUMNS = (
@@ -198,10 +198,10 @@ def run_step(name: str, home: str, csv: str) -> None:
     print(json.dumps(figures))
 
 
-def measure(name: str, home: str, csv: Path) -> dict[str, Any]:
+def measure(name: str, home: Path, csv: Path) -> dict[str, Any]:
     """One step in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.billing", "--step", name, home, str(csv)],
+        [sys.executable, "-m", "benchmarks.billing", "--step", name, str(home), str(csv)],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -212,24 +212,18 @@ def figures(lines: int = 1_000_000, repeat: int = 3) -> Iterator[Figure]:
     """Yield the figures of both parts."""
     histories = []
     for _ in range(repeat):
-        with tempfile.TemporaryDirectory() as folder:
-            warehouse = open_warehouse(load_settings({"ARCADIA_HOME": str(Path(folder) / "home")}))
-            warehouse.check_migrated()
+        with fresh_warehouse() as (_, warehouse):
             account = SimulatedAccount(history_start=START_OF_137_INVOICES)
             histories.append(history(warehouse, account))
-            warehouse.engine.dispose()
     walls = [one.seconds / one.floor for one in histories]
     yield Figure(f"{histories[0].invoices} invoices ÷ floor", walls, AIM)
     calls = [one.calls / one.invoices for one in histories]
     yield Figure("API calls an invoice", calls, CALLS, "")
-    with tempfile.TemporaryDirectory() as folder:
-        home, csv = str(Path(folder) / "home"), Path(folder) / "invoice.csv"
-        warehouse = open_warehouse(load_settings({"ARCADIA_HOME": home}))
-        warehouse.check_migrated()
+    with fresh_warehouse() as (home, warehouse):
+        csv = home.parent / "invoice.csv"
         frame_mb = prepare_big(warehouse, account, lines, csv)
         floor = [measure("floor", home, csv)["wall"] for _ in range(repeat)]
         whole = [measure("whole", home, csv) for _ in range(repeat)]
-        warehouse.engine.dispose()
     walls = ratios([run["wall"] for run in whole], floor)
     yield Figure(f"{lines:,} lines: parse, match, load ÷ floor", walls, AIM)
     peaks = [run["peak_mb"] / frame_mb for run in whole]
@@ -256,13 +250,10 @@ def main() -> None:
     if arguments.step:
         run_step(*arguments.step)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        home = str(Path(folder) / "home")
-        warehouse = open_warehouse(load_settings({"ARCADIA_HOME": home}))
-        warehouse.check_migrated()
+    with fresh_warehouse() as (home, warehouse):
         account = SimulatedAccount(history_start=START_OF_137_INVOICES)
         print(history(warehouse, account))
-        csv = Path(folder) / "invoice.csv"
+        csv = home.parent / "invoice.csv"
         frame_mb = prepare_big(warehouse, account, arguments.lines, csv)
         print(f"\none invoice of {arguments.lines:,} lines, {csv.stat().st_size / 2**20:.0f} MB; "
               f"its frame {frame_mb:.0f} MB")  # fmt: skip
@@ -280,7 +271,6 @@ def main() -> None:
                 f"{label:32}{wall:8.2f}{wall / floor:9.2f}{figures['cpu']:8.2f}"
                 f"{peak:9.0f}{peak / frame_mb:9.2f}"
             )
-        warehouse.engine.dispose()
 
 
 if __name__ == "__main__":

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.drift.sweep import SweepResult, sweep
-from arcadia_cloud_pipelines.settings import load_settings
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .figures import Figure, ratios
+from .fresh import fresh_warehouse
 
 SEED = """
     INSERT INTO cloud_resources (
@@ -112,9 +110,7 @@ def figures(resources: int = 50_000, repeat: int = 5) -> Iterator[Figure]:
 
 def measured_shapes(resources: int, repeat: int) -> dict[str, tuple[list[float], list[int]]]:
     """Return seconds and WAL bytes of each run of each shape, by its name."""
-    with tempfile.TemporaryDirectory() as folder:
-        warehouse = open_warehouse(load_settings({"ARCADIA_HOME": str(Path(folder) / "home")}))
-        warehouse.check_migrated()
+    with fresh_warehouse() as (_, warehouse):
         run(warehouse, SEED.replace("{resources}", str(resources)))
         results: list[SweepResult] = []
 
@@ -136,7 +132,6 @@ def measured_shapes(resources: int, repeat: int) -> dict[str, tuple[list[float],
         counts = [(r.opened, r.updated, r.closed, r.open_after) for r in results]
         assert counts[0] == (resources // 100, 0, 0, resources // 100)
         assert set(counts[1:]) == {(0, 0, 0, resources // 100)}
-        warehouse.engine.dispose()
     return shapes
 
 

@@ -157,11 +157,7 @@ def main() -> int:
     up = Deployment(Path(tempfile.mkdtemp(prefix="arcadia-failover-")))
     up.start()
     try:
-        if wait(up.is_ready, 600) is None:
-            raise SystemExit("arcadia up did not start: " + "".join(up.said[-5:]))
-        started = "SELECT 1 FROM runs WHERE status IN ('SUCCESS', 'FAILURE')"
-        busy = "SELECT 1 FROM runs WHERE status IN ('QUEUED', 'STARTING', 'STARTED')"
-        wait(lambda: up.dagster(started) and not up.dagster(busy), 900, 2.0)
+        up.settle()
         problems = [Failover(up, n, arguments.seconds).run() for n in range(arguments.times)]
     finally:
         code = up.stop()

@@ -16,7 +16,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,6 +38,7 @@ from arcadia_cloud_pipelines.warehouse.copy import copy_rows
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
 
 from .figures import Figure, ratios
+from .fresh import fresh_warehouse
 
 KIND = KIND_BY_NAME["droplet"]
 FLOOR_TABLE = """
@@ -186,10 +186,10 @@ def simulator(droplets: int) -> Any:
         process.wait(10)
 
 
-def measure(name: str, home: str, url: str, token: str) -> dict[str, Any]:
+def measure(name: str, home: Path, url: str, token: str) -> dict[str, Any]:
     """One step in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.inventory", "--step", name, home, url, token],
+        [sys.executable, "-m", "benchmarks.inventory", "--step", name, str(home), url, token],
         check=True,
         capture_output=True,
         text=True,
@@ -242,12 +242,9 @@ def measured_steps(droplets: int, repeat: int) -> dict[str, list[dict[str, float
     runs: dict[str, list[dict[str, float]]] = {}
     with simulator(droplets) as (url, token, change):
         for _ in range(repeat):
-            with tempfile.TemporaryDirectory() as folder:
-                home = str(Path(folder) / "home")
-                warehouse = open_warehouse(load_settings({"ARCADIA_HOME": home}))
-                warehouse.check_migrated()
+            with fresh_warehouse() as (home, warehouse):
 
-                def step(label: str, name: str = "sync", home: str = home) -> None:
+                def step(label: str, name: str = "sync", home: Path = home) -> None:
                     runs.setdefault(label, []).append(measure(name, home, url, token))
 
                 step("fetch and parse", "fetch")
@@ -258,7 +255,6 @@ def measured_steps(droplets: int, repeat: int) -> dict[str, list[dict[str, float
                 step("unchanged, after a checkpoint")
                 change(0.01)
                 step("1 % changed")
-                warehouse.engine.dispose()
     return runs
 
 

@@ -94,6 +94,18 @@ class Deployment:
         for line in process.stdout:
             self.said.append(line)
 
+    def settle(self) -> None:
+        """Wait until all is there and the first runs are over.
+
+        Raises:
+            SystemExit: it did not start within ten minutes.
+        """
+        if wait(self.is_ready, 600) is None:
+            raise SystemExit("arcadia up did not start: " + "".join(self.said[-5:]))
+        busy = "SELECT 1 FROM runs WHERE status IN ('QUEUED', 'STARTING', 'STARTED')"
+        over = "SELECT 1 FROM runs WHERE status IN ('SUCCESS', 'FAILURE')"
+        wait(lambda: bool(self.dagster(over)) and not self.dagster(busy), 900, 2.0)
+
     def is_ready(self) -> bool:
         """Return whether the newest supervisor said that all is there."""
         return any("Ctrl-C stops" in line for line in self.said[self.heard :])
@@ -388,11 +400,7 @@ def main() -> int:
     up = Deployment(home)
     up.start()
     try:
-        if wait(up.is_ready, 600) is None:
-            raise SystemExit("arcadia up did not start: " + "".join(up.said[-5:]))
-        busy = "SELECT 1 FROM runs WHERE status IN ('QUEUED', 'STARTING', 'STARTED')"
-        started = "SELECT 1 FROM runs WHERE status IN ('SUCCESS', 'FAILURE')"
-        wait(lambda: up.dagster(started) and not up.dagster(busy), 900, 2.0)
+        up.settle()
         for number in range(arguments.instants):
             if number in done:
                 continue

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,10 +26,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from arcadia_cloud_pipelines.settings import load_settings
-from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
+from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .figures import HEAD, Figure, ratios
+from .fresh import fresh_warehouse
 from .inventory import measure, simulator
 
 DLT = Path(__file__).parent / "dlt_peer"
@@ -100,18 +99,14 @@ def figures(droplets: int = 10_000, repeat: int = 3) -> Iterator[Figure]:
     runs: dict[tuple[str, str], list[float]] = {}
     with simulator(droplets) as (url, token, _):
         for _ in range(repeat):
-            with tempfile.TemporaryDirectory() as folder:
-                home = str(Path(folder) / "home")
-                warehouse = open_warehouse(load_settings({"ARCADIA_HOME": home}))
-                warehouse.check_migrated()
+            with fresh_warehouse() as (home, warehouse):
                 for step in ("first sync", "unchanged"):
                     ours = measure("sync", home, url, token)["wall"]
                     runs.setdefault((step, "ours"), []).append(ours)
-                    dlt = by_dlt(warehouse, url, token, folder)
+                    dlt = by_dlt(warehouse, url, token, str(home.parent))
                     runs.setdefault((step, "dlt"), []).append(dlt)
                     orm = row_by_row(warehouse, url, token)
                     runs.setdefault((step, "row by row"), []).append(orm)
-                warehouse.engine.dispose()
     for (step, peer), aim in AIMS.items():
         what = f"{droplets:,} droplets, {step} ÷ {peer}"
         yield Figure(what, ratios(runs[step, "ours"], runs[step, peer]), round(aim, 3))

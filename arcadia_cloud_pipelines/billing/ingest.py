@@ -15,14 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from ..digitalocean import (
-    DigitalOcean,
-    DigitalOceanError,
-    Forbidden,
-    RateLimited,
-    Unauthorized,
-    Unreachable,
-)
+from ..digitalocean import DigitalOcean, DigitalOceanError
 from ..frames import pa, pa_csv, pc, pd
 from ..times import Clock, utc_now
 from ..warehouse.copy import copy_frame
@@ -31,7 +24,7 @@ from ..warehouse.statements import Statements
 from .balance import SCOPE
 from .invoice_csv import COLUMNS, NUMBERS, parse_invoice_csv, without_zeros
 from .invoice_csv_errors import InvoiceFileError
-from .items import attach_resource_keys, fetch_items, items_frame
+from .items import NO_INVOICES_FAULT, attach_resource_keys, fetch_items, items_frame
 from .matching import RULES_VERSION, Inventory, load_inventory, match_lines
 from .reconcile import keep_summaries, store_verdicts
 
@@ -237,7 +230,7 @@ def _fetch(client: DigitalOcean, waiting: Iterator[Invoice]) -> _Batch:
             break
         try:
             fetched = fetch_invoice(client, invoice.invoice_uuid, invoice.period)
-        except (Unauthorized, Forbidden, RateLimited, Unreachable) as error:
+        except NO_INVOICES_FAULT as error:
             batch.outage = error
             break
         except DigitalOceanError as error:

@@ -41,6 +41,9 @@ _FIELDS = {
 }
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
+NO_INVOICES_FAULT = (Unauthorized, Forbidden, RateLimited, Unreachable)
+"""Errors that the next invoice would meet, too: they end a run and mark no invoice as failed."""
+
 _KEYS = ("second_key", "resource_key")
 _ALWAYS = ("product", "group_description", "description", "amount")
 _PASSES = (
@@ -72,7 +75,7 @@ def fetch_items(
             identity=no_identity(),
             scope=SCOPE,
         )
-    except (Unauthorized, Forbidden, RateLimited, Unreachable):
+    except NO_INVOICES_FAULT:
         raise
     except DigitalOceanError as error:
         return [], f"The JSON form could not be read: {error}"

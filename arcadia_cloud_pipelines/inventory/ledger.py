@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-import orjson
 import sqlalchemy as sa
 
 from ..kinds import NAMED
@@ -25,7 +24,7 @@ from ..redaction import names_secret
 from ..setting_values import strike_interval
 from ..warehouse.copy import array_literal, copy_rows
 from ..warehouse.statements import Statements
-from .sightings import Sighting, known_fields
+from .sightings import Sighting, changes_from_nothing, known_fields
 
 STRIKES = 3
 """Complete listings in a row that must lack a resource before it counts as deleted."""
@@ -140,7 +139,7 @@ class _Place(NamedTuple):
     """Whether the object itself names a project that is known."""
 
 
-_Arrival = tuple[_Place, Sighting]
+_Placed = tuple[_Place, Sighting]
 
 
 def record(
@@ -167,30 +166,26 @@ def record(
     # Identities and digests first: whole rows travel for those alone that are new or differ.
     foreign, live, missing, outside = _compare_digests(connection, scope, seen)
     confirmed = loss_confirmed(connection, scope)
-    implausible = not confirmed and _is_implausible(observation, guard, live, missing)
-    placed = _place(connection, scope)
-    new = [(place, seen[place.ordinal]) for place in placed if place.is_new]
-    differing = [place for place in placed if not place.is_new]
+    # Of a listing that is not complete nothing is concluded, so there is nothing to doubt.
+    implausible = (
+        observation.complete and not confirmed
+        and guard.implausible(live, missing, whose_unknown=observation.whose_unknown)
+    )  # fmt: skip
+    new, differing = _place(connection, scope, seen)
     withheld: dict[str, int] = {}
     appeared: dict[str, int] = {}
     if differing:
-        _compare_rows(connection, scope, seen, differing)
+        _compare_rows(connection, scope, differing)
         withheld = _withhold(connection, observation, guard, new, confirmed=confirmed)
         # Before new rows are added: afterwards a field that they have looks old.
         appeared = _record_appeared(connection, scope, guard)
+    unchanged = len(seen) - len(new) - len(differing)
     if implausible and observation.whose_unknown:
         # Most likely it is another account's, and so is what is new in it.
         _SQL.run(connection, "leave_out_new")
         new = []
-    _add(connection, scope, new)
-    updated = restored = 0
-    if differing:
-        updated, restored = _SQL.run(connection, "update", scope).one()
-        _SQL.run(connection, "clear_changes")
-    if any(place.names_own for place in placed):
-        _SQL.run(connection, "leave_own_project", scope)
-        _SQL.run(connection, "enter_own_project", scope)
-    if len(placed) < len(seen):
+    updated, restored = _write(connection, scope, new, differing)
+    if unchanged:
         _SQL.run(connection, "touch", scope)
 
     # Absence means something in a complete listing alone, and not where half of all is missing.
@@ -201,26 +196,11 @@ def record(
         end_confirmation(connection, scope)
     _SQL.run(connection, "clear")
     return Recorded(
-        discovered=len(new),
-        updated=updated,
-        restored=restored,
-        struck=struck,
-        deleted=deleted,
-        missing=missing + outside,
-        live=live + len(new) + restored - deleted,
-        implausible=implausible,
-        withheld=withheld,
-        appeared=appeared,
-        foreign=foreign,
+        discovered=len(new), updated=updated, restored=restored, struck=struck, deleted=deleted,
+        missing=missing + outside, live=live + len(new) + restored - deleted,
+        implausible=implausible, withheld=withheld, appeared=appeared, foreign=foreign,
         outside=outside,
-    )
-
-
-def _is_implausible(observation: Observation, guard: Guard, live: int, missing: int) -> bool:
-    # Of a listing that is not complete nothing is concluded, so there is nothing to doubt.
-    return observation.complete and guard.implausible(
-        live, missing, whose_unknown=observation.whose_unknown
-    )
+    )  # fmt: skip
 
 
 def _parameters(observation: Observation) -> dict[str, object]:
@@ -256,30 +236,52 @@ def _compare_digests(
     return foreign, live, missing, outside
 
 
-def _place(connection: sa.Connection, scope: Mapping[str, object]) -> list[_Place]:
-    """Give a row to each sighting that is new or differs."""
+def _place(
+    connection: sa.Connection, scope: Mapping[str, object], seen: Sequence[Sighting]
+) -> tuple[list[_Placed], list[_Placed]]:
+    """Give a row to each sighting that is new, and return those that are new and that differ."""
     _SQL.run(connection, "place", scope)
-    return [_Place(*row) for row in _SQL.run(connection, "placed").tuples()]
+    new: list[_Placed] = []
+    differing: list[_Placed] = []
+    for row in _SQL.run(connection, "placed").tuples():
+        place = _Place(*row)
+        (new if place.is_new else differing).append((place, seen[place.ordinal]))
+    return new, differing
 
 
 def _compare_rows(
-    connection: sa.Connection,
-    scope: Mapping[str, object],
-    seen: Sequence[Sighting],
-    differing: Sequence[_Place],
+    connection: sa.Connection, scope: Mapping[str, object], differing: Sequence[_Placed]
 ) -> None:
     """Send what differs from its row as a whole, and compare it field by field."""
     _SQL.run(connection, "create_incoming")
     copy_rows(
         connection, "incoming", ("resource_id", *ROW_COLUMNS),
-        ((place.resource_id, *staged_row(seen[place.ordinal])) for place in differing),
+        ((place.resource_id, *staged_row(one)) for place, one in differing),
     )  # fmt: skip
     _SQL.run(connection, "describe_incoming")
     _SQL.run(connection, "compare_fields", scope)
 
 
+def _write(
+    connection: sa.Connection,
+    scope: Mapping[str, object],
+    new: Sequence[_Placed],
+    differing: Sequence[_Placed],
+) -> tuple[int, int]:
+    """Add what is new and change what differs; return how many were updated and restored."""
+    _add(connection, scope, new)
+    updated = restored = 0
+    if differing:
+        updated, restored = _SQL.run(connection, "update", scope).one()
+        _SQL.run(connection, "clear_changes")
+    if any(place.names_own for place, _ in (*new, *differing)):
+        _SQL.run(connection, "leave_own_project", scope)
+        _SQL.run(connection, "enter_own_project", scope)
+    return updated, restored
+
+
 def _add(
-    connection: sa.Connection, scope: Mapping[str, object], arrivals: Sequence[_Arrival]
+    connection: sa.Connection, scope: Mapping[str, object], arrivals: Sequence[_Placed]
 ) -> None:
     """Add rows, each with an event that has all that is known of it as a change from nothing.
 
@@ -303,27 +305,17 @@ def _add(
         connection, "cloud_resource_events",
         ("event", "account", "occurred_at", "run_id", "resource_id", "changes"),
         (
-            (*same, place.resource_id, _changes_from_nothing(one, place.project_id))
+            (*same, place.resource_id, changes_from_nothing(one, place.project_id))
             for place, one in arrivals
         ),
     )  # fmt: skip
-
-
-def _changes_from_nothing(sighting: Sighting, project_id: int | None) -> str:
-    """Return what is known of a new resource as its event has it."""
-    known = known_fields(sighting)
-    if project_id is not None:
-        known["project_id"] = project_id
-    return orjson.dumps(
-        {name: {"from": None, "to": value} for name, value in known.items()}
-    ).decode()
 
 
 def _withhold(
     connection: sa.Connection,
     observation: Observation,
     guard: Guard,
-    new: Sequence[_Arrival],
+    new: Sequence[_Placed],
     *,
     confirmed: bool,
 ) -> dict[str, int]:

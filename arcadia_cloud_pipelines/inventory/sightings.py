@@ -295,6 +295,16 @@ def known_fields(sighting: Sighting) -> dict[str, object]:
     return known | {name: value for name, value in columns.items() if value is not None}
 
 
+def changes_from_nothing(sighting: Sighting, project_id: int | None) -> str:
+    """Return what is known of a new resource, as the event of its discovery has it."""
+    known = known_fields(sighting)
+    if project_id is not None:
+        known["project_id"] = project_id
+    return orjson.dumps(
+        {name: {"from": None, "to": value} for name, value in known.items()}
+    ).decode()
+
+
 def with_fields(kind: Kind, sighting: Sighting, fields: Json) -> Sighting:
     """Return a sighting as if the object had had these fields; None is for one it has not."""
     kept = _clean(_without(fields, _anywhere(kind)), _plan(kind)) or {}

@@ -174,6 +174,8 @@ class EventLog(OnSharedEngine, ShortLines, PostgresEventLogStorage):
         for number, entry in found.items():
             if entry.dagster_event_type in _RUN_ENDS:
                 ends.setdefault(entry.run_id, number)
+        if not ends:
+            return found
         with self.index_connection() as connection:
             early = _SQL.run(connection, "not_over", {"run_ids": [*ends]}).scalars()
             first = min((ends[run_id] for run_id in early), default=None)
