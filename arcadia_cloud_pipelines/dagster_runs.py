@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from .dagster_support import reported_errors
+from .dagster_errors import reported_errors
 from .digitalocean.clients import expected_account
 from .late import lately
 from .settings import SettingsError, load_settings

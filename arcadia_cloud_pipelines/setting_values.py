@@ -19,8 +19,6 @@ METRICS_TOKEN_LETTERS = 32
 EMBEDDED_PORT = "ARCADIA_EMBEDDED_PORT"
 STRIKE_MINUTES = 20
 LONGEST_STRIKE_MINUTES = 7 * 24 * 60
-NOTIFY_URLS = "ARCADIA_NOTIFY_URLS"
-"""Addresses that alarms go to; `ARCADIA_NOTIFY_URLS_<NAME>` are further ones, for rules."""
 SPACES_REGIONS = (
     "ams3", "atl1", "blr1", "fra1", "lon1", "nyc3", "sfo2", "sfo3", "sgp1", "syd1", "tor1",
 )  # fmt: skip
@@ -176,53 +174,6 @@ def host_names(variable: str, text: str) -> tuple[str, ...]:
                 "dagster.example.com, separated by blanks"
             )
     return names
-
-
-def alarm_settings(
-    environ: Mapping[str, str],
-) -> tuple[dict[str, tuple[Secret, ...]], Secret | None, tuple[str, ...]]:
-    """Read the addresses of alarms and the dead man's switch.
-
-    What cannot be used is a problem that the alarms tell of, not an error: it stops nothing else.
-    """
-    names = {name.removesuffix("_FILE") for name in environ if name.startswith(NOTIFY_URLS)}
-    found, problems = {}, []
-    for name in sorted(names):
-        try:
-            value = read_secret(environ, name)
-            if value is not None:
-                found[name] = tuple(map(Secret, value.reveal().split()))
-        except SettingsError as error:
-            problems.append(str(error))
-    heartbeat = None
-    try:
-        heartbeat = _heartbeat(environ)
-    except SettingsError as error:
-        problems.append(str(error))
-    return found, heartbeat, tuple(problems)
-
-
-def _heartbeat(environ: Mapping[str, str]) -> Secret | None:
-    name = "ARCADIA_HEARTBEAT_URL"
-    url = read_secret(environ, name)
-    if url is None:
-        return None
-    # Not shown: whoever knows it can keep the switch from going off.
-    problem = f"{name} must be an https:// address (http:// on this machine alone), without a user"
-    try:
-        parts = urlsplit(url.reveal())
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise SettingsError(problem) from None
-    loopback = host in ("localhost", "127.0.0.1", "::1")
-    if (
-        not host
-        or parts.scheme not in (("https", "http") if loopback else ("https",))
-        or "@" in parts.netloc
-        or any(c.isspace() or not c.isprintable() for c in url.reveal())
-    ):
-        raise SettingsError(problem)
-    return url
 
 
 _PLACES = re.compile(

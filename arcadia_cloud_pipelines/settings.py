@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from . import environment_file
+from .alarm_settings import alarm_settings
 from .environment_file import API_URL as API_URL
 from .environment_file import SettingsError as SettingsError
 from .environment_file import checkout as checkout
@@ -23,7 +24,6 @@ from .secret import Secret, UnreadableSecret, check_token, read_secret
 from .setting_values import (
     STRIKE_MINUTES,
     SpacesSettings,
-    alarm_settings,
     checked_api_url,
     checked_metrics_token,
     checked_port,

@@ -11,50 +11,29 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from .environment_file import environment
 from .redaction import masked
 from .reviewed_files import ReviewedFileError, read_text
-from .secret import Secret, UnreadableSecret, check_token, read_secret
+from .secret import Secret, UnreadableSecret
 from .setting_values import SpacesKey
 from .settings import Purpose, Settings, SettingsError
+from .team_file import (
+    VARIABLE_NAME,
+    TeamEntry,
+    entry_problems,
+    named_account,
+    place_of_secret,
+    secret_of_team,
+)
 
 TAG = "arcadia/account"
 """Tag of a run that says which team it is about, by the name that the file gives it."""
-
-_ACCOUNT = re.compile(r"[0-9a-f]{40}")
-_VARIABLE = r"[A-Z_][A-Z0-9_]{0,127}"
-_QUOTED_NAME = re.compile(rf"""["']({_VARIABLE})["']""")
+_QUOTED_NAME = re.compile(rf"""["']({VARIABLE_NAME})["']""")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class _File(_Strict):
-    file: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-
-
-_Reference = _File | Annotated[str, StringConstraints(pattern=rf"^{_VARIABLE}$")]
-"""A variable by its name, or a file: `{ file = "/run/secrets/acme" }`."""
-
-
-class _Spaces(_Strict):
-    access_key_id: _Reference
-    secret_access_key: _Reference
-    regions: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]] = []
-
-
-class _Entry(_Strict):
-    account: Annotated[str, StringConstraints(pattern=rf"^{_ACCOUNT.pattern}$")] | None = None
-    token: _Reference | None = None
-    tokens: dict[Purpose, _Reference] = {}
-    spaces: _Spaces | None = None
-    project_name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
 
 
 @dataclass(frozen=True)
@@ -171,30 +150,30 @@ def _team(settings: Settings, name: str, entry: Any, environ: Mapping[str, str])
     where = f"ARCADIA_ACCOUNTS: {settings.accounts}, team {masked(name[:63])!r}"
     nobody = replace(
         settings, tokens={}, team=name, spaces=replace(settings.spaces, key=None),
-        expected_account=_account(entry),
+        expected_account=named_account(entry),
     )  # fmt: skip
     if not _NAME.fullmatch(name):
         rule = "a name has letters, digits, dots, dashes and underscores, 63 at most"
         return Team(masked(name[:63]), nobody, f"{where}: {rule}")
     try:
-        said = _Entry.model_validate(entry)
+        said = TeamEntry.model_validate(entry)
     except ValidationError as error:
-        return Team(name, nobody, f"{where}: {'; '.join(dict.fromkeys(_words(error)))}")
+        return Team(name, nobody, f"{where}: {'; '.join(dict.fromkeys(entry_problems(error)))}")
     if said.token is None and not said.tokens:
         return Team(name, nobody, f'{where}: it names no token (token = "NAME_OF_A_VARIABLE")')
-    general = None if said.token is None else _secret(said.token, where, environ)
+    general = None if said.token is None else secret_of_team(said.token, where, environ)
     tokens, sources = {}, {}
     for purpose in Purpose:
         own = said.tokens.get(purpose)
-        token = general if own is None else _secret(own, where, environ)
+        token = general if own is None else secret_of_team(own, where, environ)
         if token is not None:
             tokens[purpose] = token
-            sources[purpose] = _source(own or said.token)
+            sources[purpose] = place_of_secret(own or said.token)
     spaces = nobody.spaces
     if said.spaces is not None:
         key = SpacesKey(
-            _secret(said.spaces.access_key_id, where, environ),
-            _secret(said.spaces.secret_access_key, where, environ),
+            secret_of_team(said.spaces.access_key_id, where, environ),
+            secret_of_team(said.spaces.secret_access_key, where, environ),
         )
         regions = tuple(dict.fromkeys(said.spaces.regions)) or spaces.regions
         spaces = replace(spaces, key=key, regions=regions)
@@ -203,43 +182,6 @@ def _team(settings: Settings, name: str, entry: Any, environ: Mapping[str, str])
         project_name=said.project_name or settings.project_name,
     )  # fmt: skip
     return Team(name, own_settings)
-
-
-def _account(entry: object) -> str | None:
-    """Return the account that an entry names, also where the rest of it cannot be used."""
-    said = entry.get("account") if isinstance(entry, dict) else None
-    return said if isinstance(said, str) and _ACCOUNT.fullmatch(said) else None
-
-
-def _source(reference: _File | str | None) -> str:
-    return reference.file if isinstance(reference, _File) else str(reference)
-
-
-def _secret(reference: _File | str, where: str, environ: Mapping[str, str]) -> Secret:
-    """Return the secret that an entry names; one that cannot be read is an error of its use."""
-    if isinstance(reference, _File):
-        environ, name = {"FILE_FILE": reference.file}, "FILE"
-    else:
-        name = reference
-    try:
-        secret = read_secret(environ, name)
-        if secret is not None:
-            secret = check_token(name, secret, environ)
-    except SettingsError as error:
-        return UnreadableSecret(f"{where}: {error}")
-    if secret is None:
-        return UnreadableSecret(f"{where}: the variable {name} is not set, nor {name}_FILE")
-    if isinstance(secret, UnreadableSecret):
-        return UnreadableSecret(f"{where}: {_reason(secret).replace('FILE_FILE', 'its entry', 1)}")
-    return secret
-
-
-def _reason(secret: UnreadableSecret) -> str:
-    try:
-        secret.reveal()
-    except SettingsError as error:
-        return str(error)
-    return ""
 
 
 def _clash(team: Team, others: Sequence[Team]) -> str | None:
@@ -263,21 +205,3 @@ def _clash(team: Team, others: Sequence[Team]) -> str | None:
 
 def _usable(team: Team) -> Iterator[Secret]:
     return (t for t in team.settings.tokens.values() if not isinstance(t, UnreadableSecret))
-
-
-def _words(error: ValidationError) -> Iterator[str]:
-    """Yield what is wrong, without what was written: it may be a token in the wrong place."""
-    for one in error.errors(include_input=False, include_url=False):
-        keys = [str(part) for part in one["loc"] if not str(part).startswith(("_File", "constr"))]
-        key = ".".join(keys).removesuffix(".file") or "the entry"
-        if one["type"] == "extra_forbidden":
-            yield f"{masked(key[:60])} is not a setting of a team"
-        elif key.partition(".")[0] == "account":
-            yield "account is not 40 hex digits without dashes, as `arcadia doctor` shows them"
-        elif key.partition(".")[0] in ("token", "tokens", "spaces"):
-            yield (
-                f"{key[:60]} must name a variable in capitals, or a file: "
-                '{ file = "/run/secrets/acme" }; a secret itself must not stand there'
-            )
-        else:
-            yield f"{key[:60]}: {one['msg']}"

@@ -18,7 +18,8 @@ from arcadia_cloud_pipelines.kinds import REGISTRY
 PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent
 DAGSTER_MODULES = {
     "assets", "account_assets", "checks", "sensors", "jobs", "definitions", "dagster_support",
-    "dagster_runs", "dagster_pools", "dagster_schedules", "dagster_storage", "code_references",
+    "dagster_errors", "dagster_events", "dagster_metadata", "dagster_pools", "dagster_runs",
+    "dagster_schedules", "dagster_storage", "code_references",
 }  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from arcadia_cloud_pipelines.docs import (
     scopes,
     sources_view,
     start_page,
-    tables_page,
     views_schema,
 )
+from arcadia_cloud_pipelines.tables_page import tables_page
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent

@@ -7,8 +7,9 @@ import re
 
 import pytest
 
-from arcadia_cloud_pipelines import messages
-from arcadia_cloud_pipelines.messages import Message, collect
+from arcadia_cloud_pipelines import message_sources, messages
+from arcadia_cloud_pipelines.message_makers import Message
+from arcadia_cloud_pipelines.message_sources import collect
 
 MESSAGES = collect()
 
@@ -102,7 +103,7 @@ raise Sub("two words")
 
 
 def test_a_message_is_read_with_what_is_filled_in() -> None:
-    found = {m.text for m in messages.of_module("cli/x", ast.parse(SOURCE))}
+    found = {m.text for m in message_sources.of_module("cli/x", ast.parse(SOURCE))}
     assert found == {"{name} is too long ({path} of five) in {place}: no room | no rights."}
 
 

@@ -28,11 +28,12 @@ import jwt
 import psycopg2
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.api.auth import Caller
 from arcadia_cloud_pipelines.api.billing import CostLineQuery, cost_line_listing
+from arcadia_cloud_pipelines.api.caller import Caller
 from arcadia_cloud_pipelines.api.cursors import write_cursor
-from arcadia_cloud_pipelines.api.inventory import ResourceQuery, resource_listing
+from arcadia_cloud_pipelines.api.inventory import resource_listing
 from arcadia_cloud_pipelines.api.listings import ListRoute, after
+from arcadia_cloud_pipelines.api.resource_query import ResourceQuery
 from arcadia_cloud_pipelines.operations.ports import free_port, listens
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse

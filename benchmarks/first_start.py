@@ -29,11 +29,9 @@ import requests
 
 from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.operations.ports import free_port
-from arcadia_cloud_pipelines.warehouse.embedded import (
-    DAGSTER_DATABASE,
-    WAREHOUSE_DATABASE,
-    running_url,
-)
+from arcadia_cloud_pipelines.warehouse.embedded import running_url
+from arcadia_cloud_pipelines.warehouse.embedded_server import WAREHOUSE_DATABASE
+from arcadia_cloud_pipelines.warehouse.embedded_start import DAGSTER_DATABASE
 
 ARCADIA = (sys.executable, "-m", "arcadia_cloud_pipelines.cli.main")
 

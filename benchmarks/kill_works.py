@@ -15,11 +15,8 @@ import requests
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.allocation.allocate import allocate
-from arcadia_cloud_pipelines.allocation.statements import (
-    StatementError,
-    close_month,
-    find_proposals,
-)
+from arcadia_cloud_pipelines.allocation.proposals import find_proposals
+from arcadia_cloud_pipelines.allocation.statements import StatementError, close_month
 from arcadia_cloud_pipelines.billing.balance import snapshot_balance
 from arcadia_cloud_pipelines.billing.ingest import ingest_invoices
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices

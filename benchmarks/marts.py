@@ -20,10 +20,12 @@ from sqlalchemy.exc import DBAPIError
 
 from arcadia_cloud_pipelines.billing.kept import keep_months
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
-from arcadia_cloud_pipelines.warehouse.embedded import WAREHOUSE_DATABASE, EmbeddedPostgres
+from arcadia_cloud_pipelines.warehouse.described_views import described_columns
+from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
+from arcadia_cloud_pipelines.warehouse.embedded_server import WAREHOUSE_DATABASE
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
-from arcadia_cloud_pipelines.warehouse.views import described_columns, read_views
+from arcadia_cloud_pipelines.warehouse.views import read_views
 
 LONGEST = "60s"
 

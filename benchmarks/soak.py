@@ -41,7 +41,7 @@ from dagster._utils.schedules import cron_string_iterator
 from arcadia_cloud_pipelines.alarms import conditions
 from arcadia_cloud_pipelines.alarms.look import look
 from arcadia_cloud_pipelines.allocation.allocate import allocate
-from arcadia_cloud_pipelines.allocation.statements import propose
+from arcadia_cloud_pipelines.allocation.proposals import propose
 from arcadia_cloud_pipelines.billing.account_facts import sync_account_facts
 from arcadia_cloud_pipelines.billing.balance import snapshot_balance
 from arcadia_cloud_pipelines.billing.ingest import ingest_invoices

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+from ..alarm_settings import NOTIFY_URLS
 from ..secret import Secret
-from ..setting_values import NOTIFY_URLS
 from ..settings import Settings
 from .errors import NotifyError
 

@@ -20,8 +20,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from ..alarm_settings import NOTIFY_URLS
 from ..reviewed_files import ReviewedFileError, Text, parse, read_text
-from ..setting_values import NOTIFY_URLS
 from ..settings import Settings
 from ..severity import Severity
 from .channels import LOG, address_names, default_route

@@ -68,3 +68,12 @@ def newest_success(settings: Settings, connection: sa.Connection, job: str) -> d
         connection, "newest_success", {"job": job, **teams.scope}
     ).scalar()
     return ended
+
+
+def whose_account(
+    account: str | None, teams: Mapping[str, str | None]
+) -> tuple[tuple[str, ...], str]:
+    """Return what tells one team's alarm from another's: more of its key, and of its subject."""
+    if len(teams) < 2 or account is None:
+        return (), ""
+    return (account,), f" of team {teams.get(account) or account}"

@@ -6,15 +6,18 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_support import DAILY, OWNERS, RETRY, metadata, reported_errors, table, table_metadata
+from ..dagster_errors import reported_errors
+from ..dagster_metadata import metadata, table, table_metadata
+from ..dagster_support import DAILY, OWNERS, RETRY
 from ..plots import stacked_months
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
 from . import checks, report
 from .allocate import allocate
-from .rules import AllocationRulesError
-from .statements import propose
-from .tables import cloud_cost_allocations, cloud_statement_proposals
+from .proposals import propose
+from .rule_file import AllocationRulesError
+from .statement_tables import cloud_statement_proposals
+from .tables import cloud_cost_allocations
 
 GROUP = "billing"
 KINDS = {"postgres"}

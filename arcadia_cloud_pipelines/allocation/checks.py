@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from ..dagster_support import metadata, reported_errors, table
+from ..dagster_errors import reported_errors
+from ..dagster_metadata import metadata, table
 from ..warehouse.engine import Warehouse
 from . import report
 from .allocate import Unused
-from .rules import describe_rule
+from .rule_file import describe_rule
 
 ASSET = dg.AssetKey("cost_allocations")
 SHOWN = 50

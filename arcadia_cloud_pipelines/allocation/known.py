@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 import sqlalchemy as sa
 
 from ..warehouse.statements import Statements
-from .rules import AllocationRulesError, RuleFile, describe_rule
+from .rule_file import AllocationRulesError, RuleFile, describe_rule
 
 _SQL = Statements(__file__)
 _PATTERN = frozenset("*?[")

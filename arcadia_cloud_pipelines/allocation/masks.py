@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import cache
 
-from .rules import FOLLOWS_SPEND, PROJECTS_TENANT, UNALLOCATED, AllocationRule, RuleFile
+from .rule_file import FOLLOWS_SPEND, PROJECTS_TENANT, UNALLOCATED, AllocationRule, RuleFile
 
 DIMENSIONS = (
     "account", "month", "project", "tag", "kind", "resource_name", "region", "product", "resource",

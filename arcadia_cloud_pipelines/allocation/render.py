@@ -16,7 +16,8 @@ from typing import IO
 import orjson
 
 from ..foreign_text import json_text, markup
-from ..marts.reading import Rows, write_csv
+from ..marts.reading import Rows
+from ..marts.writing import write_csv
 from .statements import Statement, StatementLine
 
 _BARS = 8

@@ -7,7 +7,7 @@ statements of a tenant add up to what the closed months cost it, whatever happen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,7 +19,9 @@ import sqlalchemy as sa
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .allocate import apply
-from .rules import VARIABLE, RuleFile, read_allocation_rules
+from .rule_file import RuleFile
+from .rules import VARIABLE, read_allocation_rules
+from .whole_months import against, billed_months
 
 _SQL = Statements(__file__)
 
@@ -72,17 +74,6 @@ class StatementLine:
     amount: Decimal
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """A month that is whole and not closed."""
-
-    account: str
-    period: date
-    amount: Decimal
-    unallocated: Decimal
-    tenants: int
-
-
 def close_month(
     warehouse: Warehouse,
     period: date,
@@ -128,13 +119,13 @@ def close_in(
 ) -> None:
     """Close a month within a transaction, as `close_month` does."""
     digest = apply(connection, file, source=source).file.digest
-    months = _SQL.run(connection, "months", {"period": period}).mappings().all()
+    months = billed_months(connection, period)
     if not months:
         raise StatementError(
             f"{period:%Y-%m} has no invoice, so it cannot be closed: choose a month that is billed."
         )
     for month in months:
-        not_whole = "; ".join(_against(month)) or None
+        not_whole = "; ".join(against(month)) or None
         if month["closed_at"] is not None:
             raise StatementError(
                 f"{period:%Y-%m} of account {month['account']} was closed at "
@@ -169,18 +160,6 @@ def _close(connection: sa.Connection, said: Mapping[str, Any]) -> None:
     _SQL.run(connection, "drop_stated")
 
 
-def _against(month: sa.RowMapping) -> Iterator[str]:
-    """Yield what speaks against closing a month."""
-    if not month["is_over"]:
-        yield "it is not over"
-    elif not month["is_billed"]:
-        yield "its last invoice has not arrived"
-    if month["not_read"]:
-        yield f"the lines of {month['not_read']:,} invoices are not read"
-    if month["off"]:
-        yield f"{month['off']:,} invoices do not add up, by ${month['off_by']:,f}"
-
-
 def list_statements(
     warehouse: Warehouse, period: date | None = None, statement_id: int | None = None
 ) -> Sequence[Statement]:
@@ -207,45 +186,3 @@ def read_statement(
     with warehouse.transaction() as connection:
         rows = _SQL.run(connection, "lines", {"id": statement_id})
         return found[0], [StatementLine(*row) for row in rows]
-
-
-def find_proposals(warehouse: Warehouse) -> Sequence[Proposal]:
-    """Return which months could be closed now.
-
-    Months before the newest that is closed are left alone; while none is, only the newest whole
-    month is proposed: an account may have years of invoices from before.
-    """
-    warehouse.check_migrated()
-    with warehouse.transaction() as connection:
-        return list(_proposals(connection))
-
-
-def propose(warehouse: Warehouse) -> Sequence[Proposal]:
-    """Store which months could be closed now, and return them."""
-    warehouse.check_migrated()
-    with warehouse.transaction() as connection:
-        found = list(_proposals(connection))
-        wanted = {"accounts": [p.account for p in found], "periods": [p.period for p in found]}
-        _SQL.run(connection, "delete_proposals", wanted)
-        for one in found:
-            _SQL.run(connection, "store_proposal", vars(one))
-    return found
-
-
-def _proposals(connection: sa.Connection) -> Iterator[Proposal]:
-    months = _SQL.run(connection, "months", {"period": None}).mappings().all()
-    allocated = {(row.account, row.period): row for row in _SQL.run(connection, "allocated")}
-    for account in sorted({month["account"] for month in months}):
-        own = [month for month in months if month["account"] == account]
-        closed = [month["period"] for month in own if month["closed_at"] is not None]
-        whole = [
-            month
-            for month in own
-            if month["closed_at"] is None
-            and not any(_against(month))
-            and (account, month["period"]) in allocated
-        ]
-        after = [m for m in whole if m["period"] > max(closed)] if closed else whole[-1:]
-        for month in after:
-            row = allocated[account, month["period"]]
-            yield Proposal(account, month["period"], month["amount"], row.unallocated, row.tenants)

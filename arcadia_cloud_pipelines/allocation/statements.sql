@@ -1,21 +1,5 @@
 -- The statements of statements.py.
 
--- name: months
--- Each month that is billed, and what speaks against closing it.
-SELECT
-    m.account, m.period, m.amount, m.is_over, m.not_read,
-    cloud_month_is_billed(m.account, m.period, now()) AS is_billed,
-    coalesce(r.off, 0) AS off, coalesce(r.off_by, 0) AS off_by,
-    c.closed_at
-FROM marts.billing_months AS m
-LEFT JOIN (
-    SELECT account, period, count(*) AS off, sum(abs(difference)) AS off_by
-    FROM marts.invoice_reconciliation WHERE state = 'off' GROUP BY account, period
-) AS r ON r.account = m.account AND r.period = m.period
-LEFT JOIN cloud_statement_closings AS c ON c.account = m.account AND c.period = m.period
-WHERE CAST(:period AS date) IS NULL OR m.period = CAST(:period AS date)
-ORDER BY m.period, m.account;
-
 -- name: create_stated
 CREATE TEMP TABLE stated ON COMMIT DROP AS
 SELECT
@@ -156,26 +140,3 @@ SELECT
     position, period, is_correction, corrects_statement_id, invoice_uuid, project_name, product,
     kind, name, description, region, hours, charge, rule, reason, amount
 FROM cloud_statement_lines WHERE statement_id = :id ORDER BY position;
-
--- name: allocated
--- What proposals say of months.
-SELECT
-    account, period,
-    coalesce(sum(amount) FILTER (WHERE tenant_id IS NULL), 0) AS unallocated,
-    count(DISTINCT tenant_id) AS tenants
-FROM marts.cost_by_tenant
-WHERE complete AND NOT is_closed
-GROUP BY account, period;
-
--- name: delete_proposals
-DELETE FROM cloud_statement_proposals AS p
-WHERE NOT EXISTS (
-    SELECT FROM unnest(CAST(:accounts AS text[]), CAST(:periods AS date[])) AS w (account, period)
-    WHERE w.account = p.account AND w.period = p.period
-);
-
--- name: store_proposal
-INSERT INTO cloud_statement_proposals (account, period, amount, unallocated, tenants)
-VALUES (:account, :period, :amount, :unallocated, :tenants)
-ON CONFLICT (account, period) DO UPDATE SET
-    amount = excluded.amount, unallocated = excluded.unallocated, tenants = excluded.tenants;

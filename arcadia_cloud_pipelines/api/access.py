@@ -9,7 +9,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from .auth import Caller, InvalidToken, NoAccess, Verifier
+from .auth import Verifier
+from .caller import Caller, InvalidToken, NoAccess
 from .config import ApiConfig
 from .database import Database
 from .limits import Shares

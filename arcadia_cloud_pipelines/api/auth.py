@@ -7,7 +7,6 @@ key is at least as long as the hash), RFC 8725 (one algorithm, the type checked)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import jwt
@@ -15,6 +14,7 @@ import jwt
 from ..secret import Secret
 from ..settings import SettingsError
 from ..times import Clock
+from .caller import Caller, InvalidToken, caller_of, claimed_time, texts_of
 
 ALGORITHM = "HS512"
 KEY_BYTES = 64
@@ -22,8 +22,6 @@ KEY_BYTES = 64
 TOKEN_BYTES = 8 * 1024
 LEEWAY = 30.0
 """Seconds that the issuer's clock may be off by."""
-ADMIN = "platform_admin"
-_TENANT_LETTERS = 255
 
 # Everything but the signature is checked below, against a clock that tests can move.
 _SIGNATURE_ALONE: Any = {
@@ -34,31 +32,6 @@ _SIGNATURE_ALONE: Any = {
         False,
     ),
 }  # fmt: skip
-
-
-class InvalidToken(Exception):
-    """The token is not to be trusted; the text says why and never shows it."""
-
-
-class NoAccess(Exception):
-    """The token is good, and says nothing that gives access."""
-
-
-@dataclass(frozen=True)
-class Caller:
-    """The caller, as the token says."""
-
-    subject: str | None
-    """`sub`; what acts are recorded under. None: it may look, and not act."""
-    tenant: str | None
-    """Whose rows it may see; None for all."""
-    accounts: frozenset[str] | None = None
-    """The teams whose rows it may see, by their accounts; None for all."""
-
-    @property
-    def is_admin(self) -> bool:
-        """Say if it sees everything."""
-        return self.tenant is None
 
 
 def check_secrets(secrets: Sequence[Secret]) -> None:
@@ -122,11 +95,11 @@ class Verifier:
         self._check_times(claims)
         if claims.get("iss") != self._issuer:
             raise InvalidToken("the token is from another issuer")
-        if "aud" in claims and self._audience not in _texts(claims["aud"]):
+        if "aud" in claims and self._audience not in texts_of(claims["aud"]):
             raise InvalidToken("the token is for another audience")
         if claims.get("typ") != "access":
             raise InvalidToken("the token is not an access token")
-        return _caller(claims)
+        return caller_of(claims)
 
     def _verified(self, token: str) -> dict[str, Any]:
         for secret in self._secrets:
@@ -144,62 +117,11 @@ class Verifier:
 
     def _check_times(self, claims: Mapping[str, Any]) -> None:
         now = self._clock().timestamp()
-        expires = _seconds(claims, "exp")
+        expires = claimed_time(claims, "exp")
         if expires is None:
             raise InvalidToken("the token has no exp")
         if now >= expires + LEEWAY:
             raise InvalidToken("the token has expired")
-        begins = _seconds(claims, "nbf")
+        begins = claimed_time(claims, "nbf")
         if begins is not None and now < begins - LEEWAY:
             raise InvalidToken("the token is not valid yet")
-
-
-def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
-    """A NumericDate; None when the claim is missing."""
-    if name not in claims:
-        return None
-    value = claims[name]
-    # NaN is neither: it would compare as never expired.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e15:
-        raise InvalidToken(f"the token's {name} is not a time")
-    return float(value)
-
-
-def _caller(claims: Mapping[str, Any]) -> Caller:
-    subject = claims.get("sub")
-    if not isinstance(subject, str) or not _is_text(subject):
-        subject = None
-    accounts = _accounts(claims)
-    if ADMIN in _texts(claims.get("role")) | _texts(claims.get("roles")):
-        return Caller(subject, None, accounts)
-    tenant = claims.get("tenant_id")
-    if isinstance(tenant, str) and _is_text(tenant):
-        return Caller(subject, tenant, accounts)
-    raise NoAccess(
-        "The token has neither the role platform_admin nor a tenant_id: ask its issuer for one."
-    )
-
-
-def _accounts(claims: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the accounts that the token is about; None where it does not say, which means all.
-
-    A claim that says nothing usable narrows to nothing: it never widens.
-    """
-    if "accounts" not in claims:
-        return None
-    named = frozenset(one for one in _texts(claims["accounts"]) if isinstance(one, str))
-    if not named:
-        raise NoAccess("The token's accounts names no account: ask its issuer for one.")
-    return named
-
-
-def _texts(value: object) -> set[object]:
-    """Return the texts of a claim that holds one or a list of them."""
-    return {one for one in (value if isinstance(value, list) else [value]) if _is_text(one)}
-
-
-def _is_text(value: object) -> bool:
-    """Say if it is a text that PostgreSQL can compare, and more than white space."""
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        return False
-    return value.isprintable() and len(value) <= _TENANT_LETTERS

@@ -11,12 +11,14 @@ from starlette.responses import Response
 
 from ..billing.tables import cloud_balance_snapshots, cloud_cost_lines, cloud_invoices
 from .access import Admin, database
-from .auth import Caller
+from .answers import json_answer
+from .billing_models import Balance, CostLines, Invoice
+from .caller import Caller
 from .database import Database
 from .documents import problems, with_csv
 from .kind_filter import check_kind_parameter
-from .listings import ListRoute, answer_list, json_answer, row_object
-from .models import Balance, CostLines, Invoice, ListOf, One
+from .listings import ListRoute, answer_list, row_object
+from .models import ListOf, One
 from .parameters import AccountQuery, Day, Flag, Id, KindName, PageQuery, Text
 from .problems import Problem
 from .scope import of_accounts

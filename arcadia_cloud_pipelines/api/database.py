@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -22,17 +21,16 @@ from sqlalchemy.exc import DBAPIError
 from ..times import Clock
 from ..warehouse.engine import Warehouse
 from ..warehouse.errors import WarehouseError, WarehouseUnreachable
-from ..warehouse.revision import current_revision, head_revision
-from .auth import Caller
+from ..warehouse.revision import head_revision
+from .caller import Caller
 from .config import ApiConfig
+from .probe import Probe, State
 from .problems import Problem
 
 Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
 _CHECK_TENANTS_EVERY = timedelta(minutes=1)
-_CHECK_STATE_EVERY = timedelta(seconds=5)
-_STATE_WITHIN = 3.0  # seconds
 # SET LOCAL ROLE and SET LOCAL in one round trip.
 _BECOME = sa.text(
     "SELECT set_config('arcadia.tenant_id', :tenant, true), "
@@ -43,24 +41,6 @@ _NOT_OURS = (
     psycopg2.errors.UndefinedColumn,
     psycopg2.errors.UndefinedFunction,
 )
-
-
-@dataclass(frozen=True)
-class State:
-    """The state of the database."""
-
-    database: str
-    """ok or unreachable."""
-    schema: str | None
-    """The revision found; None when there is none, or nothing answers."""
-    wanted: str
-    tenants: str
-    """ok or unavailable: whether tenants can be kept apart."""
-
-    @property
-    def ready(self) -> bool:
-        """Say if requests can be answered."""
-        return self.database == "ok" and self.schema == self.wanted
 
 
 class Database:
@@ -95,15 +75,12 @@ class Database:
         self._under_way = 0
         self._tenants_checked: datetime | None = None
         self._tenants_problem: str | None = None
-        self._state: State | None = None
-        self._state_at: datetime | None = None
-        self._probe: Future[State] | None = None
-        self._prober = ThreadPoolExecutor(1, thread_name_prefix="api-probe")
+        self._probe = Probe(self.warehouse, self._secure_tenants, clock)
 
     def close(self) -> None:
         """Let what is under way finish, and give the connections back."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-        self._prober.shutdown(wait=False, cancel_futures=True)
+        self._probe.close()
         self.warehouse.engine.dispose()
 
     async def read(self, caller: Caller, work: Callable[[sa.Connection], Result]) -> Result:
@@ -163,52 +140,24 @@ class Database:
         now = self._clock()
         checked = self._tenants_checked
         if checked is None or abs(now - checked) >= _CHECK_TENANTS_EVERY:
-            self._check_tenants()
-            self._tenants_checked = now
+            self._secure_tenants()
         if self._tenants_problem is not None:
             raise _unavailable("Tenants cannot be answered now.", 60)
 
-    def _check_tenants(self) -> None:
+    def _secure_tenants(self) -> bool:
+        """Have the database keep tenants apart, and return whether it does."""
         with self.warehouse.transaction() as connection:
             self._tenants_problem = connection.execute(
                 sa.text("SELECT cloud_secure_tenants()")
             ).scalar_one()
         if self._tenants_problem is not None:
             _log.error("tenants get 503: %s", self._tenants_problem)
+        self._tenants_checked = self._clock()
+        return self._tenants_problem is None
 
     async def state(self) -> State:
         """Tell how the database is; asked again after a few seconds, and never waited for long."""
-        now = self._clock()
-        if (
-            self._state is not None
-            and self._state_at is not None
-            and abs(now - self._state_at) < _CHECK_STATE_EVERY
-        ):
-            return self._state
-        if self._probe is None or self._probe.done():
-            self._probe = self._prober.submit(self._look)
-        try:
-            self._state = await asyncio.wait_for(
-                asyncio.shield(asyncio.wrap_future(self._probe)), _STATE_WITHIN
-            )
-        except TimeoutError:
-            self._state = State("unreachable", None, head_revision(), "unavailable")
-        self._state_at = now
-        return self._state
-
-    def _look(self) -> State:
-        wanted = head_revision()
-        try:
-            with self.warehouse.transaction() as connection:
-                schema = current_revision(connection)
-            if schema == wanted:
-                self._check_tenants()
-                self._tenants_checked = self._clock()
-            well = schema == wanted and self._tenants_problem is None
-            return State("ok", schema, wanted, "ok" if well else "unavailable")
-        except (WarehouseError, DBAPIError) as error:
-            _log.error("%s", type(error).__name__ if isinstance(error, DBAPIError) else error)
-            return State("unreachable", None, wanted, "unavailable")
+        return await self._probe.state()
 
 
 def _unavailable(detail: str, seconds: int) -> Problem:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from .listings import CSV
+from .answers import CSV
 from .models import ProblemDetails
 from .problems import MEDIA_TYPE
 

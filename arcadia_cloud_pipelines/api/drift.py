@@ -16,11 +16,13 @@ from ..inventory.tables import cloud_resources
 from ..severity import Severity
 from ..times import Clock
 from .access import Admin, Decider, database
-from .auth import Caller
+from .answers import json_answer
+from .caller import Caller
 from .database import Database
 from .documents import problems, with_csv
+from .encoding import raw_json
 from .kind_filter import check_kind_parameter
-from .listings import ListRoute, answer_list, json_answer, raw_json
+from .listings import ListRoute, answer_list
 from .models import AcceptedDrift, Drift, ListOf, One, Shape
 from .parameters import Id, JsonValue, KindName, PageQuery, RouteQuery, Text
 from .problems import BadParameter, Problem, not_found

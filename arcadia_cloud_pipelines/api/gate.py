@@ -13,7 +13,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 
-from .auth import Caller
+from .caller import Caller
 from .config import ApiConfig
 from .problems import Problem, answer
 

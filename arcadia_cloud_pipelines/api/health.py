@@ -9,9 +9,11 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from .access import database
-from .database import Database, State
-from .listings import JSON, dump
+from .answers import JSON
+from .database import Database
+from .encoding import dump
 from .models import Health
+from .probe import State
 
 SERVICE = "arcadia-cloud"
 VERSION = version("arcadia-cloud-pipelines")

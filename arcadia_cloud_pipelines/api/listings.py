@@ -6,54 +6,23 @@ is, and a walk shows each row that was there all along exactly once, whatever is
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from fastapi import Request
-from sqlalchemy.types import TypeDecorator
 from starlette.responses import Response, StreamingResponse
 
-from .. import foreign_text
-from .auth import Caller
+from .answers import CSV, PRIVATE, json_answer, wants_csv
+from .caller import Caller
 from .config import ApiConfig
 from .cursors import Position, read_cursor, write_cursor
 from .database import Database
+from .encoding import JsonText, csv_lines
 from .parameters import LARGEST_LIMIT, PageQuery
 
-CSV = "text/csv"
-JSON = "application/json"
 NEXT_CURSOR = "X-Next-Cursor"
-
-
-class JsonText(str):
-    """JSON that is passed on as PostgreSQL wrote it."""
-
-    __slots__ = ()
-
-
-class RawJson(TypeDecorator[JsonText]):
-    """A jsonb column read as text: decoding it only to encode it again costs more than the rest."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> JsonText | None:  # noqa: ARG002, D102
-        return None if value is None else JsonText(value)
-
-
-def raw_json(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """A jsonb column as the text that goes out."""
-    return sa.type_coerce(sa.cast(column, sa.Text), RawJson()).label(
-        getattr(column, "key", None) or "value"
-    )
 
 
 @dataclass(frozen=True)
@@ -162,11 +131,11 @@ async def answer_list(
     headers = {"Content-Disposition": f'attachment; filename="{listing.name}.csv"'}
     if whole:
         parts = _csv(database, caller, listing, page, config.page_bytes)
-        return StreamingResponse(parts, media_type=CSV, headers=_PRIVATE | headers)
+        return StreamingResponse(parts, media_type=CSV, headers=PRIVATE | headers)
     if page.following is not None:
         headers[NEXT_CURSOR] = cursor(page) or ""
     return Response(
-        _csv_lines([page.columns, *page.rows]), media_type=CSV, headers=_PRIVATE | headers
+        csv_lines([page.columns, *page.rows]), media_type=CSV, headers=PRIVATE | headers
     )
 
 
@@ -174,7 +143,7 @@ async def _csv(
     database: Database, caller: Caller, listing: ListRoute, page: Page, page_bytes: int
 ) -> AsyncIterator[bytes]:
     """The list from `page` on. Between pages no connection is held: a slow reader keeps none."""
-    yield _csv_lines([page.columns, *page.rows])
+    yield csv_lines([page.columns, *page.rows])
     while page.following is not None:
         following = page.following
 
@@ -182,89 +151,4 @@ async def _csv(
             return fetch(connection, listing, following, LARGEST_LIMIT, page_bytes)
 
         page = await database.read(caller, read)
-        yield _csv_lines(page.rows)
-
-
-def _csv_lines(rows: Sequence[Sequence[Any]]) -> bytes:
-    """RFC 4180; lists as JSON, nothing as the empty field."""
-    out = io.StringIO()
-    csv.writer(out).writerows([_csv_field(value) for value in row] for row in rows)
-    return out.getvalue().encode()
-
-
-def _csv_field(value: Any) -> str:
-    if value is None:
-        return ""
-    if type(value) is str:
-        return foreign_text.csv_cell(value)
-    if isinstance(value, str):  # JSON, which begins with none of a formula's signs
-        return value
-    if isinstance(value, (datetime, list, dict, bool)):
-        return dump(value).decode().strip('"')
-    return _plain(value) if isinstance(value, Decimal) else str(value)
-
-
-def _plain(number: Decimal) -> str:
-    return format(number, "f")
-
-
-def _default(value: Any) -> Any:
-    if type(value) is JsonText:
-        return orjson.Fragment(value.encode())
-    if isinstance(value, Decimal):
-        return _plain(value)
-    raise TypeError(type(value).__name__)
-
-
-def dump(value: Any) -> bytes:
-    """JSON: money as text, times in RFC 3339 with Z."""
-    return orjson.dumps(
-        _utc(value) if isinstance(value, datetime) else value,
-        _default,
-        orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_SUBCLASS,
-    )
-
-
-def _utc(time: datetime) -> datetime:
-    return time.astimezone(UTC)
-
-
-_PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
-
-
-def json_answer(request: Request, content: Any) -> Response:
-    """The content as JSON, or 304 when the client has it already (RFC 9110, section 13)."""
-    body = dump(content)
-    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-    headers = {"ETag": tag, **_PRIVATE}
-    if _has(request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type=JSON, headers=headers)
-
-
-def _has(condition: str | None, tag: str) -> bool:
-    if condition is None:
-        return False
-    known = {part.strip().removeprefix("W/") for part in condition.split(",")}
-    return tag in known or "*" in known
-
-
-def wants_csv(request: Request) -> bool:
-    """Say if the client prefers CSV to JSON; JSON where it does not care."""
-    weights: dict[str, float] = {}
-    for part in ",".join(request.headers.getlist("accept")).split(","):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weights[name] = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                try:
-                    weights[name] = float(parameter[2:])
-                except ValueError:
-                    weights[name] = 0.0
-    wanted = weights.get(CSV, 0.0)
-    return wanted > 0 and wanted >= weights.get(JSON, 0.0)
-
-
-def day(value: date | None) -> str | None:
-    """A date as text."""
-    return None if value is None else value.isoformat()
+        yield csv_lines(page.rows)

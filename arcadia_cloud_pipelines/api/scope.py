@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .auth import Caller
+from .caller import Caller
 
 
 def of_accounts(

@@ -9,14 +9,17 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from ..allocation.tables import cloud_statement_lines, cloud_statements, cloud_tenant_costs
+from ..allocation.statement_tables import cloud_statement_lines, cloud_statements
+from ..allocation.tables import cloud_tenant_costs
 from .access import AnyCaller, database
-from .auth import Caller
+from .answers import json_answer
+from .billing_models import Cost, Statement, StatementLine
+from .caller import Caller
 from .database import Database
 from .documents import problems, with_csv
 from .kind_filter import check_kind_parameter
-from .listings import ListRoute, answer_list, json_answer, row_object
-from .models import Cost, ListOf, One, Statement, StatementLine
+from .listings import ListRoute, answer_list, row_object
+from .models import ListOf, One
 from .parameters import Day, Flag, Id, KindName, PageQuery, RouteQuery, Text
 from .problems import Problem
 from .scope import of_accounts

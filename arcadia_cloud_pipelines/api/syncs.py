@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from ..inventory.status import newest_syncs
 from .access import Admin, database
+from .answers import json_answer
 from .database import Database
 from .documents import problems
-from .listings import json_answer
 from .models import ListOf, Sync
 from .parameters import AccountQuery
 

@@ -6,7 +6,9 @@ from typing import Any
 import dagster as dg
 
 from .. import foreign_text
-from ..dagster_support import RESOURCES_ASSET, metadata, unless_out
+from ..dagster_errors import unless_out
+from ..dagster_metadata import metadata
+from ..dagster_support import RESOURCES_ASSET
 from ..digitalocean import DigitalOcean
 from ..digitalocean.clients import Clients
 from ..warehouse.engine import Warehouse

@@ -10,20 +10,9 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from .. import foreign_text
-from ..dagster_support import (
-    ACCOUNT_ASSET,
-    DAILY,
-    HOURLY,
-    OWNERS,
-    RESOURCES_ASSET,
-    RETRY,
-    PlainFailure,
-    metadata,
-    reported_errors,
-    table,
-    table_metadata,
-    unless_out,
-)
+from ..dagster_errors import PlainFailure, reported_errors, unless_out
+from ..dagster_metadata import metadata, table, table_metadata
+from ..dagster_support import ACCOUNT_ASSET, DAILY, HOURLY, OWNERS, RESOURCES_ASSET, RETRY
 from ..digitalocean import DigitalOcean
 from ..digitalocean.clients import Clients
 from ..late import HOURLY_SOON

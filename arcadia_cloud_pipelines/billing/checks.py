@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_support import metadata, reported_errors, table
+from ..dagster_errors import reported_errors
+from ..dagster_metadata import metadata, table
 from ..late import LATE_AFTER, lately
 from ..times import ago, utc_now
 from ..warehouse.engine import Warehouse

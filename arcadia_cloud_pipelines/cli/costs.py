@@ -88,7 +88,7 @@ def rebuild_lines(period: str | None, invoices: tuple[str, ...], format_: str | 
 
 
 def _show(done: Allocated, dry_run: bool) -> None:
-    from ..allocation.rules import describe_rule
+    from ..allocation.rule_file import describe_rule
 
     if done.differences:
         print_table(

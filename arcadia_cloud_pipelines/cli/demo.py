@@ -49,7 +49,8 @@ def _load() -> dg.Definitions:
 def _reporter(console: Console) -> Reporter:
     from rich.markup import escape
 
-    from ..operations.demo import Reporter, Round, Step
+    from ..operations.demo import Reporter
+    from ..operations.demo_rounds import Round, Step
     from ..operations.home import Home
 
     class Printer(Reporter):

@@ -35,7 +35,7 @@ def told_in_one_sentence() -> Iterator[None]:
 
 
 def _for_people() -> tuple[type[Exception], ...]:
-    from ..allocation.rules import AllocationRulesError
+    from ..allocation.rule_file import AllocationRulesError
     from ..allocation.statements import StatementError
     from ..billing.rebuild import NoOriginal
     from ..digitalocean import DigitalOceanError
@@ -49,7 +49,7 @@ def _for_people() -> tuple[type[Exception], ...]:
     from ..operations.errors import OperationsError
     from ..settings import SettingsError
     from ..warehouse.backups import BackupError
-    from ..warehouse.embedded import EmbeddedPostgresError
+    from ..warehouse.embedded_programs import EmbeddedPostgresError
     from ..warehouse.errors import WarehouseError
 
     return (

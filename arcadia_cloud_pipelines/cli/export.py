@@ -38,14 +38,14 @@ def export() -> None:
               default="parquet")  # fmt: skip
 def marts(folder: Path, format_: str) -> None:
     """Write every mart into FOLDER, a file each."""
-    from ..marts import reading
+    from ..marts import reading, writing
 
     folder.mkdir(parents=True, exist_ok=True)
     warehouse = the_warehouse()
     for name in reading.names():
         path = folder / f"{name}.{format_}"
         with reading.read_mart(warehouse, reading.find(name)) as rows:
-            echo(f"{reading.write_file(rows, format_, path):>12,} rows in {path}")
+            echo(f"{writing.write_file(rows, format_, path):>12,} rows in {path}")
 
 
 def _month(_ctx: click.Context, _param: click.Parameter, value: str) -> date:
@@ -82,7 +82,8 @@ def focus(
     files with rows, bytes, SHA-256 and the sum of BilledCost. For tools that limit an upload,
     --max-rows and --max-bytes split a dataset into several files.
     """
-    from ..marts.focus import Limits, export_focus
+    from ..marts.focus import export_focus
+    from ..marts.focus_files import Limits
 
     folder = folder or Path(f"focus-{version}-{period:%Y-%m}")
     limits = Limits(max_rows, max_bytes)

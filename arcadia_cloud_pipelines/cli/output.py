@@ -85,7 +85,8 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], format_: s
     Values are raw: no words for people, no thousands separators. Without rows there is still a
     header, or an empty list. A new line in a name is `\n` in CSV too, so that a row is a line.
     """
-    from ..marts.reading import WRITERS, Rows
+    from ..marts.reading import Rows
+    from ..marts.writing import WRITERS
 
     shown = [[_one_line(cell) for cell in row] for row in rows] if format_ == "csv" else list(rows)
     WRITERS[format_](Rows(columns, (), iter([shown])), sys.stdout)

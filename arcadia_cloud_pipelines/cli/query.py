@@ -33,7 +33,7 @@ def query_command(name: str | None, format_: str, limit: int | None, output: Pat
     A table shows 50 rows unless --limit says otherwise; the other formats are whole. `arcadia psql`
     asks anything else of the same views.
     """
-    from ..marts import reading
+    from ..marts import reading, writing
 
     if name is None:
         _list()
@@ -47,9 +47,9 @@ def query_command(name: str | None, format_: str, limit: int | None, output: Pat
         if format_ == "table":
             _table(rows, limit)
         elif output is None:
-            reading.WRITERS[format_](rows, sys.stdout)
+            writing.WRITERS[format_](rows, sys.stdout)
         else:
-            echo(f"{reading.write_file(rows, format_, output):,} rows in {output}")
+            echo(f"{writing.write_file(rows, format_, output):,} rows in {output}")
 
 
 def _list() -> None:
@@ -60,7 +60,7 @@ def _list() -> None:
 
 
 def _table(rows: Rows, limit: int | None) -> None:
-    from ..marts.reading import mart_text
+    from ..marts.writing import mart_text
 
     shown = [tuple(mart_text(value) for value in row) for row in rows]
     numbers = {

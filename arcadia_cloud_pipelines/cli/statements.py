@@ -39,7 +39,8 @@ def statements() -> None:
 @list_formats
 def list_statements_command(month: date | None, format_: str | None) -> None:
     """Show the statements of closed months, and which months could be closed."""
-    from ..allocation.statements import Statement, find_proposals, list_statements
+    from ..allocation.proposals import find_proposals
+    from ..allocation.statements import Statement, list_statements
 
     warehouse, _ = _open()
     found = list_statements(warehouse, month)

@@ -4,16 +4,9 @@ import dagster as dg
 from pydantic import Field
 
 from .. import foreign_text
-from ..dagster_support import (
-    HOURLY,
-    OWNERS,
-    RESOURCES_ASSET,
-    RETRY,
-    metadata,
-    reported_errors,
-    table,
-    table_metadata,
-)
+from ..dagster_errors import reported_errors
+from ..dagster_metadata import metadata, table, table_metadata
+from ..dagster_support import HOURLY, OWNERS, RESOURCES_ASSET, RETRY
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
 from .errors import DriftError

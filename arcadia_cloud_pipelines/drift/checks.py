@@ -2,7 +2,8 @@
 
 import dagster as dg
 
-from ..dagster_support import metadata, reported_errors, table
+from ..dagster_errors import reported_errors
+from ..dagster_metadata import metadata, table
 from ..late import CLOCK_TOLERANCE, LATE_AFTER
 from ..times import utc_now
 from ..warehouse.engine import Warehouse

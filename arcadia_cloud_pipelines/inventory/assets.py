@@ -8,18 +8,9 @@ import dagster as dg
 import sqlalchemy as sa
 
 from .. import foreign_text
-from ..dagster_support import (
-    OWNERS,
-    RESOURCES_ASSET,
-    RETRY,
-    metadata,
-    reported_errors,
-    table,
-    table_metadata,
-    unless_out,
-    unless_told,
-    view_asset,
-)
+from ..dagster_errors import reported_errors, unless_out, unless_told
+from ..dagster_metadata import metadata, table, table_metadata
+from ..dagster_support import OWNERS, RESOURCES_ASSET, RETRY, view_asset
 from ..digitalocean import Account
 from ..digitalocean.clients import Clients, ask_each_token
 from ..kinds import KIND_BY_NAME, KINDS, PROJECT, SPACES_BUCKET, Kind

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
+from ..dagster_errors import reported_errors
+from ..dagster_metadata import metadata, table, timestamp
 from ..dagster_runs import account_of_team
-from ..dagster_support import RETRY, metadata, reported_errors, table, timestamp
+from ..dagster_support import RETRY
 from ..digitalocean.clients import Clients
 from ..foreign_text import markdown
 from ..kinds import REGISTRY

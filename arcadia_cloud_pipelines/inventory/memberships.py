@@ -45,8 +45,7 @@ UNKNOWN_KIND = Kind(
     scope=PROJECT.scope,
     identity="urn",
     title="urn",
-    region=None,
-    tags=None,
+    status="status",
     created_at=None,
     noise=("links", "assigned_at"),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..settings import Purpose
 from ..severity import Severity
 from .kind import Endpoint, Kind
 
@@ -14,14 +13,10 @@ SSH_KEY = Kind(
     scope="ssh_key:read",
     free=True,
     id_form="integer",
-    region=None,
-    status=None,
-    tags=None,
     created_at=None,
     # Ends in a comment, mostly somebody's name and machine; the fingerprint says which.
     secret=("public_key",),
     urn_types=("key",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 TAG = Kind(
@@ -33,13 +28,9 @@ TAG = Kind(
     free=True,
     id_form="name",
     identity="name",
-    region=None,
-    status=None,
-    tags=None,
     created_at=None,
     # How many have it, and who got it last: as far as the token may see.
     noise=("resources",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
     severities={"deleted_at": Severity.WARNING},
 )
 
@@ -52,12 +43,10 @@ TEAM = Kind(
     free=True,
     identity="uuid",
     listed_by_all=True,
-    region=None,
-    tags=None,
+    status="status",
     created_at="joined_organization_at",
     noise=("member_count",),
     secret=("email", "company"),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 SECURITY_SCAN = Kind(
@@ -68,8 +57,7 @@ SECURITY_SCAN = Kind(
     scope="security:read",
     free=True,
     title="id",
-    region=None,
-    tags=None,
+    status="status",
     noise=(
         "findings.found_at",
         "findings.details",
@@ -77,5 +65,4 @@ SECURITY_SCAN = Kind(
         "findings.technical_details",
         "findings.mitigation_steps",
     ),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..settings import Purpose
 from .kind import Edge, Endpoint, Kind
 
 AGENT_CONFIG = Kind(
@@ -12,12 +11,8 @@ AGENT_CONFIG = Kind(
     endpoints=(Endpoint("/v2/agents/configs", "configs", cursor=True),),
     scope="agent:read",
     free=True,
-    region=None,
-    status=None,
-    tags=None,
     noise=("updated_at",),
     secret=("created_by",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 AGENT_TEMPLATE = Kind(
@@ -27,10 +22,8 @@ AGENT_TEMPLATE = Kind(
     endpoints=(Endpoint("/v2/agents/templates", "templates", cursor=True),),
     scope="agent:read",
     identity="template_id",
-    region=None,
-    tags=None,
+    status="status",
     noise=("updated_at",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 AGENT_TRIGGER = Kind(
@@ -41,12 +34,10 @@ AGENT_TRIGGER = Kind(
     scope="agent:read",
     free=True,
     identity="trigger_id",
-    region=None,
-    tags=None,
+    status="status",
     noise=("updated_at", "cron.next_run_at"),
     # People write prompts; whoever knows the address starts the agent.
     secret=("prompt_template", "session_template", "webhook.webhook_url"),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 AGENT_SESSION = Kind(
@@ -56,14 +47,10 @@ AGENT_SESSION = Kind(
     endpoints=(Endpoint("/v2/agents/sessions", "sessions", cursor=True),),
     scope="agent:read",
     identity="session_id",
-    region=None,
-    status=None,
-    tags=None,
     # Pauses and resumes by itself. What was destroyed is listed no more.
     noise=("status", "pause_reason", "last_event_at", "sandbox_id"),
     secret=("repo_hint", "openai_environment_id", "openai_session_id", "warnings"),
     edges=(Edge("started_from", "agent_config", "$.config_id"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 GATEWAY_CONNECTION = Kind(
@@ -75,12 +62,10 @@ GATEWAY_CONNECTION = Kind(
     free=True,
     id_form="name",
     title="provider_display_name",
-    region=None,
-    tags=None,
+    status="status",
     noise=("updated_at", "granted_at", "oauth.granted_at", "scopes"),
     secret=("api_key", "connection_parameters", "owning_user_id", "user_id", "credential_id"),
     edges=(Edge("in_vpc", "vpc", "$.network.vpc.vpc_uuid"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 GATEWAY_TOOLBELT = Kind(
@@ -92,11 +77,9 @@ GATEWAY_TOOLBELT = Kind(
     free=True,
     id_form="name",
     identity="name",
-    region=None,
-    tags=None,
+    status="status",
     created_at=None,
     noise=("updated_at", "reference_latest"),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 GATEWAY_MCP_SERVER = Kind(
@@ -109,12 +92,8 @@ GATEWAY_MCP_SERVER = Kind(
     id_form="name",
     identity="serverRef",
     title="serverRef",
-    region=None,
-    status=None,
-    tags=None,
     created_at="createdAt",
     noise=("syncStatus", "syncError", "toolCount", "lastSyncedAt", "updatedAt"),
     # Addresses of such servers often hold their key.
     secret=("endpoint", "credentialRef", "oauth_authorize_url"),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..settings import Purpose
 from .kind import Edge, Endpoint, Kind
 
 AGENT = Kind(
@@ -12,7 +11,9 @@ AGENT = Kind(
     endpoints=(Endpoint("/v2/gen-ai/agents", "agents"),),
     scope="genai:read",
     identity="uuid",
+    region="region",
     status="deployment.status",
+    tags="tags",
     noise=(
         "deployment.created_at", "deployment.updated_at", "deployment.uuid", "deployment.name",
         "updated_at", "version_hash", "route_created_at",
@@ -23,7 +24,6 @@ AGENT = Kind(
         "url", "deployment.url", "user_id", "route_created_by", "chatbot_identifiers",
         "mcp_servers", "functions",
     ),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )  # fmt: skip
 
 KNOWLEDGE_BASE = Kind(
@@ -33,11 +33,11 @@ KNOWLEDGE_BASE = Kind(
     endpoints=(Endpoint("/v2/gen-ai/knowledge_bases", "knowledge_bases"),),
     scope="genai:read",
     identity="uuid",
-    status=None,
+    region="region",
+    tags="tags",
     noise=("last_indexing_job", "updated_at", "added_to_agent_at"),
     secret=("user_id",),
     edges=(Edge("stored_in", "database", "$.database_id"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 CUSTOM_MODEL = Kind(
@@ -48,10 +48,10 @@ CUSTOM_MODEL = Kind(
     scope="genai:read",
     identity="uuid",
     region="storage_region",
+    status="status",
     tags="tags.tags",
     noise=("updated_at", "active_deployments", "error_message"),
     secret=("team_id", "config_json"),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 DEDICATED_INFERENCE = Kind(
@@ -61,9 +61,9 @@ DEDICATED_INFERENCE = Kind(
     endpoints=(Endpoint("/v2/dedicated-inferences", "dedicated_inferences"),),
     scope="dedicated_inference:read",
     title="spec.name",
-    tags=None,
+    region="region",
+    status="status",
     noise=("updated_at",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 AGENT_WORKSPACE = Kind(
@@ -74,12 +74,8 @@ AGENT_WORKSPACE = Kind(
     scope="genai:read",
     free=True,
     identity="uuid",
-    region=None,
-    status=None,
-    tags=None,
     noise=("agents", "evaluation_test_cases", "updated_at", "deleted_at"),
     secret=("created_by", "created_by_email"),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 MODEL_ROUTER = Kind(
@@ -90,11 +86,7 @@ MODEL_ROUTER = Kind(
     scope="genai:read",
     free=True,
     identity="uuid",
-    region=None,
-    status=None,
-    tags=None,
     noise=("updated_at",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 INFERENCE_KEY = Kind(
@@ -105,12 +97,8 @@ INFERENCE_KEY = Kind(
     scope="genai:read",
     free=True,
     identity="uuid",
-    region=None,
-    status=None,
-    tags=None,
     noise=("deleted_at",),
     secret=("created_by", "secret_key"),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 OPENAI_KEY = Kind(
@@ -121,12 +109,8 @@ OPENAI_KEY = Kind(
     scope="genai:read",
     free=True,
     identity="uuid",
-    region=None,
-    status=None,
-    tags=None,
     noise=("deleted_at", "updated_at", "models"),
     secret=("created_by",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 ANTHROPIC_KEY = Kind(
@@ -137,37 +121,21 @@ ANTHROPIC_KEY = Kind(
     scope="genai:read",
     free=True,
     identity="uuid",
-    region=None,
-    status=None,
-    tags=None,
     noise=("deleted_at", "updated_at"),
     secret=("created_by",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 AGENT_KEY = Kind(
     name="agent_key",
     asset="agent_keys",
     description="Keys that agents answer to, by name, never the keys.",
-    endpoints=(
-        Endpoint(
-            "/v2/gen-ai/agents/{parent}/api_keys",
-            "api_key_infos",
-            per="agent",
-            parent_field="agent_uuid",
-        ),
-    ),
+    endpoints=(Endpoint("/v2/gen-ai/agents/{parent}/api_keys", "api_key_infos"),),
     scope="genai:read",
     free=True,
     part_of=("agent", "agent_uuid"),
     identity="uuid",
-    region=None,
-    status=None,
-    tags=None,
     noise=("deleted_at",),
     secret=("created_by", "secret_key"),
-    edges=(Edge("part_of", "agent", "$.agent_uuid"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 KNOWLEDGE_BASE_SOURCE = Kind(
@@ -175,28 +143,18 @@ KNOWLEDGE_BASE_SOURCE = Kind(
     asset="knowledge_base_sources",
     description="What knowledge bases are made from: buckets, sites, files.",
     endpoints=(
-        Endpoint(
-            "/v2/gen-ai/knowledge_bases/{parent}/data_sources",
-            "knowledge_base_data_sources",
-            per="knowledge_base",
-            parent_field="knowledge_base_uuid",
-        ),
+        Endpoint("/v2/gen-ai/knowledge_bases/{parent}/data_sources", "knowledge_base_data_sources"),
     ),
     scope="genai:read",
     free=True,
     part_of=("knowledge_base", "knowledge_base_uuid"),
     identity="uuid",
     title="bucket_name",
-    status=None,
-    tags=None,
+    region="region",
     noise=("updated_at", "last_datasource_indexing_job"),
     # Names of people's own files and folders.
     secret=("file_upload_data_source", "google_drive_data_source", "dropbox_data_source"),
-    edges=(
-        Edge("part_of", "knowledge_base", "$.knowledge_base_uuid"),
-        Edge("reads", "spaces_bucket", "$.spaces_data_source.bucket_name"),
-    ),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
+    edges=(Edge("reads", "spaces_bucket", "$.spaces_data_source.bucket_name"),),
 )
 
 INDEXING_JOB = Kind(
@@ -207,8 +165,7 @@ INDEXING_JOB = Kind(
     scope="genai:read",
     identity="uuid",
     title="uuid",
-    region=None,
-    tags=None,
+    status="status",
     noise=(
         "phase",
         "data_source_jobs",
@@ -218,28 +175,15 @@ INDEXING_JOB = Kind(
         "tokens",
     ),
     edges=(Edge("indexes", "knowledge_base", "$.knowledge_base_uuid"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 INFERENCE_TOKEN = Kind(
     name="inference_token",
     asset="inference_tokens",
     description="Tokens of dedicated inference by name, never the tokens.",
-    endpoints=(
-        Endpoint(
-            "/v2/dedicated-inferences/{parent}/tokens",
-            "tokens",
-            per="dedicated_inference",
-            parent_field="dedicated_inference_id",
-        ),
-    ),
+    endpoints=(Endpoint("/v2/dedicated-inferences/{parent}/tokens", "tokens"),),
     scope="dedicated_inference:read",
     free=True,
     part_of=("dedicated_inference", "dedicated_inference_id"),
-    region=None,
-    status=None,
-    tags=None,
     secret=("value",),
-    edges=(Edge("part_of", "dedicated_inference", "$.dedicated_inference_id"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )

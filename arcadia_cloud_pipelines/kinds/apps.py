@@ -15,7 +15,6 @@ APP = Kind(
     title="spec.name",
     region="region.slug",
     status="active_deployment.phase",
-    tags=None,
     # Apps redeploy all the time; what somebody decided is the spec.
     noise=(
         "region", "updated_at", "active_deployment", "pending_deployment", "pinned_deployment",
@@ -43,11 +42,9 @@ FUNCTION_NAMESPACE = Kind(
     id_form="name",
     identity="namespace",
     title="label",
-    status=None,
-    tags=None,
+    region="region",
     noise=("updated_at",),
     secret=("key",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 ADDON = Kind(
@@ -57,44 +54,29 @@ ADDON = Kind(
     endpoints=(Endpoint("/v2/add-ons/saas", "resources", paged=False),),
     scope="addon:read",
     identity="uuid",
-    region=None,
     status="state",
     size_slug="plan_slug",
-    tags=None,
     created_at=None,
     noise=("message",),
     # What the vendor's configuration holds is the vendor's idea.
     secret=("metadata", "sso_url"),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 APP_DEPLOYMENT = Kind(
     name="app_deployment",
     asset="app_deployments",
     description="What runs of each app: its newest active deployment.",
-    endpoints=(
-        Endpoint(
-            "/v2/apps",
-            "active_deployment",
-            per="app",
-            inside=True,
-            optional=True,
-            parent_field="app_id",
-        ),
-    ),
+    endpoints=(Endpoint("/v2/apps", "active_deployment", inside=True, optional=True),),
     scope="app:read",
     free=True,
     part_of=("app", "app_id"),
     # One row an app: its deployments are changes of it.
     identity="app_id",
     title="spec.name",
-    region=None,
     status="phase",
-    tags=None,
     noise=("updated_at", "phase_last_updated_at", "progress", "timing"),
     # The spec is the app's; a cause names who pushed what.
     secret=("spec", "cause"),
-    edges=(Edge("part_of", "app", None),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
 
@@ -102,76 +84,41 @@ APP_ALERT = Kind(
     name="app_alert",
     asset="app_alerts",
     description="Alerts of apps, without whom they notify.",
-    endpoints=(
-        Endpoint(
-            "/v2/apps/{parent}/alerts", "alerts", paged=False, per="app", parent_field="app_id"
-        ),
-    ),
+    endpoints=(Endpoint("/v2/apps/{parent}/alerts", "alerts", paged=False),),
     scope="app:read",
     free=True,
     part_of=("app", "app_id"),
     title="spec.rule",
-    region=None,
-    status=None,
-    tags=None,
     created_at=None,
     noise=("phase", "progress"),
     secret=("emails", "slack_webhooks"),
-    edges=(Edge("part_of", "app", "$.app_id"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 FUNCTION_TRIGGER = Kind(
     name="function_trigger",
     asset="function_triggers",
     description="What starts serverless functions, and when.",
-    endpoints=(
-        Endpoint(
-            "/v2/functions/namespaces/{parent}/triggers",
-            "triggers",
-            paged=False,
-            per="function_namespace",
-            parent_field="namespace",
-        ),
-    ),
+    endpoints=(Endpoint("/v2/functions/namespaces/{parent}/triggers", "triggers", paged=False),),
     scope="function:read",
     free=True,
     id_form="name",
     part_of=("function_namespace", "namespace"),
     identity="namespace/name",
-    region=None,
-    status=None,
-    tags=None,
     noise=("updated_at", "scheduled_runs"),
     secret=("scheduled_details.body",),
-    edges=(Edge("part_of", "function_namespace", "$.namespace"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 FUNCTION_KEY = Kind(
     name="function_key",
     asset="function_keys",
     description="Access keys of function namespaces by name, never the keys.",
-    endpoints=(
-        Endpoint(
-            "/v2/functions/namespaces/{parent}/keys",
-            "access_keys",
-            paged=False,
-            per="function_namespace",
-            parent_field="namespace",
-        ),
-    ),
+    endpoints=(Endpoint("/v2/functions/namespaces/{parent}/keys", "access_keys", paged=False),),
     scope="function:read",
     free=True,
     id_form="name",
     part_of=("function_namespace", "namespace"),
     identity="namespace/name",
-    region=None,
-    status=None,
-    tags=None,
     noise=("updated_at",),
     # Half of the credential.
     secret=("id",),
-    edges=(Edge("part_of", "function_namespace", "$.namespace"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )

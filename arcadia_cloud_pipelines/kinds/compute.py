@@ -55,7 +55,9 @@ DROPLET = Kind(
     # Workers; other droplets name no cluster.
     part_of=("kubernetes_cluster", "kubernetes.cluster_id"),
     region="region.slug",
+    status="status",
     size_slug="size_slug",
+    tags="tags",
     noise=(
         "size", "region", "next_backup_window", "backup_ids", "snapshot_ids", "locked",
         "kernel", "networks.v4.gateway", "disk_info",
@@ -72,6 +74,7 @@ DROPLET = Kind(
     ),
     urn_types=("droplet",),
     counter="droplets",
+    purpose=Purpose.CLOUD_SYNC_FAST,
 )  # fmt: skip
 
 AUTOSCALE_POOL = Kind(
@@ -81,6 +84,7 @@ AUTOSCALE_POOL = Kind(
     endpoints=(Endpoint("/v2/droplets/autoscale", "autoscale_pools"),),
     scope="droplet:read",
     region="droplet_template.region",
+    status="status",
     size_slug="droplet_template.size",
     # Those of the template are the droplets'.
     tags=None,
@@ -93,25 +97,15 @@ AUTOSCALE_MEMBER = Kind(
     name="autoscale_member",
     asset="autoscale_members",
     description="Which droplets autoscale pools made; they come and go with the load.",
-    endpoints=(
-        Endpoint(
-            "/v2/droplets/autoscale/{parent}/members", "droplets", per="autoscale_pool",
-            parent_field="autoscale_pool_id",
-        ),
-    ),
+    endpoints=(Endpoint("/v2/droplets/autoscale/{parent}/members", "droplets"),),
     scope="droplet:read",
     identity="droplet_id",
     title="droplet_id",
     id_form="integer",
     free=True,
     part_of=("autoscale_pool", "autoscale_pool_id"),
-    region=None,
-    status=None,
-    tags=None,
     noise=("updated_at", "health_status", "status", "current_utilization"),
     severities={"deleted_at": Severity.WARNING},
-    edges=(Edge("part_of", "autoscale_pool", "$.autoscale_pool_id"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )  # fmt: skip
 
 BACKUP_POLICY = Kind(
@@ -124,9 +118,6 @@ BACKUP_POLICY = Kind(
     part_of=("droplet", "droplet_id"),
     identity="droplet_id",
     title="droplet_id",
-    region=None,
-    status=None,
-    tags=None,
     created_at=None,
     noise=("next_backup_window",),
     edges=(Edge("policy_of", "droplet", None),),
@@ -140,7 +131,8 @@ IMAGE = Kind(
     endpoints=(Endpoint("/v2/images", "images", {"private": "true"}),),
     scope="image:read",
     id_form="integer",
-    region=None,
+    status="status",
+    tags="tags",
     noise=("slug", "error_message"),
     # A droplet snapshot is an image, too, with the same id.
     leave_out={"type": "snapshot"},
@@ -157,8 +149,7 @@ DROPLET_SNAPSHOT = Kind(
     scope="snapshot:read",
     id_form="integer",
     billed_alone=True,
-    region=None,
-    status=None,
+    tags="tags",
     edges=(Edge("snapshot_of", "droplet", "$.resource_id"),),
     goes_by="image",
     # It is among the images of the API and not among ours: together they are what is counted.
@@ -172,7 +163,8 @@ MICROVM = Kind(
     description="MicroVMs: small machines that pause when nobody uses them.",
     endpoints=(Endpoint("/v2/microvms", "microvms"),),
     scope="microvm:read",
-    status=None,
+    region="region",
+    tags="tags",
     # Pauses and resumes by itself; why one failed is in `failure_reason`.
     noise=("state", "urls.status"),
     # Given on creation; whether it is ever shown is not said.
@@ -187,7 +179,8 @@ MICROVM_CHECKPOINT = Kind(
     description="Checkpoints of MicroVMs, billed by their size.",
     endpoints=(Endpoint("/v2/microvms/checkpoints", "checkpoints"),),
     scope="microvm:read",
-    tags=None,
+    region="region",
+    status="status",
     noise=("microvm_name",),
     edges=(Edge("checkpoint_of", "microvm", "$.microvm_id"),),
     purpose=Purpose.CLOUD_SYNC_FULL,

@@ -15,9 +15,6 @@ DOMAIN = Kind(
     free=True,
     id_form="name",
     identity="name",
-    region=None,
-    status=None,
-    tags=None,
     created_at=None,
     # The zone file is the records over again, and changes with each of them.
     noise=("zone_file",),
@@ -30,22 +27,13 @@ DOMAIN_RECORD = Kind(
     name="domain_record",
     asset="domain_records",
     description="The records of the DNS zones.",
-    endpoints=(
-        Endpoint(
-            "/v2/domains/{parent}/records", "domain_records", per="domain",
-            parent_field="domain",
-        ),
-    ),
+    endpoints=(Endpoint("/v2/domains/{parent}/records", "domain_records"),),
     scope="domain:read",
     free=True,
     part_of=("domain", "domain"),
-    region=None,
-    status=None,
-    tags=None,
     created_at=None,
     edges=(Edge("in_domain", "domain", "$.domain"),),
     dns_names=("name", "data", "domain"),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )  # fmt: skip
 
 CERTIFICATE = Kind(
@@ -55,12 +43,9 @@ CERTIFICATE = Kind(
     endpoints=(Endpoint("/v2/certificates", "certificates"),),
     scope="certificate:read",
     free=True,
-    region=None,
     status="state",
-    tags=None,
     secret=("private_key", "leaf_certificate", "certificate_chain"),
     dns_names=("dns_names",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 CDN_ENDPOINT = Kind(
@@ -70,13 +55,9 @@ CDN_ENDPOINT = Kind(
     endpoints=(Endpoint("/v2/cdn/endpoints", "endpoints"),),
     scope="cdn:read",
     title="origin",
-    region=None,
-    status=None,
-    tags=None,
     edges=(
         # One whose certificate Cloudflare makes names `needs-cloudflare-cert`.
         Edge("uses", "certificate", '$.certificate_id ? (@ like_regex "^[0-9a-f]{8}-")'),
     ),
     dns_names=("name", "custom_domain"),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )

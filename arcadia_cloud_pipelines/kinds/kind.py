@@ -6,7 +6,7 @@ Paths are dotted (`region.slug`) and go into the items of lists by themselves (`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..settings import Purpose
@@ -28,7 +28,8 @@ class Endpoint:
     per_page: int = 200
     """The most items of a page that the API gives."""
     per: str | None = None
-    """The kind of the parents, where this is one call for each: `path` holds `{parent}`."""
+    """The kind of the parents, where this is one call for each: `path` holds `{parent}`. Of a kind
+    that is a part it is the whole's, and need not be said."""
     unless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Values of a parent's field with which it has no such children, and is not asked for them.
     A value that nobody knew is asked: `{"engine": ("kafka",)}` leaves out those of Kafka alone."""
@@ -100,10 +101,10 @@ class Kind:
     """Path of what no other object of this kind has; `a/b` where only both together are that."""
     title: str = "name"
     """Path of the name."""
-    region: str | None = "region"
-    status: str | None = "status"
+    region: str | None = None
+    status: str | None = None
     size_slug: str | None = None
-    tags: str | None = "tags"
+    tags: str | None = None
     tags_name_targets: bool = False
     """True for a firewall or an alert policy: its tags say what it is for, not what it is."""
     created_at: str | None = "created_at"
@@ -123,7 +124,8 @@ class Kind:
     """Last resort, for what paths cannot say. Gets a shallow copy of the object."""
     part_of: tuple[str, str] | None = None
     """The kind of the whole that it is a part of, and the path of the whole's identity. Parts are
-    paid for with their whole, and nobody plans them alone."""
+    paid for with their whole, and nobody plans them alone. Listings by parent are then by the
+    whole, and an edge `part_of` points to it unless one of another name does."""
     free: bool = False
     """True where it costs nothing by itself, so that no line of an invoice is about it."""
     id_form: Literal["uuid", "integer", "name"] = "uuid"
@@ -163,8 +165,24 @@ class Kind:
     """True where DigitalOcean adds tags of its own, such as `k8s:worker`."""
     made_of: Mapping[str, str] = field(default_factory=dict)
     """Fields that specs have and its own object has not: the kind that each is the list of."""
-    purpose: Purpose = Purpose.CLOUD_SYNC_FAST
+    purpose: Purpose = Purpose.CLOUD_SYNC_SLOW
     """The token it is read with, and the Dagster pool it runs in."""
+
+    def __post_init__(self) -> None:
+        """Complete what follows from `part_of`, so that no entry says it twice."""
+        if self.part_of is None:
+            return
+        whole, path = self.part_of
+        by_whole = tuple(
+            replace(one, per=whole, parent_field=path)
+            if one.inside or "{parent}" in one.path
+            else one
+            for one in self.endpoints
+        )
+        object.__setattr__(self, "endpoints", by_whole)
+        if not any(edge.to == whole for edge in self.edges):
+            to_whole = Edge("part_of", whole, None if path == self.identity else f"$.{path}")
+            object.__setattr__(self, "edges", (to_whole, *self.edges))
 
     @property
     def taggable(self) -> bool:

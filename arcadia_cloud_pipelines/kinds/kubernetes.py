@@ -13,7 +13,9 @@ KUBERNETES_CLUSTER = Kind(
     endpoints=(Endpoint("/v2/kubernetes/clusters", "kubernetes_clusters"),),
     scope="kubernetes:read",
     adopted=("node_pools", "vpc_uuid", "ha", "auto_upgrade"),
+    region="region",
     status="status.state",
+    tags="tags",
     noise=("status.message", "updated_at", "node_pools.nodes"),
     urn_types=("kubernetes",),
     platform_tags=True,
@@ -27,15 +29,13 @@ NODE_POOL = Kind(
     asset="node_pools",
     description="Node pools of Kubernetes clusters; their nodes are droplets.",
     endpoints=(
-        Endpoint(
-            "/v2/kubernetes/clusters", "node_pools", per="kubernetes_cluster", inside=True,
-            inherit=("region",), parent_field="cluster_id",
-        ),
+        Endpoint("/v2/kubernetes/clusters", "node_pools", inside=True, inherit=("region",)),
     ),
     scope="kubernetes:read",
     part_of=("kubernetes_cluster", "cluster_id"),
-    status=None,
+    region="region",
     size_slug="size",
+    tags="tags",
     created_at=None,
     noise=("nodes",),
     edges=(Edge("pool_of", "kubernetes_cluster", "$.cluster_id"),),
@@ -51,8 +51,7 @@ REGISTRY = Kind(
     scope="registry:read",
     id_form="name",
     identity="name",
-    status=None,
-    tags=None,
+    region="region",
     # Storage grows with every push; when it was counted is news of no kind.
     noise=("storage_usage_bytes", "storage_usage_bytes_updated_at", "subscription.updated_at"),
     purpose=Purpose.CLOUD_SYNC_FULL,
@@ -62,23 +61,14 @@ REGISTRY_REPOSITORY = Kind(
     name="registry_repository",
     asset="registry_repositories",
     description="Repositories of the container registries.",
-    endpoints=(
-        Endpoint(
-            "/v2/registries/{parent}/repositoriesV2", "repositories", per="registry",
-            parent_field="registry_name",
-        ),
-    ),
+    endpoints=(Endpoint("/v2/registries/{parent}/repositoriesV2", "repositories"),),
     scope="registry:read",
     id_form="name",
     part_of=("registry", "registry_name"),
     # Names of registries have no slash, those of repositories may.
     identity="registry_name/name",
-    region=None,
-    status=None,
-    tags=None,
     created_at=None,
     # All that a push moves.
     noise=("tag_count", "manifest_count", "latest_manifest"),
     edges=(Edge("in_registry", "registry", "$.registry_name"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )  # fmt: skip

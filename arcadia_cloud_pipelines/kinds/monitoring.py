@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..settings import Purpose
 from ..severity import Severity
 from .kind import Edge, Endpoint, Kind
 
@@ -12,11 +11,7 @@ UPTIME_CHECK = Kind(
     description="Uptime checks and what they probe from where.",
     endpoints=(Endpoint("/v2/uptime/checks", "checks"),),
     scope="uptime:read",
-    region=None,
-    status=None,
-    tags=None,
     created_at=None,
-    purpose=Purpose.CLOUD_SYNC_SLOW,
     severities={"deleted_at": Severity.ERROR},
 )
 
@@ -24,22 +19,13 @@ UPTIME_ALERT = Kind(
     name="uptime_alert",
     asset="uptime_alerts",
     description="Alerts of uptime checks, without whom they notify.",
-    endpoints=(
-        Endpoint(
-            "/v2/uptime/checks/{parent}/alerts", "alerts", per="uptime_check",
-            parent_field="check_id",
-        ),
-    ),
+    endpoints=(Endpoint("/v2/uptime/checks/{parent}/alerts", "alerts"),),
     scope="uptime:read",
     free=True,
     part_of=("uptime_check", "check_id"),
-    region=None,
-    status=None,
-    tags=None,
     created_at=None,
     secret=("notifications",),
     edges=(Edge("alert_of", "uptime_check", "$.check_id"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
     severities={"deleted_at": Severity.ERROR},
 )  # fmt: skip
 
@@ -53,11 +39,9 @@ ALERT_POLICY = Kind(
     tags_name_targets=True,
     identity="uuid",
     title="description",
-    region=None,
-    status=None,
+    tags="tags",
     created_at=None,
     secret=("alerts",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
     severities={"deleted_at": Severity.ERROR},
 )
 
@@ -69,8 +53,7 @@ ALERT_RULE = Kind(
     scope="insights:read",
     free=True,
     title="spec.name",
-    region=None,
-    tags=None,
+    status="status",
     noise=("updated_at",),
     edges=(
         Edge(
@@ -80,7 +63,6 @@ ALERT_RULE = Kind(
         ),
         Edge.by_urn("watches", "$.spec.query.resource_urns[*]"),
     ),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
     severities={"deleted_at": Severity.ERROR},
 )
 
@@ -91,12 +73,8 @@ NOTIFICATION_CHANNEL = Kind(
     endpoints=(Endpoint("/v2/insights/notification-channels", "notification_channels"),),
     scope="insights:read",
     free=True,
-    region=None,
-    status=None,
-    tags=None,
     noise=("usage", "updated_at"),
     secret=("email", "slack", "webhook"),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
     severities={"deleted_at": Severity.ERROR},
 )
 
@@ -107,12 +85,8 @@ LOG_DESTINATION = Kind(
     endpoints=(Endpoint("/v2/monitoring/sinks/destinations", "destinations", paged=False),),
     scope="monitoring:read",
     free=True,
-    region=None,
-    status=None,
-    tags=None,
     created_at=None,
     secret=("config.credentials",),
     edges=(Edge("stored_in", "database", "$.config.cluster_uuid"),),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
     severities={"deleted_at": Severity.ERROR},
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..settings import Purpose
 from ..severity import Severity
 from .kind import Endpoint, Kind
 
@@ -12,11 +13,9 @@ PROJECT = Kind(
     endpoints=(Endpoint("/v2/projects", "projects"),),
     scope="project:read",
     free=True,
-    region=None,
-    status=None,
-    tags=None,
     # The owner is the account, which has a column.
     noise=("updated_at", "owner_id", "owner_uuid"),
     # What was in it goes on, in the default project.
     severities={"deleted_at": Severity.ERROR},
+    purpose=Purpose.CLOUD_SYNC_FAST,
 )

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 from . import (
     account,
+    addresses,
     agents,
     ai,
     apps,
     compute,
+    database_contents,
     databases,
     dns,
     kubernetes,
@@ -21,8 +23,8 @@ from . import (
 from .kind import Kind
 
 _SUBJECTS = (
-    compute, storage, network, dns, databases, kubernetes, apps, ai, agents, monitoring, account,
-    projects,
+    compute, storage, network, addresses, dns, databases, database_contents, kubernetes, apps, ai,
+    agents, monitoring, account, projects,
 )  # fmt: skip
 
 REGISTRY: tuple[Kind, ...] = tuple(

@@ -15,11 +15,12 @@ VOLUME = Kind(
     adopted=("size_gigabytes", "droplet_ids"),
     billed_alone=True,
     region="region.slug",
-    status=None,
+    tags="tags",
     noise=("region",),
     edges=(Edge("attached_to", "droplet", "$.droplet_ids[*]", lack="unattached"),),
     urn_types=("volume",),
     counter="volumes",
+    purpose=Purpose.CLOUD_SYNC_FAST,
 )
 
 VOLUME_SNAPSHOT = Kind(
@@ -29,8 +30,7 @@ VOLUME_SNAPSHOT = Kind(
     endpoints=(Endpoint("/v2/snapshots", "snapshots", {"resource_type": "volume"}),),
     scope="snapshot:read",
     billed_alone=True,
-    region=None,
-    status=None,
+    tags="tags",
     edges=(Edge("snapshot_of", "volume", "$.resource_id"),),
     counter="volume_snapshots",
     purpose=Purpose.CLOUD_SYNC_FULL,
@@ -44,7 +44,8 @@ NFS_SHARE = Kind(
     endpoints=(Endpoint("/v2/nfs", "shares", paged=False),),
     scope="nfs:list",
     billed_alone=True,
-    tags=None,
+    region="region",
+    status="status",
     noise=("access_points.updated_at",),
     edges=(Edge("in_vpc", "vpc", "$.vpc_ids[*]"),),
     purpose=Purpose.CLOUD_SYNC_FULL,
@@ -56,7 +57,8 @@ NFS_SNAPSHOT = Kind(
     description="Snapshots of network file shares.",
     endpoints=(Endpoint("/v2/nfs/snapshots", "snapshots", paged=False),),
     scope="nfs:list",
-    tags=None,
+    region="region",
+    status="status",
     edges=(Edge("snapshot_of", "nfs_share", "$.share_id"),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )
@@ -70,11 +72,7 @@ SPACES_KEY = Kind(
     free=True,
     id_form="name",
     identity="access_key",
-    region=None,
-    status=None,
-    tags=None,
     secret=("secret_key",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
     # What its holder may read and write.
     severities={"grants": Severity.CRITICAL},
 )
@@ -90,10 +88,8 @@ SPACES_BUCKET = Kind(
     scope="fullaccess",
     id_form="name",
     identity="name",
-    status=None,
-    tags=None,
+    region="region",
     urn_types=("space",),
-    purpose=Purpose.CLOUD_SYNC_SLOW,
 )
 
 NFS_ACCESS_POINT = Kind(
@@ -102,24 +98,15 @@ NFS_ACCESS_POINT = Kind(
     description="Ways into network file shares: path, policy, and the network that may.",
     endpoints=(
         Endpoint(
-            "/v2/nfs",
-            "access_points",
-            paged=False,
-            per="nfs_share",
-            inside=True,
-            optional=True,
-            inherit=("region",),
-            parent_field="share_id",
+            "/v2/nfs", "access_points", paged=False, inside=True, optional=True, inherit=("region",)
         ),
     ),
     scope="nfs:list",
     free=True,
     part_of=("nfs_share", "share_id"),
-    tags=None,
+    region="region",
+    status="status",
     noise=("updated_at",),
-    edges=(
-        Edge("part_of", "nfs_share", "$.share_id"),
-        Edge("in_vpc", "vpc", "$.vpc_id"),
-    ),
+    edges=(Edge("in_vpc", "vpc", "$.vpc_id"),),
     purpose=Purpose.CLOUD_SYNC_FULL,
 )

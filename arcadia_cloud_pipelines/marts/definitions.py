@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from ..dagster_support import RESOURCES_ASSET, view_asset
-from ..warehouse import views
+from ..warehouse import described_views, views
 
 GROUP = "marts"
 
@@ -64,7 +64,7 @@ def asset_key(view: str) -> dg.AssetKey:
 
 
 def _asset(view: views.ViewSource) -> dg.AssetSpec:
-    described = views.described_columns()[view.name]
+    described = described_views.described_columns()[view.name]
     prefix = f"{views.SCHEMA}."
     deps = {
         asset_key(read.removeprefix(prefix)) if read.startswith(prefix) else ASSET_OF_TABLE[read]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from .. import foreign_text
 from ..warehouse.engine import Warehouse
+from ..warehouse.statements import Statements
 
 NAMED = 3
 """Projects, reasons and drifts that an answer names; the others it counts."""
@@ -29,50 +30,7 @@ class SummaryAnswer:
     """The view to ask for more, as `arcadia query` takes it."""
 
 
-_LAST_MONTH = sa.text(
-    """
-    SELECT period, amount FROM marts.billing_months
-    WHERE account = :account AND is_last_closed
-    """
-)
-_BY_PROJECT = sa.text(
-    """
-    SELECT coalesce(project_name, 'no project') AS name, sum(amount) AS amount
-    FROM marts.cost_by_project WHERE account = :account AND period = :period
-    GROUP BY 1 ORDER BY 2 DESC, 1
-    """
-)
-_THIS_MONTH = sa.text(
-    """
-    SELECT m.period, m.amount_so_far, m.invoiced_so_far, m.last_month_so_far,
-           m.last_month_invoiced_so_far, m.as_of, f.low, f.expected, f.high
-    FROM marts.month_to_date AS m
-    LEFT JOIN marts.forecast AS f
-        ON f.account = m.account AND f.period = m.period AND f.method = 'structure'
-    WHERE m.account = :account
-    """
-)
-_WASTE = sa.text(
-    """
-    SELECT reason, count(*) AS resources, coalesce(sum(monthly_amount), 0) AS amount
-    FROM marts.savings WHERE account = :account GROUP BY reason ORDER BY 3 DESC, 1
-    """
-)
-_DRIFT = sa.text(
-    """
-    SELECT drift_id, kind, name, field, desired #>> '{}' AS desired, actual #>> '{}' AS actual,
-           monthly_delta
-    FROM marts.open_drift WHERE account = :account
-    ORDER BY abs(monthly_delta) DESC NULLS LAST, drift_id
-    """
-)
-_NOBODYS = sa.text(
-    """
-    SELECT reason, count(*) AS resources, coalesce(sum(monthly_amount), 0) AS amount
-    FROM marts.resources_without_tenant WHERE account = :account
-    GROUP BY reason ORDER BY 3 DESC, 1
-    """
-)
+_SQL = Statements(__file__)
 
 
 def answers(warehouse: Warehouse, account: str) -> list[SummaryAnswer]:
@@ -92,17 +50,17 @@ def answers(warehouse: Warehouse, account: str) -> list[SummaryAnswer]:
         ]
 
 
-def _rows(connection: sa.Connection, query: sa.TextClause, **values: Any) -> list[Any]:
-    return list(connection.execute(query, values).all())
+def _rows(connection: sa.Connection, name: str, **values: Any) -> list[Any]:
+    return list(_SQL.run(connection, name, values))
 
 
 def _last_month(connection: sa.Connection, account: str) -> SummaryAnswer:
     question = "What did the last month cost, and for whom?"
-    months = _rows(connection, _LAST_MONTH, account=account)
+    months = _rows(connection, "last_month", account=account)
     if not months:
         return SummaryAnswer(question, "No month is billed and read yet.", mart="billing_months")
     (month,) = months
-    projects = _rows(connection, _BY_PROJECT, account=account, period=month.period)
+    projects = _rows(connection, "by_project", account=account, period=month.period)
     details = [f"{_dollars(row.amount)} {_name(row.name)}" for row in projects[:NAMED]]
     if rest := projects[NAMED:]:
         others = f"{len(rest):,} other project{'s' if len(rest) > 1 else ''}"
@@ -113,7 +71,7 @@ def _last_month(connection: sa.Connection, account: str) -> SummaryAnswer:
 
 def _this_month(connection: sa.Connection, account: str) -> SummaryAnswer:
     question = "What will this month cost?"
-    months = _rows(connection, _THIS_MONTH, account=account)
+    months = _rows(connection, "this_month", account=account)
     if not months:
         return SummaryAnswer(question, "No balance was read yet.", mart="month_to_date")
     (month,) = months
@@ -139,7 +97,7 @@ def _invoiced(amount: Decimal) -> str:
 
 def _waste(connection: sa.Connection, account: str) -> SummaryAnswer:
     question = "What is paid for without need?"
-    reasons = _rows(connection, _WASTE, account=account)
+    reasons = _rows(connection, "waste", account=account)
     if not reasons:
         return SummaryAnswer(question, "Nothing that is known of.", mart="savings")
     resources = sum(row.resources for row in reasons)
@@ -157,7 +115,7 @@ def _waste(connection: sa.Connection, account: str) -> SummaryAnswer:
 
 def _drift(connection: sa.Connection, account: str) -> SummaryAnswer:
     question = "What is not as it was planned, and what does that cost?"
-    drifts = _rows(connection, _DRIFT, account=account)
+    drifts = _rows(connection, "drift", account=account)
     if not drifts:
         return SummaryAnswer(
             question, "Nothing: all that has a plan is as planned.", mart="open_drift"
@@ -186,7 +144,7 @@ def _drifted(row: Any) -> str:
 
 def _nobodys(connection: sa.Connection, account: str) -> SummaryAnswer:
     question = "What belongs to nobody?"
-    reasons = _rows(connection, _NOBODYS, account=account)
+    reasons = _rows(connection, "nobodys", account=account)
     if not reasons:
         return SummaryAnswer(question, "Nothing: every resource has a tenant.", mart="")
     words = {

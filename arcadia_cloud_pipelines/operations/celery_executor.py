@@ -25,15 +25,14 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.step import ExecutionStep
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.init import InitExecutorContext
-from dagster._core.storage.tags import PRIORITY_TAG
 from dagster._serdes import serialize_value
 from dagster_celery.core_execution_loop import core_celery_execution_loop
 from dagster_celery.executor import CeleryExecutor, _submit_task
-from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_STEP_PRIORITY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
-from ..settings import DEFAULT_QUEUE, load_settings
+from ..settings import load_settings
 from ..warehouse.run_workers import LAPSED_SECONDS, RunWorker, RunWorkers, Silences
+from .celery_queues import routed
 from .run_launcher import lost, run_workers
 
 READ_SECONDS = 0.5
@@ -41,8 +40,6 @@ READ_SECONDS = 0.5
 
 LOOK_SECONDS = 5.0
 """Between two looks at the worker of a step."""
-
-MIDDLE_PRIORITY, MOST_PRIORITY = 5, 10
 
 STEP_ENDS = {
     dg.DagsterEventType.STEP_SUCCESS,
@@ -93,27 +90,6 @@ class QueueEachPool(CeleryExecutor):
             plan_context, routed(execution_plan), step_execution_fn=partial(StepTask, ends)
         )
         return events
-
-
-def routed(plan: ExecutionPlan) -> ExecutionPlan:
-    """Return a plan whose steps say their queue and priority as dagster-celery reads them."""
-    steps = {
-        handle: step._replace(tags={**step.tags, **_route(step)})
-        if isinstance(step, ExecutionStep)
-        else step
-        for handle, step in plan.step_dict.items()
-    }
-    return plan._replace(
-        step_dict=steps, step_dict_by_key={step.key: step for step in steps.values()}
-    )
-
-
-def _route(step: ExecutionStep) -> dict[str, str]:
-    wanted = MIDDLE_PRIORITY + int(step.tags.get(PRIORITY_TAG, "0"))
-    return {
-        DAGSTER_CELERY_QUEUE_TAG: step.pool or DEFAULT_QUEUE,
-        DAGSTER_CELERY_STEP_PRIORITY_TAG: str(min(max(wanted, 0), MOST_PRIORITY)),
-    }
 
 
 class StepEnds:

@@ -6,8 +6,8 @@ from pathlib import Path
 import dagster as dg
 import sqlalchemy as sa
 
+from ..dagster_errors import reported_errors
 from ..dagster_runs import FIRST_REFRESH, team_tags, teams_of_runs
-from ..dagster_support import reported_errors
 from ..inventory.assets import ACCOUNT
 from ..inventory.checks import nothing_overlooked
 from ..settings import load_settings

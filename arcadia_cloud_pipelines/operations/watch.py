@@ -23,7 +23,7 @@ from ..alarms.state import marks
 from ..late import lately
 from ..settings import Settings, load_settings
 from ..times import utc_now
-from ..warehouse.embedded import EmbeddedPostgresError
+from ..warehouse.embedded_programs import EmbeddedPostgresError
 from ..warehouse.engine import dagster_url, open_warehouse
 from ..warehouse.errors import WarehouseError
 from . import machine

@@ -14,8 +14,10 @@ A further kind of resource is a module with a `Kind` in it, imported below.
 from . import registry  # noqa: I001 (the order of the kinds is the order of making history)
 from . import droplets  # must come first: the others attach to droplets
 from . import volumes, databases, kubernetes, load_balancers, reserved_ips, domains
-from . import snapshots, container_registry, others, further
+from . import snapshots, images, container_registry, networks, others, watching
+from . import gen_ai, further, hosted_agents, insights
 from . import projects  # after every kind that lives in projects
+from . import project_routes
 from . import account_endpoint, actions
 from .billing import endpoints as billing_endpoints
 from .account import SimulatedAccount
@@ -36,7 +38,8 @@ from .lives import Facts, Interval, Life, Price, Version
 from .registry import SimulatedKind, Route, register, register_route
 from .app import Api
 from .control import Seen
-from .server import RunningSimulator, real_clock, run_simulator, serve
+from .server import RunningSimulator, serve
+from .foreground import real_clock, run_simulator
 
 __all__ = [
     "BUCKET_URN",
@@ -77,9 +80,15 @@ __all__ = [
     "domains",
     "droplets",
     "further",
+    "gen_ai",
+    "hosted_agents",
+    "images",
+    "insights",
     "kubernetes",
     "load_balancers",
+    "networks",
     "others",
+    "project_routes",
     "projects",
     "real_clock",
     "register",
@@ -90,4 +99,5 @@ __all__ = [
     "serve",
     "snapshots",
     "volumes",
+    "watching",
 ]

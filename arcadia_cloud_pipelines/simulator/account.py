@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from . import catalog
+from . import catalog_objects
 from .billing.books import Books
 from .faults import Faults
 from .lives import Facts, Life, ResourceId, Version, iso
@@ -273,11 +273,11 @@ class SimulatedAccount(World):
         if found is None:
             what, slug, flag = key
             if what == "region":
-                made = catalog.region_object(slug, epoch=view.epoch, with_sizes=flag)
+                made = catalog_objects.region_object(slug, epoch=view.epoch, with_sizes=flag)
             elif what == "size":
-                made = catalog.size_object(slug, at=view.at, epoch=view.epoch)
+                made = catalog_objects.size_object(slug, at=view.at, epoch=view.epoch)
             else:
-                made = catalog.image_object(slug)
+                made = catalog_objects.image_object(slug)
                 if not made["public"]:
                     made["id"] += self.seed
             for field, value in made.items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from . import catalog
-from .api import Call, json_response, page_of
+from .call import Call, json_response
+from .paging import page_of
 from .registry import Route, register_route
 
 _PAGING = frozenset({"page", "per_page"})

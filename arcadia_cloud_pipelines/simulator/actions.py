@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from .api import Call, page_of
+from .call import Call
 from .lives import Life, iso
+from .paging import page_of
 from .registry import Route, register_route
 
 if TYPE_CHECKING:

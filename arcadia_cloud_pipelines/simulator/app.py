@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 
-from . import api
+from . import api, api_errors
 from .account import SimulatedAccount
 from .broken import Receive, Send, planned, reset, truncate
+from .call import Call, error_response
 from .control import Seen, control_response
 from .faults import Fault
 from .limits import GENEROUS, RateLimits, TokenLimits
@@ -94,7 +95,7 @@ class Api:
             answer = (
                 control_response(self.account, self._log, request, body)
                 if self._control
-                else api.error_response(api.not_found_error())
+                else error_response(api_errors.not_found_error())
             )
             await answer(scope, receive, send)
             return
@@ -147,15 +148,15 @@ class Api:
         headers: dict[str, str] = {}
         try:
             if token is None:
-                raise api.unauthorized()
+                raise api_errors.unauthorized()
             target, path_params = self._find(request.method, request.scope["path"])
             allowed, headers = self._window(token, target)
             if not allowed:
-                raise api.ApiError(429, "too_many_requests", "API rate limit exceeded.")
+                raise api_errors.ApiError(429, "too_many_requests", "API rate limit exceeded.")
             if target is None:
-                raise api.not_found_error()
+                raise api_errors.not_found_error()
             if not token.can(target.scope):
-                raise api.forbidden()
+                raise api_errors.forbidden()
             call = self._call(request, token, params, path_params, body, fault)
             self._check_params(call, target)
             if isinstance(target, Route):
@@ -164,8 +165,8 @@ class Api:
                 response = api.one_of_kind(call, target, path_params["id"])
             else:
                 response = api.answer_with_list(call, target)
-        except api.ApiError as error:
-            response = api.error_response(error)
+        except api_errors.ApiError as error:
+            response = error_response(error)
         response.headers.update(headers)
         return response
 
@@ -201,17 +202,17 @@ class Api:
         path_params: dict[str, str],
         body: bytes,
         fault: Fault | None,
-    ) -> api.Call:
+    ) -> Call:
         path = request.scope["path"]
         asked = self._asked[path] = self._asked.get(path, -1) + 1
         base_url = self._public_url or f"{request.url.scheme}://{request.url.netloc}"
         view = View(self.account, self.account.now, token.scopes, asked % VARIANTS, base_url)
-        return api.Call(
+        return Call(
             self.account, view, token, request.method, path, params, path_params, body, fault,
             self._shifts,
         )  # fmt: skip
 
-    def _check_params(self, call: api.Call, target: SimulatedKind | Route) -> None:
+    def _check_params(self, call: Call, target: SimulatedKind | Route) -> None:
         """Unknown parameters are ignored, as in reality, and recorded."""
         known = target.params
         if isinstance(target, SimulatedKind):

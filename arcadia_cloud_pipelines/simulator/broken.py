@@ -10,7 +10,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from . import api
+from . import api_errors
+from .call import json_response
 from .faults import OTHER_HOST, Fault
 
 Message = MutableMapping[str, Any]
@@ -36,7 +37,7 @@ def planned(fault: Fault | None) -> Response | None:
     if fault.html:
         response = Response(_HTML.format(f"{status} Error"), status, media_type="text/html")
     else:
-        response = api.json_response(api.error_body(status), status)
+        response = json_response(api_errors.error_body(status), status)
     if fault.retry_after is not None:
         response.headers["retry-after"] = str(fault.retry_after)
     if status == 429:

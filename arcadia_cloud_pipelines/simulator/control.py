@@ -11,8 +11,9 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import api
+from . import api_errors
 from .account import SimulatedAccount
+from .call import error_response, json_response
 from .faults import Fault
 
 
@@ -38,11 +39,11 @@ def control_response(
     except ValueError:
         local = False
     if not local:
-        return api.error_response(api.not_found_error())
+        return error_response(api_errors.not_found_error())
     kind = request.headers.get("content-type", "").partition(";")[0]
     if request.method == "POST" and kind != "application/json":
         # A page in a browser cannot send this type to us without asking first.
-        return api.json_response({"error": "content-type must be application/json"}, 415)
+        return json_response({"error": "content-type must be application/json"}, 415)
     try:
         arguments = orjson.loads(body) if body else {}
         with account.lock:
@@ -54,10 +55,10 @@ def control_response(
                 arguments,
             )
     except (KeyError, TypeError, ValueError) as error:
-        return api.json_response({"error": f"{type(error).__name__}: {error}"}, 400)
+        return json_response({"error": f"{type(error).__name__}: {error}"}, 400)
     if result is None:
-        return api.error_response(api.not_found_error())
-    return api.json_response(result)
+        return error_response(api_errors.not_found_error())
+    return json_response(result)
 
 
 def _result(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from . import catalog, droplets
+from . import catalog, droplet_facts
 from .lives import Facts, Life, Price, iso
 from .registry import SimulatedKind, register
 
@@ -52,7 +52,7 @@ def _cluster_tags(cluster_id: object) -> list[str]:
 
 
 def _render(view: View, life: Life, facts: Facts) -> dict[str, Any]:
-    upgrading = view.chance(life.id, 12)
+    state = "upgrading" if view.chance(life.id, 12) else "running"
     hour = iso(datetime.fromtimestamp(view.epoch * 3600, life.created_at.tzinfo))
     account = view.account
     pools = [
@@ -66,10 +66,7 @@ def _render(view: View, life: Life, facts: Facts) -> dict[str, Any]:
         "endpoint": f"https://{life.id}.k8s.ondigitalocean.example",
         "tags": view.order([*facts["tags"], *_cluster_tags(life.id)]),
         "node_pools": pools,
-        "status": {
-            "state": "upgrading" if upgrading else "running",
-            "message": "upgrading" if upgrading else "",
-        },
+        "status": {"state": state, "message": "" if state == "running" else state},
         "created_at": iso(life.created_at),
         "updated_at": hour,
         "cluster_autoscaler_configuration": None,
@@ -100,15 +97,12 @@ def _node(
     letters = "".join(rng.choice("abcdefghijkmnopqrstuvwxyz3456789") for _ in range(5))
     name = f"{pool['name']}-{letters}"
     tags = [*_cluster_tags(cluster.id), "k8s:worker"]
-    facts = droplets.worker_facts(name, cluster.facts["region"], pool["size"], tags)
+    facts = droplet_facts.worker_facts(name, cluster.facts["region"], pool["size"], tags)
     number = account.new_int(rng, 100_000_000, 599_999_999)
     account.add_life("droplet", number, facts, at)
     return {
-        "id": account.new_uuid(rng),
-        "name": name,
-        "droplet_id": str(number),
-        "created_at": iso(at),
-    }
+        "id": account.new_uuid(rng), "name": name, "droplet_id": str(number), "created_at": iso(at),
+    }  # fmt: skip
 
 
 def _pool(cluster: object, name: str, size: str, auto: bool) -> Facts:
@@ -133,7 +127,7 @@ def _pool_template(account: SimulatedAccount, rng: Random) -> Facts:
 
 
 def _populate(account: SimulatedAccount, rng: Random) -> None:
-    for index in range(droplets.clusters_for(account.droplets)):
+    for index in range(droplet_facts.clusters_for(account.droplets)):
         ago = account.now - account.history_start
         at = (account.now - ago * (0.02 + 0.3 * rng.random())).replace(microsecond=0)
         facts = _facts(f"prod-cluster-{index + 1:02d}", rng.choice(["nyc1", "fra1", "sfo3"]))
@@ -144,7 +138,7 @@ def _populate(account: SimulatedAccount, rng: Random) -> None:
             (account.new_uuid(rng), _pool(cluster.id, "frontend-pool", "s-1vcpu-2gb", auto=False)),
             (account.new_uuid(rng), _pool(cluster.id, "backend-pool", "g-2vcpu-8gb", auto=True)),
         ]
-        for (number, pool), count in zip(pools, (3, droplets.CLUSTER_NODES - 3), strict=True):
+        for (number, pool), count in zip(pools, (3, droplet_facts.CLUSTER_NODES - 3), strict=True):
             pool["nodes"] = [_node(account, rng, cluster, pool, up) for _ in range(count)]
             account.add_life("node_pool", number, pool, up)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from .account import SimulatedAccount
-    from .api import Call
+    from .call import Call
     from .view import View
 
 Select = Callable[[Facts], bool]

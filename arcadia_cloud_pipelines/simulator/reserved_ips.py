@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from . import catalog
-from .droplets import pick_in_region
+from .droplet_history import pick_in_region
 from .lives import Facts, Life, Price
 from .registry import SimulatedKind, register
 
@@ -25,7 +25,11 @@ def _new_ip(account: SimulatedAccount, rng: Random) -> str:
 
 
 def _template(_account: SimulatedAccount, rng: Random) -> Facts:
-    return {"region": rng.choice(list(catalog.REGIONS)), "droplet_id": None, "locked": False}
+    return {
+        "region": rng.choice(list(catalog.REGIONS)),
+        "droplet_id": None,
+        "locked": False,
+    }
 
 
 def _render(view: View, life: Life, facts: Facts) -> dict[str, Any]:

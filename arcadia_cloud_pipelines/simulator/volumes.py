@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from . import catalog
-from .droplets import pick_in_region
+from .droplet_history import pick_in_region
 from .lives import Facts, Life, Price, iso
 from .registry import Select, SimulatedKind, register
 

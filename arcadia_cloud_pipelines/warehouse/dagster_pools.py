@@ -15,6 +15,10 @@ from .statements import Statements
 
 _SQL = Statements(__file__)
 
+CLAIM_SECONDS = 3.0
+"""After which a step that waits for a slot of its pool asks for it again. Dagster would have it
+wait up to 15 s, and a free slot with it."""
+
 
 class ShortLines(SqlEventLogStorage):
     """The pools of a storage on PostgreSQL."""
@@ -34,7 +38,7 @@ class ShortLines(SqlEventLogStorage):
             # Who leaves calls the next. One that came just then would wait for somebody to leave.
             with self.index_connection() as connection:
                 _SQL.run(connection, "call_next", {"pool": concurrency_key})
-        return status
+        return status if status.is_claimed else status.with_sleep_interval(CLAIM_SECONDS)
 
     def _claim_concurrency_slot(
         self, concurrency_key: str, run_id: str, step_key: str

@@ -16,8 +16,10 @@ from psycopg2.errors import ReadOnlySqlTransaction
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ..settings import Settings
-from . import views
-from .embedded import DAGSTER_DATABASE, WAREHOUSE_DATABASE, embedded_postgres, running_url
+from . import installed_views, views
+from .embedded import embedded_postgres, running_url
+from .embedded_server import WAREHOUSE_DATABASE
+from .embedded_start import DAGSTER_DATABASE
 from .errors import WarehouseError, WarehouseNotMigrated, WarehouseRefused, WarehouseUnreachable
 from .revision import current_revision, head_revision
 from .sqlstates import meaning, told
@@ -146,7 +148,7 @@ class Warehouse:
         """
         with self.transaction() as connection:
             current = current_revision(connection)
-            installed = views.installed_digest(connection)
+            installed = installed_views.installed_digest(connection)
         if current == head_revision() and installed == views.digest():
             return
         if self.embedded:

@@ -15,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from . import edge_rules, grants, objects, views
+from . import edge_rules, grants, installed_views, objects, views
 from .errors import WarehouseError, WarehouseNotMigrated
 from .revision import current_revision, head_revision
 
@@ -102,16 +102,19 @@ def migrate(warehouse: Migratable) -> tuple[str | None, str]:
                 f"The warehouse {warehouse.place} has schema {before}, which is newer than this "
                 "release: install the release that made it."
             )
-        stale = before != head_revision() or views.installed_digest(connection) != views.digest()
+        stale = (
+            before != head_revision()
+            or installed_views.installed_digest(connection) != views.digest()
+        )
         if stale:
             try:
                 # First, so that the tables below can be changed.
-                kept = views.drop(connection)
+                kept = installed_views.drop(connection)
             except views.ViewError as error:
                 raise WarehouseError(str(error)) from None
             command.upgrade(alembic_config(connection), "head")
             objects.install_objects(connection)
-            views.install_views(connection, kept)
+            installed_views.install_views(connection, kept)
         edge_rules.install_edge_rules(connection)
         given = grants.give(connection)
         if given and not stale:

@@ -1,7 +1,8 @@
 """Functions, triggers and views of the schema `public`: their one source is the folder `objects`.
 
 Migrations make what these are built on, and drop one whose columns or parameters change; its new
-form is written in the folder alone. The views of `marts` have files of their own (`views.py`).
+form is written in the folder alone. The views of `marts` have files of their own (see
+`installed_views.py`).
 """
 
 from __future__ import annotations

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-import psutil
 import sqlalchemy as sa
+
+from .statements import Statements
+from .this_machine import boot_id, start_of, this_place
 
 logger = logging.getLogger(__name__)
 
@@ -27,45 +26,7 @@ BEAT_SECONDS = 20.0
 LAPSED_SECONDS = 120.0
 """Time without a beat, or without a note, after which a run has no worker any more."""
 
-_CREATE = """
-CREATE TABLE IF NOT EXISTS arcadia_run_workers (
-    run_id text NOT NULL,
-    place text NOT NULL,
-    boot text NOT NULL,
-    pid bigint NOT NULL,
-    started text NOT NULL,
-    beat_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
--- Until 0.1 a run had one note.
-ALTER TABLE arcadia_run_workers ADD COLUMN IF NOT EXISTS step_key text NOT NULL DEFAULT '';
-ALTER TABLE arcadia_run_workers DROP CONSTRAINT IF EXISTS arcadia_run_workers_pkey;
-CREATE UNIQUE INDEX IF NOT EXISTS arcadia_run_workers_key
-    ON arcadia_run_workers (run_id, step_key);
-"""
-_NOTE = sa.text(
-    "INSERT INTO arcadia_run_workers (run_id, step_key, place, boot, pid, started)"
-    " VALUES (:run_id, :step_key, :place, :boot, :pid, :started)"
-    " ON CONFLICT (run_id, step_key) DO UPDATE SET place = excluded.place, boot = excluded.boot,"
-    " pid = excluded.pid, started = excluded.started, beat_at = clock_timestamp()"
-)
-_BEAT = sa.text(
-    "UPDATE arcadia_run_workers SET beat_at = clock_timestamp() WHERE (run_id, step_key) IN"
-    " (SELECT * FROM unnest(CAST(:run_ids AS text[]), CAST(:step_keys AS text[])))"
-)
-_READ = sa.text(
-    "SELECT run_id, place, boot, pid, started, beat_at::text AS beat"
-    " FROM arcadia_run_workers WHERE run_id = :run_id AND step_key = :step_key"
-)
-# The end of a run is the end of its steps.
-_END = sa.text(
-    "DELETE FROM arcadia_run_workers"
-    " WHERE run_id = :run_id AND (step_key = :step_key OR :step_key = '')"
-)
-# Another process may have noted itself meanwhile: any worker may try a step again.
-_LEAVE = sa.text(
-    "DELETE FROM arcadia_run_workers WHERE run_id = :run_id AND step_key = :step_key"
-    " AND place = :place AND boot = :boot AND pid = :pid AND started = :started"
-)
+_SQL = Statements(__file__)
 
 
 @dataclass(frozen=True)
@@ -89,7 +50,7 @@ class RunWorker:
         """Return whether the process is proven to have ended; False for one of another place."""
         if not self.is_here():
             return False
-        return self.boot != _boot() or _start_of(self.pid) != self.started
+        return self.boot != boot_id() or start_of(self.pid) != self.started
 
 
 class RunWorkers:
@@ -118,36 +79,36 @@ class RunWorkers:
 
     def _read(self, asked: dict[str, str]) -> sa.RowMapping | None:
         with self._engine.connect() as connection:
-            return connection.execute(_READ, asked).mappings().one_or_none()
+            return _SQL.run(connection, "read", asked).mappings().one_or_none()
 
     def _note(self, values: dict[str, object]) -> None:
         try:
             with self._engine.connect() as connection:
-                connection.execute(_NOTE, values)
+                _SQL.run(connection, "note", values)
         except sa.exc.ProgrammingError:
             self._create()
             with self._engine.connect() as connection:
-                connection.execute(_NOTE, values)
+                _SQL.run(connection, "note", values)
 
     def _create(self) -> None:
         # Two processes can make it at the same time: one of them is refused.
         refused = (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.InternalError)
         with suppress(*refused), self._engine.connect() as connection:
-            connection.execute(sa.text(_CREATE))
+            _SQL.run(connection, "create")
 
     def end(self, run_id: str, step_key: str = "") -> None:
         """Forget a run, or a step of one, that is over."""
         with self._lock:
             self._mine.discard((run_id, step_key))
         with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
-            connection.execute(_END, {"run_id": run_id, "step_key": step_key})
+            _SQL.run(connection, "end", {"run_id": run_id, "step_key": step_key})
 
     def leave(self, run_id: str, step_key: str) -> None:
         """Forget a step that this process is done with, unless another one works on it now."""
         with self._lock:
             self._mine.discard((run_id, step_key))
         with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
-            connection.execute(_LEAVE, _this_process(run_id, step_key))
+            _SQL.run(connection, "leave", _this_process(run_id, step_key))
 
     def lapse(self, run_id: str, step_key: str) -> None:
         """Beat no more for what this process gave up; the note stays."""
@@ -174,7 +135,7 @@ class RunWorkers:
                 return
             with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
                 run_ids, step_keys = map(list, zip(*mine, strict=True))
-                connection.execute(_BEAT, {"run_ids": run_ids, "step_keys": step_keys})
+                _SQL.run(connection, "beat", {"run_ids": run_ids, "step_keys": step_keys})
 
 
 class Silences:
@@ -202,37 +163,7 @@ def _this_process(run_id: str, step_key: str) -> dict[str, object]:
         "run_id": run_id,
         "step_key": step_key,
         "place": this_place(),
-        "boot": _boot(),
+        "boot": boot_id(),
         "pid": os.getpid(),
-        "started": _start_of(os.getpid()) or "",
+        "started": start_of(os.getpid()) or "",
     }
-
-
-@cache
-def this_place() -> str:
-    """Return the machine and, in containers, the namespace in which process ids count."""
-    namespace = ""
-    with suppress(OSError):
-        namespace = str(Path("/proc/self/ns/pid").readlink())
-    return f"{socket.gethostname()} {namespace}".strip()
-
-
-def _boot() -> str:
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return ""
-
-
-def _start_of(pid: int) -> str | None:
-    """Return when a process started, exactly; None for one that does not work any more."""
-    try:
-        if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return None
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return fields[19]  # ticks since the machine's start: no step of a clock changes it
-    except psutil.NoSuchProcess:
-        return None
-    except OSError:
-        with suppress(psutil.Error):
-            return f"{psutil.Process(pid).create_time():.2f}"
-        return None

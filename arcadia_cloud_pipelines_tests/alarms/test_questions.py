@@ -11,11 +11,20 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.alarms import conditions, dagster_parts, look, orchestration
+from arcadia_cloud_pipelines.alarms import (
+    billing_conditions,
+    conditions,
+    dagster_parts,
+    look,
+    orchestration,
+    run_failures,
+    run_interruptions,
+    token_conditions,
+)
 from arcadia_cloud_pipelines.alarms.model import Answer
 from arcadia_cloud_pipelines.alarms.sources import Sources
 from arcadia_cloud_pipelines.alarms.state import open_alarms
-from arcadia_cloud_pipelines.dagster_support import PlainFailure
+from arcadia_cloud_pipelines.dagster_errors import PlainFailure
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations import machine
 from arcadia_cloud_pipelines.operations.home import Home
@@ -77,12 +86,12 @@ def test_a_token_that_is_refused(sources: Sources) -> None:
     sync(sources, 3)
     refused = {"complete": False, "account": None}
     sync(sources, 2, "volume", error="GET /v2/volumes answered 401 (Unable): set it.", **refused)
-    assert keys(conditions.rejected_tokens(sources)) == ["token_rejected/cloud_sync_fast"]
+    assert keys(token_conditions.rejected_tokens(sources)) == ["token_rejected/cloud_sync_fast"]
     sync(sources, 1, "droplet", error="GET /v2/droplets answered 503: later.", **refused)
-    answer = conditions.rejected_tokens(sources)
+    answer = token_conditions.rejected_tokens(sources)
     assert (answer.bad, answer.unsure) == ([], {"token_rejected/cloud_sync_fast"})
     sync(sources, 0, "droplet")
-    answer = conditions.rejected_tokens(sources)
+    answer = token_conditions.rejected_tokens(sources)
     assert (answer.bad, answer.unsure) == ([], frozenset())
 
 
@@ -101,11 +110,11 @@ def test_invoices_that_are_off_or_missing(sources: Sources) -> None:
         RETURNING 1
         """,
     )
-    off = conditions.unreconciled_invoices(sources)
+    off = billing_conditions.unreconciled_invoices(sources)
     assert {a.key: a.severity for a in off.bad} == {
         "invoice_off/off": Severity.ERROR, "invoice_off/cents": Severity.WARNING,
     }  # fmt: skip
-    missing = conditions.missing_invoices(sources)
+    missing = billing_conditions.missing_invoices(sources)
     assert keys(missing) == ["invoice_missing/failed", "invoice_missing/old"]
     assert "it is HTML" in missing.bad[0].text
 
@@ -137,17 +146,21 @@ def test_a_budget_that_does_not_hold_and_a_day_that_is_unusual(sources: Sources)
             ),
             {"period": period, "now": now},
         )
-    answer = conditions.strained_budgets(sources)
+    answer = billing_conditions.strained_budgets(sources)
     assert keys(answer) == ["budget/t/tight"]
     assert "$40.00 of $100.00 are used (account)" in answer.bad[0].text
     assert answer.bad[0].severity is Severity.WARNING
-    unusual = conditions.unusual_costs(sources)
+    unusual = billing_conditions.unusual_costs(sources)
     day = now.date() - timedelta(days=3)
     assert keys(unusual) == [f"anomaly/t/day/{day}/(no project)"]
     assert "$60.00, about $2.00 are usual: web (s-1) +58.00" in unusual.bad[0].text
     # A week later the day is no news; a month later the budget is another one.
     later = replace(sources, now=now + timedelta(days=40))
-    assert conditions.unusual_costs(later).bad == conditions.strained_budgets(later).bad == []
+    assert (
+        billing_conditions.unusual_costs(later).bad
+        == billing_conditions.strained_budgets(later).bad
+        == []
+    )
 
 
 def test_usage_that_is_stopped_or_will_be(sources: Sources) -> None:
@@ -160,7 +173,7 @@ def test_usage_that_is_stopped_or_will_be(sources: Sources) -> None:
         RETURNING 1
         """,
     )
-    answer = conditions.ending_prepayments(sources)
+    answer = billing_conditions.ending_prepayments(sources)
     assert {a.key: a.severity for a in answer.bad} == {
         "prepayment/stopped": Severity.CRITICAL, "prepayment/empty": Severity.ERROR,
     }  # fmt: skip
@@ -238,27 +251,27 @@ def run(instance: dg.DagsterInstance, **moods: str) -> None:
 def test_a_job_is_bad_until_a_run_of_it_succeeds(
     instance: dg.DagsterInstance, sources: Sources
 ) -> None:
-    assert orchestration.failed_runs(sources) == Answer("run_failed/", [], well=frozenset())
+    assert run_failures.failed_runs(sources) == Answer("run_failed/", [], well=frozenset())
     run(instance, thing="bad")
-    answer = orchestration.failed_runs(sources)
+    answer = run_failures.failed_runs(sources)
     [failed] = answer.bad
     assert failed.key == "run_failed/things"
     assert "thing: GET /v2/things answered 503: run it again later." in failed.text
     # What was not reached is not told beside.
     assert orchestration.failed_checks(sources).bad == []
     under_way = instance.add_run(dg.DagsterRun(job_name="things", run_id="r-1"))
-    answer = orchestration.failed_runs(sources)
+    answer = run_failures.failed_runs(sources)
     assert (answer.bad, answer.well) == ([], frozenset())
     instance.delete_run(under_way.run_id)
     run(instance)
-    answer = orchestration.failed_runs(sources)
+    answer = run_failures.failed_runs(sources)
     assert (answer.bad, answer.well) == ([], frozenset({"run_failed/things"}))
 
 
 def test_an_account_that_does_not_answer_is_one_alarm_of_all_jobs(
     instance: dg.DagsterInstance, sources: Sources
 ) -> None:
-    assert orchestration.unanswered_account(sources).bad == []
+    assert run_failures.unanswered_account(sources).bad == []
 
     def job(name: str, *, fails: bool) -> None:
         @dg.asset(name="account")
@@ -274,20 +287,20 @@ def test_an_account_that_does_not_answer_is_one_alarm_of_all_jobs(
 
     job("hourly", fails=True)
     job("daily", fails=True)
-    assert orchestration.failed_runs(sources).bad == []
-    [alarm] = orchestration.unanswered_account(sources).bad
+    assert run_failures.failed_runs(sources).bad == []
+    [alarm] = run_failures.unanswered_account(sources).bad
     assert "job daily" in alarm.text
     assert "GET /v2/account answered 401: set it." in alarm.text
     assert "for it failed also: hourly" in alarm.text
     job("daily", fails=False)
-    [alarm] = orchestration.unanswered_account(sources).bad
+    [alarm] = run_failures.unanswered_account(sources).bad
     assert "daily" not in alarm.text, "what has not run well since is still told"
     instance.add_run(dg.DagsterRun(job_name="hourly", run_id="r-1"))
-    answer = orchestration.unanswered_account(sources)
+    answer = run_failures.unanswered_account(sources)
     assert (answer.bad, len(answer.unsure)) == ([], 1), "it stays as it is until that has ended"
     instance.delete_run("r-1")
     job("hourly", fails=False)
-    answer = orchestration.unanswered_account(sources)
+    answer = run_failures.unanswered_account(sources)
     assert (answer.bad, answer.unsure) == ([], frozenset())
 
 
@@ -298,20 +311,20 @@ def test_a_run_whose_worker_died_is_waited_for_while_dagster_repeats_it(
         dg.DagsterRun(job_name="things", run_id="r-1", status=dg.DagsterRunStatus.STARTED)
     )
     instance.report_run_failed(dead, "nothing is working on this run any more")
-    assert orchestration.failed_runs(sources) == Answer("run_failed/", [], well=frozenset())
+    assert run_failures.failed_runs(sources) == Answer("run_failed/", [], well=frozenset())
     # Somebody is told all the same, for the process was ended by something.
-    [interrupted] = orchestration.interrupted_runs(sources).bad
+    [interrupted] = run_interruptions.interrupted_runs(sources).bad
     assert interrupted.key == "run_interrupted/job things"
     assert interrupted.severity is Severity.WARNING
     assert "nothing is working on this run any more" in interrupted.text
     later = replace(sources, now=sources.now + timedelta(minutes=20))
-    assert orchestration.interrupted_runs(later).bad == []
-    [failed] = orchestration.failed_runs(later).bad
+    assert run_interruptions.interrupted_runs(later).bad == []
+    [failed] = run_failures.failed_runs(later).bad
     assert failed.key == "run_failed/things"
     assert "nothing is working" in failed.text
     # It ended by a clock that was ahead: no repetition comes any more.
     back = replace(sources, now=sources.now - timedelta(days=400))
-    assert keys(orchestration.failed_runs(back)) == ["run_failed/things"]
+    assert keys(run_failures.failed_runs(back)) == ["run_failed/things"]
 
 
 def test_a_run_that_was_interrupted_is_told_once_also_when_its_repeat_went_well(
@@ -323,7 +336,7 @@ def test_a_run_that_was_interrupted_is_told_once_also_when_its_repeat_went_well(
     )
     instance.report_run_failed(dead, "nothing is working on this run any more")
     run(instance)
-    questions = {"run_interrupted": orchestration.interrupted_runs}
+    questions = {"run_interrupted": run_interruptions.interrupted_runs}
     for _ in range(2):
         take_look(sources, questions)
     told = query(
@@ -332,7 +345,7 @@ def test_a_run_that_was_interrupted_is_told_once_also_when_its_repeat_went_well(
     assert told == [{"key": "run_interrupted/job things", "told": True}]
     # What an asset raises is no interruption.
     run(instance, thing="bad")
-    assert keys(orchestration.interrupted_runs(sources)) == ["run_interrupted/job things"]
+    assert keys(run_interruptions.interrupted_runs(sources)) == ["run_interrupted/job things"]
 
 
 def test_what_is_materialised_by_hand_has_a_day_to_be_repeated(
@@ -340,12 +353,12 @@ def test_what_is_materialised_by_hand_has_a_day_to_be_repeated(
 ) -> None:
     mood.update({"thing": "bad"})
     dg.materialize([thing], instance=instance, raise_on_error=False)
-    assert len(orchestration.failed_by_hand(sources).bad) == 1
+    assert len(run_failures.failed_by_hand(sources).bad) == 1
     later = replace(sources, now=sources.now + timedelta(days=2))
-    assert orchestration.failed_by_hand(later).bad == []
+    assert run_failures.failed_by_hand(later).bad == []
     mood.update({"thing": "well"})
     dg.materialize([thing], instance=instance)
-    assert orchestration.failed_by_hand(sources).bad == []
+    assert run_failures.failed_by_hand(sources).bad == []
 
 
 def test_a_check_that_fails_or_does_not_run(instance: dg.DagsterInstance, sources: Sources) -> None:
@@ -376,11 +389,14 @@ def test_a_run_that_stands_still(instance: dg.DagsterInstance, sources: Sources)
                 job_name=status.lower(), run_id=f"r-{number}", status=dg.DagsterRunStatus(status)
             )
         )
-    assert orchestration.stuck_runs(sources).bad == []
+    assert run_interruptions.stuck_runs(sources).bad == []
     later = replace(sources, now=sources.now + timedelta(minutes=40))
-    assert keys(orchestration.stuck_runs(later)) == ["run_stuck/not_started"]
+    assert keys(run_interruptions.stuck_runs(later)) == ["run_stuck/not_started"]
     later = replace(sources, now=sources.now + timedelta(hours=3))
-    assert keys(orchestration.stuck_runs(later)) == ["run_stuck/not_started", "run_stuck/started"]
+    assert keys(run_interruptions.stuck_runs(later)) == [
+        "run_stuck/not_started",
+        "run_stuck/started",
+    ]
 
 
 def test_a_daemon_that_is_silent(instance: dg.DagsterInstance, sources: Sources) -> None:

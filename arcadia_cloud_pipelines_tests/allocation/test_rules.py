@@ -7,12 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from arcadia_cloud_pipelines.allocation.rules import (
-    AllocationRulesError,
-    parse_allocation_rules,
-    read_allocation_rules,
-    rules_from_json,
-)
+from arcadia_cloud_pipelines.allocation.rule_file import AllocationRulesError, rules_from_json
+from arcadia_cloud_pipelines.allocation.rules import parse_allocation_rules, read_allocation_rules
 
 from ..marts.conftest import Account
 from .conftest import Apply

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.allocation.allocate import apply
+from arcadia_cloud_pipelines.allocation.proposals import propose
 from arcadia_cloud_pipelines.allocation.render import statement_text
 from arcadia_cloud_pipelines.allocation.rules import parse_allocation_rules
 from arcadia_cloud_pipelines.allocation.statements import (
@@ -23,7 +24,6 @@ from arcadia_cloud_pipelines.allocation.statements import (
     close_in,
     close_month,
     list_statements,
-    propose,
     read_statement,
 )
 from arcadia_cloud_pipelines.cli.main import main

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from mcp import Client, StdioServerParameters, stdio_client
 
-from arcadia_cloud_pipelines.assistant import asking
+from arcadia_cloud_pipelines.assistant import answering, asking, querying
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..cli.conftest import Run, arcadia  # noqa: F401 (a fixture)
@@ -194,8 +194,8 @@ FORBIDDEN = [
 @pytest.mark.parametrize("statement", [*MORE_THAN_READING, *FORBIDDEN])
 def test_nothing_but_reading_is_possible(filled: Warehouse, statement: str) -> None:
     why = "^Not for readers" if statement in MORE_THAN_READING else None
-    with pytest.raises(asking.QueryRefused, match=why):
-        asking.query(filled, statement)
+    with pytest.raises(answering.QueryRefused, match=why):
+        querying.query(filled, statement)
     with filled.transaction() as connection:
         assert connection.scalar(sa.text("SELECT count(*) FROM cloud_resources")) == 2
         assert connection.scalar(sa.text("SELECT current_user")) == "postgres"
@@ -219,24 +219,26 @@ def test_nothing_but_reading_is_possible(filled: Warehouse, statement: str) -> N
     ],
 )  # fmt: skip
 def test_what_may_be_asked(filled: Warehouse, statement: str, first: dict[str, Any] | None) -> None:
-    answer = asking.query(filled, statement)
+    answer = querying.query(filled, statement)
     assert (answer.rows[0] if answer.rows else None) == first
 
 
 def test_rows_bytes_and_time_are_limited(
     filled: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    many = asking.query(filled, "SELECT g AS g FROM generate_series(1, 5000) AS g", 10_000)
-    assert (len(many.rows), many.truncated) == (asking.MOST_ROWS, True)
-    exact = asking.query(filled, "SELECT g AS g FROM generate_series(1, 7) AS g", 7)
+    many = querying.query(filled, "SELECT g AS g FROM generate_series(1, 5000) AS g", 10_000)
+    assert (len(many.rows), many.truncated) == (answering.MOST_ROWS, True)
+    exact = querying.query(filled, "SELECT g AS g FROM generate_series(1, 7) AS g", 7)
     assert (len(exact.rows), exact.truncated) == (7, False)
-    large = asking.query(filled, "SELECT repeat('x', 100000) AS t FROM generate_series(1, 9)", 100)
+    large = querying.query(
+        filled, "SELECT repeat('x', 100000) AS t FROM generate_series(1, 9)", 100
+    )
     assert (len(large.rows), large.truncated) == (2, True)
-    one = asking.query(filled, "SELECT repeat('x', 1000000) AS t")
+    one = querying.query(filled, "SELECT repeat('x', 1000000) AS t")
     assert (one.rows, one.truncated) == ([], True)
-    monkeypatch.setattr(asking, "SECONDS", 0.05)
-    with pytest.raises(asking.QueryRefused, match="took longer than"):
-        asking.query(filled, "SELECT count(*) AS n FROM generate_series(1, 1000000000)")
+    monkeypatch.setattr(answering, "SECONDS", 0.05)
+    with pytest.raises(answering.QueryRefused, match="took longer than"):
+        querying.query(filled, "SELECT count(*) AS n FROM generate_series(1, 1000000000)")
 
 
 @pytest.mark.parametrize(
@@ -251,7 +253,7 @@ def test_rows_bytes_and_time_are_limited(
     ],
 )
 def test_a_wrong_question_is_told(filled: Warehouse, options: dict[str, Any], what: str) -> None:
-    with pytest.raises(asking.QueryRefused, match=what):
+    with pytest.raises(answering.QueryRefused, match=what):
         asking.read_view(filled, "resources", **options)
 
 
@@ -269,12 +271,14 @@ def test_a_login_reads_with_its_own_rights(filled: Warehouse, worker_id: str) ->
         for role in (reader, tenant)
     }
     try:
-        seen = asking.query(logins[reader], 'SELECT name FROM resources ORDER BY name COLLATE "C"')
+        seen = querying.query(
+            logins[reader], 'SELECT name FROM resources ORDER BY name COLLATE "C"'
+        )
         assert len(seen.rows) == 3
-        own = asking.query(logins[tenant], "SELECT name FROM public.cloud_resources")
+        own = querying.query(logins[tenant], "SELECT name FROM public.cloud_resources")
         assert own.rows == [{"name": "of-us"}]
         assert (own.as_of, own.complete) == (None, False)
-        with pytest.raises(asking.QueryRefused, match="permission denied"):
+        with pytest.raises(answering.QueryRefused, match="permission denied"):
             asking.read_view(logins[tenant], "resources")
         names = {row["name"] for row in asking.list_relations(logins[tenant]).rows}
         assert "public.cloud_resources" in names
@@ -296,8 +300,10 @@ def test_a_login_that_may_write_and_cannot_become_a_reader_is_refused(
         connection.execute(sa.text(f"GRANT INSERT, SELECT ON cloud_invoices TO {writer}"))
     other = Warehouse(filled.engine.url.set(username=writer), embedded=False)
     try:
-        with pytest.raises(asking.QueryRefused, match="may write and cannot become arcadia_reader"):
-            asking.query(other, "SELECT 1 AS one")
+        with pytest.raises(
+            answering.QueryRefused, match="may write and cannot become arcadia_reader"
+        ):
+            querying.query(other, "SELECT 1 AS one")
     finally:
         other.engine.dispose()
         with filled.transaction() as connection:
@@ -317,5 +323,5 @@ def test_age_and_completeness_come_from_the_rows(filled: Warehouse) -> None:
     assert droplets.complete is True
     assert droplets.rows[0]["account"] == TEAM
     assert droplets.as_of == droplets.rows[0]["as_of"]
-    renamed = asking.query(filled, "SELECT 'x' AS as_of, source FROM freshness")
+    renamed = querying.query(filled, "SELECT 'x' AS as_of, source FROM freshness")
     assert "all sources" in renamed.notes[-1]

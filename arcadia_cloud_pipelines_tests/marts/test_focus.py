@@ -19,8 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.billing.products import product_rules
-from arcadia_cloud_pipelines.marts.focus import DATASETS, _with_z
-from arcadia_cloud_pipelines.marts.reading import Rows, write_csv
+from arcadia_cloud_pipelines.marts.focus_files import DATASETS, _with_z
+from arcadia_cloud_pipelines.marts.reading import Rows
+from arcadia_cloud_pipelines.marts.writing import write_csv
 
 from .conftest import TEAM, Account, Ask
 from .focus_rules import columns, problems, reference_problems

@@ -14,7 +14,8 @@ import pytest
 from focus_data_toolkit.convert import convert_files
 from focus_data_toolkit.model import lint_focus_1_4_structure
 
-from arcadia_cloud_pipelines.marts.focus import FocusError, Limits, export_focus
+from arcadia_cloud_pipelines.marts.focus import export_focus
+from arcadia_cloud_pipelines.marts.focus_files import FocusError, Limits
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..cli.conftest import Run, arcadia  # noqa: F401 (a fixture)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from arcadia_cloud_pipelines.marts import reading
+from arcadia_cloud_pipelines.marts import reading, writing
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..cli.conftest import Run, arcadia  # noqa: F401 (a fixture)
@@ -37,7 +37,7 @@ def filled(warehouse: Warehouse) -> Warehouse:
 def test_csv_is_exact_and_computes_nothing(filled: Warehouse) -> None:
     text = io.StringIO()
     with reading.read_mart(filled, reading.find("marts.resources")) as rows:
-        assert reading.write_csv(rows, text) == 1
+        assert writing.write_csv(rows, text) == 1
     [row] = csv.DictReader(io.StringIO(text.getvalue()))
     assert row["name"] == '\'=cmd|"x"'
     assert row["monthly_amount"] == "1.10"
@@ -49,31 +49,31 @@ def test_csv_is_exact_and_computes_nothing(filled: Warehouse) -> None:
 def test_json_keeps_money_as_text(filled: Warehouse) -> None:
     text = io.StringIO()
     with reading.read_mart(filled, reading.find("resources")) as rows:
-        reading.write_json(rows, text)
+        writing.write_json(rows, text)
     [row] = json.loads(text.getvalue())
     assert row["monthly_amount"] == "1.10"
     assert row["tags"] == ["a", "b,c"]
     empty = io.StringIO()
     with reading.read_mart(filled, reading.find("open_drift")) as rows:
-        assert reading.write_json(rows, empty) == 0
+        assert writing.write_json(rows, empty) == 0
     assert json.loads(empty.getvalue()) == []
 
 
 def test_parquet_keeps_types(filled: Warehouse, tmp_path: Path) -> None:
     path = tmp_path / "resources.parquet"
     with reading.read_mart(filled, reading.find("resources")) as rows:
-        assert reading.write_file(rows, "parquet", path) == 1
+        assert writing.write_file(rows, "parquet", path) == 1
     [row] = pq.read_table(path).to_pylist()
     assert row["monthly_amount"] == Decimal("1.10")
     assert row["tags"] == ["a", "b,c"]
     assert row["created_at"].tzinfo is not None
     assert row["created_at"] < datetime.now(UTC)
     with reading.read_mart(filled, reading.find("changes")) as rows:
-        reading.write_file(rows, "parquet", path)
+        writing.write_file(rows, "parquet", path)
     [change] = [row for row in pq.read_table(path).to_pylist() if row["event"] == "discovered"]
     assert json.loads(change["is"]) == {"gb": 3}
     with reading.read_mart(filled, reading.find("arrivals_and_departures")) as rows:
-        reading.write_file(rows, "parquet", path)
+        writing.write_file(rows, "parquet", path)
     [deleted] = [row for row in pq.read_table(path).to_pylist() if row["event"] == "deleted"]
     assert len(deleted["listings"]) == 3
     assert all(at.tzinfo is not None for at in deleted["listed_at"])
@@ -83,7 +83,7 @@ def test_parquet_keeps_types(filled: Warehouse, tmp_path: Path) -> None:
 def test_every_mart_can_be_exported(filled: Warehouse, tmp_path: Path, name: str) -> None:
     for format_ in ("parquet", "csv", "json"):
         with reading.read_mart(filled, reading.find(name)) as rows:
-            reading.write_file(rows, format_, tmp_path / f"{name}.{format_}")
+            writing.write_file(rows, format_, tmp_path / f"{name}.{format_}")
     assert len([*tmp_path.iterdir()]) == 3
 
 
@@ -100,9 +100,9 @@ def test_a_file_that_cannot_be_written_whole_leaves_the_old_one(
         pytest.MonkeyPatch.context() as patch,
         reading.read_mart(filled, reading.find("resources")) as rows,
     ):
-        patch.setitem(reading.WRITERS, "csv", broken)
+        patch.setitem(writing.WRITERS, "csv", broken)
         with pytest.raises(OSError, match="No space"):
-            reading.write_file(rows, "csv", path)
+            writing.write_file(rows, "csv", path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["old.csv"]
 

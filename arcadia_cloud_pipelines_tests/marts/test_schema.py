@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.marts.definitions import ASSET_OF_TABLE, WITHOUT_ASSET
-from arcadia_cloud_pipelines.warehouse import views
+from arcadia_cloud_pipelines.warehouse import described_views, installed_views, views
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.errors import WarehouseError, WarehouseNotMigrated
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
@@ -137,7 +137,7 @@ def test_views_of_someone_whom_the_user_may_not_act_for_are_named_and_nothing_is
             owner.transaction() as connection,
             pytest.raises(ViewError, match=r"mine\.late \(of marts_analyst\) reads .*drop it"),
         ):
-            views.drop(connection)
+            installed_views.drop(connection)
         assert ask(warehouse, "SELECT to_regclass('mine.late')") is not None
     finally:
         owner.engine.dispose()
@@ -197,7 +197,7 @@ def test_a_view_that_reads_one_that_is_not_there_is_named(tmp_path: Path) -> Non
 def test_every_table_that_is_read_has_the_asset_that_writes_it() -> None:
     read = {
         name
-        for view in views.described_columns().values()
+        for view in described_views.described_columns().values()
         for name in view["reads"]
         if "." not in name
     }

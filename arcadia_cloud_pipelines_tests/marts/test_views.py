@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.allocation.allocate import allocate
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
 from arcadia_cloud_pipelines.simulator import SimulatedAccount
+from arcadia_cloud_pipelines.warehouse.described_views import describe_views
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
-from arcadia_cloud_pipelines.warehouse.views import ViewSource, describe_views, read_views
+from arcadia_cloud_pipelines.warehouse.views import ViewSource, read_views
 
 from ..conftest import TEMPLATE, _database
 from ..support.whole_account import read_whole_account

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import dagster as dg
 import pytest
 
-from arcadia_cloud_pipelines.dagster_support import table
+from arcadia_cloud_pipelines.dagster_metadata import table
 from arcadia_cloud_pipelines.foreign_text import markdown
 
 from .browser import Deployment, deployment, dom, needs_chromium, text

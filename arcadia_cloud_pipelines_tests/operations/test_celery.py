@@ -20,7 +20,7 @@ from dagster_celery import core_execution_loop
 from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_STEP_PRIORITY_TAG
 
 from arcadia_cloud_pipelines.definitions import defs
-from arcadia_cloud_pipelines.operations import celery_executor, run_launcher
+from arcadia_cloud_pipelines.operations import celery_executor, celery_queues, run_launcher
 from arcadia_cloud_pipelines.operations.executors import executor_definition
 from arcadia_cloud_pipelines.settings import (
     BROKER_URL,
@@ -29,7 +29,7 @@ from arcadia_cloud_pipelines.settings import (
     executor_name,
     load_settings,
 )
-from arcadia_cloud_pipelines.warehouse.dagster_storage import POOL_SIZE
+from arcadia_cloud_pipelines.warehouse.dagster_connections import POOL_SIZE
 
 BROKER = "redis://:of-a-test@127.0.0.1:1/0"
 
@@ -217,7 +217,7 @@ def test_a_worker_holds_few_connections_however_many_steps_it_executes(
 
 def test_every_step_waits_in_the_queue_of_its_pool_with_its_priority() -> None:
     job = defs.resolve_job_def("inventory_sync")
-    plan = celery_executor.routed(create_execution_plan(job))
+    plan = celery_queues.routed(create_execution_plan(job))
     tags = {key: plan.get_step_by_key(key).tags for key in plan.step_keys_to_execute}
     queues = {key: of[DAGSTER_CELERY_QUEUE_TAG] for key, of in tags.items()}
     assert queues["droplets"] == "cloud_sync_fast"

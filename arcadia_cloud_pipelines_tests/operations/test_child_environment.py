@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from arcadia_cloud_pipelines.operations.child_environment import for_child
-from arcadia_cloud_pipelines.operations.deployment import database_process, services
+from arcadia_cloud_pipelines.operations.deployed_processes import database_process, services
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.service_manager import notify
 

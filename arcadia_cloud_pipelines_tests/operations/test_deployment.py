@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
-from arcadia_cloud_pipelines.operations.deployment import child_environment, services
+from arcadia_cloud_pipelines.operations.deployed_processes import child_environment, services
 from arcadia_cloud_pipelines.operations.errors import OperationsError
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.ports import free_port

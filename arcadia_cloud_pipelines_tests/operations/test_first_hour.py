@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.kinds import KINDS
 from arcadia_cloud_pipelines.operations.ports import free_port
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
-from arcadia_cloud_pipelines.warehouse.embedded import WAREHOUSE_DATABASE, running_url
+from arcadia_cloud_pipelines.warehouse.embedded import running_url
+from arcadia_cloud_pipelines.warehouse.embedded_server import WAREHOUSE_DATABASE
 from benchmarks.first_start import SOURCES, plan, query
 
 from .browser import Deployment, browser, deployment, needs_chromium

@@ -15,12 +15,12 @@ from dagster._core.workspace.load_target import ModuleTarget
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from arcadia_cloud_pipelines.billing.definitions import balance_schedule
+from arcadia_cloud_pipelines.dagster_errors import PlainFailure
 from arcadia_cloud_pipelines.dagster_runs import (
     AFTER_A_FAILURE,
     FIRST_REFRESH,
     newest_run_speaks_against,
 )
-from arcadia_cloud_pipelines.dagster_support import PlainFailure
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.operations import first_runs
 from arcadia_cloud_pipelines.operations.definitions import first_refresh_sensor

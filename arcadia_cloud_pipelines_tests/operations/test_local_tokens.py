@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from arcadia_cloud_pipelines.api.auth import InvalidToken, Verifier
+from arcadia_cloud_pipelines.api.auth import Verifier
+from arcadia_cloud_pipelines.api.caller import InvalidToken
 from arcadia_cloud_pipelines.operations.child_environment import for_child
-from arcadia_cloud_pipelines.operations.deployment import services
+from arcadia_cloud_pipelines.operations.deployed_processes import services
 from arcadia_cloud_pipelines.operations.errors import OperationsError
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.local_tokens import LONGEST, make_secret, sign

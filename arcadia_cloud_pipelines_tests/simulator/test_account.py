@@ -17,6 +17,7 @@ from arcadia_cloud_pipelines.simulator import (
     SimulatedAccount,
     UnknownResourceError,
     catalog,
+    catalog_objects,
     registry,
 )
 
@@ -171,7 +172,7 @@ def test_prices() -> None:
     size = catalog.SIZES["s-1vcpu-1gb"]
     assert size.price(datetime(2020, 1, 1, tzinfo=UTC)) == (Decimal(5), Decimal("0.00744"))
     assert size.price(NOW) == (Decimal(6), Decimal("0.00893"))
-    assert catalog.float32(Decimal("0.00744")) == 0.00743999984115362
+    assert catalog_objects.float32(Decimal("0.00744")) == 0.00743999984115362
 
 
 def test_intervals_split_at_sizes_and_prices_only() -> None:

@@ -10,12 +10,19 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.alarms import conditions, heartbeat, look, orchestration
+from arcadia_cloud_pipelines.alarms import (
+    conditions,
+    heartbeat,
+    look,
+    orchestration,
+    run_failures,
+    token_conditions,
+)
 from arcadia_cloud_pipelines.alarms.model import Answer
 from arcadia_cloud_pipelines.alarms.sources import Sources
 from arcadia_cloud_pipelines.alarms.state import marks, open_alarms
 from arcadia_cloud_pipelines.alarms.teams import newest_success
-from arcadia_cloud_pipelines.dagster_support import PlainFailure
+from arcadia_cloud_pipelines.dagster_errors import PlainFailure
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.settings import load_settings
@@ -102,13 +109,13 @@ def test_an_account_that_was_left_for_another_is_not_late(sources: Sources) -> N
 def test_a_refused_token_is_told_with_where_it_stands(sources: Sources) -> None:
     sync(sources, A, 1, complete=False, error="GET /v2/account answered 401: no.")
     sync(sources, B, 1)
-    [alarm] = conditions.rejected_tokens(sources).bad
+    [alarm] = token_conditions.rejected_tokens(sources).bad
     assert alarm.key == f"token_rejected/cloud_sync_fast/{A}"
     assert "token in ONE (the entry of one in " in alarm.advice
     assert "teams.toml" in alarm.advice
     sync(sources, A, 0.5)
     sync(sources, B, 0.5, complete=False, error="GET /v2/account answered 401: no.")
-    [alarm] = conditions.rejected_tokens(sources).bad
+    [alarm] = token_conditions.rejected_tokens(sources).bad
     assert "token in /run/two (the entry of two" in alarm.advice
 
 
@@ -151,12 +158,12 @@ def test_a_run_of_one_team_heals_no_alarm_of_another(
 ) -> None:
     run(instance, "one", fails=True)
     run(instance, "two")
-    answer = orchestration.failed_runs(sources)
+    answer = run_failures.failed_runs(sources)
     assert keys(answer) == ["run_failed/things/one"]
     assert answer.bad[0].subject == "job things of team one failed"
     assert "run_failed/things/two" in (answer.well or ())
     run(instance, "one")
-    assert keys(orchestration.failed_runs(sources)) == []
+    assert keys(run_failures.failed_runs(sources)) == []
 
 
 def test_an_account_that_does_not_answer_is_its_teams_alone(
@@ -165,15 +172,15 @@ def test_an_account_that_does_not_answer_is_its_teams_alone(
     run(instance, "one", outage=True)
     run(instance, "one", "hourly", outage=True)
     run(instance, "two")
-    [alarm] = orchestration.unanswered_account(sources).bad
+    [alarm] = run_failures.unanswered_account(sources).bad
     assert alarm.key == "account_out/one"
     assert alarm.subject == "DigitalOcean account of team one out of reach"
-    assert orchestration.failed_runs(sources).bad == []
+    assert run_failures.failed_runs(sources).bad == []
     run(instance, "two", outage=True)
-    assert keys(orchestration.unanswered_account(sources)) == ["account_out/one", "account_out/two"]
+    assert keys(run_failures.unanswered_account(sources)) == ["account_out/one", "account_out/two"]
     run(instance, "one")
     run(instance, "one", "hourly")
-    assert keys(orchestration.unanswered_account(sources)) == ["account_out/two"]
+    assert keys(run_failures.unanswered_account(sources)) == ["account_out/two"]
 
 
 def test_a_file_that_cannot_be_used_heals_nothing(
@@ -182,9 +189,9 @@ def test_a_file_that_cannot_be_used_heals_nothing(
     run(instance, "one", outage=True)
     run(instance, "two")
     write(tmp_path, "[one")
-    assert keys(orchestration.unanswered_account(sources)) == ["account_out/one"]
+    assert keys(run_failures.unanswered_account(sources)) == ["account_out/one"]
     run(instance, "one", fails=True)
-    assert keys(orchestration.failed_runs(sources)) == ["run_failed/things/one"]
+    assert keys(run_failures.failed_runs(sources)) == ["run_failed/things/one"]
 
 
 def test_what_a_team_left_behind_ends_when_it_is_taken_out_or_renamed(
@@ -215,9 +222,9 @@ def test_a_run_without_a_tag_counts_until_a_team_has_a_newer_one(
     run(instance, None, bad_check=True)
     assert keys(orchestration.failed_checks(sources)) == ["check_failed/invoices/good"]
     run(instance, None, fails=True)
-    assert keys(orchestration.failed_runs(sources)) == ["run_failed/things"]
+    assert keys(run_failures.failed_runs(sources)) == ["run_failed/things"]
     run(instance, "one")
-    answer = orchestration.failed_runs(sources)
+    answer = run_failures.failed_runs(sources)
     assert (answer.bad, "run_failed/things" in (answer.well or ())) == ([], True)
     assert keys(orchestration.failed_checks(sources)) == []
 
@@ -229,7 +236,7 @@ def test_without_the_file_runs_of_former_teams_are_no_alarms_of_theirs(
     run(instance, None)
     monkeypatch.delenv("ARCADIA_ACCOUNTS")
     alone = Sources(sources.warehouse, sources.dagster, load_settings(), sources.now)
-    answer = orchestration.failed_runs(alone)
+    answer = run_failures.failed_runs(alone)
     assert (answer.bad, "run_failed/things/two" in (answer.well or ())) == ([], True)
 
 
@@ -240,7 +247,7 @@ def test_what_is_materialised_by_hand_is_told_by_team(
     dg.materialize([thing], instance=instance, raise_on_error=False, tags={TAG: "one"})
     mood.update({"fails": False})
     dg.materialize([thing], instance=instance, raise_on_error=False, tags={TAG: "two"})
-    [alarm] = orchestration.failed_by_hand(sources).bad
+    [alarm] = run_failures.failed_by_hand(sources).bad
     assert alarm.subject == "assets of team one failed"
 
 

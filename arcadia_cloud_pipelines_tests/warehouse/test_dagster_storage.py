@@ -13,7 +13,11 @@ import sqlalchemy as sa
 from dagster import DagsterInstance
 from dagster._core.instance.ref import InstanceRef
 
-from arcadia_cloud_pipelines.warehouse import dagster_storage
+from arcadia_cloud_pipelines.warehouse import (
+    dagster_connections,
+    dagster_pools,
+    dagster_storage,
+)
 from arcadia_cloud_pipelines.warehouse.dagster_marks import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.warehouse.dagster_storage import ArcadiaStorage
 
@@ -27,7 +31,7 @@ def instance(
     empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[DagsterInstance]:
     """An instance that tries every connection before use, as after half a second of rest."""
-    monkeypatch.setattr(dagster_storage, "IDLE_SECONDS", 0)
+    monkeypatch.setattr(dagster_connections, "IDLE_SECONDS", 0)
     url = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
     overrides = {"storage": {"custom": STORAGE}, "telemetry": {"enabled": False}}
@@ -106,7 +110,7 @@ def test_a_step_that_waits_for_a_slot_asks_again_soon(instance: DagsterInstance)
     assert storage.claim_concurrency_slot("cloud_billing", "a", "x").is_claimed
     waiting = storage.claim_concurrency_slot("cloud_billing", "b", "x")
     assert not waiting.is_claimed
-    assert waiting.sleep_interval == dagster_storage.CLAIM_SECONDS
+    assert waiting.sleep_interval == dagster_pools.CLAIM_SECONDS
 
 
 def test_a_run_opens_few_connections(
@@ -115,8 +119,8 @@ def test_a_run_opens_few_connections(
     opened: list[object] = []
     sa.event.listen(engine, "connect", lambda *_: opened.append(1))
     assert dg.materialize([thing], instance=instance).success
-    assert len(opened) <= dagster_storage.POOL_SIZE
-    assert connections(empty_database) <= dagster_storage.POOL_SIZE
+    assert len(opened) <= dagster_connections.POOL_SIZE
+    assert connections(empty_database) <= dagster_connections.POOL_SIZE
 
 
 def test_the_first_question_after_a_restart_is_answered(

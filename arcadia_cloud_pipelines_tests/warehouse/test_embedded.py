@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from arcadia_cloud_pipelines.warehouse import embedded_programs, embedded_server
-from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from arcadia_cloud_pipelines.warehouse import embedded_data_folder, embedded_programs
+from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
+from arcadia_cloud_pipelines.warehouse.embedded_programs import EmbeddedPostgresError
 
 PROCESS = """
 import sys
@@ -142,7 +143,7 @@ def test_the_server_ends_though_its_last_user_was_killed(home: Path) -> None:
 
 
 def test_no_room_is_said_beforehand(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded_server, "LEAST_FREE", 2**62)
+    monkeypatch.setattr(embedded_data_folder, "LEAST_FREE", 2**62)
     with pytest.raises(EmbeddedPostgresError, match=r"only \d+ MiB free.*ARCADIA_HOME"):
         EmbeddedPostgres(home)
     assert not (home / "postgres").exists()

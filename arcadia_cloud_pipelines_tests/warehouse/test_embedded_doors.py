@@ -16,8 +16,10 @@ from typing import Any
 import psycopg2
 import pytest
 
-from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from arcadia_cloud_pipelines.warehouse.embedded_server import SOCKET, ServerFolder
+from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
+from arcadia_cloud_pipelines.warehouse.embedded_programs import EmbeddedPostgresError
+from arcadia_cloud_pipelines.warehouse.embedded_server import ServerFolder
+from arcadia_cloud_pipelines.warehouse.embedded_socket import SOCKET
 
 ROOT = os.geteuid() == 0
 NOBODY, STRANGER = 65534, 65533

@@ -19,7 +19,8 @@ from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.setting_values import EMBEDDED_PORT
 from arcadia_cloud_pipelines.settings import SettingsError, load_settings
 from arcadia_cloud_pipelines.warehouse import embedded_port
-from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
+from arcadia_cloud_pipelines.warehouse.embedded_programs import EmbeddedPostgresError
 from arcadia_cloud_pipelines.warehouse.embedded_server import ServerFolder
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.migrate import migrate

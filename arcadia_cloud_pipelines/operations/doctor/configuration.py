@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ... import environment_file
+from ...alarm_settings import NOTIFY_URLS
 from ...alarms.channels import unknown_addresses
 from ...alarms.rules import Router
 from ...allocation.rules import read_allocation_rules
@@ -14,7 +15,6 @@ from ...drift.terraform_files import find_files
 from ...forecast.budgets import read_budgets
 from ...inventory.rules import read_project_rules
 from ...reviewed_files import ReviewedFileError
-from ...setting_values import NOTIFY_URLS
 from ...settings import Settings
 from ...tagging.policy import read_policy
 from .findings import Finding, neither, well, wrong

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...settings import Purpose, Settings, SettingsError
-from ...warehouse.embedded import EmbeddedPostgresError
+from ...warehouse.embedded_programs import EmbeddedPostgresError
 from ...warehouse.engine import Warehouse, running_dagster_url, running_warehouse
 from ...warehouse.errors import WarehouseError
+from ...warehouse.installed_views import installed_digest
 from ...warehouse.migrate import server_problem
 from ...warehouse.revision import current_revision, head_revision
-from ...warehouse.views import digest, installed_digest
+from ...warehouse.views import digest
 from ..home import Home
 from .findings import Finding, neither, well, wrong
 

@@ -14,7 +14,7 @@ from ...alarms.texts import plain_text
 from ...late import lately
 from ...settings import Settings
 from ...severity import Severity
-from ...warehouse.embedded import EmbeddedPostgresError
+from ...warehouse.embedded_programs import EmbeddedPostgresError
 from ...warehouse.engine import Warehouse, running_dagster_url
 from ..home import Home
 from ..watch import QUESTIONS

@@ -7,7 +7,9 @@ from datetime import date
 
 from starlette.responses import Response
 
-from ..api import Call, json_response, not_found_error, page_of, unprocessable
+from ..api_errors import not_found_error, unprocessable
+from ..call import Call, json_response
+from ..paging import page_of
 from ..registry import Route, register_route
 from .books import UnknownInvoiceError
 from .invoice import PERSON_PREFIX, Entry, Invoice

@@ -1,4 +1,10 @@
--- The statements of dagster_storage.py, for Dagster's own database (dagster 1.13).
+-- The statements of dagster_events.py, for Dagster's own database (dagster 1.13).
+
+-- name: insert
+INSERT INTO event_logs
+    (run_id, event, dagster_event_type, timestamp, step_key, asset_key, partition)
+VALUES (:run_id, :event, :dagster_event_type, :timestamp, :step_key, :asset_key, :partition)
+RETURNING id;
 
 -- name: not_over
 SELECT run_id FROM runs
