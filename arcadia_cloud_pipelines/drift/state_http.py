@@ -21,8 +21,8 @@ from ..digitalocean.transport import UnredirectedSession, network_problem, user_
 from ..secret import named_secret
 from ..settings import SettingsError
 from .state_entries import HttpSource
+from .state_json import TerraformError
 from .terraform_files import MAX_BYTES
-from .terraform_state import TerraformError
 
 ATTEMPTS: Final = 3
 _CHUNK: Final = 64 * 1024

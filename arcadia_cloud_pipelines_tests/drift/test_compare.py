@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.drift.compare import REFERENCES, canonical, present, same
+from arcadia_cloud_pipelines.drift.canonical import canonical
+from arcadia_cloud_pipelines.drift.compare import present, same
+from arcadia_cloud_pipelines.drift.spellings import REFERENCES
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .helpers import change, desire, drift, execute, inbox, listed, resource, spec_of, swept

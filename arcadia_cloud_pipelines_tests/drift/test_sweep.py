@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.drift import sweep as sweep_module
 from arcadia_cloud_pipelines.drift.accept import AlreadyResolved, accept
 from arcadia_cloud_pipelines.drift.inbox import list_drift
-from arcadia_cloud_pipelines.drift.sweep import STALE_AFTER, reason_to_skip
+from arcadia_cloud_pipelines.drift.swept_kinds import STALE_AFTER, reason_to_skip
 from arcadia_cloud_pipelines.drift.words import accepted_text
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
