@@ -17,7 +17,8 @@ import urllib3
 from requests.auth import AuthBase
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from ..digitalocean.transport import UnredirectedSession, network_problem, user_agent
+from ..digitalocean.network_problems import network_problem
+from ..digitalocean.sessions import UnredirectedSession, user_agent
 from ..secret import named_secret
 from ..settings import SettingsError
 from .state_entries import HttpSource
