@@ -17,6 +17,7 @@ VARIABLE_NAME = r"[A-Z_][A-Z0-9_]{0,127}"
 
 
 class _Strict(BaseModel):
+    # What was written is kept out of errors: it may be a token in the wrong place.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 

@@ -71,6 +71,7 @@ class Database:
         self._outside.engine = self.warehouse.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._config = config
         self._clock = clock
+        # As many threads as connections: who waits, waits here, in order, and not for a connection.
         self._threads = ThreadPoolExecutor(config.connections, thread_name_prefix="api-query")
         self._under_way = 0
         self._tenants_checked: datetime | None = None

@@ -40,6 +40,7 @@ def read_body(
         clock: the time.
     """
     failed = response.status_code >= 300
+    # The text of an error is only quoted: a server that sends much of it is not waited for.
     most = _LARGEST_ERROR if failed else most
     longest = _LONGEST_ERROR if failed else DECIDES if decides else _LONGEST_BODY
     parts: list[bytes] = []

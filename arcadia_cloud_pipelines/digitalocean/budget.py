@@ -104,6 +104,7 @@ class CallBudget:
         wait = self._shared.take([usual for usual, _ in windows]) if self._shared else 0.0
         if wait > 0:
             with self._lock:
+                # Given back: it was not sent, and is asked for again as a new one.
                 for _, times in windows:
                     if now in times:
                         times.remove(now)

@@ -314,6 +314,7 @@ class DigitalOcean:
                     and done.again
                     and not self._closed
                     and (call.decides or not self._patience.is_over())
+                    # What was not refused may have been acted on: a second POST could act twice.
                     and (call.method == "GET" or done.refused)
                 )
             ),

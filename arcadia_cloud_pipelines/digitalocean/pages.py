@@ -97,6 +97,7 @@ def read_listing(
         first, done = done, reader.read()
         if done.doubt is not None:
             reason = f"GET {path} read twice: {done.doubt}"
+            # Where both readings have an item, the second is the newer one.
             done.items = first.items | done.items
     items = list(done.items.values())
     return Listing(items, done.total, reason is None, reason, client.calls - before)
@@ -171,6 +172,7 @@ class _Reader:
 
             link = answers.link(answer)
             following = answers.next_token(answer)
+            # Without a link the next page is asked for to see if there is one.
             guessed = link is None and following is None
             if following is not None:
                 token = following

@@ -94,7 +94,8 @@ class Transport:
         if isinstance(answer, ApiAnswer) and answer.is_redirect:
             target = self._target(call, answer)
             if target is None:
-                return self._verdicts.redirect(call, answer, self._why_not(call, answer))
+                why = "to another host" if self._at_home(call, answer) is None else ""
+                return self._verdicts.redirect(call, answer, why)
             answer = self._send(call, target)
             if isinstance(answer, ApiAnswer) and answer.is_redirect:
                 return self._verdicts.redirect(call, answer, "twice")
@@ -106,9 +107,6 @@ class Transport:
         if call.method == "GET" and answer.headers.get("location") and at_home is not None:
             return at_home._replace(fragment="").geturl()
         return None
-
-    def _why_not(self, call: ApiCall, answer: ApiAnswer) -> str:
-        return "to another host" if self._at_home(call, answer) is None else ""
 
     def _at_home(self, call: ApiCall, answer: ApiAnswer) -> SplitResult | None:
         """Return the target of a redirect; None where it is another host's."""
@@ -139,6 +137,7 @@ class Transport:
             return Failure(RateLimited(call.endpoint, problem, retry_at=retry_at))
         headers = {"Accept": call.accept}
         if call.accept != "application/json":
+            # So that the length that the server says can be compared with what came.
             headers["Accept-Encoding"] = "identity"
         if call.body is not None:
             headers["Content-Type"] = "application/json"
@@ -152,6 +151,7 @@ class Transport:
                 data=call.body,
                 headers=headers,
                 timeout=self._patient(call),
+                # `exchange` follows those that stay at home; requests would follow any.
                 allow_redirects=False,
                 stream=True,
             ) as response:

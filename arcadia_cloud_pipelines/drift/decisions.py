@@ -65,6 +65,7 @@ def decide(pair: Pair, rules: Iterable[IgnoreRule]) -> tuple[Change | None, Igno
     """Decide what to do about one pair; name the rule that kept it out, if one did."""
     whose = About(pair.kind, pair.terraform)
     mismatch = is_mismatch(pair)
+    # The inbox shows what can be compared: the part of a value that the inventory holds.
     pair = pair._replace(desired=held_part(pair.kind, pair.field, pair.desired))
     rule = first_match(rules, pair.kind, pair.name, pair.field, pair.account) if mismatch else None
     about = (pair.drift_id, pair.resource_id, pair.field)

@@ -18,11 +18,6 @@ from .spec_tables import (
     resource_column,
 )
 
-
-def _empty_object() -> sa.TextClause:
-    return sa.text("'{}'::jsonb")
-
-
 cloud_drift = sa.Table(
     "cloud_drift",
     metadata,
@@ -127,7 +122,7 @@ cloud_drift_sweeps = sa.Table(
     sa.Column("ended_at", TIME, nullable=False, comment="When its rows were in."),
     sa.Column("kinds_swept", ARRAY(sa.Text), nullable=False,
               comment="Kinds with specs whose inventory was fresh, as account/kind."),
-    sa.Column("kinds_skipped", JSONB, nullable=False, server_default=_empty_object(),
+    sa.Column("kinds_skipped", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb"),
               comment='Kinds that were left alone, and why: {"account/kind": "reason"}.'),
     sa.Column("specs", sa.Integer, nullable=False, comment="Specs that were compared."),
     sa.Column("opened", sa.Integer, nullable=False, comment="Records that it opened."),

@@ -78,6 +78,7 @@ def record_states(
     Raises:
         TerraformError: not one state could be recorded; no spec was touched.
     """
+    # Before the lock is taken: a state may come from a server that is slow.
     states, problems = read_states(paths, sources)
     problems += [unreadable(place, text) for place, text in unusable]
     warehouse.check_migrated()
