@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.responses import Response
 
@@ -13,10 +13,6 @@ from .call import Call, json_response
 from .lives import Facts, Life, iso
 from .paging import page_of
 from .registry import KINDS
-
-if TYPE_CHECKING:
-    pass
-
 
 PURPOSES = frozenset(
     {
