@@ -33,14 +33,12 @@ import sqlalchemy as sa
 from arcadia_cloud_pipelines.billing.ingest import (
     FetchedInvoice,
     Invoice,
+    InvoiceBatch,
     ingest_invoices,
-    lines_digest,
-    read_lines,
-    replace_lines,
+    store_batch,
 )
 from arcadia_cloud_pipelines.billing.invoice_csv import parse_invoice_csv
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
-from arcadia_cloud_pipelines.billing.items import items_frame
 from arcadia_cloud_pipelines.billing.matching import load_inventory
 from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
@@ -168,10 +166,9 @@ def step_whole(warehouse: Warehouse, csv: Path) -> None:
             {"account": account, "uuid": f"{BIG}-{os.getpid()}", "period": period},
         ).one()
     lines = parse_invoice_csv(csv.read_bytes(), invoice=BIG)
-    fetched = FetchedInvoice(period, lines, items_frame([]), lines_digest(lines))
-    lines = read_lines([fetched], inventory)
     invoice = Invoice(row.id, account, BIG, None, period, Decimal(0))
-    replace_lines(warehouse, invoice, fetched, lines, lambda: datetime.now(UTC))
+    batch = InvoiceBatch([invoice], [FetchedInvoice(period, lines, [])])
+    list(store_batch(warehouse, batch, inventory, lambda: datetime.now(UTC)))
 
 
 def step_parse(_warehouse: Warehouse, csv: Path) -> None:

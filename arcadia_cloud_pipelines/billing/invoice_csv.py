@@ -12,7 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, NoReturn
 
 from ..frames import np, pa, pa_csv, pc, pd
@@ -243,17 +243,29 @@ def read_columns(columns: dict[str, Any], refuse: Refuse | None = None) -> dict[
     Returns:
         pyarrow arrays of large_string, null for blank.
     """
+    raws = {name: columns.pop(name).combine_chunks() for name in list(columns)}
+    # A check of thirty values takes as long as one of three, so columns of codes that are checked
+    # alike are checked at once: most invoices are small.
+    alike: dict[Any, list[str]] = {}
+    for name, raw in raws.items():
+        coded = pa.types.is_dictionary(raw.type)
+        alike.setdefault(_CHECKS.get(name, _check_text) if coded else name, []).append(name)
+    checked: dict[str, Any] = {}
+    for names in alike.values():
+        parts = [getattr(raws[name], "dictionary", raws[name]) for name in names]
+        values, good = _CHECKS.get(names[0], _check_text)(pa.concat_arrays(parts))
+        start = 0
+        for name, part in zip(names, parts, strict=True):
+            here = slice(start, start := start + len(part))
+            checked[name] = (values[here], None if good is None else good[here])
     read = {}
-    for name in list(columns):
-        raw = columns.pop(name).combine_chunks()
-        coded = isinstance(raw.type, pa.DictionaryType)
-        values, good = _CHECKS.get(name, _check_text)(raw.dictionary if coded else raw)
+    for name in list(raws):
+        raw, (values, good) = raws.pop(name), checked.pop(name)
         if good is not None and refuse is not None:
             _refuse_first(raw, good, name, refuse)
         elif good is not None:
             values = pc.if_else(good, values, _text(None))
-        read[name] = pc.take(values, raw.indices) if coded else values
-        del raw
+        read[name] = pc.take(values, raw.indices) if hasattr(raw, "dictionary") else values
     return read
 
 
@@ -278,8 +290,8 @@ def _check_text(values: Any) -> tuple[Any, Any]:
     return trimmed, None
 
 
-def _decimals(values: Any, pattern: str) -> tuple[Any, Any]:
-    """Numbers in any spelling as canonical decimal text; what is none is not good."""
+def _decimals(values: Any, pattern: str, *, blank: bool) -> tuple[Any, Any]:
+    """Return numbers in any spelling as decimal text; `blank`: whether none at all is good."""
     text, _ = _check_text(values)
     good = pc.and_kleene(
         pc.match_substring_regex(text, pattern), pc.less_equal(pc.utf8_length(text), _NUMBER_LIMIT)
@@ -294,22 +306,12 @@ def _decimals(values: Any, pattern: str) -> tuple[Any, Any]:
         pc.match_substring_regex(digits, r"[1-9]"),
     )
     sign = pc.if_else(negative, _text("-"), _text(""))
-    return pc.binary_join_element_wise(sign, digits, _text("")), good
+    return pc.binary_join_element_wise(sign, digits, _text("")), pc.fill_null(good, blank)
 
 
 def without_zeros(values: Any) -> Any:
     """Return decimal texts by their value: `12.30` is `12.3`, and `744.0` is `744`."""
     return pc.replace_substring_regex(values, r"\.0*$|(\.[0-9]*[1-9])0+$", r"\1")
-
-
-def _check_amount(values: Any) -> tuple[Any, Any]:
-    text, good = _decimals(values, _MONEY)
-    return text, pc.fill_null(good, False)
-
-
-def _check_hours(values: Any) -> tuple[Any, Any]:
-    text, good = _decimals(values, _QUANTITY)
-    return text, pc.fill_null(good, True)
 
 
 def _check_time(values: Any) -> tuple[Any, Any]:
@@ -327,7 +329,8 @@ def _check_time(values: Any) -> tuple[Any, Any]:
         _head(part("fraction", ".0"), 7), offset, _text(""),
     )  # fmt: skip
     # pandas knows the calendar; pyarrow would refuse the whole column for one 30 February.
-    times = pd.to_datetime(_to_series(iso), format="ISO8601", utc=True, errors="coerce")
+    series = pd.Series(pd.array(iso, dtype=_frame_text()))
+    times = pd.to_datetime(series, format="ISO8601", utc=True, errors="coerce")
     times = times.astype("datetime64[us, UTC]")
     written = pc.cast(pc.cast(pa.array(times), pa.timestamp("us")), column_text())
     good = pc.or_kleene(
@@ -353,10 +356,6 @@ def _head(values: Any, length: int) -> Any:
     return pc.utf8_slice_codeunits(values, 0, length)
 
 
-def _to_series(values: Any) -> pd.Series[str]:
-    return pd.Series(pd.array(values, dtype=_frame_text()))
-
-
 def _check_words(values: Any) -> tuple[Any, Any]:
     """Texts that people can write in, with the mail addresses in them masked."""
     text, good = _check_text(values)
@@ -370,8 +369,8 @@ _CHECKS: dict[str, Check] = {
     "description": _check_words,
     "group_description": _check_words,
     "project_name": _check_words,
-    "amount": _check_amount,
-    "hours": _check_hours,
+    "amount": partial(_decimals, pattern=_MONEY, blank=False),
+    "hours": partial(_decimals, pattern=_QUANTITY, blank=True),
     "started_at": _check_time,
     "ended_at": _check_time,
 }

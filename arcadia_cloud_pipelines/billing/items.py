@@ -21,7 +21,7 @@ from ..digitalocean import (
 )
 from ..frames import np, pa, pd
 from .balance import SCOPE
-from .invoice_csv import NUMBERS, read_columns, to_frame, without_zeros
+from .invoice_csv import NUMBERS, column_text, read_columns, to_frame, without_zeros
 
 MOST_ITEMS = 100_000
 """Lines of an invoice whose JSON form is still asked for: at 200 a page it would else use up the
@@ -39,6 +39,9 @@ _FIELDS = {
     "project_name": "project_name",
     "category": "category",
 }
+_IDS = ("resource_uuid", "resource_id")
+ItemTexts = tuple[str | None, ...]
+"""What an item says, as text, in the order of `_FIELDS` and `_IDS`."""
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
 NO_INVOICES_FAULT = (Unauthorized, Forbidden, RateLimited, Unreachable)
@@ -55,9 +58,7 @@ _PASSES = (
 """What must agree for a line and an item to be a pair, in the order of the attempts."""
 
 
-def fetch_items(
-    client: DigitalOcean, path: str, lines: int
-) -> tuple[list[dict[str, Any]], str | None]:
+def fetch_items(client: DigitalOcean, path: str, lines: int) -> tuple[list[ItemTexts], str | None]:
     """Read the items of an invoice, and say why they are not whole; None when they are.
 
     Args:
@@ -74,24 +75,30 @@ def fetch_items(
             envelope="invoice_items",
             identity=no_identity(),
             scope=SCOPE,
+            keep=item_texts,
         )
     except NO_INVOICES_FAULT:
         raise
     except DigitalOceanError as error:
         return [], f"The JSON form could not be read: {error}"
-    found = len(listing.items)
+    items: list[Any] = listing.items
     if listing.reason is not None:
-        return listing.items, f"The JSON form is not whole: {listing.reason}."
-    if found < lines:
-        return listing.items, f"The JSON form has {found:,} items for {lines:,} lines."
-    return listing.items, None
+        return items, f"The JSON form is not whole: {listing.reason}."
+    if len(items) < lines:
+        return items, f"The JSON form has {len(items):,} items for {lines:,} lines."
+    return items, None
 
 
-def items_frame(items: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def item_texts(item: Mapping[str, Any]) -> ItemTexts:
+    """Return what an item says; missing keys and other types than documented are borne."""
+    return tuple([_written(item.get(name)) for name in (*_FIELDS.values(), *_IDS)])
+
+
+def items_frame(items: Sequence[ItemTexts]) -> pd.DataFrame:
     """Invoice items as a frame like the one of the CSV, with two more columns.
 
     Args:
-        items: as the API gives them; missing keys and other types than documented are borne.
+        items: of one invoice or of several.
 
     Returns:
         `COLUMNS` of `invoice_csv`, `line_number` being the item's position from 1, and
@@ -99,12 +106,12 @@ def items_frame(items: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         none). An amount, number or time that cannot be read is NA: the CSV is the document, and no
         item may make an invoice fail.
     """
-
-    def column(field: str) -> Any:
-        return pa.chunked_array([[_written(item.get(field)) for item in items]], pa.large_string())
-
-    read = read_columns({name: column(field) for name, field in _FIELDS.items()})
-    identities = read_columns({name: column(name) for name in ("resource_uuid", "resource_id")})
+    columns = {
+        name: pa.chunked_array([[item[number] for item in items]], column_text())
+        for number, name in enumerate((*_FIELDS, *_IDS))
+    }
+    read = read_columns(columns)
+    identities = {name: read.pop(name) for name in _IDS}
     frame = to_frame(read, len(items))
     for name, values in identities.items():
         text = pd.Series(pd.array(values, dtype="str"), index=frame.index)
@@ -118,6 +125,8 @@ def _written(value: object) -> str | None:
         return None
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, str) and value.isascii() and "\0" not in value:
+        return value
     # Lone surrogates can be said in JSON and in no encoding.
     return str(value).encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 

@@ -18,7 +18,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from ..frames import pa, pa_csv, pd
-from ..warehouse.copy import copy_frame
+from ..warehouse.copy import arrow, copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .ingest import KEYS, LINE_COLUMNS, SQL, lines_digest, packed_lines
@@ -166,7 +166,7 @@ def _replace(
             matched.assign(account=row.account, invoice_id=row.id),
             ("account", "invoice_id", *LINE_COLUMNS),
         )  # fmt: skip
-        kept = {"csv": packed_lines(lines), "digest": row.lines_digest}
+        kept = {"csv": packed_lines(arrow(lines, [*lines.columns])), "digest": row.lines_digest}
         _SQL.run(connection, "keep_ids", scope | kept)
         count, total = _SQL.run(connection, "mark_rebuilt", scope).one()
     return count, total

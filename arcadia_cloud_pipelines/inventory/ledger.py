@@ -289,25 +289,25 @@ def _add(
     """
     if not arrivals:
         return
-    same = tuple(scope[name] for name in ("provider", "account", "kind", "seen_at", "seen_at"))
+    seen_at = scope["seen_at"]
+    same = {name: scope[name] for name in ("provider", "account", "kind")}
     copy_rows(
-        connection, "cloud_resources",
-        ("provider", "account", "kind", "first_seen_at", "last_seen_at", "id", "provider_id",
-         "project_id", *ROW_COLUMNS),
+        connection, "cloud_resources", ("id", "provider_id", "project_id", *ROW_COLUMNS),
         (
-            (*same, place.resource_id, one.provider_id, place.project_id,
+            (place.resource_id, one.provider_id, place.project_id,
              *staged_row(one, has_digest=place.has_digest))
             for place, one in arrivals
         ),
+        same | {"first_seen_at": seen_at, "last_seen_at": seen_at},
     )  # fmt: skip
-    same = ("discovered", *(scope[name] for name in ("account", "seen_at", "run_id")))
+    same = {name: scope[name] for name in ("account", "run_id")}
     copy_rows(
-        connection, "cloud_resource_events",
-        ("event", "account", "occurred_at", "run_id", "resource_id", "changes"),
+        connection, "cloud_resource_events", ("resource_id", "changes"),
         (
-            (*same, place.resource_id, changes_from_nothing(one, place.project_id))
+            (place.resource_id, changes_from_nothing(one, place.project_id))
             for place, one in arrivals
         ),
+        same | {"event": "discovered", "occurred_at": seen_at},
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -27,7 +27,7 @@ from ..digitalocean import (
 )
 from ..digitalocean.errors import clean
 from ..kinds import KIND_BY_NAME, Endpoint, Json, Kind
-from .sightings import Sighting, identity_reader, sighting_reader, with_fields
+from .sightings import Sighting, identity_reader, sighting_reader
 
 logger = logging.getLogger(__name__)
 
@@ -128,8 +128,7 @@ def list_kind(
     kind: Kind,
     progress: Progress | None = None,
     read: Read | None = None,
-    *,
-    compact: bool = False,
+    others: Supplements | None = None,
 ) -> KindListing:
     """List every object of one kind, each once.
 
@@ -142,15 +141,15 @@ def list_kind(
         kind: its entry in the registry.
         progress: told how far the listing is.
         read: lists the parents; now when None.
-        compact: hold of each object its sighting alone, where the kind allows: 50,000 droplets take
-            half a gigabyte as objects, and a tenth of that as sightings.
+        others: what is to be added to each object. Then the sightings alone are held, where the
+            kind allows: 50,000 droplets take half a gigabyte as objects, and a tenth as sightings.
 
     Raises:
         DigitalOceanError: a list of the kind itself, or of the parents, could not be read, or the
             children of no parent could.
     """
     plain = not kind.leave_out and all(endpoint.per is None for endpoint in kind.endpoints)
-    parts = _Parts(kind, sighting_reader(kind) if compact and plain else None)
+    parts = _Parts(kind, others.reader() if others is not None and plain else None)
     for endpoint in kind.endpoints:
         if endpoint.per is None:
             telling = _telling(kind, parts, progress)
@@ -168,7 +167,10 @@ def list_kind(
                 if not any(item.get(name) in none for name, none in endpoint.unless.items())
             ]
             _add_children(parts, client, endpoint, parents, progress)
-    return parts.joined()
+    listing = parts.joined()
+    if others is not None:
+        others.complete(listing.items)
+    return listing
 
 
 def _list(
@@ -324,56 +326,73 @@ def children_inside(kind: Kind, endpoint: Endpoint, parents: Iterable[Json]) -> 
 # -- what other kinds' listings say ---------------------------------------------------------------
 
 
-def supplemented(
-    client: DigitalOcean, kind: Kind, listing: KindListing, read: Read = list_kind
-) -> KindListing:
-    """Return a listing with what other kinds' listings say of its objects.
+@dataclass
+class Supplements:
+    """What other kinds' listings say of the objects of one kind, read when the first is there.
 
-    What cannot be read, or is not whole, leaves its field unknown and the listing as it is.
+    So nothing else is asked where the kind itself cannot be listed.
     """
-    begun = [] if listing.started_at is None else [listing.started_at]
-    unknown = set()
-    known: dict[str, Mapping[str, Json]] = {}
-    for supplement in kind.supplements:
-        try:
-            other = read(client, KIND_BY_NAME[supplement.kind])
-        except DigitalOceanError as error:
-            reason: str | None = str(error)
-        else:
-            reason = other.reason
-        if reason is not None:
-            unknown.add(supplement.field)
+
+    client: DigitalOcean
+    kind: Kind
+    read: Read | None = None
+    """Lists the other kinds; now when None."""
+    unknown: set[str] = field(default_factory=set)
+    """Fields whose listing could not be read, or is not whole: what is stored of them stays."""
+    begun: list[datetime] = field(default_factory=list)
+    """When those listings were begun that were read before the kind's turn."""
+
+    @cached_property
+    def _known(self) -> dict[str, Mapping[str, Json]]:
+        """Field → identity of the object → value."""
+        known = {}
+        for supplement in self.kind.supplements:
+            try:
+                other = (self.read or list_kind)(self.client, KIND_BY_NAME[supplement.kind])
+            except DigitalOceanError as error:
+                reason: str | None = str(error)
+            else:
+                reason = other.reason
+            if reason is None:
+                self.begun += [] if other.started_at is None else [other.started_at]
+                known[supplement.field] = supplement.facts(other.items)
+                continue
+            self.unknown.add(supplement.field)
             logger.warning(
                 "%s: %s keeps its stored value, because it could not be read: %s",
-                kind.asset,
+                self.kind.asset,
                 supplement.field,
                 reason,
             )
-            continue
-        begun += [] if other.started_at is None else [other.started_at]
-        known[supplement.field] = supplement.facts(other.items)
-    listing = _with_facts(kind, listing, known)
-    return replace(listing, unknown_fields=frozenset(unknown), started_at=min(begun, default=None))
+        return known
+
+    def complete(self, items: Iterable[Json]) -> None:
+        """Add to each object what is said of it; None is for one of which nothing is."""
+        identity = identity_reader(self.kind)
+        for item in items if self.kind.supplements else ():
+            item.update({name: of.get(identity(item)) for name, of in self._known.items()})
+
+    def reader(self) -> Callable[[Json], Sighting]:
+        """Return what makes a sighting of an object and of what is said of it."""
+        read = sighting_reader(self.kind)
+
+        def completed(item: Json) -> Sighting:
+            self.complete((item,))
+            return read(item)
+
+        return completed if self.kind.supplements else read
+
+    def noted_in(self, listing: KindListing) -> KindListing:
+        """Return a listing of the kind that says what is unknown of it, and how old it is."""
+        begun = self.begun if listing.started_at is None else [*self.begun, listing.started_at]
+        return replace(
+            listing, unknown_fields=frozenset(self.unknown), started_at=min(begun, default=None)
+        )
 
 
-def _with_facts(
-    kind: Kind, listing: KindListing, known: Mapping[str, Mapping[str, Json]]
+def list_whole(
+    client: DigitalOcean, kind: Kind, progress: Progress | None, read: Read | None = None
 ) -> KindListing:
-    """Return a listing with these fields, each given by identity; None for who is not in it."""
-    if not known:
-        return listing
-    if listing.seen is not None:
-        # In place: they are held once.
-        for number, one in enumerate(listing.seen):
-            facts = {name: of.get(one.provider_id) for name, of in known.items()}
-            listing.seen[number] = with_fields(kind, one, facts)
-        return listing
-    identity = identity_reader(kind)
-    for item in listing.items:
-        item.update({name: of.get(identity(item)) for name, of in known.items()})
-    return listing
-
-
-def list_whole(client: DigitalOcean, kind: Kind, progress: Progress | None) -> KindListing:
     """List every object of one kind, with all that is said of it anywhere."""
-    return supplemented(client, kind, list_kind(client, kind, progress, compact=True))
+    others = Supplements(client, kind, read)
+    return others.noted_in(list_kind(client, kind, progress, read, others))

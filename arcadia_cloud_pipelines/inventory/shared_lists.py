@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from ..digitalocean import DigitalOcean, DigitalOceanError
 from ..kinds import KIND_BY_NAME, Kind
 from ..times import Clock
-from .listing import KindListing, Progress, list_kind, supplemented
+from .listing import KindListing, Progress, Supplements, list_kind, list_whole
 
 PATIENCE = 60.0
 """Seconds that one waits for a list that another reads; then it reads the list itself. An endpoint
@@ -48,11 +48,12 @@ class SharedLists:
 
     def whole(self, client: DigitalOcean, kind: Kind, progress: Progress | None) -> KindListing:
         """List a kind with all that is said of it anywhere, as `list_whole` does."""
-        if kind.name in self._shared:
-            listing = self.read(client, kind, progress)
-        else:
-            listing = list_kind(client, kind, progress, self.read, compact=True)
-        return supplemented(client, kind, listing, self.read)
+        if kind.name not in self._shared:
+            return list_whole(client, kind, progress, self.read)
+        others = Supplements(client, kind, self.read)
+        listing = self.read(client, kind, progress)
+        others.complete(listing.items)
+        return others.noted_in(listing)
 
     def read(
         self, client: DigitalOcean, kind: Kind, progress: Progress | None = None

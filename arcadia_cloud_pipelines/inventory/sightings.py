@@ -126,11 +126,7 @@ def _clean(value: Any, plan: _Plan | None) -> Any:
     # this runs for every field of every object.
     kind = type(value)
     if kind is str:
-        if not value or holds_secret(value):
-            return None
-        if "@" in value:
-            value = without_mails(value)
-        return value.replace("\0", "\ufffd") if "\0" in value else value
+        return _text(value)
     if kind is dict:
         kept = {}
         # {"name": "DB_PASS", "value": "x"}: the name of the field stands in a field.
@@ -138,13 +134,20 @@ def _clean(value: Any, plan: _Plan | None) -> Any:
         if type(label) is str and names_secret(label):
             value = {name: inner for name, inner in value.items() if name != "value"}
         for key, inner in value.items():
-            rule = plan.get(key) if plan else None
-            name = _kept_name(key)
-            if rule is _DROP or inner is None or name is None:
+            if inner is None:
                 continue
-            cleaned = _clean(inner, rule)
-            if cleaned is not None:
-                kept[name] = cleaned
+            rule = plan.get(key) if plan else None
+            name = None if rule is _DROP else _kept_name(key)
+            if name is None:
+                continue
+            # A call for each text and number is most of what an object costs.
+            kind = type(inner)
+            if kind is str:
+                inner = _text(inner)
+            elif kind is dict or kind is list:
+                inner = _clean(inner, rule)
+            if inner is not None:
+                kept[name] = inner
         return kept or None
     if kind is list:
         items = [c for item in value if (c := _clean(item, plan)) is not None]
@@ -152,6 +155,15 @@ def _clean(value: Any, plan: _Plan | None) -> Any:
             items.sort(key=_order)
         return items or None
     return value
+
+
+def _text(text: str) -> str | None:
+    """Return a text as it is stored: None where it is empty or holds a secret."""
+    if not text or holds_secret(text):
+        return None
+    if "@" in text:
+        text = without_mails(text)
+    return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
 def _without(value: Any, names: frozenset[str]) -> Any:
@@ -167,12 +179,11 @@ def _order(item: Any) -> bytes:
 
 def text_of(value: Any) -> str | None:
     """A column's text: numbers become text, emptiness and secrets become None."""
+    if type(value) is str:
+        return _text(value)
     if value is None or isinstance(value, (dict, list)):
         return None
-    if not isinstance(value, str):
-        return orjson.dumps(value).decode()
-    cleaned: str | None = _clean(value, None)
-    return cleaned
+    return orjson.dumps(value).decode()
 
 
 def _column(value: Any) -> str | None:
@@ -248,16 +259,17 @@ def sighting_reader(kind: Kind) -> Callable[[Json], Sighting]:
             source = kind.adjust(source)
         listed = tags(item)
         labels = sorted({_column(t) or "" for t in listed} - {""}) if type(listed) is list else []
-        created_at = parse_time(created(item))
         columns = (
             _column(name(item)), _column(region(item)), _column(status(item)),
-            _column(size(item)),
+            _column(size(item)), tuple(labels), parse_time(created(item)),
         )  # fmt: skip
-        attrs = _packed(_clean(source, plan) or {})
+        packed = orjson.dumps(_clean(source, plan) or {}, option=orjson.OPT_SORT_KEYS)
+        # What orjson returns keeps the 4 kB that it was written into; a copy takes what it needs.
+        attrs = bytes(memoryview(packed))
         project = text_of(item.get("project_id"))
-        return _digested(
-            Sighting(provider_id, *columns, tuple(labels), created_at, attrs, project, b"")
-        )
+        digest = hashlib.blake2b(orjson.dumps((*columns, project)), digest_size=16)
+        digest.update(attrs)
+        return Sighting(provider_id, *columns, attrs, project, digest.digest())
 
     def read(item: Json) -> Sighting:
         try:
@@ -266,22 +278,6 @@ def sighting_reader(kind: Kind) -> Callable[[Json], Sighting]:
             return sighting(_cut(item, DEEPEST))
 
     return read
-
-
-def _packed(attrs: Json) -> bytes:
-    """Return a JSON object, keys sorted, in no more memory than it takes.
-
-    What orjson returns keeps the 4 kB that it was written into.
-    """
-    return bytes(memoryview(orjson.dumps(attrs, option=orjson.OPT_SORT_KEYS)))
-
-
-def _digested(sighting: Sighting) -> Sighting:
-    """Return a sighting with the digest of what it holds."""
-    _, *columns, attrs, project, _ = sighting
-    digest = hashlib.blake2b(orjson.dumps((*columns, project)), digest_size=16)
-    digest.update(attrs)
-    return sighting._replace(content_hash=digest.digest())
 
 
 def known_fields(sighting: Sighting) -> dict[str, object]:
@@ -303,16 +299,6 @@ def changes_from_nothing(sighting: Sighting, project_id: int | None) -> str:
     return orjson.dumps(
         {name: {"from": None, "to": value} for name, value in known.items()}
     ).decode()
-
-
-def with_fields(kind: Kind, sighting: Sighting, fields: Json) -> Sighting:
-    """Return a sighting as if the object had had these fields; None is for one it has not."""
-    kept = _clean(_without(fields, _anywhere(kind)), _plan(kind)) or {}
-    attrs = orjson.loads(sighting.attrs)
-    changed = {name: value for name, value in attrs.items() if name not in fields} | kept
-    if changed == attrs:
-        return sighting
-    return _digested(sighting._replace(attrs=_packed(changed)))
 
 
 def stores(kind: Kind, path: str) -> bool:

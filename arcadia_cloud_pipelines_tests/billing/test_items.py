@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcadia_cloud_pipelines.billing.invoice_csv import COLUMNS, parse_invoice_csv
-from arcadia_cloud_pipelines.billing.items import attach_resource_keys, items_frame
+from arcadia_cloud_pipelines.billing.items import attach_resource_keys, item_texts
+from arcadia_cloud_pipelines.billing.items import items_frame as frame_of_texts
 
 from ..examples import EXAMPLES
 
@@ -31,6 +32,10 @@ def item(**fields: Any) -> Item:
         "start_time": "2026-04-01T00:00:00Z",
         "end_time": "2026-05-01T00:00:00Z",
     } | fields
+
+
+def items_frame(items: list[Item]) -> pd.DataFrame:
+    return frame_of_texts([item_texts(one) for one in items])
 
 
 HEADER = "product,group_description,description,hours,start,end,USD,project_name,category\n"

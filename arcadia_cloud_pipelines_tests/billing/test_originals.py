@@ -16,6 +16,7 @@ from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.billing.rebuild import NoOriginal, Rebuilt, rebuild
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.simulator import SimulatedAccount
+from arcadia_cloud_pipelines.warehouse.copy import arrow
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..cli.conftest import Run, arcadia  # noqa: F401 (a fixture)
@@ -120,7 +121,7 @@ def test_originals_that_were_kept_without_ids_learn_them(
     for file in query(warehouse, "SELECT id, csv_gzip FROM cloud_invoice_files"):
         parsed = parse_invoice_csv(gzip.decompress(bytes(file["csv_gzip"])), invoice="x")
         run(warehouse, "UPDATE cloud_invoice_files SET csv_gzip = :b WHERE id = :id",
-            b=packed_lines(parsed), id=file["id"])  # fmt: skip
+            b=packed_lines(arrow(parsed, [*parsed.columns])), id=file["id"])  # fmt: skip
     rebuild(warehouse)
     assert stored_lines(warehouse) == lines
     run(warehouse, "DELETE FROM cloud_cost_lines")

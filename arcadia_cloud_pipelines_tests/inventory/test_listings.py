@@ -15,7 +15,7 @@ import pytest
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, ServerError
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
-from arcadia_cloud_pipelines.inventory.listing import list_kind, supplemented
+from arcadia_cloud_pipelines.inventory.listing import Supplements, list_kind, list_whole
 from arcadia_cloud_pipelines.inventory.listings import Listings
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.shared_lists import SharedLists
@@ -282,13 +282,14 @@ def test_sightings_made_while_reading_say_what_the_objects_say(server: RunningSi
     asking = client(server.url, server.token)
     compact = set()
     for kind in KINDS:
-        whole = supplemented(asking, kind, list_kind(asking, kind))
+        whole = list_kind(asking, kind)
+        Supplements(asking, kind).complete(whole.items)
         fetched = fetch_kind(asking, kind)
         assert isinstance(fetched, Fetched)
         # Children of several parents come in the order in which those answer.
         in_order = sorted(sightings(kind, whole.items))
         assert sorted(fetched.sightings) == in_order, kind.name
-        if list_kind(asking, kind, compact=True).seen:
+        if list_whole(asking, kind, None).seen:
             compact.add(kind.name)
     assert {"droplet", "volume", "database"} <= compact
     assert not {"image", "domain_record"} & compact
