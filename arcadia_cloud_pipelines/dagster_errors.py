@@ -88,7 +88,8 @@ def _reported(error: Exception, may_pass: bool) -> Exception:
         return _Again(sentence, policy, step.retry_number + 1)
     _show_on_asset(step, sentence)
     # The last attempt. Dagster's own words for that, "Exceeded max_retries of 1", hide the cause.
-    return PlainFailure(sentence, {WHOLE_ACCOUNT: True} if _is_account_wide(error) else None)
+    account_wide = isinstance(error, DigitalOceanError) and error.account_wide
+    return PlainFailure(sentence, {WHOLE_ACCOUNT: True} if account_wide else None)
 
 
 def _show_on_asset(step: Any, sentence: str) -> None:
@@ -96,10 +97,6 @@ def _show_on_asset(step: Any, sentence: str) -> None:
     context = step.op_execution_context
     for key in context.selected_asset_keys if context.has_assets_def else ():
         context.log_event(dg.AssetObservation(key, metadata={"problem": sentence}))
-
-
-def _is_account_wide(error: Exception) -> bool:
-    return isinstance(error, DigitalOceanError) and error.account_wide
 
 
 class _Told:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from .message_makers import PACKAGE, Message, called, maker
 from .message_texts import Names, words_of
@@ -44,26 +46,42 @@ def _own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
         yield from _own_nodes(child)
 
 
+def _assigned(scope: ast.AST) -> dict[str, list[ast.expr]]:
+    found: dict[str, list[ast.expr]] = {}
+    for node in _own_nodes(scope):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name):
+                    found.setdefault(target.id, []).append(node.value)
+    return found
+
+
+def _imported(module: str, tree: ast.Module) -> Names:
+    """Return the constants that a module has from other modules of ours."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level and node.module:
+            folder = PACKAGE.joinpath(module).parents[node.level - 1]
+            constants = _constants_of(folder.joinpath(*node.module.split(".")).with_suffix(".py"))
+            found.update({n.name: constants[n.name] for n in node.names if n.name in constants})
+    return found
+
+
+@cache
+def _constants_of(path: Path) -> Names:
+    return _assigned(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
 class _Reader:
     """Reads the messages of one module."""
 
     def __init__(self, module: str, tree: ast.Module) -> None:
         self._module = module
-        self._constants = self._assigned(tree)
-
-    @staticmethod
-    def _assigned(scope: ast.AST) -> dict[str, list[ast.expr]]:
-        found: dict[str, list[ast.expr]] = {}
-        for node in _own_nodes(scope):
-            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-                for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                    if isinstance(target, ast.Name):
-                        found.setdefault(target.id, []).append(node.value)
-        return found
+        self._constants = {**_imported(module, tree), **_assigned(tree)}
 
     def names(self, scope: ast.AST) -> Names:
         """Return what the names in a function stand for."""
-        return {**self._constants, **self._assigned(scope)}
+        return {**self._constants, **_assigned(scope)}
 
     def messages(self, call: ast.Call, names: Names) -> Iterator[Message]:
         """Yield the messages that a call makes."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from .redaction import masked
+from .reviewed_files import ReviewedFileError, read_text
 from .secret import Secret, UnreadableSecret, check_token, read_secret
 from .settings import Purpose, SettingsError
 
 _ACCOUNT = re.compile(r"[0-9a-f]{40}")
-VARIABLE_NAME = r"[A-Z_][A-Z0-9_]{0,127}"
+_VARIABLE = r"[A-Z_][A-Z0-9_]{0,127}"
+_QUOTED_NAME = re.compile(rf"""["']({_VARIABLE})["']""")
 
 
 class _Strict(BaseModel):
+    # What was written is kept out of errors: it may be a token in the wrong place.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
@@ -24,7 +28,7 @@ class _File(_Strict):
     file: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
-_Reference = _File | Annotated[str, StringConstraints(pattern=rf"^{VARIABLE_NAME}$")]
+_Reference = _File | Annotated[str, StringConstraints(pattern=rf"^{_VARIABLE}$")]
 """A variable by its name, or a file: `{ file = "/run/secrets/acme" }`."""
 
 
@@ -98,3 +102,16 @@ def named_account(entry: object) -> str | None:
     """Return the account that an entry names, also where the rest of it cannot be used."""
     said = entry.get("account") if isinstance(entry, dict) else None
     return said if isinstance(said, str) and _ACCOUNT.fullmatch(said) else None
+
+
+def variables_of_teams(path: str) -> frozenset[str]:
+    """Return the variables that a file of teams names: secrets, whatever they are called.
+
+    Every text in it that reads as a variable's name is one. A mistake beside it, or one that keeps
+    the whole file from being read as TOML, is no reason to hand the secret around.
+    """
+    try:
+        text = read_text(Path(path).expanduser(), "ARCADIA_ACCOUNTS")
+    except ReviewedFileError:
+        return frozenset()
+    return frozenset(_QUOTED_NAME.findall(text))

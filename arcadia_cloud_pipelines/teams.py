@@ -10,7 +10,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,18 +20,10 @@ from .reviewed_files import ReviewedFileError, read_text
 from .secret import Secret, UnreadableSecret
 from .setting_values import SpacesKey
 from .settings import Purpose, Settings, SettingsError
-from .team_file import (
-    VARIABLE_NAME,
-    TeamEntry,
-    entry_problems,
-    named_account,
-    place_of_secret,
-    secret_of_team,
-)
+from .team_file import TeamEntry, entry_problems, named_account, place_of_secret, secret_of_team
 
 TAG = "arcadia/account"
 """Tag of a run that says which team it is about, by the name that the file gives it."""
-_QUOTED_NAME = re.compile(rf"""["']({VARIABLE_NAME})["']""")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
 
 
@@ -131,19 +122,6 @@ def settings_of_run(settings: Settings, team: str | None) -> Settings:
         nothing = UnreadableSecret(str(error))
         spaces = replace(settings.spaces, key=None)
         return replace(settings, tokens=dict.fromkeys(Purpose, nothing), spaces=spaces)
-
-
-def variables_of_teams(path: str) -> frozenset[str]:
-    """Return the variables that a file of teams names: secrets, whatever they are called.
-
-    Every text in it that reads as a variable's name is one. A mistake beside it, or one that keeps
-    the whole file from being read as TOML, is no reason to hand the secret around.
-    """
-    try:
-        text = read_text(Path(path).expanduser(), "ARCADIA_ACCOUNTS")
-    except ReviewedFileError:
-        return frozenset()
-    return frozenset(_QUOTED_NAME.findall(text))
 
 
 def _team(settings: Settings, name: str, entry: Any, environ: Mapping[str, str]) -> Team:

@@ -240,7 +240,7 @@ LITERALS_OF_KINDS = {
     "billing/comparing.py": 1,
     "billing/matching.py": 1,
     # The field `droplet` of an address, and the field `vpc` of Terraform: no kinds.
-    "drift/compare.py": 1,
+    "drift/spellings.py": 1,
     "inventory/sightings.py": 1,
     # Other kinds' objects name buckets, each in a way of its own.
     "inventory/buckets.sql": 4,

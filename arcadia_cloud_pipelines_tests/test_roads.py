@@ -74,6 +74,8 @@ def account() -> SimulatedAccount:
 def test_a_droplet_and_a_cent_pass_few_files(
     account: SimulatedAccount, warehouse: Warehouse
 ) -> None:
+    # Once a process, what the views are made from is read: in some other test, or here.
+    warehouse.check_migrated()
     with (
         serve(account) as server,
         DigitalOcean(server.url, Secret(server.token), budget=CallBudget(limits=())) as client,

@@ -24,7 +24,7 @@ from arcadia_cloud_pipelines.billing.kept import keep_months
 from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
 from arcadia_cloud_pipelines.billing.rematch import rematch
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
-from arcadia_cloud_pipelines.drift.specs import adopt
+from arcadia_cloud_pipelines.drift.adopting import adopt
 from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.inventory.listings import Listings
 from arcadia_cloud_pipelines.inventory.projects import sync_projects

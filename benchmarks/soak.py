@@ -52,7 +52,7 @@ from arcadia_cloud_pipelines.billing.open_month import refresh_open_month
 from arcadia_cloud_pipelines.billing.prepayment import sync_prepayment
 from arcadia_cloud_pipelines.billing.rematch import rematch, unmatched_since
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, DigitalOceanError
-from arcadia_cloud_pipelines.drift.specs import adopt
+from arcadia_cloud_pipelines.drift.adopting import adopt
 from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
 from arcadia_cloud_pipelines.settings import Purpose, load_settings

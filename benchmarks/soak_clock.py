@@ -12,7 +12,7 @@ from unittest import mock
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines import times
-from arcadia_cloud_pipelines.digitalocean import budget
+from arcadia_cloud_pipelines.digitalocean.clock import SYSTEM_CLOCK
 
 DATABASE_CLOCK = """
 CREATE SCHEMA soak;
@@ -74,7 +74,7 @@ def injected(clock: MovedClock) -> Iterator[None]:
     def sleep(_: object, seconds: float) -> None:
         clock.sleep(seconds)
 
-    system = type(budget.SYSTEM_CLOCK)
+    system = type(SYSTEM_CLOCK)
     with (
         # A stand-in for the class, so that every time is still an ordinary one.
         mock.patch.object(

@@ -88,6 +88,7 @@ def failed_by_hand(sources: Sources) -> Answer:
     newest: dict[str, Any] = {}
     with sources.asking() as connection:
         since = (sources.now - AD_HOC_FOR).timestamp()
+        # The newest comes first, so that a later success ends the alarm.
         for run in _SQL.run(connection, "ad_hoc_runs", {"since": since}).all():
             newest.setdefault(selection_of(run.run_body), run)
         bad = [

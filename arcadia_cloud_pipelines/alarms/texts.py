@@ -51,7 +51,10 @@ def message(opened: Sequence[MessageLine], closed: Sequence[MessageLine]) -> tup
     if opened:
         shared = {line.advice for line in opened}
         lines += _listed(
-            [_bad(line, len(shared) > 1 or len(opened) == 1) for line in sorted(opened, key=_order)]
+            [
+                _bad(line, len(shared) > 1 or len(opened) == 1)
+                for line in sorted(opened, key=lambda line: -_RANK[line.severity])
+            ]
         )
         if len(shared) == 1 and len(opened) > 1:
             lines.append(f"What to do: {harmless(opened[0].advice)}")
@@ -62,10 +65,6 @@ def message(opened: Sequence[MessageLine], closed: Sequence[MessageLine]) -> tup
 
 
 _RANK = {severity.value: rank for rank, severity in enumerate(Severity)}
-
-
-def _order(line: MessageLine) -> int:
-    return -_RANK[line.severity]
 
 
 def _title(opened: Sequence[MessageLine], closed: Sequence[MessageLine], worst: str | None) -> str:

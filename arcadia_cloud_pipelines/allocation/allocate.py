@@ -146,6 +146,7 @@ def _match(connection: sa.Connection, rules: Sequence[AllocationRule]) -> None:
             for mask in masks(rules, dimension, its)
         ),
     )
+    # A new temporary table has no statistics, and without them rows are joined one by one.
     _SQL.run(connection, "analyze")
     defaults = {dimension: default_mask(rules, dimension) for dimension in DIMENSIONS}
     _SQL.run(connection, "match", defaults)

@@ -30,6 +30,7 @@ def divide_lines(
     )  # fmt: skip
     copy_rows(connection, "rule_share", ("number", "tenant_id", "weight"), _shares(rules))
     copy_rows(connection, "rule_of", ("number", "of"), _spend_of(rules))
+    # A new temporary table has no statistics, and without them rows are joined one by one.
     connection.execute(sa.text("ANALYZE entry, rule, rule_share, rule_of"))
     _SQL.run(connection, "allocate_whole")
     _SQL.run(connection, "weigh_shares")

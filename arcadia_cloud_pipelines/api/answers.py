@@ -12,6 +12,8 @@ from .encoding import dump
 
 CSV = "text/csv"
 JSON = "application/json"
+# What a caller sees is for nobody else, and may be kept if the server is asked whether it still
+# holds.
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
 
 

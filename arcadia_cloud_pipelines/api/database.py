@@ -67,6 +67,7 @@ class Database:
         self._outside = self.warehouse.outside_transactions()
         self._config = config
         self._clock = clock
+        # As many threads as connections: who waits, waits here, in order, and not for a connection.
         self._threads = ThreadPoolExecutor(config.connections, thread_name_prefix="api-query")
         self._under_way = 0
         self._tenants_checked: datetime | None = None

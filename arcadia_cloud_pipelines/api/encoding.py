@@ -73,14 +73,10 @@ def _default(value: Any) -> Any:
 def dump(value: Any) -> bytes:
     """JSON: money as text, times in RFC 3339 with Z."""
     return orjson.dumps(
-        _utc(value) if isinstance(value, datetime) else value,
+        value.astimezone(UTC) if isinstance(value, datetime) else value,
         _default,
         orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_SUBCLASS,
     )
-
-
-def _utc(time: datetime) -> datetime:
-    return time.astimezone(UTC)
 
 
 def day(value: date | None) -> str | None:

@@ -58,6 +58,7 @@ def fetch(
     select = listing.select(connection)
     if position is not None:
         select = select.where(after(listing.keys, position))
+    # One row more than asked for says whether there is a next page.
     found = connection.execute(select.order_by(*listing.keys).limit(limit + 1))
     columns = tuple(map(str, found.keys()))
     rows: list[tuple[Any, ...]] = [tuple(row) for row in found.all()]

@@ -77,7 +77,9 @@ class Probe:
             self._probe = self._prober.submit(self._look)
         try:
             self._state = await asyncio.wait_for(
-                asyncio.shield(asyncio.wrap_future(self._probe)), _STATE_WITHIN
+                # A look goes on when who waits for it gives up: the next request gets its answer.
+                asyncio.shield(asyncio.wrap_future(self._probe)),
+                _STATE_WITHIN,
             )
         except TimeoutError:
             self._state = State("unreachable", None, head_revision(), "unavailable")

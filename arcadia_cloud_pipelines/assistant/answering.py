@@ -116,6 +116,7 @@ def take_rows(connection: sa.Connection, result: sa.CursorResult[Any], limit: in
     size, truncated, notes = 0, False, []
     for row in result:
         value = dict(zip(columns, row, strict=True))
+        # What is measured is what goes out: the rows are made from this JSON again.
         text = orjson.dumps(value, default=_json)
         if len(rows) == limit or size + len(text) > MOST_BYTES:
             truncated = True

@@ -30,6 +30,7 @@ def query(warehouse: Warehouse, sql: str, limit: int = ROWS) -> Reply:
     _check(warehouse, text)
     with reading(warehouse) as connection, refusals_told():
         streaming = connection.execution_options(stream_results=True)
+        # psycopg2 takes a single % for the begin of a parameter.
         return take_rows(connection, streaming.exec_driver_sql(text.replace("%", "%%")), limit)
 
 

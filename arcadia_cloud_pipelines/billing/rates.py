@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..digitalocean import BadAnswer, DigitalOcean
-from ..digitalocean.pages import identity_of, read_listing
+from ..digitalocean.list_answers import identity_of
+from ..digitalocean.pages import read_listing
 from ..times import Clock, utc_now
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse

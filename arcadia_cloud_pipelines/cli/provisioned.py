@@ -13,7 +13,8 @@ from .surroundings import the_warehouse, user
 from .terraform import confirm_withdrawal_, reset_serial_, sources_, terraform
 
 if TYPE_CHECKING:
-    from ..drift.specs import ResourceRef, SpecView
+    from ..drift.resource_refs import ResourceRef
+    from ..drift.specs import SpecView
 
 
 @click.group()
@@ -47,7 +48,8 @@ def record_command(
     account: str | None,
 ) -> None:
     """Record the spec of one resource: arcadia provisioned record droplet web-1 size_slug=s-1."""
-    from ..drift.specs import ResourceRef, record_provisioned
+    from ..drift.resource_refs import ResourceRef
+    from ..drift.specs import record_provisioned
 
     text = sys.stdin.read() if spec == "-" else spec
     values = json_value(text or "{}")
@@ -95,8 +97,10 @@ def show_provisioned_command(
 
     --json and --csv give a row for each field, without the versions.
     """
-    from ..drift.compare import About, present, same
-    from ..drift.specs import ResourceRef, show
+    from ..drift.canonical import About
+    from ..drift.compare import present, same
+    from ..drift.resource_refs import ResourceRef
+    from ..drift.specs import show
     from ..drift.words import field_text, value_text
 
     view = show(the_warehouse(), ResourceRef(kind, resource, account))
@@ -123,7 +127,8 @@ def show_provisioned_command(
 
 
 def _print_fields(view: SpecView, format_: str) -> None:
-    from ..drift.compare import About, same
+    from ..drift.canonical import About
+    from ..drift.compare import same
 
     columns = (
         "resource_id", "kind", "provider_id", "name", "field", "desired", "live", "differs",
@@ -152,7 +157,7 @@ def adopt_command(
     actor: str | None, reason: str | None,
 ) -> None:  # fmt: skip
     """Take what is live today as the desired state."""
-    from ..drift.specs import adopt
+    from ..drift.adopting import adopt
 
     for kind in kinds:
         check_kind(kind)
@@ -168,7 +173,7 @@ def adopt_command(
 
 
 def _ref(text: str) -> ResourceRef:
-    from ..drift.specs import ResourceRef
+    from ..drift.resource_refs import ResourceRef
 
     kind, separator, provider_id = text.partition("/")
     if not separator:

@@ -40,7 +40,7 @@ def terraform(paths: tuple[str, ...]) -> None:
 @list_formats
 def sources_(format_: str | None) -> None:
     """List the Terraform states that specs come from, and what is wrong with each."""
-    from ..drift.terraform import list_sources
+    from ..drift.terraform_decisions import list_sources
     from ..drift.words import drift_text
 
     found = list_sources(the_warehouse())
@@ -71,7 +71,7 @@ def sources_(format_: str | None) -> None:
 @click.option("--reason", help="Why, for those who read it later.")
 def confirm_withdrawal_(source: str, actor: str | None, reason: str | None) -> None:
     """Withdraw the specs that SOURCE no longer says, or all of one that has lost its file."""
-    from ..drift.terraform import confirm_withdrawal
+    from ..drift.terraform_decisions import confirm_withdrawal
 
     changed = confirm_withdrawal(the_warehouse(), source, actor=actor or user(), reason=reason)
     echo(f"{source}: {changed:,} specs withdrawn or changed.")
@@ -81,7 +81,7 @@ def confirm_withdrawal_(source: str, actor: str | None, reason: str | None) -> N
 @click.argument("source")
 def reset_serial_(source: str) -> None:
     """Take the next state of SOURCE whatever its serial: it was set back on purpose."""
-    from ..drift.terraform import reset_serial
+    from ..drift.terraform_decisions import reset_serial
 
     reset_serial(the_warehouse(), source)
     echo(f"{source}: the next read accepts any serial.")

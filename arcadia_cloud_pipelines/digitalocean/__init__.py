@@ -4,8 +4,9 @@ What belongs here: how the API is spoken. What does not: what droplets, invoices
 and any import of Dagster.
 """
 
-from .budget import LIMITS, SYSTEM_CLOCK, CallBudget, Clock, Limit, budget_for
+from .budget import CallBudget, budget_for
 from .client import DigitalOcean
+from .clock import SYSTEM_CLOCK, Clock
 from .errors import (
     BadAnswer,
     DigitalOceanError,
@@ -20,7 +21,9 @@ from .errors import (
     Unreachable,
 )
 from .fan_out import error_of_one, fan_out
-from .pages import Listing, OnPage, identity_of, no_identity, read_listing
+from .list_answers import identity_of, no_identity
+from .pages import Listing, OnPage, read_listing
+from .rate_limits import LIMITS, Limit
 from .whose import Account
 
 __all__ = [

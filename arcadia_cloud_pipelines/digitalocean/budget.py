@@ -10,98 +10,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
-from typing import Final, Protocol
+from dataclasses import replace
+from typing import Final
 
 from ..secret import Secret
+from .clock import SYSTEM_CLOCK, Clock
+from .rate_headers import SHORTEST_WAIT, number, retry_after, server_time
+from .rate_limits import HOURLY, KEPT_LIMITS, Limit, Shared
 
 _log = logging.getLogger(__name__)
-
-
-class Clock(Protocol):
-    """Time, replaceable so that tests never sleep."""
-
-    def monotonic(self) -> float:
-        """Seconds that only grow."""
-
-    def time(self) -> float:
-        """Unix seconds."""
-
-    def sleep(self, seconds: float) -> None:
-        """Let that much time pass."""
-
-
-class _SystemClock:
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def time(self) -> float:
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-SYSTEM_CLOCK: Final[Clock] = _SystemClock()
-
-
-@dataclass(frozen=True)
-class Limit:
-    """At most `requests` in any `seconds`, on `path` and below it; everywhere when `path` is ""."""
-
-    requests: int
-    seconds: float
-    path: str = ""
-
-    def covers(self, path: str) -> bool:
-        """Say if a request to `path` counts."""
-        return not self.path or path == self.path or path.startswith(self.path + "/")
-
-
-HOURLY: Final = 5000
-LIMITS: Final = (
-    Limit(250, 60),
-    Limit(HOURLY, 3600),
-    Limit(10, 60, "/v2/account/keys"),
-    Limit(5, 10, "/v2/cdn/endpoints"),
-)
-"""DigitalOcean API reference, Rate Limits, and the descriptions of the two endpoints."""
-ON_THE_WAY: Final = 1.0
-"""Seconds by which the ways of two requests may differ.
-
-A request counts here when it is sent, and there when it arrives. One that was slow on its way and a
-quick one after it are nearer to each other there than here.
-"""
-KEPT_LIMITS: Final = tuple(replace(limit, seconds=limit.seconds + ON_THE_WAY) for limit in LIMITS)
-"""What we keep to."""
 
 LONGEST_WAIT: Final = 300.0
 """Seconds that one request waits at most; beyond it failing and coming back later is better."""
 
-_SHORTEST_WAIT: Final = 1.0  # a limit that says "0 seconds" was only just hit
 _SHORTEST_PAUSE: Final = 0.01  # so that rounding cannot make the loop spin
 _LONGEST_HINT: Final = 60.0  # how far a mere "remaining: 0" is believed, see `Budget.note`
 _LONGEST_BLOCK: Final = 3600.0  # no window of DigitalOcean is longer, whatever a header says
-
-
-class Shared(Protocol):
-    """A count that others spend from, too."""
-
-    def take(self, limits: Sequence[Limit]) -> float:
-        """Count one request in each of these limits, or return how many seconds it must wait.
-
-        The limits are DigitalOcean's usual ones; those that hold everywhere grow by what `grant`
-        was told.
-        """
-
-    def grant(self, hourly: int) -> None:
-        """Note that the account was granted so many requests an hour."""
 
 
 class BudgetExhausted(Exception):
@@ -110,45 +37,6 @@ class BudgetExhausted(Exception):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the rate budget allows the next request in {seconds:.0f} s")
         self.seconds = seconds
-
-
-def _number(text: str | None) -> float | None:
-    return float(text) if text and re.fullmatch(r"[0-9]{1,12}", text) else None
-
-
-def _server_time(headers: Mapping[str, str], clock: Clock) -> float:
-    """Now by the server's clock where it says, so that a skewed clock here does no harm."""
-    try:
-        return parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return clock.time()
-
-
-def retry_after(status: int, headers: Mapping[str, str], clock: Clock) -> float | None:
-    """Seconds the answer asks to wait before a retry, None when it does not say.
-
-    `retry-after` counts first, in seconds or as a date. A 429 without it is the hourly limit, whose
-    next slot is free at `ratelimit-reset` (DigitalOcean API reference, Rate Limits); not when
-    requests remain, for then the reset says nothing about the refusal.
-
-    Args:
-        status: of the answer.
-        headers: with names in lower case, or case-insensitive.
-        clock: for the time where the answer has no `date`.
-    """
-    said = headers.get("retry-after", "").strip()
-    seconds = _number(said)
-    if seconds is None and said:
-        try:
-            seconds = parsedate_to_datetime(said).timestamp() - _server_time(headers, clock)
-        except (ValueError, TypeError, OverflowError):
-            seconds = None
-    reset = _number(headers.get("ratelimit-reset"))
-    if seconds is None and status == 429 and reset is not None:
-        remaining = _number(headers.get("ratelimit-remaining"))
-        if not remaining:
-            seconds = reset - _server_time(headers, clock)
-    return None if seconds is None else max(_SHORTEST_WAIT, seconds)
 
 
 class CallBudget:
@@ -216,6 +104,7 @@ class CallBudget:
         wait = self._shared.take([usual for usual, _ in windows]) if self._shared else 0.0
         if wait > 0:
             with self._lock:
+                # Given back: it was not sent, and is asked for again as a new one.
                 for _, times in windows:
                     if now in times:
                         times.remove(now)
@@ -246,19 +135,19 @@ class CallBudget:
             status: of the answer.
             headers: with names in lower case, or case-insensitive.
         """
-        granted = int(_number(headers.get("ratelimit-limit")) or 0)
+        granted = int(number(headers.get("ratelimit-limit")) or 0)
         if granted > HOURLY and granted != self._granted:
             self._raise(granted)
         if status == 429:
             seconds = min(
-                retry_after(status, headers, self._clock) or _SHORTEST_WAIT, _LONGEST_BLOCK
+                retry_after(status, headers, self._clock) or SHORTEST_WAIT, _LONGEST_BLOCK
             )
-        elif _number(headers.get("ratelimit-remaining")) == 0:
-            reset = _number(headers.get("ratelimit-reset"))
+        elif number(headers.get("ratelimit-remaining")) == 0:
+            reset = number(headers.get("ratelimit-reset"))
             if reset is None:
                 return
-            seconds = reset - _server_time(headers, self._clock)
-            seconds = min(max(seconds, _SHORTEST_WAIT), _LONGEST_HINT)
+            seconds = reset - server_time(headers, self._clock)
+            seconds = min(max(seconds, SHORTEST_WAIT), _LONGEST_HINT)
         else:
             return
         with self._lock:

@@ -16,7 +16,8 @@ from ..secret import Secret
 from ..warehouse.engine import Warehouse
 from ..warehouse.errors import WarehouseError
 from ..warehouse.statements import Statements
-from .budget import HOURLY, SYSTEM_CLOCK, Clock, Limit
+from .clock import SYSTEM_CLOCK, Clock
+from .rate_limits import HOURLY, Limit
 
 T = TypeVar("T")
 

@@ -20,10 +20,13 @@ import orjson
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
 from ..secret import Secret
-from .budget import SYSTEM_CLOCK, CallBudget, Clock, budget_for
+from .bodies import DECIDES
+from .budget import CallBudget, budget_for
+from .clock import SYSTEM_CLOCK, Clock
 from .errors import DigitalOceanError, clean
 from .exchange import ApiAnswer, ApiCall, Failure, Success
-from .transport import DECIDES, Patience, Transport, origin
+from .patience import Patience
+from .transport import Transport, origin
 from .verdicts import Verdicts
 from .whose import Account, Accounts, Whose, ask_account
 
@@ -311,6 +314,7 @@ class DigitalOcean:
                     and done.again
                     and not self._closed
                     and (call.decides or not self._patience.is_over())
+                    # What was not refused may have been acted on: a second POST could act twice.
                     and (call.method == "GET" or done.refused)
                 )
             ),

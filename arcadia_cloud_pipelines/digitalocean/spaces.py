@@ -7,7 +7,6 @@ context of another; and its debug log, which holds headers and signatures, stays
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime
@@ -29,7 +28,9 @@ from .errors import (
     Unreachable,
     clean,
 )
-from .transport import network_problem, user_agent
+from .network_problems import network_problem
+from .s3_sessions import not_redirected, s3_session
+from .sessions import user_agent
 
 MOST_PAGES: Final = 1_000
 
@@ -96,7 +97,7 @@ class Spaces:
         self._style = "path" if path_style else "auto"
         self._advice = advice
         self._key = key
-        self._session = _session(key)
+        self._session = s3_session(key)
         self._timeout = timeout
         self._attempts = attempts
         self.calls = 0
@@ -256,44 +257,9 @@ class Spaces:
                 user_agent=user_agent(),
             ),
         )
-        client.meta.events.register("before-call.s3", _not_redirected)
+        client.meta.events.register("before-call.s3", not_redirected)
         client.meta.events.register("before-send.s3", self._count)
         return client
 
     def _count(self, **_: object) -> None:
         self.calls += 1
-
-
-def _session(key: SpacesKey) -> Any:
-    """A session of boto3's, of which the machine's AWS settings change nothing."""
-    import boto3
-    from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
-    from botocore.loaders import Loader
-    from botocore.session import Session
-
-    # Each variable: name in files, name in the environment, default, conversion.
-    variables = {
-        name: (None, None, default, conversion)
-        for name, (_, _, default, conversion) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
-    }
-    nowhere = (None, None, os.devnull, None)
-    session = Session(
-        session_vars={**variables, "config_file": nowhere, "credentials_file": nowhere}
-    )
-    # Else ~/.aws/models could replace what S3 is.
-    session.register_component(
-        "data_loader", Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
-    )
-    return boto3.Session(
-        aws_access_key_id=key.access_key_id.reveal(),
-        aws_secret_access_key=key.secret_access_key.reveal(),
-        botocore_session=session,
-    )
-
-
-def _not_redirected(context: dict[str, Any], **_: object) -> None:
-    """Tell botocore's S3RegionRedirector that it was at work already.
-
-    It would follow a redirect by asking again, signed, where the answer says; nothing turns it off.
-    """
-    context["s3_redirect"]["redirected"] = True

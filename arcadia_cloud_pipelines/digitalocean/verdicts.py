@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ..secret import Secret
-from .budget import LONGEST_WAIT, Clock, retry_after
+from .budget import LONGEST_WAIT
+from .clock import Clock
 from .errors import (
     BadAnswer,
     DigitalOceanError,
@@ -23,6 +24,7 @@ from .errors import (
 )
 from .exchange import ApiAnswer, ApiCall, Failure
 from .json_text import NotJson, read_json
+from .rate_headers import retry_after
 
 
 class Verdicts:

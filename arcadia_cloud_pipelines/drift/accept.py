@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .compare import About, present, same
+from .canonical import About
+from .compare import present, same
 from .errors import DriftError
 from .spec_fields import canonical_json
 from .specs import lock

@@ -11,9 +11,10 @@ from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
 from .errors import DriftError
 from .inbox import coverage, list_drift
+from .spec_tables import cloud_provisioned
 from .state_sources import STATES, VARIABLE, Configured, configured_sources
 from .sweep import sweep
-from .tables import cloud_drift, cloud_provisioned
+from .tables import cloud_drift
 from .terraform import record_states
 
 GROUP = "drift"

@@ -10,7 +10,7 @@ from ..warehouse.engine import Warehouse
 from .ignore import list_rules
 from .inbox import list_drift, newest_sweep
 from .specs import unheld_fields
-from .terraform import list_sources
+from .terraform_decisions import list_sources
 
 STALE_AFTER = LATE_AFTER["drift"]
 """How old the newest sweep may be; there is one every hour."""

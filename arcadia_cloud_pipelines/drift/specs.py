@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from ..kinds import KIND_BY_NAME, KIND_OF_FORMER_NAME, KIND_OF_URN_TYPE, REGISTRY
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .errors import SpecError
+from .resource_refs import ResourceRef, find_resource
 from .spec_fields import (
     Spec,
     canonical_json,
@@ -32,32 +32,6 @@ from .spec_fields import (
 Mode = Literal["merge", "replace"]
 
 MANUAL = "manual"
-ADOPTED = "adopted"
-
-ADOPTED_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "": ("name", "region", "size_slug", "tags", "project"),
-    **{kind.name: kind.adopted for kind in REGISTRY if kind.adopted},
-}
-"""What `adopt` takes when no fields are named: those of every kind under "", more by kind."""
-
-
-class ResourceNotFound(SpecError):
-    """No resource of that kind has this id, or name, or more than one has this name."""
-
-
-@dataclass(frozen=True)
-class ResourceRef:
-    """A resource as people name it."""
-
-    kind: str
-    """As `cloud_resources.kind` spells it; `floating_ip` and types of urns pass too."""
-    id: str
-    """The provider's id, else the name of the one live resource that has it."""
-    account: str | None = None
-    """The team's, where two use one name; any when None."""
-
-    def __str__(self) -> str:
-        return f"{self.kind}/{self.id}"
 
 
 @dataclass(frozen=True)
@@ -186,94 +160,6 @@ def write_specs(
 def lock(connection: sa.Connection) -> None:
     """Take turns: specs, decisions and sweeps never see half of one another."""
     _SQL.run(connection, "lock")
-
-
-def find_resource(connection: sa.Connection, resource: ResourceRef | int) -> int:
-    """The row of a resource.
-
-    Raises:
-        ResourceNotFound: none, or more than one of that name.
-    """
-    if isinstance(resource, int):
-        found = _SQL.run(connection, "exists", {"resource_id": resource}).scalars().all()
-        if not found:
-            raise ResourceNotFound(
-                f"There is no resource with the row id {resource}: see cloud_resources.id."
-            )
-        return int(found[0])
-    kind = kind_called(resource.kind)
-    rows = _SQL.run(
-        connection, "find", {"kind": kind, "id": resource.id, "account": resource.account}
-    ).all()
-    best = [row.id for row in rows if row.by_id] or [row.id for row in rows]
-    if len(best) == 1:
-        return int(best[0])
-    if best:
-        ids = ", ".join(f"{row.provider_id} of account {row.account}" for row in rows[:5])
-        raise ResourceNotFound(
-            f"{len(best)} live resources of kind {kind} have the name {resource.id}: give one of "
-            f"the ids {ids}."
-        )
-    raise ResourceNotFound(
-        f"There is no {kind} with the id or name {resource.id}: check the spelling, or materialise "
-        "the asset of this kind first."
-    )
-
-
-def kind_called(name: str) -> str:
-    """The kind by its own name, the type in a urn, or its name before 2022."""
-    return {**KIND_OF_FORMER_NAME, **KIND_OF_URN_TYPE}.get(name, name)
-
-
-def adopt(
-    warehouse: Warehouse,
-    *,
-    actor: str,
-    kinds: Collection[str] = (),
-    fields: Collection[str] = (),
-    resources: Collection[ResourceRef | int] = (),
-    reason: str | None = None,
-    now: Clock = utc_now,
-) -> int:
-    """Take today's live values as the desired state, and return how many specs that changed.
-
-    Live values that are nothing are not recorded, and what DigitalOcean made for a cluster is left
-    out unless it is named. Other fields of existing specs stay.
-
-    Args:
-        warehouse: where.
-        actor: who says so.
-        kinds: only these; all when empty.
-        fields: only these; `ADOPTED_FIELDS` when empty.
-        resources: only these; all when empty.
-        reason: why.
-        now: the clock.
-
-    Raises:
-        ResourceNotFound: one of `resources` is not known.
-        SpecError: the inventory holds one of `fields` of none of the kinds.
-    """
-    for field in fields:
-        chosen_kinds = [kind_called(kind) for kind in kinds] or list(KIND_BY_NAME)
-        if not any(holds(kind, field) for kind in chosen_kinds):
-            refuse_unheld(chosen_kinds[0], {field: None})
-    warehouse.check_migrated()
-    chosen = {"": tuple(fields)} if fields else dict(ADOPTED_FIELDS)
-    with warehouse.transaction() as connection:
-        lock(connection)
-        parameters = {
-            "fields": canonical_json(chosen),
-            "kinds": [kind_called(kind) for kind in kinds],
-            "ids": [find_resource(connection, resource) for resource in resources],
-        }
-        rows = [
-            {"resource_id": row.resource_id, "spec": without_secrets(row.spec)[0]}
-            for row in _SQL.run(connection, "live_specs", parameters)
-        ]
-        return write_specs(
-            connection, rows, mode="merge", source=ADOPTED, actor=actor,
-            reason=reason or "adopted what was live", at=now(),
-        )  # fmt: skip
 
 
 def unheld_fields(warehouse: Warehouse) -> Sequence[tuple[str, str, int]]:

@@ -3,9 +3,6 @@
 -- name: lock
 SELECT pg_advisory_xact_lock(hashtextextended('arcadia.drift', 0));
 
--- name: exists
-SELECT id FROM cloud_resources WHERE id = :resource_id;
-
 -- name: kind
 SELECT kind FROM cloud_resources WHERE id = :resource_id;
 
@@ -17,14 +14,6 @@ JOIN cloud_resources AS r ON r.id = s.resource_id
 CROSS JOIN LATERAL jsonb_object_keys(s.spec) AS f (field)
 WHERE r.deleted_at IS NULL
 GROUP BY r.kind, f.field;
-
--- name: find
--- By the provider's id, deleted or not; else what lives under that name.
-SELECT id, account, provider_id, provider_id = :id AS by_id
-FROM cloud_resources
-WHERE kind = :kind AND (CAST(:account AS text) IS NULL OR account = :account)
-  AND (provider_id = :id OR (name = :id AND deleted_at IS NULL))
-ORDER BY by_id DESC, id;
 
 -- name: read
 SELECT spec, spec_version FROM cloud_provisioned WHERE resource_id = :resource_id;
@@ -82,26 +71,6 @@ WITH wanted AS (
     RETURNING 1
 )
 SELECT count(*) FROM logged;
-
--- name: live_specs
--- :fields is {"kind": [field, …]}, those under the empty kind for all; :kinds and :ids choose,
--- empty for all.
-SELECT r.id AS resource_id, jsonb_object_agg(f.field, live.value) AS spec
-FROM cloud_resources AS r
-LEFT JOIN cloud_projects AS p ON p.id = r.project_id
-JOIN (
-    SELECT DISTINCT k.key AS kind, names.field
-    FROM jsonb_each(CAST(:fields AS jsonb)) AS k
-    CROSS JOIN LATERAL jsonb_array_elements_text(k.value) AS names (field)
-) AS f ON f.kind IN ('', r.kind)
-CROSS JOIN LATERAL (SELECT cloud_live_value(r, p, f.field) AS value) AS live
-WHERE r.deleted_at IS NULL
-  AND (cardinality(CAST(:kinds AS text[])) = 0 OR r.kind = ANY (CAST(:kinds AS text[])))
-  AND CASE WHEN cardinality(CAST(:ids AS bigint[])) > 0 THEN r.id = ANY (CAST(:ids AS bigint[]))
-      ELSE NOT EXISTS (SELECT FROM unnest(r.tags) AS tag WHERE tag = 'k8s' OR tag LIKE 'k8s:%')
-      END
-  AND live.value IS NOT NULL
-GROUP BY r.id;
 
 -- name: show
 SELECT s.resource_id, r.kind, r.provider_id, r.name, s.spec, s.spec_version, s.provisioned_by,

@@ -14,8 +14,8 @@ from typing import Final
 from ..digitalocean.errors import clean
 from ..environment_file import named_variables
 from .state_entries import CommandSource
+from .state_json import TerraformError
 from .terraform_files import MAX_BYTES
-from .terraform_state import TerraformError
 
 _CHUNK: Final = 64 * 1024
 _MOST_ERRORS: Final = 16 * 1024

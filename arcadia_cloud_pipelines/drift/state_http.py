@@ -17,12 +17,13 @@ import urllib3
 from requests.auth import AuthBase
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
-from ..digitalocean.transport import UnredirectedSession, network_problem, user_agent
+from ..digitalocean.network_problems import network_problem
+from ..digitalocean.sessions import UnredirectedSession, user_agent
 from ..secret import named_secret
 from ..settings import SettingsError
 from .state_entries import HttpSource
+from .state_json import TerraformError
 from .terraform_files import MAX_BYTES
-from .terraform_state import TerraformError
 
 ATTEMPTS: Final = 3
 _CHUNK: Final = 64 * 1024

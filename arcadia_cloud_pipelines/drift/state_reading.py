@@ -9,10 +9,11 @@ from ..workers import Workers
 from .state_command import read_command
 from .state_entries import CommandSource, HttpSource, StateSource
 from .state_http import read_http
+from .state_json import TerraformError
 from .state_s3 import read_s3
 from .terraform_files import find_files, read_file
 from .terraform_sources import SourceProblem
-from .terraform_state import StateFile, TerraformError, parse_state
+from .terraform_state import StateFile, parse_state
 
 THREADS = 4
 """States that are read at a time: most of it is waiting, and each is in memory whole."""

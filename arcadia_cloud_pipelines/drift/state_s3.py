@@ -22,8 +22,8 @@ from ..secret import named_secret
 from ..setting_values import SpacesKey, SpacesSettings
 from ..settings import SettingsError, load_settings
 from .state_entries import S3Source
+from .state_json import TerraformError
 from .terraform_files import MAX_BYTES
-from .terraform_state import TerraformError
 
 _LONGEST: Final = 300.0
 _LATER = "the next reading tries again"

@@ -7,29 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
-from .errors import SpecError
 from .spec_fields import canonical_json
-from .specs import lock, write_specs
+from .specs import lock
 from .state_entries import StateSource
+from .state_json import TerraformError
 from .state_reading import read_states, unreadable
-from .terraform_sources import (
-    Source,
-    SourceProblem,
-    as_json,
-    assemble,
-    contents_from_json,
-    described,
-    hold_back,
-    match_sources,
-    together,
-)
-from .terraform_state import Contents, StateFile, TerraformError, parse_state
+from .terraform_contents import Contents, as_json, described, together
+from .terraform_sources import Source, SourceProblem, match_sources
+from .terraform_state import StateFile, parse_state
+from .terraform_store import alive, apply_contents, known_sources
+from .terraform_withdrawals import hold_back
 
 ACTOR = "terraform"
 
@@ -86,13 +78,14 @@ def record_states(
     Raises:
         TerraformError: not one state could be recorded; no spec was touched.
     """
+    # Before the lock is taken: a state may come from a server that is slow.
     states, problems = read_states(paths, sources)
     problems += [unreadable(place, text) for place, text in unusable]
     warehouse.check_migrated()
     with warehouse.transaction() as connection:
         lock(connection)
         at = now()
-        known = _known(connection)
+        known = known_sources(connection)
         matched = match_sources(states, list(known.values()))
         problems += matched.problems
         after = {source: together(s.contents, s.held) for source, s in known.items()}
@@ -100,13 +93,13 @@ def record_states(
         rows = []
         for source, state in matched.chosen.items():
             old = before.get(source, Contents())
-            held = hold_back(old, state.contents, _alive(connection, old))
+            held = hold_back(old, state.contents, alive(connection, old))
             told = _held(source, state, described(held), old)
             problems += told
             after[source] = together(state.contents, held)
             rows.append(_row(source, state, held, told, configured))
         reasons = {source: f"serial {state.serial}" for source, state in matched.chosen.items()}
-        applied = _apply(connection, before, after, reasons, ACTOR, at)
+        applied = apply_contents(connection, before, after, reasons, ACTOR, at)
         _SQL.run(connection, "remember", {"rows": canonical_json(rows), "at": at})
         if configured:
             if not unusable:
@@ -115,87 +108,6 @@ def record_states(
     if not matched.chosen and problems and (paths or sources or unusable):
         raise TerraformError(" ".join(dict.fromkeys(p.text for p in problems)))
     return TerraformSpecs(tuple(matched.chosen.values()), *applied, tuple(problems))
-
-
-def confirm_withdrawal(
-    warehouse: Warehouse, source: str, *, actor: str, reason: str | None, now: Clock = utc_now
-) -> int:
-    """Withdraw what is held back of a source, or all of one that has lost its file.
-
-    Returns:
-        How many specs that changed.
-
-    Raises:
-        SpecError: there is no such source, or nothing to confirm.
-    """
-    if not actor.strip():
-        raise SpecError("The actor is empty: give the name of the person who confirms.")
-    warehouse.check_migrated()
-    with warehouse.transaction() as connection:
-        lock(connection)
-        known = _known(connection)
-        row = _SQL.run(connection, "source", {"source": source}).one_or_none()
-        if row is None:
-            raise SpecError(
-                f"There is no Terraform state {source}: see `arcadia provisioned sources`."
-            )
-        if row.status not in ("held", "orphaned") and not described(known[source].held):
-            raise SpecError(f"No change of {source} waits for confirmation: leave it as it is.")
-        before = {name: together(s.contents, s.held) for name, s in known.items()}
-        orphaned = row.status == "orphaned"
-        left = Contents() if orphaned else known[source].contents
-        _, changed, withdrawn, _ = _apply(
-            connection, before, before | {source: left},
-            {source: reason or "withdrawal confirmed"}, actor, now(),
-        )  # fmt: skip
-        _SQL.run(connection, "retire" if orphaned else "release", {"source": source})
-    return changed + withdrawn
-
-
-def reset_serial(warehouse: Warehouse, source: str) -> None:
-    """Forget the serial of a source, so that the next reading takes an older state of it.
-
-    Raises:
-        SpecError: there is no such source.
-    """
-    warehouse.check_migrated()
-    with warehouse.transaction() as connection:
-        lock(connection)
-        if _SQL.run(connection, "reset_serial", {"source": source}).rowcount == 0:
-            raise SpecError(
-                f"There is no Terraform state {source}: see `arcadia provisioned sources`."
-            )
-
-
-def list_sources(warehouse: Warehouse) -> Sequence[Mapping[str, Any]]:
-    """Return every source, and every configured file that could not be read, by path."""
-    warehouse.check_migrated()
-    with warehouse.transaction() as connection:
-        return [dict(row) for row in _SQL.run(connection, "sources").mappings()]
-
-
-def _known(connection: sa.Connection) -> dict[str, Source]:
-    known = {}
-    for row in _SQL.run(connection, "known"):
-        contents = contents_from_json(row.contents)
-        if row.contents is None:
-            # Of an earlier release: what its specs remember.
-            said = _SQL.run(connection, "remembered", {"source": row.source})
-            contents = Contents({(r.kind, r.provider_id): r.said for r in said})
-        known[row.source] = Source(
-            row.source, row.lineage, row.path, row.serial, contents, contents_from_json(row.held),
-            row.configured,
-        )  # fmt: skip
-    return known
-
-
-def _alive(connection: sa.Connection, contents: Contents) -> set[tuple[str, str]]:
-    identities = [*described(contents)]
-    wanted = [{"kind": kind, "provider_id": name} for kind, name in identities]
-    if not wanted:
-        return set()
-    rows = _SQL.run(connection, "resolve", {"wanted": orjson.dumps(wanted).decode()})
-    return {identities[r.ordinal - 1] for r in rows if r.resource_id is not None and r.lives}
 
 
 def _held(
@@ -254,58 +166,3 @@ def _note(connection: sa.Connection, problems: Sequence[SourceProblem], at: date
     known = [row for row in rows if row["source"] is not None]
     _SQL.run(connection, "note", {"rows": canonical_json(known), "at": at})
     _SQL.run(connection, "note_files", {"rows": canonical_json(rows), "at": at})
-
-
-def _apply(
-    connection: sa.Connection,
-    before: Mapping[str, Contents],
-    after: Mapping[str, Contents],
-    reasons: Mapping[str, str],
-    actor: str,
-    at: datetime,
-) -> tuple[int, int, int, tuple[str, ...]]:
-    """Write what the sources with a reason say, and those that say something else because of them.
-
-    Returns:
-        Known resources that those with a reason describe, specs changed, specs withdrawn, and the
-        names of described resources that are not known.
-    """
-    old, new = assemble(before), assemble(after)
-    recorded: set[int] = set()
-    changed = withdrawn = 0
-    absent: dict[str, None] = {}
-    for source, says in new.items():
-        if source not in reasons and old.get(source) == says:
-            continue
-        why = reasons.get(source, "parts of it in another state")
-        rows, missing = _resolved(connection, says)
-        if source in reasons:
-            recorded |= {row["resource_id"] for row in rows}
-            absent |= dict.fromkeys(missing)
-        changed += write_specs(
-            connection, rows, mode="follow", source=source, actor=actor, reason=why, at=at
-        )
-        withdrawn += _SQL.run(
-            connection, "withdraw",
-            {"source": source, "kept": [row["resource_id"] for row in rows], "actor": actor,
-             "reason": f"{why} lacks it" if why.startswith("serial") else why, "at": at},
-        ).scalar_one()  # fmt: skip
-    return len(recorded), changed, withdrawn, tuple(absent)
-
-
-def _resolved(
-    connection: sa.Connection, says: Mapping[tuple[str, str], Mapping[str, Any]]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return rows with the resources that are known, and the names of the others."""
-    wanted = [
-        {"kind": kind, "provider_id": provider_id, "spec": spec}
-        for (kind, provider_id), spec in says.items()
-    ]
-    rows, missing = [], []
-    for row in _SQL.run(connection, "resolve", {"wanted": orjson.dumps(wanted).decode()}):
-        item = wanted[row.ordinal - 1]
-        if row.resource_id is None:
-            missing.append(f"{item['kind']}/{item['provider_id']}")
-        else:
-            rows.append({"resource_id": row.resource_id, "spec": item["spec"]})
-    return rows, missing

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from .terraform_state import TerraformError
+from .state_json import TerraformError
 
 MAX_BYTES = 256 * 2**20
 """Largest state that is read. Those of thousands of resources have some ten megabytes."""

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..kinds import DROPLET, KUBERNETES_CLUSTER, VOLUME
-from .terraform_state import Contents, Identity, StateFile
+from .terraform_contents import Contents, Identity
+from .terraform_state import StateFile
 from .terraform_types import Json
 
 PREFIX = "terraform/"
-IMPLAUSIBLE_FROM = 10
-"""From so many described resources on, more than half of them gone is implausible."""
 
 
 @dataclass(frozen=True)
@@ -165,76 +164,3 @@ def assemble(contents: Mapping[str, Contents]) -> dict[str, dict[Identity, Json]
         for identity, claim in said.claims.items():
             specs[identity] = specs.get(identity, {}) | claim
     return assembled
-
-
-def lost_identities(old: Contents, new: Contents) -> set[Identity]:
-    """Return the resources that a source described and describes no more.
-
-    One that has lost more than half of its fields is not described any more, either.
-    """
-    gone = {
-        identity
-        for identity, spec in old.specs.items()
-        if identity not in new.specs
-        or 2 * len(spec.keys() & new.specs[identity].keys()) < len(spec)
-    }
-    parts = {*old.claims, *((KUBERNETES_CLUSTER.name, cluster) for cluster in old.pools)}
-    return gone | (parts - described(new))
-
-
-def described(contents: Contents) -> set[Identity]:
-    """Return the resources that a source says anything of."""
-    clusters = {(KUBERNETES_CLUSTER.name, cluster) for cluster in contents.pools}
-    return {*contents.specs, *contents.claims} | clusters
-
-
-def hold_back(old: Contents, new: Contents, alive: Collection[Identity]) -> Contents:
-    """Return the part of what a source said that it cannot plausibly have stopped saying.
-
-    That a resource is gone in the account, too, makes its loss plausible.
-
-    Args:
-        old: what it said.
-        new: what it says.
-        alive: the resources of `old` that live.
-    """
-    there = described(old) & set(alive)
-    gone = lost_identities(old, new) & there
-    if not gone or not (
-        gone == there or (len(there) >= IMPLAUSIBLE_FROM and 2 * len(gone) > len(there))
-    ):
-        return Contents()
-    return Contents(
-        {identity: spec for identity, spec in old.specs.items() if identity in gone},
-        {identity: claim for identity, claim in old.claims.items() if identity in gone},
-        {
-            cluster: pools
-            for cluster, pools in old.pools.items()
-            if (KUBERNETES_CLUSTER.name, cluster) in gone
-        },
-    )
-
-
-def together(new: Contents, held: Contents) -> Contents:
-    """Return what a source says, with what is held back for it."""
-    specs = {**new.specs, **held.specs}
-    return Contents(specs, {**held.claims, **new.claims}, {**held.pools, **new.pools})
-
-
-def as_json(contents: Contents) -> Json:
-    """Return contents as they are stored."""
-    return {
-        "specs": [[*identity, spec] for identity, spec in contents.specs.items()],
-        "claims": [[*identity, claim] for identity, claim in contents.claims.items()],
-        "pools": contents.pools,
-    }
-
-
-def contents_from_json(stored: Json | None) -> Contents:
-    """Return stored contents."""
-    stored = stored or {}
-    return Contents(
-        {(kind, name): spec for kind, name, spec in stored.get("specs", ())},
-        {(kind, name): claim for kind, name, claim in stored.get("claims", ())},
-        dict(stored.get("pools", {})),
-    )

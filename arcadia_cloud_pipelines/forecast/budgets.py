@@ -150,14 +150,10 @@ def follow_budgets(warehouse: Warehouse, path: Path | None) -> int:
     with warehouse.transaction() as connection:
         _SQL.run(connection, "lock")
         _SQL.run(connection, "create_read")
-        copy_rows(connection, "read_budgets", _COLUMNS, _rows(budgets))
+        copy_rows(connection, "read_budgets", _COLUMNS, map(astuple, budgets))
         _SQL.run(connection, "delete_gone")
         _SQL.run(connection, "upsert")
     return len(budgets)
 
 
 _COLUMNS = tuple(field.name for field in fields(Budget))
-
-
-def _rows(budgets: Iterable[Budget]) -> Iterable[tuple[object, ...]]:
-    return (astuple(budget) for budget in budgets)

@@ -179,6 +179,7 @@ class Kind:
             else one
             for one in self.endpoints
         )
+        # Entries are frozen for everybody else.
         object.__setattr__(self, "endpoints", by_whole)
         if not any(edge.to == whole for edge in self.edges):
             to_whole = Edge("part_of", whole, None if path == self.identity else f"$.{path}")

@@ -79,6 +79,7 @@ def export_focus(
             )
         done = replace(done, files=files)
         _write_manifest(part / MANIFEST, version, period, done)
+        # Two renames on one disk: whoever looks finds one export whole, the old or the new.
         if folder.exists():
             folder.replace(aside / "old")
         part.replace(folder)

@@ -93,6 +93,7 @@ def read_rows(
     for name, value in (where or {}).items():
         statement = statement.where(sa.column(name) == value)
     statement = statement.order_by(*(sa.column(name).nulls_last() for name in order))
+    # A cursor on the server: psycopg2 would otherwise fetch all rows before the first is read.
     streaming = connection.execution_options(stream_results=True, max_row_buffer=BATCH)
     result = streaming.execute(statement)
     columns = list(result.keys())

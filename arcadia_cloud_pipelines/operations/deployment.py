@@ -91,6 +91,7 @@ def _run(
             f"The Dagster UI and the HTTP API are both to listen on port {port}: choose another "
             "with `arcadia up --port PORT`, or set ARCADIA_API_PORT to another."
         )
+    # Before anything is started, so that nothing has to be stopped again.
     check_port(port, "The Dagster UI", other="choose another with `arcadia up --port PORT`")
     check_port(
         settings.api_port, "The HTTP API", settings.api_host,

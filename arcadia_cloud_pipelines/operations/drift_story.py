@@ -7,8 +7,9 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from ..drift.accept import accept
+from ..drift.adopting import adopt
 from ..drift.inbox import DriftRecord, list_drift
-from ..drift.specs import adopt, record_provisioned
+from ..drift.specs import record_provisioned
 from ..kinds import DROPLET
 from ..warehouse.engine import Warehouse
 

@@ -12,7 +12,7 @@ import uvicorn
 from .account import SimulatedAccount
 from .app import Api
 from .limits import GENEROUS, RateLimits
-from .server import _config, _listen
+from .server import listen, server_config
 
 _log = logging.getLogger(__name__)
 
@@ -69,10 +69,10 @@ def run_simulator(
         account = SimulatedAccount(seed, droplets)
         clock = None
     app = Api(account, limits=limits, latency_ms=latency_ms, control=control, clock=clock)
-    with _listen(host, port) as sock:
+    with listen(host, port) as sock:
         url = f"http://{host}:{sock.getsockname()[1]}"
         if on_ready is not None:
             on_ready(url, account.token)
         else:
             _log.info("the simulator listens on %s", url)
-        uvicorn.Server(_config(app, host, port)).run(sockets=[sock])
+        uvicorn.Server(server_config(app, host, port)).run(sockets=[sock])

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 from typing import TYPE_CHECKING, Any
 
-from .lives import Facts, Life, ResourceId, iso
-from .plain import plain, updated
+from .lives import Facts, Life, iso
+from .plain import new_name, plain, updated
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount
     from .view import View
-
-_AGENTS = "agent:read"
-_GEN_AI = "genai:read"
-
-
-def _named(word: str) -> Callable[[SimulatedAccount, Random], ResourceId]:
-    """Return what makes identities that are names."""
-    return lambda account, rng: f"{word}-{account.new_int(rng, 1, 9_999_999):07d}"
-
-
-def _still(_view: View, _life: Life) -> dict[str, Any]:
-    return {}
-
 
 # ---- computers
 
@@ -91,11 +76,11 @@ def _database(
 _SQL = ("pg", "mysql", "mongodb")
 _database(
     "database_pool", "pools", "pools", ("pg",), identity="name", created=None,
-    new_id=_named("pool"), within_parent=True,
+    new_id=new_name("pool"), within_parent=True,
 )  # fmt: skip
 _database(
     "database_user", "users", "users", (*_SQL, "kafka", "opensearch"), identity="name",
-    created=None, new_id=_named("user"), within_parent=True,
+    created=None, new_id=new_name("user"), within_parent=True,
 )  # fmt: skip
 _database(
     "logical_database",
@@ -104,7 +89,7 @@ _database(
     _SQL,
     identity="name",
     created=None,
-    new_id=_named("db"),
+    new_id=new_name("db"),
     within_parent=True,
 )
 _database(
@@ -117,7 +102,7 @@ _database(
 )  # fmt: skip
 _database(
     "database_topic", "topics", "topics", ("kafka",), identity="name", created=None,
-    new_id=_named("topic"), within_parent=True,
+    new_id=new_name("topic"), within_parent=True,
 )  # fmt: skip
 _database(
     "database_log_sink", "logsink", "sinks", ("pg", "mysql", "valkey", "kafka", "opensearch"),
@@ -125,7 +110,7 @@ _database(
 )  # fmt: skip
 _database(
     "database_index", "indexes", "indexes", ("opensearch",), identity="index_name",
-    created="created_time", new_id=_named("index"), within_parent=True,
+    created="created_time", new_id=new_name("index"), within_parent=True,
     noise=lambda view, life: {
         "size": view.epoch, "health": "yellow" if view.chance(life.id, 5) else "green",
     },
@@ -147,7 +132,7 @@ def _of_namespace(_view: View, life: Life) -> dict[str, Any]:
 plain(
     "function_trigger", "/v2/functions/namespaces/{parent}/triggers", "triggers", "trigger",
     "function:read", parent="function_namespace", paged=False, identity="name",
-    new_id=_named("trigger"), within_parent=True,
+    new_id=new_name("trigger"), within_parent=True,
     noise=lambda view, life: {
         **_of_namespace(view, life), **updated(view, life),
         "scheduled_runs": {"last_run_at": iso(view.at), "next_run_at": iso(view.at)},
@@ -156,5 +141,5 @@ plain(
 plain(
     "function_key", "/v2/functions/namespaces/{parent}/keys", "access_keys", "access_key",
     "function:read", parent="function_namespace", paged=False, identity="name",
-    new_id=_named("key"), within_parent=True, noise=updated,
+    new_id=new_name("key"), within_parent=True, noise=updated,
 )  # fmt: skip

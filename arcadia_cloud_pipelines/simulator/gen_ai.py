@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import orjson
 from starlette.responses import Response
@@ -12,9 +11,6 @@ from .call import Call, json_response
 from .lives import iso
 from .paging import page_of
 from .plain import SHAPES, Noise, plain, updated
-
-if TYPE_CHECKING:
-    pass
 
 
 def _counting_pages(name: str, envelope: str) -> Callable[[Call], Response]:

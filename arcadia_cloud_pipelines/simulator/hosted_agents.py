@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from random import Random
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,25 +14,15 @@ from starlette.responses import Response
 
 from .api_errors import unprocessable
 from .call import Call, json_response
-from .lives import Life, ResourceId, iso
+from .lives import Life, iso
 from .paging import page_of
-from .plain import plain, updated
+from .plain import new_name, plain, updated
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount
     from .view import View
 
 _AGENTS = "agent:read"
 _GEN_AI = "genai:read"
-
-
-def _named(word: str) -> Callable[[SimulatedAccount, Random], ResourceId]:
-    """Return what makes identities that are names."""
-    return lambda account, rng: f"{word}-{account.new_int(rng, 1, 9_999_999):07d}"
-
-
-def _still(_view: View, _life: Life) -> dict[str, Any]:
-    return {}
 
 
 # ---- hosted agents: pages by token
@@ -103,16 +92,16 @@ def _with_pagination(name: str, envelope: str) -> Callable[[Call], Response]:
 plain(
     "gateway_connection", "/v2/action-gateway/connections", "connections", "connection", _AGENTS,
     noise=updated, list=_with_pagination("gateway_connection", "connections"),
-    new_id=_named("conn"),
+    new_id=new_name("conn"),
 )  # fmt: skip
 plain(
     "gateway_toolbelt", "/v2/action-gateway/toolbelts", "toolbelts", "toolbelt", _AGENTS,
-    identity="name", created=None, new_id=_named("toolbelt"), noise=updated,
+    identity="name", created=None, new_id=new_name("toolbelt"), noise=updated,
     list=_with_pagination("gateway_toolbelt", "toolbelts"),
 )  # fmt: skip
 plain(
     "gateway_mcp_server", "/v2/action-gateway/mcp-servers", "mcpServers", "mcpServer", _AGENTS,
-    identity="serverRef", created="createdAt", new_id=_named("server"), paged=False,
+    identity="serverRef", created="createdAt", new_id=new_name("server"), paged=False,
     noise=lambda view, _life: {"lastSyncedAt": iso(view.at), "toolCount": view.epoch % 9},
 )  # fmt: skip
 
@@ -131,7 +120,7 @@ for _name, _path, _envelope in (
 ):
     plain(
         _name, f"/v2/gen-ai/{_path}", _envelope, _name, _GEN_AI, identity="uuid",
-        noise=_still if _name == "inference_key" else updated,
+        noise=updated if _name != "inference_key" else lambda _view, _life: {},
     )  # fmt: skip
 plain(
     "agent_key", "/v2/gen-ai/agents/{parent}/api_keys", "api_key_infos", "api_key_info", _GEN_AI,

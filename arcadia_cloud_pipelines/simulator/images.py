@@ -18,7 +18,7 @@ from .registry import SimulatedKind, register
 if TYPE_CHECKING:
     from .account import SimulatedAccount
     from .view import View
-from .snapshots import _new_number, _price, _render, _size
+from .snapshots import new_image_number, price_of_gigabytes, render_stored, size_in_gigabytes
 
 _GOLDEN_BORN = datetime(2021, 3, 4, 9, 10, 11, tzinfo=UTC)
 
@@ -117,15 +117,15 @@ IMAGE = register(
         scope="image:read",
         params=frozenset({"private"}),
         template=_image_template,
-        new_id=_new_number,
-        render=_render,
+        new_id=new_image_number,
+        render=render_stored,
         consumed=frozenset({"regions", "tags"}),
         blanks={"tags": ("tag:read", [])},
         list=_images,
         single=_one_image,
         populate=_image_populate,
-        price=_price,
+        price=price_of_gigabytes,
         price_changes=(catalog.PRICE_RISE,),
-        size=_size,
+        size=size_in_gigabytes,
     )
 )

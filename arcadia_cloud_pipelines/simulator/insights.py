@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .lives import Life, ResourceId
 from .plain import plain, updated
 
 if TYPE_CHECKING:
-    from .account import SimulatedAccount
-    from .view import View
-
-_AGENTS = "agent:read"
-_GEN_AI = "genai:read"
-
-
-def _named(word: str) -> Callable[[SimulatedAccount, Random], ResourceId]:
-    """Return what makes identities that are names."""
-    return lambda account, rng: f"{word}-{account.new_int(rng, 1, 9_999_999):07d}"
-
-
-def _still(_view: View, _life: Life) -> dict[str, Any]:
-    return {}
-
+    pass
 
 plain(
     "notification_channel", "/v2/insights/notification-channels", "notification_channels",

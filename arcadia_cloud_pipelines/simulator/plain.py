@@ -39,6 +39,11 @@ def new_integer(account: SimulatedAccount, rng: Random) -> int:
     return account.new_int(rng, 100_000, 59_999_999)
 
 
+def new_name(word: str) -> NewId:
+    """Return what makes identities that are names."""
+    return lambda account, rng: f"{word}-{account.new_int(rng, 1, 9_999_999):07d}"
+
+
 def updated(view: View, _life: Life) -> dict[str, Any]:
     """Show the time of asking as the time of the last update, as many objects do."""
     return {"updated_at": iso(view.at)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.responses import Response
 
@@ -12,11 +12,7 @@ from .api_errors import ApiError, not_found_error, unprocessable
 from .call import Call, json_response
 from .lives import Facts, Life, iso
 from .paging import page_of
-from .registry import KINDS
-
-if TYPE_CHECKING:
-    pass
-
+from .registry import KINDS, Route, register_route
 
 PURPOSES = frozenset(
     {
@@ -158,9 +154,28 @@ def _full(call: Call) -> Response:
     return _patch(call)
 
 
+def _default(call: Call) -> Response:
+    return _answer(call, _project(call))
+
+
 _PAGING = frozenset({"page", "per_page"})
 _ONE = "/v2/projects/{project_id}"
 
-
-def _default(call: Call) -> Response:
-    return _answer(call, _project(call))
+for _method, _path, _scope, _handle in (
+    ("GET", "/v2/projects/default", "project:read", _default),
+    ("GET", "/v2/projects/default/resources", "project:read", _resources_of_default),
+    ("POST", "/v2/projects", "project:create", _create),
+    ("PATCH", _ONE, "project:update", _patch),
+    ("PUT", _ONE, "project:update", _full),
+    ("GET", f"{_ONE}/resources", "project:read", _resources),
+    ("POST", f"{_ONE}/resources", "project:update", _assign),
+):
+    register_route(
+        Route(
+            method=_method,
+            path=_path,
+            scope=_scope,
+            handle=_handle,
+            params=_PAGING if _path.endswith("/resources") else frozenset(),
+        )
+    )

@@ -1,4 +1,4 @@
-"""Projects, their resources, and the few writes the simulator knows."""
+"""Projects, and what is in them at the beginning."""
 
 from __future__ import annotations
 
@@ -7,18 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from .lives import Facts, Life, iso
-from .project_routes import (
-    _ONE,
-    _PAGING,
-    _assign,
-    _create,
-    _default,
-    _full,
-    _patch,
-    _resources,
-    _resources_of_default,
-)
-from .registry import KINDS, Route, SimulatedKind, register, register_route
+from .registry import KINDS, SimulatedKind, register
 from .world import BUCKET_URN, UNDOCUMENTED_URN, ForeignUrn
 
 if TYPE_CHECKING:
@@ -104,23 +93,3 @@ PROJECT = register(
         populate=_populate,
     )
 )
-
-
-for _method, _path, _scope, _handle in (
-    ("GET", "/v2/projects/default", "project:read", _default),
-    ("GET", "/v2/projects/default/resources", "project:read", _resources_of_default),
-    ("POST", "/v2/projects", "project:create", _create),
-    ("PATCH", _ONE, "project:update", _patch),
-    ("PUT", _ONE, "project:update", _full),
-    ("GET", f"{_ONE}/resources", "project:read", _resources),
-    ("POST", f"{_ONE}/resources", "project:update", _assign),
-):
-    register_route(
-        Route(
-            method=_method,
-            path=_path,
-            scope=_scope,
-            handle=_handle,
-            params=_PAGING if _path.endswith("/resources") else frozenset(),
-        )
-    )

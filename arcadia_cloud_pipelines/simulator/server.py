@@ -75,7 +75,7 @@ class RunningSimulator:
         return self.app.requests
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """A listening socket that asyncio recognises as TCP.
 
     `socket.create_server` leaves the protocol 0, and then asyncio does not switch Nagle's
@@ -93,7 +93,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _config(app: Api, host: str, port: int) -> uvicorn.Config:
+def server_config(app: Api, host: str, port: int) -> uvicorn.Config:
+    """Return how uvicorn is to serve."""
     return uvicorn.Config(
         app, host=host, port=port, lifespan="off", access_log=False, log_level="warning",
         proxy_headers=False, server_header=False, timeout_graceful_shutdown=1, log_config=None,
@@ -125,8 +126,8 @@ def serve(
         public_url: see `Api`.
     """
     app = Api(account, limits=limits, latency_ms=latency_ms, control=control, public_url=public_url)
-    sock = _listen(host, port)
-    config = _config(app, host, port)
+    sock = listen(host, port)
+    config = server_config(app, host, port)
     config.load()  # imports happen here, not in the thread
     server = _ThreadServer(config)
     thread = threading.Thread(

@@ -52,15 +52,17 @@ def _template(resource_type: str, account: SimulatedAccount, rng: Random) -> Fac
     return _facts(rng, resource_type, rng.choice(sources) if sources else None, account.now)
 
 
-def _new_number(account: SimulatedAccount, rng: Random) -> int:
+def new_image_number(account: SimulatedAccount, rng: Random) -> int:
+    """Make a number of an image, which a snapshot of a droplet is, too."""
     return account.new_int(rng, 60_000_000, 97_999_999)
 
 
 def _new_id(account: SimulatedAccount, rng: Random) -> str:
-    return str(_new_number(account, rng))
+    return str(new_image_number(account, rng))
 
 
-def _render(view: View, life: Life, facts: Facts) -> dict[str, Any]:
+def render_stored(view: View, life: Life, facts: Facts) -> dict[str, Any]:
+    """Return what a snapshot or an image has beside its facts."""
     return {
         "id": life.id,
         "created_at": iso(life.created_at),
@@ -78,12 +80,14 @@ def _select(kind: str, params: Mapping[str, str]) -> Select | None:
     return None if wanted == _RESOURCE_TYPES[kind] else lambda _facts: False
 
 
-def _price(facts: Facts, at: datetime) -> Price:
+def price_of_gigabytes(facts: Facts, at: datetime) -> Price:
+    """Return the price of what is stored, by its size."""
     each = _PER_GIGABYTE_BEFORE if at < catalog.PRICE_RISE else _PER_GIGABYTE
     return catalog.monthly_price(each * Decimal(str(facts["size_gigabytes"])))
 
 
-def _size(facts: Facts) -> str:
+def size_in_gigabytes(facts: Facts) -> str:
+    """Return the size as invoices write it."""
     return f"{facts['size_gigabytes']:.2f}gb"
 
 
@@ -145,14 +149,14 @@ for _kind in _RESOURCE_TYPES:
             new_id=_new_id
             if _kind == "droplet_snapshot"
             else lambda account, rng: account.new_uuid(rng),
-            render=_render,
+            render=render_stored,
             consumed=frozenset({"regions", "tags"}),
             select=partial(_select, _kind),
             blanks={"tags": ("tag:read", [])},
             populate=partial(_populate, _kind),
             live=partial(_live, _kind),
-            price=_price,
+            price=price_of_gigabytes,
             price_changes=(catalog.PRICE_RISE,),
-            size=_size,
+            size=size_in_gigabytes,
         )
     )

@@ -42,6 +42,7 @@ def pooled_engine(url: str) -> sa.Engine:
         return known
     engine = sa.create_engine(
         url,
+        # As dagster-postgres makes its own: the storages begin transactions where they need one.
         isolation_level="AUTOCOMMIT",
         pool_size=POOL_SIZE,
         max_overflow=MAX_OVERFLOW,

@@ -84,6 +84,7 @@ class ServerSetup:
                 str(programs / "postgres"),
                 *("-D", folder, "-k", "."),
                 *(("-h", "") if port is None else ("-h", HOST, "-p", str(port))),
+                # Its folder is private already; this holds if somebody opens the folder.
                 *("-c", "unix_socket_permissions=0700"),
                 # Shows in the list of processes which folder this is.
                 *("-c", f"arcadia.folder={self._data}"),
@@ -101,6 +102,7 @@ class ServerSetup:
             env=ENVIRON,
             user=account.uid,
             group=account.gid,
+            # No group of the caller goes along to the other user.
             extra_groups=None if account.uid is None else [],
             umask=0o077,
             input=given,

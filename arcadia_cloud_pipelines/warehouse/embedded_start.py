@@ -39,12 +39,16 @@ def start_server(server: ServerFolder) -> None:
         logger.info("the embedded PostgreSQL, process %d, is starting or hangs", pid)
     with server.log.open("ab") as log:
         keeper = subprocess.Popen(
+            # Isolated: no variable and no folder of the caller changes what the keeper imports.
             [sys.executable, "-I", embedded_keeper.__file__, json.dumps(given)],
+            # It outlives this command, and must keep no folder from being removed.
             cwd="/",
+            # The server hands its environment on: no secret of the caller gets in.
             env={"PATH": os.environ.get("PATH", os.defpath)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # Ctrl-C in this terminal must not end a server that other commands use.
             start_new_session=True,
         )
     if not _await(server, START_SECONDS, keeper):

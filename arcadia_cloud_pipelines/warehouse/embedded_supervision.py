@@ -28,6 +28,7 @@ class FileLock:
     """A lock on a file that the kernel takes back when the process ends."""
 
     def __init__(self, path: Path) -> None:
+        # Closed on exec: a child that inherited it would hold the lock for this process.
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.held = False
 

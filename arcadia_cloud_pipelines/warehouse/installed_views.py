@@ -96,6 +96,7 @@ def install_views(connection: sa.Connection, kept: BuiltOnSchema, folder: Path =
 
 def _create(connection: sa.Connection, view: ViewSource) -> None:
     name = f"{SCHEMA}.{view.name}"
+    # psycopg2 takes a single % for the begin of a parameter.
     connection.exec_driver_sql(f"CREATE VIEW {name} AS\n{view.query}".replace("%", "%%"))
     _comment(connection, f"VIEW {name}", view.comment)
     for column in _columns(connection, view.name):

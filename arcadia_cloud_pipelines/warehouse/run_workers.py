@@ -75,6 +75,7 @@ class RunWorkers:
             self._mine.add((run_id, step_key))
             start, self._beating = not self._beating, True
         if start:
+            # A daemon, so that it keeps no process whose run is over.
             threading.Thread(target=self._beat, name="run worker", daemon=True).start()
 
     def _read(self, asked: dict[str, str]) -> sa.RowMapping | None:

@@ -21,6 +21,7 @@ def this_place() -> str:
 
 def boot_id() -> str:
     """Return what changes when the machine starts again; nothing where it does not say."""
+    # Linux alone has it; elsewhere the start of a process tells it from others well enough.
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return ""

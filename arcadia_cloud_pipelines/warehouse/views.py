@@ -43,15 +43,11 @@ class ViewSource:
     @property
     def reads_views(self) -> frozenset[str]:
         """Names of the views of this schema that it reads."""
-        return frozenset(re.findall(rf"\b{SCHEMA}\.(\w+)", _without_comments(self.query)))
+        return frozenset(re.findall(rf"\b{SCHEMA}\.(\w+)", re.sub(r"--[^\n]*", "", self.query)))
 
     def comment_of(self, column: str) -> str | None:
         """Return the comment of a column: its own, else the one that all views share."""
         return self.columns.get(column) or column_comments().get(column)
-
-
-def _without_comments(sql: str) -> str:
-    return re.sub(r"--[^\n]*", "", sql)
 
 
 def read_view_file(path: Path) -> ViewSource:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.drift.tables import cloud_drift, cloud_provisioned
+from arcadia_cloud_pipelines.drift.spec_tables import cloud_provisioned
+from arcadia_cloud_pipelines.drift.tables import cloud_drift
 
 from .conftest import NOW, Api
 

@@ -24,7 +24,8 @@ from arcadia_cloud_pipelines.billing.tables import (
     cloud_cost_lines,
     cloud_invoices,
 )
-from arcadia_cloud_pipelines.drift.tables import cloud_drift, cloud_provisioned
+from arcadia_cloud_pipelines.drift.spec_tables import cloud_provisioned
+from arcadia_cloud_pipelines.drift.tables import cloud_drift
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 

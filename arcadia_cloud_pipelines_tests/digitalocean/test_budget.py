@@ -10,15 +10,13 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from arcadia_cloud_pipelines.digitalocean.budget import (
-    LIMITS,
     LONGEST_WAIT,
-    ON_THE_WAY,
     BudgetExhausted,
     CallBudget,
-    Limit,
     budget_for,
-    retry_after,
 )
+from arcadia_cloud_pipelines.digitalocean.rate_headers import retry_after
+from arcadia_cloud_pipelines.digitalocean.rate_limits import LIMITS, ON_THE_WAY, Limit
 from arcadia_cloud_pipelines.secret import Secret
 
 from .conftest import FakeClock

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.digitalocean.budget import BudgetExhausted, CallBudget, Limit
+from arcadia_cloud_pipelines.digitalocean.budget import BudgetExhausted, CallBudget
 from arcadia_cloud_pipelines.digitalocean.calls import SharedCalls
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
+from arcadia_cloud_pipelines.digitalocean.rate_limits import Limit
 from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose, load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.drift.specs import RecordedSpec, ResourceRef, record_provisioned
+from arcadia_cloud_pipelines.drift.resource_refs import ResourceRef
+from arcadia_cloud_pipelines.drift.specs import RecordedSpec, record_provisioned
 from arcadia_cloud_pipelines.drift.sweep import SweepResult, sweep
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 

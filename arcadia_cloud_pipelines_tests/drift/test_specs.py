@@ -7,21 +7,12 @@ from typing import Any
 
 import pytest
 
+from arcadia_cloud_pipelines.drift.adopting import adopt
 from arcadia_cloud_pipelines.drift.errors import SpecError
-from arcadia_cloud_pipelines.drift.ignore import (
-    IgnoreRuleError,
-    add_rule,
-    list_rules,
-    remove_rule,
-)
+from arcadia_cloud_pipelines.drift.ignore import IgnoreRuleError, add_rule, list_rules, remove_rule
 from arcadia_cloud_pipelines.drift.inbox import coverage, get_drift, list_drift
-from arcadia_cloud_pipelines.drift.specs import (
-    ResourceNotFound,
-    ResourceRef,
-    adopt,
-    record_provisioned,
-    show,
-)
+from arcadia_cloud_pipelines.drift.resource_refs import ResourceNotFound, ResourceRef
+from arcadia_cloud_pipelines.drift.specs import record_provisioned, show
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..support.sql import query

@@ -26,12 +26,8 @@ from arcadia_cloud_pipelines.drift.state_entries import (
 from arcadia_cloud_pipelines.drift.state_http import read_http
 from arcadia_cloud_pipelines.drift.state_reading import read_states
 from arcadia_cloud_pipelines.drift.state_s3 import read_s3
-from arcadia_cloud_pipelines.drift.terraform import (
-    TerraformError,
-    TerraformSpecs,
-    list_sources,
-    record_states,
-)
+from arcadia_cloud_pipelines.drift.terraform import TerraformError, TerraformSpecs, record_states
+from arcadia_cloud_pipelines.drift.terraform_decisions import list_sources
 from arcadia_cloud_pipelines.setting_values import SpacesSettings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.drift import sweep as sweep_module
+from arcadia_cloud_pipelines.drift import decisions
 from arcadia_cloud_pipelines.drift.accept import AlreadyResolved, accept
 from arcadia_cloud_pipelines.drift.inbox import list_drift
-from arcadia_cloud_pipelines.drift.sweep import STALE_AFTER, reason_to_skip
+from arcadia_cloud_pipelines.drift.swept_kinds import STALE_AFTER, reason_to_skip
 from arcadia_cloud_pipelines.drift.words import accepted_text
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
@@ -502,13 +502,13 @@ def test_a_pair_of_values_comes_once_and_is_judged_for_all_that_have_it(
         desire(warehouse, one, memory="1024")
     desire(warehouse, ids[4], memory="2048")
     judged: list[tuple[str, Any, Any]] = []
-    same = sweep_module.same
+    same = decisions.same
 
     def counted(name: str, desired: Any, actual: Any, *rest: Any) -> bool:
         judged.append((name, desired, actual))
         return same(name, desired, actual, *rest)
 
-    monkeypatch.setattr(sweep_module, "same", counted)
+    monkeypatch.setattr(decisions, "same", counted)
     swept(warehouse)
     assert judged.count(("memory", "1024", 1024)) == 1
     assert inbox(warehouse) == [(ids[4], "memory", "2048", 1024)]

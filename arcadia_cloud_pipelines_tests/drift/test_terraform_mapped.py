@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from arcadia_cloud_pipelines.drift.compare import About, same
+from arcadia_cloud_pipelines.drift.canonical import About
+from arcadia_cloud_pipelines.drift.compare import same
 from arcadia_cloud_pipelines.drift.spec_fields import holds
 from arcadia_cloud_pipelines.drift.terraform import parse_state, record_states
 from arcadia_cloud_pipelines.drift.terraform_types import (

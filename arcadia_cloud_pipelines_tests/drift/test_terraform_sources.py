@@ -16,10 +16,12 @@ from arcadia_cloud_pipelines.drift.errors import SpecError
 from arcadia_cloud_pipelines.drift.terraform import (
     TerraformError,
     TerraformSpecs,
-    confirm_withdrawal,
-    list_sources,
     parse_state,
     record_states,
+)
+from arcadia_cloud_pipelines.drift.terraform_decisions import (
+    confirm_withdrawal,
+    list_sources,
     reset_serial,
 )
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse

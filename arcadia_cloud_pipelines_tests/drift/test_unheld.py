@@ -6,14 +6,11 @@ from typing import Any
 
 import pytest
 
+from arcadia_cloud_pipelines.drift.adopting import adopt
 from arcadia_cloud_pipelines.drift.errors import SpecError
+from arcadia_cloud_pipelines.drift.resource_refs import ResourceRef
 from arcadia_cloud_pipelines.drift.spec_fields import canonical_json, holds
-from arcadia_cloud_pipelines.drift.specs import (
-    ResourceRef,
-    adopt,
-    record_provisioned,
-    unheld_fields,
-)
+from arcadia_cloud_pipelines.drift.specs import record_provisioned, unheld_fields
 from arcadia_cloud_pipelines.inventory import ledger
 from arcadia_cloud_pipelines.inventory.ledger import Observation
 from arcadia_cloud_pipelines.inventory.sightings import identity_reader, sightings

@@ -8,18 +8,15 @@ from typing import Any
 import pytest
 
 from arcadia_cloud_pipelines.digitalocean import DigitalOceanError
-from arcadia_cloud_pipelines.drift.specs import ResourceRef, record_provisioned
+from arcadia_cloud_pipelines.drift.resource_refs import ResourceRef
+from arcadia_cloud_pipelines.drift.specs import record_provisioned
 from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.inventory import memberships
 from arcadia_cloud_pipelines.inventory.ledger import Guard
 from arcadia_cloud_pipelines.inventory.memberships import split_urn
 from arcadia_cloud_pipelines.inventory.projects import ProjectsResult, sync_projects
 from arcadia_cloud_pipelines.kinds import KINDS
-from arcadia_cloud_pipelines.simulator import (
-    BUCKET_URN,
-    UNDOCUMENTED_URN,
-    RunningSimulator,
-)
+from arcadia_cloud_pipelines.simulator import BUCKET_URN, UNDOCUMENTED_URN, RunningSimulator
 from arcadia_cloud_pipelines.simulator.world import ForeignUrn
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.errors import WarehouseUnreachable

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.allocation.allocate import allocate
-from arcadia_cloud_pipelines.drift.specs import adopt
+from arcadia_cloud_pipelines.drift.adopting import adopt
 from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.forecast.model import make_forecasts
 from arcadia_cloud_pipelines.schema import TABLES

@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.drift.ignore import IgnoreRuleError, add_rule
-from arcadia_cloud_pipelines.drift.specs import ResourceNotFound, ResourceRef, record_provisioned
+from arcadia_cloud_pipelines.drift.resource_refs import ResourceNotFound, ResourceRef
+from arcadia_cloud_pipelines.drift.specs import record_provisioned
 from arcadia_cloud_pipelines.drift.sweep import sweep
-from arcadia_cloud_pipelines.drift.terraform import _resolved
+from arcadia_cloud_pipelines.drift.terraform_store import _resolved
 from arcadia_cloud_pipelines.inventory.ledger import Observation, record
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME

@@ -14,8 +14,8 @@ from ...digitalocean import (
     Forbidden,
     NotFound,
 )
-from ...digitalocean.budget import HOURLY
 from ...digitalocean.calls import SharedCalls
+from ...digitalocean.rate_limits import HOURLY
 from ...digitalocean.spaces import Spaces
 from ...inventory.accounts import odd_tokens
 from ...inventory.buckets import list_buckets

@@ -23,6 +23,9 @@ PREVIEW_TIME = timedelta(hours=6, minutes=31, seconds=50)
 """When the preview is made again, each day. It knows the use up to the hour."""
 _BALANCE_TIME = timedelta(minutes=1, seconds=12)
 _HOUR = timedelta(hours=1)
+_MIDDLE = 15
+_INTERIM_SINCE = datetime(2026, 9, 1, tzinfo=UTC)
+_CREDITED_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class UnknownInvoiceError(KeyError):
@@ -297,11 +300,6 @@ class Books:
             entries.append(Entry("Refund", "Refund of a payment", Decimal("3.00"), later))
         self._payments[invoice.uuid] = entries
         return entries
-
-
-_MIDDLE = 15
-_INTERIM_SINCE = datetime(2026, 9, 1, tzinfo=UTC)
-_CREDITED_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _credit_of(start: datetime) -> Decimal:

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from ..account import SimulatedAccount
 
 _UNKNOWN_SINCE = datetime(2025, 1, 1, tzinfo=UTC)
+_DISCOUNTS_SINCE = datetime(2025, 6, 1, tzinfo=UTC)
+_PROJECTS_SINCE = datetime(2018, 9, 1, tzinfo=UTC)
+_GPU_NAMED_SINCE = datetime(2026, 7, 1, tzinfo=UTC)
+_DAILY_SINCE = datetime(2024, 11, 1, tzinfo=UTC)
+_ENGINE_IN_GROUP_SINCE = datetime(2022, 1, 1, tzinfo=UTC)
+_BALANCER_GROUP_SINCE = datetime(2024, 1, 1, tzinfo=UTC)
+_WEEKLY_RATE = Decimal("0.20")
+_DAILY_RATE = Decimal("0.30")
 _ENGINES = {"pg": "PostgreSQL", "mysql": "MySQL", "valkey": "Valkey"}
 
 
@@ -308,16 +316,6 @@ class Month:
                 yield SimulatedLine("Discounts", "Committed use discount (5%)", -discount, *dates)
         if self.start >= _DISCOUNTS_SINCE and self.start.month % 6 == 2 and charges > 10:
             yield SimulatedLine(WELCOME, "For trying our new products", Decimal("-7.50"), *dates)
-
-
-_DISCOUNTS_SINCE = datetime(2025, 6, 1, tzinfo=UTC)
-_PROJECTS_SINCE = datetime(2018, 9, 1, tzinfo=UTC)
-_GPU_NAMED_SINCE = datetime(2026, 7, 1, tzinfo=UTC)
-_DAILY_SINCE = datetime(2024, 11, 1, tzinfo=UTC)
-_ENGINE_IN_GROUP_SINCE = datetime(2022, 1, 1, tzinfo=UTC)
-_BALANCER_GROUP_SINCE = datetime(2024, 1, 1, tzinfo=UTC)
-_WEEKLY_RATE = Decimal("0.20")
-_DAILY_RATE = Decimal("0.30")
 
 
 def name_at(life: Life, at: datetime) -> str:
