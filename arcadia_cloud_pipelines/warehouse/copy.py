@@ -14,6 +14,7 @@ _CHUNK = 1 << 15
 """Letters that are sent at once: no more than a socket holds, so that PostgreSQL stores them while
 the next are made. By a megabyte at a time the two took turns, and twice as long."""
 _FRAME_ROWS = 50_000
+_CSV_ROWS = 1_000
 
 
 class _Reader(io.TextIOBase):
@@ -89,6 +90,30 @@ def array_literal(items: Iterable[str]) -> str:
     return "{" + quoted + "}"
 
 
+class _CsvReader(io.RawIOBase):
+    """A file of CSV whose rows are written as they are read."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        starts = range(0, rows.num_rows, _CSV_ROWS)
+        self._parts = (rows.slice(start, _CSV_ROWS) for start in starts)
+        self._text = io.BytesIO()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return at most `size` bytes; none at the end."""
+        given = self._text.read(size)
+        if given or (part := next(self._parts, None)) is None:
+            return given
+        self._text = io.BytesIO()
+        # Ten times as fast as to_csv; quotes every text, so that only a missing one is bare.
+        options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
+        pa_csv.write_csv(part, self._text, options)
+        self._text.seek(0)
+        return self._text.read(size)
+
+
 def copy_frame(
     connection: sa.Connection, table: str, frame: pd.DataFrame, columns: Sequence[str]
 ) -> int:
@@ -110,11 +135,7 @@ def copy_arrow(connection: sa.Connection, table: str, rows: pa.Table) -> None:
     """COPY rows into the columns of `table` that have the names of theirs, as `copy_frame` does."""
     driver: Any = connection.connection.driver_connection
     names = ", ".join(f'"{column}"' for column in rows.column_names)
-    text = io.BytesIO()
-    # Ten times as fast as to_csv; quotes every text, so that only a missing one is bare.
-    pa_csv.write_csv(rows, text, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
-    text.seek(0)
     with driver.cursor() as cursor:
         cursor.copy_expert(
-            f"COPY {table} ({names}) FROM STDIN WITH (FORMAT csv)", text, size=_CHUNK
+            f"COPY {table} ({names}) FROM STDIN WITH (FORMAT csv)", _CsvReader(rows), size=_CHUNK
         )
