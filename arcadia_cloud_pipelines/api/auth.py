@@ -7,6 +7,7 @@ key is at least as long as the hash), RFC 8725 (one algorithm, the type checked)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -20,6 +21,7 @@ ALGORITHM = "HS512"
 KEY_BYTES = 64
 """The shortest secret that HS512 deserves."""
 TOKEN_BYTES = 8 * 1024
+_KEPT_TOKENS = 256
 LEEWAY = 30.0
 """Seconds that the issuer's clock may be off by."""
 
@@ -72,6 +74,8 @@ class Verifier:
         self._issuer = issuer
         self._audience = audience or issuer
         self._clock = clock
+        # The same token comes with each request of a caller, and the key is looked at each time.
+        self._verified = lru_cache(_KEPT_TOKENS)(self._verify)
 
     @property
     def has_secret(self) -> bool:
@@ -101,7 +105,8 @@ class Verifier:
             raise InvalidToken("the token is not an access token")
         return caller_of(claims)
 
-    def _verified(self, token: str) -> dict[str, Any]:
+    def _verify(self, token: str) -> Mapping[str, Any]:
+        """Return the claims of a token whose signature is right; what is wrong is not kept."""
         for secret in self._secrets:
             try:
                 return jwt.decode(

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from copy import copy
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -65,10 +64,7 @@ class Database:
             url.update_query_dict({"options": options.strip(), "application_name": "arcadia-api"}),
             embedded=warehouse.embedded,
         )
-        # For reads that need no transaction: two round trips fewer, and each one is a wait for the
-        # interpreter's lock.
-        self._outside = copy(self.warehouse)
-        self._outside.engine = self.warehouse.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._outside = self.warehouse.outside_transactions()
         self._config = config
         self._clock = clock
         # As many threads as connections: who waits, waits here, in order, and not for a connection.
@@ -83,6 +79,7 @@ class Database:
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._probe.close()
         self.warehouse.engine.dispose()
+        self._outside.engine.dispose()
 
     async def read(self, caller: Caller, work: Callable[[sa.Connection], Result]) -> Result:
         """Run `work`, which only reads, seeing what the caller may see.

@@ -52,6 +52,9 @@ def _select(
             columns += [_PROJECT.c.name.label("project"), raw_json(source.c.attrs)]
         elif name == "first_seen_at":
             columns.append(first_seen.label(name))
+        elif name == "tags":
+            # The driver gives a list of texts as it is; SQLAlchemy would make it again.
+            columns.append(sa.type_coerce(source.c.tags, sa.types.NullType()).label(name))
         elif name == "deleted_at":
             columns += [last_seen.label("last_seen_at"), source.c.deleted_at]
         else:

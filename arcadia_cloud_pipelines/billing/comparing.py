@@ -104,3 +104,25 @@ def named_in(text: str, kind: str, known: Collection[str]) -> str | None:
         words = [_SPACES_HOST.sub("", word) for word in tokens if word not in _PLAIN_WORDS]
     found = {word for word in words if word in known}
     return found.pop() if len(found) == 1 else None
+
+
+def blank_as_none(texts: Any) -> Any:
+    """Return an array of texts with NA for ""."""
+    return pd.Series(texts, dtype="str").replace("", pd.NA).array
+
+
+def are_credits(lines: pd.DataFrame) -> Bools:
+    """Tell the lines that give money back; none of a frame without amounts.
+
+    Under a name of its own such a line is a credit: what costs something has a product.
+    """
+    if "amount" not in lines:
+        return np.zeros(len(lines), dtype=bool)
+    return (pd.to_numeric(lines["amount"]) < 0).to_numpy()
+
+
+def resources_at(resources: pd.DataFrame, position: Ints) -> tuple[Any, Any]:
+    """Return ids (Int64) and kinds of the resources at some positions; none at -1."""
+    ids = np.append(resources["id"].to_numpy(dtype=np.int64), 0)
+    kinds = np.array([*resources["kind"], None], dtype=object)
+    return pd.arrays.IntegerArray(ids[position], position < 0), kinds[position]

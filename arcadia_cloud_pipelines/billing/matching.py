@@ -48,7 +48,20 @@ import sqlalchemy as sa
 from ..frames import Bools, Ints, np, pd
 from ..kinds import REGISTRY, UNKNOWN
 from ..warehouse.statements import Statements
-from .comparing import EVER, NO_TIME, TIMES, fold, micros, month_of, named_in, pairs, regions
+from .comparing import (
+    EVER,
+    NO_TIME,
+    TIMES,
+    are_credits,
+    blank_as_none,
+    fold,
+    micros,
+    month_of,
+    named_in,
+    pairs,
+    regions,
+    resources_at,
+)
 from .products import ProductRule, RuleOfEach, classify_lines
 
 _SQL = Statements(__file__)
@@ -115,23 +128,19 @@ def match_with_kinds(
     """Find the resource of each line.
 
     Args:
-        lines: with `product`, `kind`, `group_description`, `description`, `resource_name`,
-            `line_region`, `resource_key`, `started_at`, `ended_at`, `period`, as `classify_lines`
-            and `attach_resource_keys` leave them, and perhaps `second_key` and `amount`; any index.
-            Times are text or datetimes; `period` is the first day of the month billed, text or
-            date.
+        lines: as `classify_lines` and `attach_resource_keys` leave them, with `period`, the first
+            day of the month billed, and perhaps without `second_key` and `amount`; any index. Times
+            are text or datetimes.
         resources: deleted ones too, with `id` (int), `kind`, `provider_id`, `name`, `region`
-            (slugs, separated by blanks), `created_at`, `deleted_at` (aware datetimes, NaT for
-            none). One row for each kind and provider_id.
+            (slugs, separated by blanks), `created_at`, `deleted_at` (aware; NaT for none).
         synced_kinds: kinds that were listed completely at least once.
 
     Returns:
-        Frame with the index of `lines`: `resource_id` (Int64), `match_method` (`resource_id`,
-        `name`, `group`), `unmatched_reason` (`not_a_resource`, `never_seen`, `ambiguous`,
-        `kind_not_synced`, `unknown_product`; NA if and only if matched), `candidates` (int64: how
-        many resources the line could have meant, also where the times then told which), `kind`
-        (the resource's where there is one, else what the product bills) and
-        `conflicting_resource_id` (Int64: what the line's other id names).
+        Frame with the index of `lines`: `resource_id` (Int64), `match_method` and
+        `unmatched_reason` (text; one of the two is NA), `candidates` (int64: how many resources
+        the line could have meant, also where the times then told which), `kind` (the resource's
+        where there is one, else what the product bills) and `conflicting_resource_id` (Int64: what
+        the line's other id names).
 
     Raises:
         pandas.errors.MergeError: two resources have the same kind and provider_id.
@@ -141,6 +150,7 @@ def match_with_kinds(
     rule = RuleOfEach(lines["product"])
     told = lines["kind"]
     kind = told.fillna(rule.text(lambda one: one.kind)).astype("str")
+    synced = kind.isin(list(synced_kinds)).to_numpy()
     listed = rule.flag(lambda _: True)
     team_wide = rule.flag(lambda one: one.team_wide)
     by_group = rule.flag(lambda one: one.name_in == "group")
@@ -149,11 +159,7 @@ def match_with_kinds(
     lines = _name_team_wide(lines, kind, resources, team_wide & (by_id < 0))
     named = lines["resource_name"].notna().to_numpy()
     nothing = rule.flag(lambda one: one.kind is None) | (team_wide & ~(named | unseen))
-    if "amount" in lines:
-        # A credit by a name of its own: what costs something has a product.
-        nothing |= ~listed & (pd.to_numeric(lines["amount"]) < 0).to_numpy()
-
-    synced = kind.isin(list(synced_kinds)).to_numpy()
+    nothing |= ~listed & are_credits(lines)
     ask = ~nothing & listed & synced & (by_id < 0) & ~(unseen & ~by_group) & (shared == 0)
     by_name, candidates = _by_names(lines, kind, rule, resources, ask, by_group & unseen)
 
@@ -167,20 +173,15 @@ def match_with_kinds(
         ["", "not_a_resource", "unknown_product", "kind_not_synced", "ambiguous"],
         "never_seen",
     )
-    ids = np.append(resources["id"].to_numpy(dtype=np.int64), 0)
-    kinds = np.array([*resources["kind"], None], dtype=object)
-    own = told.where(nothing, kind).to_numpy(dtype=object)
-    return pd.DataFrame(
-        {
-            "resource_id": pd.arrays.IntegerArray(ids[position], ~matched),
-            "match_method": pd.Series(method, dtype="str").replace("", pd.NA).array,
-            "unmatched_reason": pd.Series(reason, dtype="str").replace("", pd.NA).array,
-            "candidates": np.where(~matched & (nothing | ~listed), 0, candidates),
-            "kind": pd.array(np.where(matched, kinds[position], own), dtype="str"),
-            "conflicting_resource_id": pd.arrays.IntegerArray(ids[conflict], conflict < 0),
-        },
-        index=index,
-    )
+    id_of, kind_of = resources_at(resources, position)
+    return pd.DataFrame({
+        "resource_id": id_of,
+        "match_method": blank_as_none(method),
+        "unmatched_reason": blank_as_none(reason),
+        "candidates": np.where(~matched & (nothing | ~listed), 0, candidates),
+        "kind": pd.array(np.where(matched, kind_of, told.where(nothing, kind)), dtype="str"),
+        "conflicting_resource_id": resources_at(resources, conflict)[0],
+    }, index=index)  # fmt: skip
 
 
 # -- by id: rules 1 and 2 -------------------------------------------------------------------------

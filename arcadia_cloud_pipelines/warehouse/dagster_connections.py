@@ -7,14 +7,13 @@ of 160 resources opened 2,215.
 from __future__ import annotations
 
 import os
-import time
 import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import psycopg2
 import sqlalchemy as sa
-from sqlalchemy.pool import ConnectionPoolEntry
+
+from .idle_connections import try_when_idle
 
 POOL_SIZE = 2
 """Connections that a process holds; more are opened while threads need them, and closed again."""
@@ -23,9 +22,6 @@ MAX_OVERFLOW = 30
 
 RECYCLE_SECONDS = 600
 """Age at which a connection is replaced, so that no idle one keeps a server's memory for ever."""
-
-IDLE_SECONDS = 0.5
-"""Time after which a connection is tried before use. No server restarts faster than that."""
 
 _engines: weakref.WeakValueDictionary[str, sa.Engine] = weakref.WeakValueDictionary()
 """By URL: a worker of Celery makes an instance for each step, and all of them share one."""
@@ -41,10 +37,7 @@ os.register_at_fork(after_in_child=_leave_connections_to_parent)
 
 
 def pooled_engine(url: str) -> sa.Engine:
-    """Return an engine that holds connections, and tries an idle one before it hands it out.
-
-    A restart of the database therefore costs the next caller a new connection, not an error.
-    """
+    """Return an engine that holds connections, and tries an idle one before it hands it out."""
     if (known := _engines.get(url)) is not None:
         return known
     engine = sa.create_engine(
@@ -57,32 +50,8 @@ def pooled_engine(url: str) -> sa.Engine:
         # The connection used last goes first, so that the others grow old and are closed.
         pool_use_lifo=True,
     )
-    sa.event.listen(engine, "checkin", _note_use)
-    sa.event.listen(engine, "checkout", _try_if_idle)
     _engines[url] = engine
-    return engine
-
-
-def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
-    entry.info["used"] = time.monotonic()
-
-
-def _try_if_idle(connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
-    """Ask a connection that lay idle for an answer; the pool replaces one that gives none.
-
-    `pool_pre_ping` asks at every use, which is a third of the statements of a run.
-
-    Raises:
-        DisconnectionError: it is dead; the pool opens another and tries again.
-    """
-    used = entry.info.get("used")
-    if used is None or time.monotonic() - used < IDLE_SECONDS:
-        return
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except psycopg2.Error as error:
-        raise sa.exc.DisconnectionError from error
+    return try_when_idle(engine)
 
 
 _Method = TypeVar("_Method", bound=Callable[..., bool])

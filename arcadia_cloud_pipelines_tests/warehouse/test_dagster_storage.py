@@ -17,6 +17,7 @@ from arcadia_cloud_pipelines.warehouse import (
     dagster_connections,
     dagster_pools,
     dagster_storage,
+    idle_connections,
 )
 from arcadia_cloud_pipelines.warehouse.dagster_marks import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.warehouse.dagster_storage import ArcadiaStorage
@@ -31,7 +32,7 @@ def instance(
     empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[DagsterInstance]:
     """An instance that tries every connection before use, as after half a second of rest."""
-    monkeypatch.setattr(dagster_connections, "IDLE_SECONDS", 0)
+    monkeypatch.setattr(idle_connections, "IDLE_SECONDS", 0)
     url = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
     overrides = {"storage": {"custom": STORAGE}, "telemetry": {"enabled": False}}
