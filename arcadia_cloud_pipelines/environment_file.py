@@ -262,10 +262,13 @@ def write(path: Path, values: Mapping[str, str], without: tuple[str, ...] = ()) 
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.unlink(missing_ok=True)
+        # A file of our own making: nobody can have put a link there to follow.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text + "\n")
             file.flush()
+            # On the disk before it takes the old one's place: a power loss leaves one of them
+            # whole.
             os.fsync(descriptor)
         temporary.replace(path)
     except OSError as error:

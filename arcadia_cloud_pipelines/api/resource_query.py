@@ -81,6 +81,7 @@ def select_resources(query: ResourceQuery, caller: Caller) -> sa.Select[Any]:
         then = sa.func.resources_as_of(query.as_of).table_valued(
             *(sa.column(name, cloud_resources.c[name].type) for name in _COLUMNS), name="r"
         )
+        # What it was is told by changes, which do not say when it was seen last.
         r, wanted = then.c, _select(then, then.c.first_seen_at, sa.null())
     wanted = wanted.where(*of_accounts(r.account, caller, query.account))
     for name in ("kind", "region", "status"):

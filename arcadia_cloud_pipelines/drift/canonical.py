@@ -96,6 +96,7 @@ def _text(text: str, field: str, kind: str) -> str | None:
         return None
     if (kind, field) in DNS_NAMES and _is_dns_name(text, field):
         return text.rstrip(".").casefold()
+    # Before numbers are read: a version 1.30 is not 1.3.
     if field in LABELS:
         return text
     if field in LOWER_CASE:

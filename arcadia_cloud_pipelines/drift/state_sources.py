@@ -35,11 +35,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import (
-    Field,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import Field, TypeAdapter, ValidationError
 
 from ..redaction import holds_secret, masked
 from ..reviewed_files import ReviewedFileError, read_tables, read_text, tuples

@@ -87,6 +87,7 @@ def withhold_parts(
                 row.started_at, complete=row.complete, implausible=row.implausible, now=now
             )
             if reason is not None:
+                # As a field that went empty in all rows: it is left out of the comparison.
                 swept[row.account, kind] = {**swept[row.account, kind], field_: 0}
                 skipped.setdefault(
                     f"{row.account}/{kind}",

@@ -181,6 +181,7 @@ class Kind:
         )
         # Entries are frozen for everybody else.
         object.__setattr__(self, "endpoints", by_whole)
+        # Some name it by another word, such as `pool_of`.
         if not any(edge.to == whole for edge in self.edges):
             to_whole = Edge("part_of", whole, None if path == self.identity else f"$.{path}")
             object.__setattr__(self, "edges", (to_whole, *self.edges))

@@ -115,6 +115,7 @@ def _fitting(rows: Rows, sample: list[Any], format_: str, folder: Path, limit: i
     write_file(replace(rows, batches=iter([sample])), format_, path)
     size = path.stat().st_size
     path.unlink()
+    # A tenth less than estimated: a file that came out too large is written twice.
     return max(1, int(0.9 * limit * len(sample) / size))
 
 

@@ -105,6 +105,7 @@ class Running:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            # A group of its own: Ctrl-C reaches the supervisor alone, which stops all in order.
             process_group=0,
         )
         self.created = created_at(self.process.pid)
@@ -121,6 +122,7 @@ class Running:
     def _ask(self, alive: Callable[[], bool | None]) -> None:
         while self.process.returncode is None:
             answer: bool | None = False
+            # A question that fails is no answer, and the thread must go on asking.
             with suppress(Exception):
                 answer = alive()
             if answer is not False:
@@ -151,6 +153,7 @@ class Running:
             for raw in output:
                 line = json_lines.plain_line(raw)
                 kept = json_lines.json_line(self.child.name, line) if self._as_json else line
+                # Straight to the file: these are lines of other programs, which no logger filters.
                 self._log.emit(logging.LogRecord(self.child.name, 20, "", 0, kept, None, None))
                 self.last_lines.append(line)
                 if self.child.loud.search(line) and not (self.quiet or _HARMLESS.search(line)):

@@ -56,6 +56,7 @@ def check_port(
 
 def answers_http(port: int, path: str, host: str = "127.0.0.1") -> Callable[[], bool]:
     """A question: does a web server there answer? Any answer but an error of its own will do."""
+    # What listens on every address is asked at this machine's own.
     asked = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104
 
     def ask() -> bool:

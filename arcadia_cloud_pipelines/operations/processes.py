@@ -136,6 +136,7 @@ def celery_worker(
         _python(
             "celery", "--app", f"{LOCATION}.operations.celery_app", "worker",
             "--hostname", f"{name}@%h", "--queues", ",".join(pools), "--concurrency", steps,
+            # Workers need not know each other: Dagster gives out the steps.
             "--loglevel", "INFO", "--without-gossip", "--without-mingle",
         ),
         environ=for_child("worker", environ),

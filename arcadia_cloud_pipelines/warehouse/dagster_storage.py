@@ -15,11 +15,7 @@ from dagster_postgres import DagsterPostgresStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 
 from ..settings import load_settings
-from .dagster_connections import (
-    OnSharedEngine,
-    once_true,
-    pooled_engine,
-)
+from .dagster_connections import OnSharedEngine, once_true, pooled_engine
 from .dagster_events import EventLog
 from .dagster_schedules import SchedulesUntilNow
 from .engine import dagster_url

@@ -116,6 +116,7 @@ class ServerFolder:
         One that is starting, or recovers after a crash, says so at once.
         """
         pid = self.pid()
+        # Silent once may be a machine that is busy.
         for _ in range(_SILENT_TIMES):
             if pid is None or not self._is_silent():
                 return
@@ -141,6 +142,7 @@ class ServerFolder:
             return
         try:
             process = psutil.Process(pid)
+            # PostgreSQL's fast shutdown: sessions are ended, and what they committed is written.
             process.send_signal(signal.SIGINT)
             process.wait(timeout)
         except psutil.TimeoutExpired:

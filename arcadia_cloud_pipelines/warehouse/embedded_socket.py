@@ -37,6 +37,7 @@ def socket_folder_of(data: Path) -> Path:
         temporary = folder / f".new.{os.getpid()}"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(target)
+        # At once: who looks in between finds the old link or the new.
         temporary.replace(link)
     return folder
 

@@ -59,6 +59,7 @@ def ensure_databases(server: ServerFolder) -> None:
     """Make the databases that are missing, and the login for other programs where it is asked."""
     connection = server.connect()
     try:
+        # CREATE DATABASE cannot run inside a transaction.
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("SELECT datname FROM pg_database")

@@ -108,6 +108,7 @@ def _create(connection: sa.Connection, view: ViewSource) -> None:
 def _put_back(connection: sa.Connection, name: str, statements: Sequence[str]) -> None:
     """Make a person's view again; one that no longer fits is named and left out."""
     try:
+        # A savepoint: a view that does not fit any more must not undo the upgrade.
         with connection.begin_nested():
             role = connection.scalar(sa.text("SELECT current_setting('role')"))
             for statement in statements:

@@ -18,7 +18,7 @@ from arcadia_cloud_pipelines.operations import deployment
 from arcadia_cloud_pipelines.settings import Purpose, Settings
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 
-from ..s3 import closed_port
+from ..support.s3 import closed_port
 from .conftest import Run
 
 

@@ -25,7 +25,7 @@ from arcadia_cloud_pipelines.digitalocean import (
 from arcadia_cloud_pipelines.digitalocean import spaces as spaces_module
 from arcadia_cloud_pipelines.digitalocean.spaces import Spaces
 
-from ..s3 import (
+from ..support.s3 import (
     DENIED,
     KEY,
     KEY_ID,

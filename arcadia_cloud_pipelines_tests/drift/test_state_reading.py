@@ -31,7 +31,7 @@ from arcadia_cloud_pipelines.drift.terraform_decisions import list_sources
 from arcadia_cloud_pipelines.setting_values import SpacesSettings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from ..s3 import (
+from ..support.s3 import (
     DENIED,
     KEY,
     KEY_ID,

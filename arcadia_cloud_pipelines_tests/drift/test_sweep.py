@@ -16,7 +16,7 @@ from arcadia_cloud_pipelines.drift.swept_kinds import STALE_AFTER, reason_to_ski
 from arcadia_cloud_pipelines.drift.words import accepted_text
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from ..support.sql import query
+from ..support.sql import query, statements
 from .helpers import (
     T0,
     TEAM,
@@ -328,24 +328,6 @@ def test_when_nothing_changed_only_the_sweeps_row_is_written(warehouse: Warehous
     assert versions == query(
         warehouse, "SELECT xmin::text, ctid::text FROM cloud_drift ORDER BY id"
     )
-
-
-def statements(warehouse: Warehouse) -> Any:
-    """The SQL statements that are sent inside."""
-    from contextlib import contextmanager
-
-    @contextmanager
-    def watch() -> Any:
-        sent: list[str] = []
-
-        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            sent.append(statement)
-
-        sa.event.listen(warehouse.engine, "before_cursor_execute", note)
-        yield sent
-        sa.event.remove(warehouse.engine, "before_cursor_execute", note)
-
-    return watch()
 
 
 def test_the_number_of_statements_does_not_grow(warehouse: Warehouse) -> None:

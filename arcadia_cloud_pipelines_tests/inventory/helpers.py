@@ -214,19 +214,6 @@ def untouched(warehouse: Warehouse) -> Iterator[None]:
 
 
 @contextmanager
-def statements(warehouse: Warehouse) -> Iterator[list[str]]:
-    """The SQL statements that are sent inside."""
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        sent.append(statement)
-
-    sa.event.listen(warehouse.engine, "before_cursor_execute", note)
-    yield sent
-    sa.event.remove(warehouse.engine, "before_cursor_execute", note)
-
-
-@contextmanager
 def before_statement(
     warehouse: Warehouse, part: str, action: Callable[[], None]
 ) -> Iterator[list[str]]:

@@ -26,8 +26,8 @@ from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount
 from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from .. import s3
-from ..s3 import Answer, answering, listing, slept
+from ..support import s3
+from ..support.s3 import Answer, answering, listing, slept
 from ..support.sql import query
 from .helpers import T0, TestClients, before_statement, rows, syncs
 

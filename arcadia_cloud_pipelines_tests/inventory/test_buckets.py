@@ -22,7 +22,7 @@ from arcadia_cloud_pipelines.simulator import BUCKET_URN, RunningSimulator
 from arcadia_cloud_pipelines.simulator.world import ForeignUrn
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from ..s3 import (
+from ..support.s3 import (
     DENIED,
     KEY_ID,
     SECRET,

@@ -14,7 +14,7 @@ from arcadia_cloud_pipelines.inventory.ledger import Guard
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.errors import WarehouseUnreachable
 
-from ..support.sql import query
+from ..support.sql import query, statements
 from .helpers import (
     CREATED,
     T0,
@@ -26,7 +26,6 @@ from .helpers import (
     record,
     rows,
     sighting,
-    statements,
     stored,
     story,
     syncs,

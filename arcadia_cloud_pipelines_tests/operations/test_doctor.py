@@ -22,7 +22,7 @@ from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount
 from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
-from ..s3 import DENIED, KEY_ID, PATTERN, SECRET, answering, closed_port, listing
+from ..support.s3 import DENIED, KEY_ID, PATTERN, SECRET, answering, closed_port, listing
 
 NOW = datetime.now(UTC)
 

@@ -128,16 +128,21 @@ def test_the_slot_of_a_killed_worker_is_freed_by_the_daemon(
     assert free_slots() == 1
 
 
-def test_a_dead_one_is_waited_for_while_its_code_server_is_away(
-    instance: dg.DagsterInstance, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Dagster repeats a run at once or never, and needs the code for it."""
+def kill_without_its_code(instance: dg.DagsterInstance, terminal: Terminal) -> None:
+    """Kill a worker whose run names a code server that nothing listens for."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     instance.add_run_tags(
         terminal.run.run_id, {GRPC_INFO_TAG: json.dumps({"host": "127.0.0.1", "port": port})}
     )
     terminal.kill()
+
+
+def test_a_dead_one_is_waited_for_while_its_code_server_is_away(
+    instance: dg.DagsterInstance, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster repeats a run at once or never, and needs the code for it."""
+    kill_without_its_code(instance, terminal)
     now = 1000.0
     monkeypatch.setattr(run_launcher.time, "monotonic", lambda: now)
     answers = False
@@ -157,12 +162,7 @@ def test_a_dead_one_is_waited_for_while_its_code_server_is_away(
 def test_a_code_server_that_does_not_come_back_is_waited_for_a_minute(
     instance: dg.DagsterInstance, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    instance.add_run_tags(
-        terminal.run.run_id, {GRPC_INFO_TAG: json.dumps({"host": "127.0.0.1", "port": port})}
-    )
-    terminal.kill()
+    kill_without_its_code(instance, terminal)
     now = 1000.0
     monkeypatch.setattr(run_launcher.time, "monotonic", lambda: now)
     monitor(instance)

@@ -8,18 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import (
-    ai,
-    apps,
-    compute,
-    databases,
-    dns,
-    kubernetes,
-    monitoring,
-    network,
-    projects,
-    storage,
-)
+from . import ai, apps, compute, databases, dns, kubernetes, monitoring, network, projects, storage
 from .kubernetes import node_pool
 from .model import Block, Json, TerraformType, Unreadable, scalar, scalars, spec_of
 
