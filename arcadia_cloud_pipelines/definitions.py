@@ -27,12 +27,12 @@ with _without_garbage():
 
     from .allocation import definitions as allocation
     from .billing import definitions as billing
-    from .code_references import with_code_references
     from .drift import definitions as drift
     from .forecast import definitions as forecast
     from .inventory import definitions as inventory
     from .marts import definitions as marts
     from .operations import definitions as operations
+    from .operations.code_references import with_code_references
     from .operations.executors import executor_definition
     from .settings import executor_name
     from .tagging import definitions as tagging

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
 from arcadia_cloud_pipelines.operations.home import Home
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.migrate import migrate

@@ -14,7 +14,7 @@ import pytest
 from dagster._core.execution.api import create_execution_plan
 from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
 
-from arcadia_cloud_pipelines import dagster_runs
+from arcadia_cloud_pipelines.dagster_support import runs as dagster_runs
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.inventory.tables import cloud_projects, cloud_resources
 

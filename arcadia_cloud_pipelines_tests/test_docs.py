@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import arcadia_cloud_pipelines
-from arcadia_cloud_pipelines.docs import (
+from arcadia_cloud_pipelines.documentation.pages import (
     PATH,
     SCHEMA_PATH,
     SOURCES_VIEW_PATH,
@@ -16,11 +16,11 @@ from arcadia_cloud_pipelines.docs import (
     start_page,
     views_schema,
 )
-from arcadia_cloud_pipelines.tables_page import tables_page
+from arcadia_cloud_pipelines.documentation.tables_page import tables_page
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent
-MEND = "run `python -m arcadia_cloud_pipelines.docs`"
+MEND = "run `python -m arcadia_cloud_pipelines.documentation`"
 
 
 def test_the_page_of_the_tables_is_current() -> None:

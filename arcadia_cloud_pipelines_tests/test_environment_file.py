@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines import environment_file
-from arcadia_cloud_pipelines.environment_file import SettingsError, read, with_file, write
-from arcadia_cloud_pipelines.settings import Purpose, load_settings
+from arcadia_cloud_pipelines.settings import Purpose, environment_file, load_settings
+from arcadia_cloud_pipelines.settings.environment_file import SettingsError, read, with_file, write
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from arcadia_cloud_pipelines import foreign_text
+from arcadia_cloud_pipelines.common import foreign_text
 
 HOSTILE = [
     "![](/graphql?query=mutation%7BlaunchRun%7D)",

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from arcadia_cloud_pipelines import message_sources, messages
-from arcadia_cloud_pipelines.message_makers import Message
-from arcadia_cloud_pipelines.message_sources import collect
+from arcadia_cloud_pipelines.documentation import message_sources, messages
+from arcadia_cloud_pipelines.documentation.message_makers import Message
+from arcadia_cloud_pipelines.documentation.message_sources import collect
 
 MESSAGES = collect()
 
@@ -42,7 +42,7 @@ def of(*groups: str) -> list[Message]:
 
 def test_the_page_is_current() -> None:
     page = messages.PATH.read_text(encoding="utf-8")
-    assert page == messages.messages_page(), "run `python -m arcadia_cloud_pipelines.messages`"
+    assert page == messages.messages_page(), "run `python -m arcadia_cloud_pipelines.documentation`"
 
 
 def test_every_error_says_what_to_do() -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from arcadia_cloud_pipelines.plots import line_plot
+from arcadia_cloud_pipelines.common.plots import line_plot
 
 POINTS = [(datetime(2026, 1, day, tzinfo=UTC), Decimal(day)) for day in range(1, 5)]
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arcadia_cloud_pipelines.common.redaction import MASK, holds_secret, masked, names_secret
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
-from arcadia_cloud_pipelines.redaction import MASK, holds_secret, masked, names_secret
 
 WORD = string.ascii_letters + string.digits
 CLUSTER = KIND_BY_NAME["kubernetes_cluster"]

@@ -19,15 +19,16 @@ from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 PACKAGE = Path(arcadia_cloud_pipelines.__file__).parent
 BESIDE = (
     "digitalocean/", "warehouse/",
-    "environment_file.py", "foreign_text.py", "frames.py", "redaction.py", "reviewed_files.py",
-    "secret.py", "setting_values.py", "times.py",
+    "common/foreign_text.py", "common/frames.py", "common/redaction.py", "common/times.py",
+    "settings/environment_file.py", "settings/reviewed_files.py", "settings/secret.py",
+    "settings/values.py",
 )  # fmt: skip
 """The client with its budget, the engine, and modules at the ground that say one thing each."""
 DROPLET = {

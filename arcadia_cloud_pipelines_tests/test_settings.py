@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose, SettingsError, asset_owners, load_settings
+from arcadia_cloud_pipelines.settings.secret import Secret
 
 TOKEN = "dop_v1_0f3c9a7e51b2d84466"
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.times import database_time
+from arcadia_cloud_pipelines.common.times import database_time
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from arcadia_cloud_pipelines.workers import Workers
+from arcadia_cloud_pipelines.common.workers import Workers
 
 
 def test_results_and_errors_reach_whoever_asked() -> None:
@@ -62,7 +62,7 @@ def test_what_has_not_begun_is_cancelled() -> None:
 def test_a_process_ends_although_a_thread_still_waits() -> None:
     program = """
 import threading
-from arcadia_cloud_pipelines.workers import Workers
+from arcadia_cloud_pipelines.common.workers import Workers
 Workers(1, "test").submit(threading.Event().wait)
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=600)

@@ -43,8 +43,8 @@ from arcadia_cloud_pipelines.billing.matching import load_inventory
 from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KINDS
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import load_settings
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.simulator import START_OF_137_INVOICES, SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.copy import copy_frame
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse

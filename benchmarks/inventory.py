@@ -32,8 +32,8 @@ from arcadia_cloud_pipelines.inventory.ledger import ROW_COLUMNS, staged_row
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import load_settings
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.warehouse.copy import copy_rows
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse, open_warehouse
 

@@ -11,7 +11,7 @@ from unittest import mock
 
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines import times
+from arcadia_cloud_pipelines.common import times
 from arcadia_cloud_pipelines.digitalocean.clock import SYSTEM_CLOCK
 
 DATABASE_CLOCK = """

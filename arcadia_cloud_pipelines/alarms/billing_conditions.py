@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from ..billing import report
-from ..severity import Severity
+from ..common.severity import Severity
 from ..warehouse.statements import Statements
 from .model import Alarm, Answer, alarm_key
 from .sources import Sources

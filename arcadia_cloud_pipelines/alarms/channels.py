@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from ..alarm_settings import NOTIFY_URLS
-from ..secret import Secret
 from ..settings import Settings
+from ..settings.alarms import NOTIFY_URLS
+from ..settings.secret import Secret
 from .errors import NotifyError
 
 Channel = Callable[[str, str], None]

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from ..common.late import CLOCK_TOLERANCE
+from ..common.severity import Severity
+from ..common.times import ago
 from ..drift.inbox import says
 from ..drift.words import field_text
 from ..inventory.freshness import STALE_AFTER, kind_syncs, mirrored_teams
 from ..kinds import KIND_BY_NAME
-from ..late import CLOCK_TOLERANCE
-from ..severity import Severity
-from ..times import ago
 from ..warehouse.statements import Statements
 from .billing_conditions import (
     ending_prepayments,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from ..common.severity import Severity
+from ..common.times import ago
 from ..settings import Purpose
-from ..severity import Severity
-from ..times import ago
 from ..warehouse.statements import Statements
 from .model import Alarm, Answer, alarm_key
 from .sources import Question, Sources, stored_json

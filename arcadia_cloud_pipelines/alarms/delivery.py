@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..severity import Severity
+from ..common.severity import Severity
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .channels import Channel

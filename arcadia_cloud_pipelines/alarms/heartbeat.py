@@ -12,8 +12,8 @@ from datetime import datetime
 import requests
 from requests.auth import AuthBase
 
-from ..late import CLOCK_TOLERANCE, HOURLY
-from ..secret import Secret
+from ..common.late import CLOCK_TOLERANCE, HOURLY
+from ..settings.secret import Secret
 
 TOO_OLD = HOURLY
 """A refresh of before then says nothing of now."""

@@ -10,8 +10,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from ..common.severity import Severity
 from ..settings import Settings
-from ..severity import Severity
 from ..warehouse.engine import Warehouse
 from . import heartbeat
 from .channels import configured_channels

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 
-from ..severity import Severity
+from ..common.severity import Severity
 from .texts import plain_text
 
 _LONGEST_KEY = 200

@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..severity import Severity
-from ..times import ago
+from ..common.severity import Severity
+from ..common.times import ago
 from ..warehouse.statements import Statements
 from . import dagster_parts
 from .model import Alarm, Answer, alarm_key

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ..severity import Severity
+from ..common.severity import Severity
 from .channels import Channel
 from .texts import MessageLine, message, plain_text
 

@@ -20,10 +20,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from ..alarm_settings import NOTIFY_URLS
-from ..reviewed_files import ReviewedFileError, Text, parse, read_text
+from ..common.severity import Severity
 from ..settings import Settings
-from ..severity import Severity
+from ..settings.alarms import NOTIFY_URLS
+from ..settings.reviewed_files import ReviewedFileError, Text, parse, read_text
 from .channels import LOG, address_names, default_route
 from .errors import AlarmRulesError
 

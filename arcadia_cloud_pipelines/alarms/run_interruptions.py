@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ..severity import Severity
-from ..times import ago
+from ..common.severity import Severity
+from ..common.times import ago
 from ..warehouse.statements import Statements
 from .model import Alarm, Answer, alarm_key
 from .run_reasons import RETRY_COMES, is_repeated, selection_of, why_failed

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..late import lately
+from ..common.late import lately
 from ..warehouse.dagster_marks import WHOLE_ACCOUNT
 from ..warehouse.statements import Statements
 from .sources import stored_json

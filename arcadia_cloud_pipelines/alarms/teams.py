@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..settings import Settings, SettingsError
-from ..teams import TAG, read_teams
+from ..settings.teams import TAG, read_teams
 from ..warehouse.statements import Statements
 
 OVER = "The team is mirrored no more."

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..redaction import masked
-from ..severity import Severity
+from ..common.redaction import masked
+from ..common.severity import Severity
 
 SHOWN = 20
 """Most alarms that a message spells out; the others it counts."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..common.severity import Severity
 from ..inventory.freshness import KindSyncs, kind_syncs, mirrored_teams
 from ..kinds import KIND_BY_NAME, PROJECT, UNKNOWN
 from ..settings import Purpose, Settings, SettingsError
-from ..severity import Severity
-from ..teams import read_teams
+from ..settings.teams import read_teams
 from .model import Alarm, Answer, alarm_key
 from .sources import Sources
 from .teams import whose_account

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_errors import reported_errors
-from ..dagster_metadata import metadata, table, table_metadata
-from ..dagster_support import DAILY, OWNERS, RETRY
-from ..plots import stacked_months
+from ..common.plots import stacked_months
+from ..dagster_support.assets import DAILY, OWNERS, RETRY
+from ..dagster_support.errors import reported_errors
+from ..dagster_support.metadata import metadata, table, table_metadata
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
 from . import checks, report

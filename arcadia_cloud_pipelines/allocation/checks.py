@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from ..dagster_errors import reported_errors
-from ..dagster_metadata import metadata, table
+from ..dagster_support.errors import reported_errors
+from ..dagster_support.metadata import metadata, table
 from ..warehouse.engine import Warehouse
 from . import report
 from .allocate import Unused

@@ -15,7 +15,7 @@ from typing import IO
 
 import orjson
 
-from ..foreign_text import json_text, markup
+from ..common.foreign_text import json_text, markup
 from ..marts.reading import Rows
 from ..marts.writing import write_csv
 from .statements import Statement, StatementLine

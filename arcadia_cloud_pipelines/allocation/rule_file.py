@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from ..reviewed_files import EXACT, ONE_OR_MORE, ReviewedFileError, Text, tuples
+from ..settings.reviewed_files import EXACT, ONE_OR_MORE, ReviewedFileError, Text, tuples
 
 CHARGES = ("usage", "credit", "tax", "support", "summary")
 EFFECTS = ("tenant", "shares", "by", "unallocated")

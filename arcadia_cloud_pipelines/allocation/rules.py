@@ -31,7 +31,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from ..inventory.kind_names import unknown_kind
-from ..reviewed_files import ReviewedFileError, parse, read_text
+from ..settings.reviewed_files import ReviewedFileError, parse, read_text
 from .rule_file import (
     CHARGES,
     EFFECTS,

@@ -9,7 +9,7 @@ from functools import partial
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from ..times import Clock, utc_now
+from ..common.times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from . import billing, drift, front_page, health, inventory, metrics, problems, statements, syncs
 from .auth import Verifier

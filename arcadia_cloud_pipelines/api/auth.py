@@ -12,9 +12,9 @@ from typing import Any
 
 import jwt
 
-from ..secret import Secret
+from ..common.times import Clock
 from ..settings import SettingsError
-from ..times import Clock
+from ..settings.secret import Secret
 from .caller import Caller, InvalidToken, caller_of, claimed_time, texts_of
 
 ALGORITHM = "HS512"

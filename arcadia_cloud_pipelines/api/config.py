@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ..secret import Secret
 from ..settings import JWT_ISSUER, Settings
+from ..settings.secret import Secret
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import psycopg2.errors
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from ..times import Clock
+from ..common.times import Clock
 from ..warehouse.engine import Warehouse
 from ..warehouse.errors import WarehouseError, WarehouseUnreachable
 from ..warehouse.revision import head_revision

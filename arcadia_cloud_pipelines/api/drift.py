@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from ..common.severity import Severity
+from ..common.times import Clock
 from ..drift.accept import SHOWN, AcceptError, AlreadyResolved, Moved, UnknownDrift, accept
 from ..drift.tables import cloud_drift
 from ..inventory.tables import cloud_resources
-from ..severity import Severity
-from ..times import Clock
 from .access import Admin, Decider, database
 from .answers import json_answer
 from .caller import Caller

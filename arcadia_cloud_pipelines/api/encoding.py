@@ -13,7 +13,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
-from .. import foreign_text
+from ..common import foreign_text
 
 
 class JsonText(str):

@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..severity import Severity
+from ..common.severity import Severity
 
 
 class Shape(BaseModel):

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.exc import DBAPIError
 
-from ..times import Clock
+from ..common.times import Clock
 from ..warehouse.engine import Warehouse
 from ..warehouse.errors import WarehouseError
 from ..warehouse.revision import current_revision, head_revision

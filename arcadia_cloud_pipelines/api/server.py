@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import orjson
 import uvicorn
 
-from ..ending import end_normally_when_asked
-from ..listening import why_not
+from ..common.ending import end_normally_when_asked
+from ..common.listening import why_not
 from ..settings import Settings
 from ..warehouse.engine import dagster_url, open_warehouse
 from .app import create_app

@@ -17,7 +17,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from ..foreign_text import line
+from ..common.foreign_text import line
 from ..marts.reading import MartError
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

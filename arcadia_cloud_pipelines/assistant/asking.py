@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..foreign_text import line
+from ..common.foreign_text import line
 from ..marts.reading import find
 from ..warehouse import described_views, views
 from ..warehouse.engine import Warehouse

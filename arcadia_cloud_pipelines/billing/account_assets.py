@@ -5,10 +5,10 @@ from typing import Any
 
 import dagster as dg
 
-from .. import foreign_text
-from ..dagster_errors import unless_out
-from ..dagster_metadata import metadata
-from ..dagster_support import RESOURCES_ASSET
+from ..common import foreign_text
+from ..dagster_support.assets import RESOURCES_ASSET
+from ..dagster_support.errors import unless_out
+from ..dagster_support.metadata import metadata
 from ..digitalocean import DigitalOcean
 from ..digitalocean.clients import Clients
 from ..warehouse.engine import Warehouse

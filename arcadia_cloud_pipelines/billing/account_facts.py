@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..common.times import Clock, utc_now
 from ..digitalocean import BadAnswer, DigitalOcean
-from ..times import Clock, utc_now
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

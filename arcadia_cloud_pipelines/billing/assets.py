@@ -9,14 +9,14 @@ import dagster as dg
 import sqlalchemy as sa
 from pydantic import Field
 
-from .. import foreign_text
-from ..dagster_errors import PlainFailure, reported_errors, unless_out
-from ..dagster_metadata import metadata, table, table_metadata
-from ..dagster_support import ACCOUNT_ASSET, DAILY, HOURLY, OWNERS, RESOURCES_ASSET, RETRY
+from ..common import foreign_text
+from ..common.late import HOURLY_SOON
+from ..common.plots import line_plot, stacked_months
+from ..dagster_support.assets import ACCOUNT_ASSET, DAILY, HOURLY, OWNERS, RESOURCES_ASSET, RETRY
+from ..dagster_support.errors import PlainFailure, reported_errors, unless_out
+from ..dagster_support.metadata import metadata, table, table_metadata
 from ..digitalocean import DigitalOcean
 from ..digitalocean.clients import Clients
-from ..late import HOURLY_SOON
-from ..plots import line_plot, stacked_months
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from . import checks, report

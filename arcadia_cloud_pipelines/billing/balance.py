@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
+from ..common.times import Clock, parse_time, utc_now
 from ..digitalocean import BadAnswer, DigitalOcean
-from ..times import Clock, parse_time, utc_now
 from ..warehouse.engine import Warehouse
 from .money import AmountError, parse_amount
 from .tables import cloud_balance_snapshots

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import dagster as dg
 
-from ..dagster_errors import reported_errors
-from ..dagster_metadata import metadata, table
-from ..late import LATE_AFTER, lately
-from ..times import ago, utc_now
+from ..common.late import LATE_AFTER, lately
+from ..common.times import ago, utc_now
+from ..dagster_support.errors import reported_errors
+from ..dagster_support.metadata import metadata, table
 from ..warehouse.engine import Warehouse
 from . import insights, report
 from .reconcile import Mismatch

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final
 
-from ..frames import Bools, Ints, np, pa, pc, pd
+from ..common.frames import Bools, Ints, np, pa, pc, pd
 
 TIMES: Final = "datetime64[us, UTC]"
 """It holds every year that PostgreSQL and DigitalOcean can say."""

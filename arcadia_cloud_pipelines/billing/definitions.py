@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from ..dagster_runs import skipping_overlap
-from ..dagster_support import RESOURCES
+from ..dagster_support.assets import RESOURCES
+from ..dagster_support.runs import skipping_overlap
 from . import account_assets
 from .assets import ASSETS
 from .checks import CHECKS

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from ..common.frames import np, pa, pa_csv, pc, pd
+from ..common.times import Clock, utc_now
 from ..digitalocean import DigitalOcean, DigitalOceanError
-from ..frames import np, pa, pa_csv, pc, pd
-from ..times import Clock, utc_now
 from ..warehouse.copy import arrow, copy_arrow
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

@@ -13,16 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from ..digitalocean import (
-    BadAnswer,
-    DigitalOcean,
-    Forbidden,
-    NotFound,
-    no_identity,
-    read_listing,
-)
-from ..frames import pd
-from ..times import Clock, utc_now
+from ..common.frames import pd
+from ..common.times import Clock, utc_now
+from ..digitalocean import BadAnswer, DigitalOcean, Forbidden, NotFound, no_identity, read_listing
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, NamedTuple, NoReturn
 
-from ..frames import np, pa, pa_csv, pc, pd
-from ..redaction import without_mails
+from ..common.frames import np, pa, pa_csv, pc, pd
+from ..common.redaction import without_mails
 from .invoice_csv_errors import (
     ASK_AGAIN,
     REQUIRED,

@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..common.times import Clock, parse_month, parse_time, utc_now
 from ..digitalocean import (
     BadAnswer,
     DigitalOcean,
@@ -26,7 +27,6 @@ from ..digitalocean import (
     no_identity,
     read_listing,
 )
-from ..times import Clock, parse_month, parse_time, utc_now
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

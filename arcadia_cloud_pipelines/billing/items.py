@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..common.frames import np, pa, pd
 from ..digitalocean import (
     DigitalOcean,
     DigitalOceanError,
@@ -19,7 +20,6 @@ from ..digitalocean import (
     no_identity,
     read_listing,
 )
-from ..frames import np, pa, pd
 from .balance import SCOPE
 from .invoice_csv import NUMBERS, column_text, read_columns, to_frame, without_zeros
 

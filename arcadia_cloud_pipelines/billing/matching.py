@@ -45,7 +45,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from ..frames import Bools, Ints, np, pd
+from ..common.frames import Bools, Ints, np, pd
 from ..kinds import REGISTRY, UNKNOWN
 from ..warehouse.statements import Statements
 from .comparing import (

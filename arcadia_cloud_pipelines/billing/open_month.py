@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from ..common.times import Clock, parse_month, parse_time
 from ..digitalocean import (
     BadAnswer,
     DigitalOcean,
@@ -19,7 +20,6 @@ from ..digitalocean import (
     NotFound,
     Unauthorized,
 )
-from ..times import Clock, parse_month, parse_time
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

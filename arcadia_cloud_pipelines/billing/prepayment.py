@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from ..common.times import Clock, utc_now
 from ..digitalocean import BadAnswer, DigitalOcean, Forbidden, NotFound
-from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .balance import SCOPE

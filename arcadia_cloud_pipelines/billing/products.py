@@ -12,17 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ..frames import Bools, np, pa, pc, pd
-from ..reviewed_files import ReviewedFileError, parse
+from ..common.frames import Bools, np, pa, pc, pd
+from ..settings.reviewed_files import ReviewedFileError, parse
 
 NameIn = Literal["description", "group", "nothing"]
 Charge = Literal["usage", "tax", "credit", "support"]

@@ -15,10 +15,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..common.times import Clock, utc_now
 from ..digitalocean import BadAnswer, DigitalOcean
 from ..digitalocean.list_answers import identity_of
 from ..digitalocean.pages import read_listing
-from ..times import Clock, utc_now
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

@@ -17,7 +17,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from ..frames import pa, pa_csv, pd
+from ..common.frames import pa, pa_csv, pd
 from ..warehouse.copy import arrow, copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

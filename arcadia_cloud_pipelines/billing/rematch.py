@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..frames import pd
+from ..common.frames import pd
 from ..warehouse.copy import copy_frame
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

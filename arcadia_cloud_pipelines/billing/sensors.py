@@ -2,8 +2,13 @@
 
 import dagster as dg
 
-from ..dagster_errors import reported_errors
-from ..dagster_runs import account_of_team, newest_run_speaks_against, team_tags, teams_of_runs
+from ..dagster_support.errors import reported_errors
+from ..dagster_support.runs import (
+    account_of_team,
+    newest_run_speaks_against,
+    team_tags,
+    teams_of_runs,
+)
 from ..warehouse.engine import Warehouse
 from .invoices import due_invoices
 from .jobs import ingest_job

@@ -37,10 +37,10 @@ def token(tenant: str | None, minutes: int) -> None:
     """
     from datetime import timedelta
 
+    from ..common.times import utc_now
     from ..operations.home import Home
     from ..operations.local_tokens import sign
     from ..settings import load_settings
-    from ..times import utc_now
 
     settings = load_settings()
     lifetime = timedelta(minutes=minutes)

@@ -67,7 +67,7 @@ def rebuild_lines(period: str | None, invoices: tuple[str, ...], format_: str | 
     one transaction and matched anew.
     """
     from ..billing.rebuild import Rebuilt, rebuild
-    from ..times import parse_month
+    from ..common.times import parse_month
 
     month = parse_month(period) if period is not None else None
     if period is not None and month is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import foreign_text
+from ..common import foreign_text
 from .output import make_table
 
 if TYPE_CHECKING:

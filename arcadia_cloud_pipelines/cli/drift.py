@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .. import foreign_text
+from ..common import foreign_text
 from .ignore import ignore
 from .output import echo, list_formats, print_objects, print_table
 from .surroundings import the_warehouse, user
@@ -33,8 +33,8 @@ def list_drift_command(
     everything: bool, kind: str | None, severity: str | None, format_: str | None
 ) -> None:
     """Show the inbox: one line for each field that differs."""
+    from ..common.severity import Severity
     from ..drift.inbox import DriftRecord, list_drift
-    from ..severity import Severity
 
     opened = the_warehouse()
     status = None if everything else "open"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import click
 
-from .. import foreign_text
+from ..common import foreign_text
 
 _OF_THE_MACHINE = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 

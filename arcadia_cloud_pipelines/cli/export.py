@@ -49,7 +49,7 @@ def marts(folder: Path, format_: str) -> None:
 
 
 def _month(_ctx: click.Context, _param: click.Parameter, value: str) -> date:
-    from ..times import parse_month
+    from ..common.times import parse_month
 
     month = parse_month(value)
     if month is None:

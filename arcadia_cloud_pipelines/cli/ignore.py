@@ -49,8 +49,8 @@ def add(
 @list_formats
 def list_rules_(format_: str | None) -> None:
     """Show the rules, expired ones too."""
+    from ..common.times import utc_now
     from ..drift.ignore import IgnoreRule, list_rules
-    from ..times import utc_now
 
     rules = list_rules(the_warehouse())
     if format_:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import foreign_text
+from ..common import foreign_text
 from .output import echo
 
 if TYPE_CHECKING:
     from ..operations.connect import Place, Tried
-    from ..secret import Secret
+    from ..settings.secret import Secret
 
 
 @click.command()
@@ -60,9 +60,9 @@ def init(token_file: Path | None, yes: bool, start: bool | None) -> None:
 
 
 def _token(file: Path | None) -> Secret:
-    from ..environment_file import LARGEST, small_text
     from ..operations.connect import read_token, usable
     from ..operations.errors import OperationsError
+    from ..settings.environment_file import LARGEST, small_text
 
     if file is not None and str(file) != "-":
         return read_token(file)

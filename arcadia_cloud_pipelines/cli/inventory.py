@@ -128,7 +128,7 @@ def retire_account_command(account: str, actor: str | None, reason: str | None, 
     from ..digitalocean.accounts import accounts_of
     from ..inventory.accounts import retire_account
     from ..settings import load_settings
-    from ..teams import read_teams
+    from ..settings.teams import read_teams
     from ..warehouse.engine import open_warehouse
 
     if not yes:

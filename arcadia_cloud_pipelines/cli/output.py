@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .. import foreign_text
+from ..common import foreign_text
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -36,7 +36,7 @@ def simulate(host: str, port: int, droplets: int, seed: int, live: bool, resume:
 
             run_simulator(host, port, droplets, seed, live, on_ready=_explain)
     except OSError as error:
-        from ..listening import why_not
+        from ..common.listening import why_not
 
         raise click.ClickException(
             f"The simulator cannot listen on port {port} of {host}, because "

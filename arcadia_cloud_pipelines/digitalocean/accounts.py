@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from ..secret import Secret
+from ..settings.secret import Secret
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .client import DigitalOcean

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from ..secret import Secret
+from ..settings.secret import Secret
 from .clock import SYSTEM_CLOCK, Clock
 from .rate_headers import SHORTEST_WAIT, number, retry_after, server_time
 from .rate_limits import HOURLY, KEPT_LIMITS, Limit, Shared

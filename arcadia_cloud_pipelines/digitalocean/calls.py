@@ -12,7 +12,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..secret import Secret
+from ..settings.secret import Secret
 from ..warehouse.engine import Warehouse
 from ..warehouse.errors import WarehouseError
 from ..warehouse.statements import Statements

@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt
 
-from ..secret import Secret
+from ..settings.secret import Secret
 from .bodies import DECIDES
 from .budget import CallBudget, budget_for
 from .clock import SYSTEM_CLOCK, Clock

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from ..secret import Secret
 from ..settings import Purpose, Settings, SettingsError
+from ..settings.secret import Secret
 from ..warehouse.engine import Warehouse
 from .accounts import ExpectedAccounts, KnownAccounts, account_of, know_accounts
 from .budget import CallBudget

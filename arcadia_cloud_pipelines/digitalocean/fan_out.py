@@ -7,7 +7,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TypeVar
 
-from ..workers import Workers
+from ..common.workers import Workers
 from .client import DigitalOcean
 from .errors import DigitalOceanError, RateLimited, Unauthorized
 

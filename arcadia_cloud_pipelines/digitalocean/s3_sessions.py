@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ..setting_values import SpacesKey
+from ..settings.values import SpacesKey
 
 
 def s3_session(key: SpacesKey) -> Any:

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import requests
 from requests.auth import AuthBase
 
-from ..secret import Secret
+from ..settings.secret import Secret
 
 
 def _quotes_no_headers(record: logging.LogRecord) -> bool:

@@ -14,7 +14,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
-from ..setting_values import SpacesKey
+from ..settings.values import SpacesKey
 from .errors import (
     BadAnswer,
     DigitalOceanError,

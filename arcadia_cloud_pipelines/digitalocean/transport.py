@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import requests
 import urllib3
 
-from ..secret import Secret
+from ..settings.secret import Secret
 from .bodies import read_body
 from .budget import BudgetExhausted, CallBudget
 from .clock import Clock

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from ..secret import Secret
+from ..settings.secret import Secret
 from .budget import LONGEST_WAIT
 from .clock import Clock
 from .errors import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from ..common.times import Clock, utc_now
 from ..kinds import KIND_BY_NAME, REGISTRY
-from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .resource_refs import ResourceRef, find_resource, kind_called

@@ -3,10 +3,10 @@
 import dagster as dg
 from pydantic import Field
 
-from .. import foreign_text
-from ..dagster_errors import reported_errors
-from ..dagster_metadata import metadata, table, table_metadata
-from ..dagster_support import HOURLY, OWNERS, RESOURCES_ASSET, RETRY
+from ..common import foreign_text
+from ..dagster_support.assets import HOURLY, OWNERS, RESOURCES_ASSET, RETRY
+from ..dagster_support.errors import reported_errors
+from ..dagster_support.metadata import metadata, table, table_metadata
 from ..settings import Purpose, load_settings
 from ..warehouse.engine import Warehouse
 from .errors import DriftError

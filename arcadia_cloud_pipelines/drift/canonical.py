@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from ..common.times import parse_time
 from ..kinds import NODE_POOL
-from ..times import parse_time
 from .spellings import (
     ADDRESSES,
     DEFAULTS,

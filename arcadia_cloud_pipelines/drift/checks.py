@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from ..dagster_errors import reported_errors
-from ..dagster_metadata import metadata, table
-from ..late import CLOCK_TOLERANCE, LATE_AFTER
-from ..times import utc_now
+from ..common.late import CLOCK_TOLERANCE, LATE_AFTER
+from ..common.times import utc_now
+from ..dagster_support.errors import reported_errors
+from ..dagster_support.metadata import metadata, table
 from ..warehouse.engine import Warehouse
 from .ignore import list_rules
 from .inbox import list_drift, newest_sweep

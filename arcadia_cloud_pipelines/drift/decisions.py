@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
+from ..common.severity import Severity
 from ..kinds import severity_of
-from ..severity import Severity
 from .canonical import ANYTHING, About, canonical
 from .compare import present, same
 from .ignore import IgnoreRule, first_match

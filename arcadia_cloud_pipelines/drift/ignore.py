@@ -11,7 +11,7 @@ from functools import cache
 
 import sqlalchemy as sa
 
-from ..times import Clock, utc_now
+from ..common.times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from .errors import DriftError
 from .tables import cloud_drift_ignore_rules

@@ -8,8 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from ..common.severity import Severity
 from ..kinds import GONE
-from ..severity import Severity
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .accept import UnknownDrift

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ..dagster_errors import reported_errors
+from ..dagster_support.errors import reported_errors
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from .accept import SHOWN, accept

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
+from ..common.redaction import holds_secret, names_secret, without_mails
 from ..inventory.sightings import stored_part, stores
 from ..kinds import KIND_BY_NAME
-from ..redaction import holds_secret, names_secret, without_mails
 from .errors import SpecError
 
 Spec = Mapping[str, Any]

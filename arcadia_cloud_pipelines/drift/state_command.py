@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Final
 
 from ..digitalocean.errors import clean
-from ..environment_file import named_variables
+from ..settings.environment_file import named_variables
 from .state_entries import CommandSource
 from .state_json import TerraformError
 from .terraform_files import MAX_BYTES

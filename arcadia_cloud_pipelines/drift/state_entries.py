@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..redaction import masked
+from ..common.redaction import masked
 from .state_values import Bucket, Name, Region, SecretVariable, Text, Variable, checked_url
 
 

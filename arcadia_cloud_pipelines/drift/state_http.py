@@ -19,8 +19,8 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_a
 
 from ..digitalocean.network_problems import network_problem
 from ..digitalocean.sessions import UnredirectedSession, user_agent
-from ..secret import named_secret
 from ..settings import SettingsError
+from ..settings.secret import named_secret
 from .state_entries import HttpSource
 from .state_json import TerraformError
 from .terraform_files import MAX_BYTES

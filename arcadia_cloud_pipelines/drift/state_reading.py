@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ..workers import Workers
+from ..common.workers import Workers
 from .state_command import read_command
 from .state_entries import CommandSource, HttpSource, StateSource
 from .state_http import read_http

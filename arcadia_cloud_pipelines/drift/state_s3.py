@@ -18,9 +18,9 @@ from ..digitalocean.errors import (
     Unreachable,
 )
 from ..digitalocean.spaces import Spaces
-from ..secret import named_secret
-from ..setting_values import SpacesKey, SpacesSettings
 from ..settings import SettingsError, load_settings
+from ..settings.secret import named_secret
+from ..settings.values import SpacesKey, SpacesSettings
 from .state_entries import S3Source
 from .state_json import TerraformError
 from .terraform_files import MAX_BYTES

@@ -37,10 +37,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from ..redaction import holds_secret, masked
-from ..reviewed_files import ReviewedFileError, read_tables, read_text, tuples
-from ..secret import named_secret
+from ..common.redaction import holds_secret, masked
 from ..settings import Settings, SettingsError, checkout
+from ..settings.reviewed_files import ReviewedFileError, read_tables, read_text, tuples
+from ..settings.secret import named_secret
 from .state_entries import CommandSource, HttpSource, S3Source, StateSource
 
 MOST_SOURCES = 1_000

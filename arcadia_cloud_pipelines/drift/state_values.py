@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from ..redaction import holds_secret
-from ..setting_values import is_loopback
+from ..common.redaction import holds_secret
 from ..settings import SECRET_NAME
+from ..settings.values import is_loopback
 
 _OURS = re.compile(r"DO_API_TOKEN|ARCADIA_(DATABASE|JWT|METRICS|NOTIFY|HEARTBEAT)|DAGSTER_POSTGRES")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from ..common.late import CLOCK_TOLERANCE, DRIFT_JUDGES
 from ..kinds import REGISTRY
-from ..late import CLOCK_TOLERANCE, DRIFT_JUDGES
 from ..warehouse.statements import Statements
 
 _SQL = Statements(__file__)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..common.times import parse_time
 from ..kinds import GONE
-from ..times import parse_time
 from .spec_fields import canonical_json
 
 WHOLE = "(the whole resource)"

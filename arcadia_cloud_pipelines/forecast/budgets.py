@@ -22,7 +22,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ..inventory.kind_names import unknown_kind
-from ..reviewed_files import EXACT, ReviewedFileError, Text, parse, read_text
+from ..settings.reviewed_files import EXACT, ReviewedFileError, Text, parse, read_text
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

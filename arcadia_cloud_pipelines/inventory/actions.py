@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from ..common.times import Clock, parse_time, utc_now
 from ..digitalocean import BadAnswer, DigitalOcean, Forbidden, NotFound
 from ..kinds import KIND_OF_FORMER_NAME
-from ..times import Clock, parse_time, utc_now
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

@@ -7,14 +7,14 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as sa
 
-from .. import foreign_text
-from ..dagster_errors import reported_errors, unless_out, unless_told
-from ..dagster_metadata import metadata, table, table_metadata
-from ..dagster_support import OWNERS, RESOURCES_ASSET, RETRY, view_asset
+from ..common import foreign_text
+from ..common.late import HOURLY_SOON
+from ..dagster_support.assets import OWNERS, RESOURCES_ASSET, RETRY, view_asset
+from ..dagster_support.errors import reported_errors, unless_out, unless_told
+from ..dagster_support.metadata import metadata, table, table_metadata
 from ..digitalocean import Account
 from ..digitalocean.clients import Clients, ask_each_token
 from ..kinds import KIND_BY_NAME, KINDS, PROJECT, SPACES_BUCKET, Kind
-from ..late import HOURLY_SOON
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse
 from . import checks

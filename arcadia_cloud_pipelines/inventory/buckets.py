@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..common.times import Clock
 from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden
 from ..digitalocean.accounts import know_accounts
 from ..digitalocean.spaces import Spaces
 from ..kinds import SPACES_BUCKET, Json
-from ..setting_values import SPACES_REGIONS, SpacesSettings
-from ..times import Clock
+from ..settings.values import SPACES_REGIONS, SpacesSettings
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from . import ledger

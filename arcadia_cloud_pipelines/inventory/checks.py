@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from ..dagster_errors import reported_errors
-from ..dagster_metadata import metadata, table, timestamp
-from ..dagster_runs import account_of_team
-from ..dagster_support import RETRY
+from ..common.foreign_text import markdown
+from ..dagster_support.assets import RETRY
+from ..dagster_support.errors import reported_errors
+from ..dagster_support.metadata import metadata, table, timestamp
+from ..dagster_support.runs import account_of_team
 from ..digitalocean.clients import Clients
-from ..foreign_text import markdown
 from ..kinds import REGISTRY
-from ..teams import TAG
+from ..settings.teams import TAG
 from ..warehouse.engine import Warehouse
 from .classify import RULE, Followed, Project
 from .freshness import STALE_AFTER, ahead_of_time, newest_complete_syncs

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ..late import CLOCK_TOLERANCE, HOURLY
+from ..common.late import CLOCK_TOLERANCE, HOURLY
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 

@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from ..common.redaction import names_secret
 from ..kinds import NAMED
-from ..redaction import names_secret
-from ..setting_values import strike_interval
+from ..settings.values import strike_interval
 from ..warehouse.copy import array_literal, copy_rows
 from ..warehouse.statements import Statements
 from .sightings import Sighting, changes_from_nothing, known_fields

@@ -13,13 +13,13 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
+from ..common.times import Clock, utc_now
+from ..common.workers import Workers
 from ..digitalocean import Unreachable
 from ..digitalocean.clients import Clients
 from ..kinds import Kind
-from ..secret import Secret
 from ..settings import SettingsError
-from ..times import Clock, utc_now
-from ..workers import Workers
+from ..settings.secret import Secret
 from .listing import Progress
 from .shared_lists import SharedLists
 from .sync import Fetched, Lister, NotFetched, fetch_kind

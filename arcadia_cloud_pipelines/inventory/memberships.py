@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ..common.redaction import MASK
+from ..common.times import parse_time
 from ..digitalocean import (
     DigitalOcean,
     DigitalOceanError,
@@ -24,8 +26,6 @@ from ..digitalocean import (
     read_listing,
 )
 from ..kinds import KIND_OF_URN_TYPE, NAMED, PROJECT, UNKNOWN, Endpoint, Json, Kind
-from ..redaction import MASK
-from ..times import parse_time
 from ..warehouse.copy import copy_rows
 from ..warehouse.statements import Statements
 from . import ledger

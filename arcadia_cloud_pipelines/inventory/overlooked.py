@@ -19,12 +19,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..common.late import CLOCK_TOLERANCE
+from ..common.redaction import holds_secret
+from ..common.times import Clock, utc_now
 from ..digitalocean import DigitalOcean, Forbidden, NotFound, identity_of, read_listing
 from ..kinds import KIND_BY_NAME, KINDS, NAMED, UNKNOWN, Json
-from ..late import CLOCK_TOLERANCE
-from ..redaction import holds_secret
 from ..settings import Purpose
-from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 from .freshness import newest_complete_syncs

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from ..common.times import Clock
 from ..digitalocean import (
     DigitalOcean,
     DigitalOceanError,
@@ -24,7 +25,6 @@ from ..digitalocean import (
 )
 from ..digitalocean.accounts import know_accounts, presumed_account
 from ..kinds import PROJECT, UNKNOWN, Json
-from ..times import Clock
 from ..warehouse.copy import copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.errors import WarehouseError

@@ -25,7 +25,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from ..reviewed_files import ReviewedFileError, Text, parse, read_text
+from ..settings.reviewed_files import ReviewedFileError, Text, parse, read_text
 
 VARIABLE = "ARCADIA_PROJECT_RULES"
 MATCHERS = ("name", "id", "environment", "account")

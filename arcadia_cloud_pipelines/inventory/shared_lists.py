@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 
+from ..common.times import Clock
 from ..digitalocean import DigitalOcean, DigitalOceanError
 from ..kinds import KIND_BY_NAME, Kind
-from ..times import Clock
 from .listing import KindListing, Progress, Supplements, list_kind, list_whole
 
 PATIENCE = 60.0

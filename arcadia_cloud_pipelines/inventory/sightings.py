@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from ..common.redaction import holds_secret, names_secret, without_mails
+from ..common.times import database_time, parse_time
 from ..kinds import Json, Kind
-from ..redaction import holds_secret, names_secret, without_mails
-from ..times import database_time, parse_time
 
 
 class Sighting(NamedTuple):

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ..common.times import Clock, utc_now
 from ..digitalocean import DigitalOcean, DigitalOceanError, Forbidden, NotFound
 from ..digitalocean.accounts import know_accounts, presumed_account
 from ..digitalocean.errors import clean
 from ..kinds import Kind
-from ..times import Clock, utc_now
 from ..warehouse.engine import Warehouse
 from ..warehouse.errors import WarehouseError
 from . import ledger

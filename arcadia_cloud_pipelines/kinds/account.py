@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..severity import Severity
+from ..common.severity import Severity
 from .kind import Endpoint, Kind
 
 SSH_KEY = Kind(

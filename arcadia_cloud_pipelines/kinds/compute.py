@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ..common.severity import Severity
 from ..settings import Purpose
-from ..severity import Severity
 from .kind import Edge, Endpoint, Json, Kind, Supplement
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from ..common.severity import Severity
 from ..settings import Purpose
-from ..severity import Severity
 
 Json = dict[str, Any]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..common.severity import Severity
 from ..settings import Purpose
-from ..severity import Severity
 from .firewall_rules import lets_more_in
 from .kind import Edge, Endpoint, Json, Kind
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..severity import Severity
+from ..common.severity import Severity
 from .registry import KIND_BY_NAME
 
 GONE = "deleted_at"

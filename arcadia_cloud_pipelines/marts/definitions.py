@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from ..dagster_support import RESOURCES_ASSET, view_asset
+from ..dagster_support.assets import RESOURCES_ASSET, view_asset
 from ..warehouse import described_views, views
 
 GROUP = "marts"

@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 import sqlalchemy as sa
 
-from ..times import rfc3339
+from ..common.times import rfc3339
 from ..warehouse.engine import Warehouse
 from ..warehouse.views import SCHEMA
 from .focus_files import DATASETS, File, FocusError, Limits, write_dataset

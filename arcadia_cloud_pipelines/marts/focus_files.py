@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..times import rfc3339
+from ..common.times import rfc3339
 from .reading import MartError, Rows, find, read_rows
 from .writing import write_file
 

@@ -1,7 +1,7 @@
 /*
 comment = """
 Which sources does this release read, and when is each late? One row a source. Made from the
-registry and `late.py` by `python -m arcadia_cloud_pipelines.docs`.
+registry and `late.py` by `python -m arcadia_cloud_pipelines.documentation`.
 """
 grain = ["source"]
 example = "SELECT source, source_group, late_after FROM marts.sources ORDER BY source"

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 
-from ..foreign_text import csv_cell, json_text
+from ..common.foreign_text import csv_cell, json_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

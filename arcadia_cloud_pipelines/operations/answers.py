@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .. import foreign_text
+from ..common import foreign_text
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements
 

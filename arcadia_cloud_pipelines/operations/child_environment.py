@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from ..settings import SECRET_NAME
-from ..team_file import variables_of_teams
+from ..settings.team_file import variables_of_teams
 
 _WAREHOUSE = re.compile(r"^(ARCADIA_DATABASE_URL|PGPASSWORD)")
 _STORAGE = re.compile(r"^(DAGSTER_POSTGRES_URL|PGPASSWORD)")

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import environment_file
 from ..digitalocean import Account, DigitalOcean
-from ..environment_file import small_file
-from ..secret import Secret, can_be_sent
-from ..settings import API_URL, Purpose, Settings, SettingsError, load_settings
+from ..settings import API_URL, Purpose, Settings, SettingsError, environment_file, load_settings
+from ..settings.environment_file import small_file
+from ..settings.secret import Secret, can_be_sent
 from .doctor.findings import Finding, Verdict
 from .doctor.tokens import check_scopes
 from .errors import OperationsError

@@ -6,12 +6,12 @@ from pathlib import Path
 import dagster as dg
 import sqlalchemy as sa
 
-from ..dagster_errors import reported_errors
-from ..dagster_runs import FIRST_REFRESH, team_tags, teams_of_runs
+from ..common.times import utc_now
+from ..dagster_support.errors import reported_errors
+from ..dagster_support.runs import FIRST_REFRESH, team_tags, teams_of_runs
 from ..inventory.assets import ACCOUNT
 from ..inventory.checks import nothing_overlooked
 from ..settings import load_settings
-from ..times import utc_now
 from ..warehouse.engine import dagster_url
 from . import first_runs
 from .first_refresh import MOST_ATTEMPTS

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .. import environment_file
+from ..settings import environment_file
 from .reviewed_story import FILES
 
 OWN_VARIABLES = (

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from .. import environment_file
-from ..environment_file import environment
 from ..inventory.freshness import synced_accounts
-from ..settings import Settings
+from ..settings import Settings, environment_file
+from ..settings.environment_file import environment
 from ..warehouse.embedded_server import ServerFolder
 from ..warehouse.engine import open_warehouse
 from . import processes

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from ..dagster_runs import AFTER_A_FAILURE, FIRST_REFRESH, run_under_way, team_tags
+from ..common.late import lately
+from ..common.times import utc_now
+from ..dagster_support.runs import AFTER_A_FAILURE, FIRST_REFRESH, run_under_way, team_tags
 from ..inventory.assets import ACCOUNT
-from ..late import lately
-from ..times import utc_now
 from ..warehouse.dagster_marks import WHOLE_ACCOUNT
 from .first_refresh import MOST_ATTEMPTS, OF_A_TEAM, Past, due, is_over
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import fasteners
 
-from ..folders import FolderError, prepare_home
+from ..common.folders import FolderError, prepare_home
 from ..settings import checkout
 from .errors import OperationsError
 

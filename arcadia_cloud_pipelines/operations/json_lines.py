@@ -17,11 +17,11 @@ from typing import Any
 
 import orjson
 
-from .. import foreign_text
-from ..environment_file import environment
-from ..redaction import masked, names_secret
+from ..common import foreign_text
+from ..common.redaction import masked, names_secret
+from ..common.times import rfc3339, utc_now
 from ..settings import SettingsError
-from ..times import rfc3339, utc_now
+from ..settings.environment_file import environment
 
 VARIABLE = "ARCADIA_LOG_FORMAT"
 

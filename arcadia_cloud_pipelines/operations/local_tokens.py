@@ -14,9 +14,9 @@ from pathlib import Path
 
 import jwt
 
-from ..secret import Secret
-from ..setting_values import is_loopback
 from ..settings import Settings
+from ..settings.secret import Secret
+from ..settings.values import is_loopback
 from .errors import OperationsError
 from .home import Home
 

@@ -14,8 +14,8 @@ import psutil
 
 from ..alarms.model import Alarm, Answer, alarm_key
 from ..alarms.sources import Question, Sources
-from ..severity import Severity
-from ..times import Clock, utc_now
+from ..common.severity import Severity
+from ..common.times import Clock, utc_now
 from .home import Home
 
 FULL_BELOW = 2**30

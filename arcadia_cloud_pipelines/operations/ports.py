@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from ..listening import why_not
+from ..common.listening import why_not
 from .errors import OperationsError
 
 _ANSWER_SECONDS = 10

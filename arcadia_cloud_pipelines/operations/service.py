@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from .. import environment_file
-from ..environment_file import environment
-from ..settings import DEFAULT_QUEUE, Purpose, Settings, load_settings
+from ..settings import DEFAULT_QUEUE, Purpose, Settings, environment_file, load_settings
+from ..settings.environment_file import environment
 from . import json_lines, processes
 from .child import Child
 from .errors import OperationsError

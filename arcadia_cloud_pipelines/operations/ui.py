@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ..ending import end_normally_when_asked
+from ..common.ending import end_normally_when_asked
 from .ui_guard import UiGuard
 
 _POLL_MILLISECONDS = 2000

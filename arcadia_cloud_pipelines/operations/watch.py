@@ -20,9 +20,9 @@ from ..alarms.outage import Outage
 from ..alarms.rules import Router
 from ..alarms.sources import Question
 from ..alarms.state import marks
-from ..late import lately
+from ..common.late import lately
+from ..common.times import utc_now
 from ..settings import Settings, load_settings
-from ..times import utc_now
 from ..warehouse.embedded_programs import EmbeddedPostgresError
 from ..warehouse.engine import dagster_url, open_warehouse
 from ..warehouse.errors import WarehouseError

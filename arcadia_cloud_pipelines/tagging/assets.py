@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from ..dagster_errors import reported_errors
-from ..dagster_metadata import metadata, table, table_metadata
-from ..dagster_support import HOURLY, OWNERS, RETRY
+from ..dagster_support.assets import HOURLY, OWNERS, RETRY
+from ..dagster_support.errors import reported_errors
+from ..dagster_support.metadata import metadata, table, table_metadata
 from ..digitalocean.clients import Clients
 from ..settings import Purpose
 from ..warehouse.engine import Warehouse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from ..dagster_support import RESOURCES
+from ..dagster_support.assets import RESOURCES
 from .assets import ASSETS, CHECKS
 
 defs = dg.Definitions(assets=ASSETS, asset_checks=CHECKS, resources=RESOURCES)

@@ -23,7 +23,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from ..inventory.kind_names import unknown_kind
 from ..kinds import REGISTRY
-from ..reviewed_files import ONE_OR_MORE, ReviewedFileError, Text, parse, read_text
+from ..settings.reviewed_files import ONE_OR_MORE, ReviewedFileError, Text, parse, read_text
 from ..warehouse.copy import array_literal, copy_rows
 from ..warehouse.engine import Warehouse
 from ..warehouse.statements import Statements

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..frames import pa, pa_csv, pd
+from ..common.frames import pa, pa_csv, pd
 
 _CHUNK = 1 << 15
 """Letters that are sent at once: no more than a socket holds, so that PostgreSQL stores them while

@@ -13,7 +13,7 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick,
 from dagster._time import get_current_timestamp
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
 
-from ..late import CLOCK_TOLERANCE
+from ..common.late import CLOCK_TOLERANCE
 
 
 class SchedulesUntilNow(PostgresScheduleStorage):

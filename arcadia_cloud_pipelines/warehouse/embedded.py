@@ -15,8 +15,8 @@ import fasteners
 import psycopg2
 from sqlalchemy import URL
 
-from ..folders import FolderError, check_home, prepare_home
-from ..setting_values import EMBEDDED_PORT, embedded_port
+from ..common.folders import FolderError, check_home, prepare_home
+from ..settings.values import EMBEDDED_PORT, embedded_port
 from .embedded_port import HOST, LOGIN, PortUnusable, read_password
 from .embedded_programs import EmbeddedPostgresError
 from .embedded_server import DATABASE_USER, WAREHOUSE_DATABASE, ServerFolder

@@ -7,7 +7,7 @@ import shutil
 import stat
 from contextlib import suppress
 
-from ..folders import check_owner
+from ..common.folders import check_owner
 from .embedded_programs import SYSTEM_USER, EmbeddedPostgresError, ServerUser, system_user
 from .embedded_server import ServerFolder
 

@@ -22,10 +22,10 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import encrypt_password
 
-from ..folders import check_owner
-from ..listening import why_not
-from ..secret import Secret
-from ..setting_values import EMBEDDED_PORT
+from ..common.folders import check_owner
+from ..common.listening import why_not
+from ..settings.secret import Secret
+from ..settings.values import EMBEDDED_PORT
 from .grants import READER, TENANT
 
 LOGIN = "arcadia_connect"

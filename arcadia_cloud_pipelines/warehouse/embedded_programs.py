@@ -18,7 +18,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from ..folders import user_name
+from ..common.folders import user_name
 
 logger = logging.getLogger(__name__)
 

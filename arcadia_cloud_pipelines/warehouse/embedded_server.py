@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 
-from ..folders import FolderError
+from ..common.folders import FolderError
 from .embedded_socket import socket_folder_of
 
 logger = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 
-from ..folders import prepare_home, user_name
-from ..setting_values import embedded_port
+from ..common.folders import prepare_home, user_name
+from ..settings.values import embedded_port
 from .embedded_data_folder import check_room, make_data_folder
 from .embedded_port import HOST, PortUnusable, access_rules, check_free
 from .embedded_programs import ENVIRON, MAJOR, EmbeddedPostgresError, ServerUser, usable_programs

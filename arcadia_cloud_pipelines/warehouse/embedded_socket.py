@@ -8,7 +8,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from ..folders import make_private
+from ..common.folders import make_private
 
 DEFAULT_PORT = 5432
 SOCKET = f".s.PGSQL.{DEFAULT_PORT}"

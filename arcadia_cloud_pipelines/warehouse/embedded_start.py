@@ -12,7 +12,7 @@ from pathlib import Path
 
 from psycopg2 import sql
 
-from ..setting_values import embedded_port
+from ..settings.values import embedded_port
 from . import embedded_keeper
 from .embedded_port import PortUnusable, ensure_login
 from .embedded_programs import EmbeddedPostgresError

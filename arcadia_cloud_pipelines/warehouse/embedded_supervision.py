@@ -13,7 +13,7 @@ from pathlib import Path
 
 import fasteners
 
-from ..folders import FolderError, prepare_home
+from ..common.folders import FolderError, prepare_home
 from ..settings import SettingsError
 from . import embedded_keeper
 from .embedded_programs import EmbeddedPostgresError

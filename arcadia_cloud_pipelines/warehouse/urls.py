@@ -11,8 +11,8 @@ from urllib.parse import unquote
 
 from sqlalchemy import URL
 
-from ..secret import Secret
 from ..settings import SettingsError
+from ..settings.secret import Secret
 
 DRIVER = "postgresql+psycopg2"
 _SCHEMES = {"postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"}

@@ -10,7 +10,7 @@ from arcadia_cloud_pipelines.alarms.delivery import announce, deliver
 from arcadia_cloud_pipelines.alarms.errors import NotifyError
 from arcadia_cloud_pipelines.alarms.model import Alarm, Answer
 from arcadia_cloud_pipelines.alarms.state import record_alarms, take_turn
-from arcadia_cloud_pipelines.severity import Severity
+from arcadia_cloud_pipelines.common.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 T0 = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -18,8 +18,8 @@ from arcadia_cloud_pipelines.alarms.errors import AlarmRulesError, NotifyError
 from arcadia_cloud_pipelines.alarms.outage import TELL_AFTER, Outage
 from arcadia_cloud_pipelines.alarms.rules import Router, read_alarm_rules
 from arcadia_cloud_pipelines.alarms.texts import MessageLine, harmless, message, plain_text
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import load_settings
+from arcadia_cloud_pipelines.settings.secret import Secret
 
 from .helpers import Inbox, at
 

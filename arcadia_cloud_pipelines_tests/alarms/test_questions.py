@@ -24,13 +24,13 @@ from arcadia_cloud_pipelines.alarms import (
 from arcadia_cloud_pipelines.alarms.model import Answer
 from arcadia_cloud_pipelines.alarms.sources import Sources
 from arcadia_cloud_pipelines.alarms.state import open_alarms
-from arcadia_cloud_pipelines.dagster_errors import PlainFailure
+from arcadia_cloud_pipelines.common.severity import Severity
+from arcadia_cloud_pipelines.dagster_support.errors import PlainFailure
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations import machine
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.watch import QUESTIONS
 from arcadia_cloud_pipelines.settings import load_settings
-from arcadia_cloud_pipelines.severity import Severity
 from arcadia_cloud_pipelines.warehouse.dagster_marks import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 

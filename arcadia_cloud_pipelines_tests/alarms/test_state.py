@@ -19,7 +19,7 @@ from arcadia_cloud_pipelines.alarms.state import (
     record_alarms,
     take_turn,
 )
-from arcadia_cloud_pipelines.severity import Severity
+from arcadia_cloud_pipelines.common.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..support.sql import query

@@ -20,7 +20,7 @@ from arcadia_cloud_pipelines.inventory.tables import (
     cloud_resource_events,
     cloud_resources,
 )
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 SECRET = "the shared secret of tests".ljust(64, "!")

@@ -12,8 +12,8 @@ import pytest
 
 from arcadia_cloud_pipelines.api.auth import KEY_BYTES, LEEWAY, TOKEN_BYTES
 from arcadia_cloud_pipelines.api.server import run_api
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import SettingsError, load_settings
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from .conftest import SECRET, Api, serve

@@ -12,7 +12,7 @@ from arcadia_cloud_pipelines.billing import account_assets, sensors
 from arcadia_cloud_pipelines.billing.assets import ASSETS, INVOICE_FILES, PARTITIONS
 from arcadia_cloud_pipelines.billing.checks import CHECKS
 from arcadia_cloud_pipelines.billing.definitions import defs
-from arcadia_cloud_pipelines.dagster_runs import reason_to_wait
+from arcadia_cloud_pipelines.dagster_support.runs import reason_to_wait
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount

@@ -289,7 +289,7 @@ KILLED = """
     import os, signal
     from arcadia_cloud_pipelines.billing import ingest
     from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
-    from arcadia_cloud_pipelines.secret import Secret
+    from arcadia_cloud_pipelines.settings.secret import Secret
     from arcadia_cloud_pipelines.warehouse.engine import Warehouse
     from arcadia_cloud_pipelines.warehouse.statements import Statements
     import sqlalchemy as sa

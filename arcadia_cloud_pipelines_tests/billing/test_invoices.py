@@ -12,7 +12,7 @@ from arcadia_cloud_pipelines.billing.balance import accrual_of_month, snapshot_b
 from arcadia_cloud_pipelines.billing.ingest import partition_key
 from arcadia_cloud_pipelines.billing.invoices import sync_invoices
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean, Forbidden
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount
 from arcadia_cloud_pipelines.simulator.billing import PERSON_PREFIX
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse

@@ -8,11 +8,7 @@ from typing import Any
 
 import pytest
 
-from arcadia_cloud_pipelines.billing.prepayment import (
-    Prepayment,
-    parse_prepayment,
-    sync_prepayment,
-)
+from arcadia_cloud_pipelines.billing.prepayment import Prepayment, parse_prepayment, sync_prepayment
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.simulator import SimulatedAccount
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse

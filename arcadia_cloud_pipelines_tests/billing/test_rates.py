@@ -10,13 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcadia_cloud_pipelines.billing.account_facts import (
-    _store as store_facts,
-)
-from arcadia_cloud_pipelines.billing.account_facts import (
-    parse_facts,
-    sync_account_facts,
-)
+from arcadia_cloud_pipelines.billing.account_facts import _store as store_facts
+from arcadia_cloud_pipelines.billing.account_facts import parse_facts, sync_account_facts
 from arcadia_cloud_pipelines.billing.rates import Rate, parse_rates, sync_rates
 from arcadia_cloud_pipelines.billing.rates import _store as store_rates
 from arcadia_cloud_pipelines.digitalocean import BadAnswer, DigitalOcean

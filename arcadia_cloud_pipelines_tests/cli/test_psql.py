@@ -7,12 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from arcadia_cloud_pipelines.secret import Secret
-from arcadia_cloud_pipelines.warehouse.programs import (
-    connection_variables,
-    find_psql,
-    service_file,
-)
+from arcadia_cloud_pipelines.settings.secret import Secret
+from arcadia_cloud_pipelines.warehouse.programs import connection_variables, find_psql, service_file
 from arcadia_cloud_pipelines.warehouse.urls import sqlalchemy_url
 
 from .conftest import Run

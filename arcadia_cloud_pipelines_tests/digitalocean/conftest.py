@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from arcadia_cloud_pipelines.digitalocean import CallBudget, DigitalOcean
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 
 TOKEN = "dop_v1_0f3c9a7e51b2d84466"
 

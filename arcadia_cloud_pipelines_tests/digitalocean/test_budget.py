@@ -17,7 +17,7 @@ from arcadia_cloud_pipelines.digitalocean.budget import (
 )
 from arcadia_cloud_pipelines.digitalocean.rate_headers import retry_after
 from arcadia_cloud_pipelines.digitalocean.rate_limits import LIMITS, ON_THE_WAY, Limit
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 
 from .conftest import FakeClock
 

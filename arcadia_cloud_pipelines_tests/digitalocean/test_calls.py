@@ -17,8 +17,8 @@ from arcadia_cloud_pipelines.digitalocean.budget import BudgetExhausted, CallBud
 from arcadia_cloud_pipelines.digitalocean.calls import SharedCalls
 from arcadia_cloud_pipelines.digitalocean.clients import Clients
 from arcadia_cloud_pipelines.digitalocean.rate_limits import Limit
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose, load_settings
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 TOKEN = Secret("dop_v1_" + "ab" * 32)
@@ -73,7 +73,7 @@ def test_a_real_other_process(warehouse: Warehouse) -> None:
 import sqlalchemy as sa
 from arcadia_cloud_pipelines.digitalocean.budget import CallBudget, Limit
 from arcadia_cloud_pipelines.digitalocean.calls import SharedCalls
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 warehouse = Warehouse(
     sa.make_url({warehouse.engine.url.render_as_string(hide_password=False)!r}), embedded=False

@@ -31,7 +31,7 @@ from arcadia_cloud_pipelines.digitalocean import (
 )
 from arcadia_cloud_pipelines.digitalocean.network_problems import network_problem
 from arcadia_cloud_pipelines.digitalocean.rate_limits import ON_THE_WAY
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 
 from .conftest import CLOSE, RESET, TOKEN, FakeClock, Hold, Server, Step, answer, html, raw
 

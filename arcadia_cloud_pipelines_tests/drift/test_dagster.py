@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from arcadia_cloud_pipelines import dagster_runs
 from arcadia_cloud_pipelines.cli.drift import drift as drift_command
 from arcadia_cloud_pipelines.cli.main import main
 from arcadia_cloud_pipelines.cli.provisioned import provisioned as provisioned_command
+from arcadia_cloud_pipelines.dagster_support import runs as dagster_runs
 from arcadia_cloud_pipelines.drift import checks, sweep
 from arcadia_cloud_pipelines.drift.definitions import defs as drift_defs
 from arcadia_cloud_pipelines.drift.ignore import add_rule

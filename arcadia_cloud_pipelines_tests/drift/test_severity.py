@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from arcadia_cloud_pipelines.common.severity import Severity
 from arcadia_cloud_pipelines.drift.inbox import list_drift
-from arcadia_cloud_pipelines.severity import Severity
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..support.sql import query

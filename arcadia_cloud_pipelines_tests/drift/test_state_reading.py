@@ -28,7 +28,7 @@ from arcadia_cloud_pipelines.drift.state_reading import read_states
 from arcadia_cloud_pipelines.drift.state_s3 import read_s3
 from arcadia_cloud_pipelines.drift.terraform import TerraformError, TerraformSpecs, record_states
 from arcadia_cloud_pipelines.drift.terraform_decisions import list_sources
-from arcadia_cloud_pipelines.setting_values import SpacesSettings
+from arcadia_cloud_pipelines.settings.values import SpacesSettings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..support.s3 import (

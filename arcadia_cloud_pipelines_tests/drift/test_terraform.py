@@ -10,11 +10,7 @@ from typing import Any
 import pytest
 
 from arcadia_cloud_pipelines.drift.accept import accept
-from arcadia_cloud_pipelines.drift.terraform import (
-    TerraformError,
-    parse_state,
-    record_states,
-)
+from arcadia_cloud_pipelines.drift.terraform import TerraformError, parse_state, record_states
 from arcadia_cloud_pipelines.settings import load_settings
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 

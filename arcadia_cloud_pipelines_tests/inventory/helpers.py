@@ -18,8 +18,8 @@ from arcadia_cloud_pipelines.inventory.sightings import Sighting
 from arcadia_cloud_pipelines.inventory.sync import record_listing, sync_kind
 from arcadia_cloud_pipelines.inventory.sync_runs import SyncResult
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose, Settings
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..conftest import libpq

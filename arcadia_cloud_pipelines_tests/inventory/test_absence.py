@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from arcadia_cloud_pipelines.common.times import utc_now
 from arcadia_cloud_pipelines.digitalocean import Account, Forbidden
 from arcadia_cloud_pipelines.digitalocean.accounts import KnownAccounts
 from arcadia_cloud_pipelines.inventory.accounts import (
@@ -24,10 +25,9 @@ from arcadia_cloud_pipelines.inventory.status import newest_syncs
 from arcadia_cloud_pipelines.inventory.sync import record_listing, sync_kind
 from arcadia_cloud_pipelines.inventory.void import NothingToVoid, void_sync
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.simulator import RunningSimulator
-from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..support.sql import query

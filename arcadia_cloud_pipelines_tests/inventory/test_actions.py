@@ -13,7 +13,7 @@ from arcadia_cloud_pipelines.inventory import actions as log
 from arcadia_cloud_pipelines.inventory.actions import parse_action, sync_actions
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 

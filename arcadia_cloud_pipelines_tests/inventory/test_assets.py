@@ -17,13 +17,13 @@ import sqlalchemy as sa
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import create_execution_plan, execute_plan_iterator
 
+from arcadia_cloud_pipelines.common.times import utc_now
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.inventory import checks
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
 from arcadia_cloud_pipelines.inventory.classify import Followed, Project
 from arcadia_cloud_pipelines.kinds import KINDS, REGISTRY
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
-from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..support import s3

@@ -17,7 +17,7 @@ from arcadia_cloud_pipelines.inventory.buckets import known_buckets, sync_bucket
 from arcadia_cloud_pipelines.inventory.freshness import newest_complete_syncs
 from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sync_runs import SyncResult
-from arcadia_cloud_pipelines.setting_values import SpacesSettings
+from arcadia_cloud_pipelines.settings.values import SpacesSettings
 from arcadia_cloud_pipelines.simulator import BUCKET_URN, RunningSimulator
 from arcadia_cloud_pipelines.simulator.world import ForeignUrn
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse

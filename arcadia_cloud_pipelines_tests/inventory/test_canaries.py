@@ -22,11 +22,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import dagster as dg
 import pytest
 
+from arcadia_cloud_pipelines.common.redaction import holds_secret, masked
 from arcadia_cloud_pipelines.inventory.assets import ASSETS, LISTINGS
 from arcadia_cloud_pipelines.inventory.buckets import NO_KEYS
 from arcadia_cloud_pipelines.inventory.sightings import identity_reader, sightings
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
-from arcadia_cloud_pipelines.redaction import holds_secret, masked
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..digitalocean.conftest import Request, Server, answer, raw

@@ -15,7 +15,7 @@ from arcadia_cloud_pipelines.digitalocean import DigitalOcean
 from arcadia_cloud_pipelines.inventory.listing import list_kind
 from arcadia_cloud_pipelines.inventory.sightings import Sighting, identity_reader
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
 
 from .helpers import T0, client

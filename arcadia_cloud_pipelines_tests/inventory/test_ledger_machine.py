@@ -27,7 +27,7 @@ from arcadia_cloud_pipelines.inventory.projects import sync_projects
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, UNKNOWN
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..support.sql import query

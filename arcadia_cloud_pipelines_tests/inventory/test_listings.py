@@ -22,8 +22,8 @@ from arcadia_cloud_pipelines.inventory.shared_lists import SharedLists
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.sync import Fetched, NotFetched, fetch_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose, SettingsError
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.simulator import RunningSimulator
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arcadia_cloud_pipelines.common.times import parse_time
 from arcadia_cloud_pipelines.inventory.sightings import Sighting, dropped_fields, sightings
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, KINDS, Kind
-from arcadia_cloud_pipelines.times import parse_time
 
 from ..examples import EXAMPLES
 

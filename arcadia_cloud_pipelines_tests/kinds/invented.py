@@ -12,14 +12,14 @@ import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.digitalocean import DigitalOcean
-from arcadia_cloud_pipelines.docs import scopes
+from arcadia_cloud_pipelines.documentation.pages import scopes
+from arcadia_cloud_pipelines.documentation.tables_page import tables_page
 from arcadia_cloud_pipelines.drift.specs import record_provisioned
 from arcadia_cloud_pipelines.drift.sweep import sweep
 from arcadia_cloud_pipelines.inventory.sync import sync_kind
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME
-from arcadia_cloud_pipelines.secret import Secret
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
-from arcadia_cloud_pipelines.tables_page import tables_page
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.migrate import migrate
 

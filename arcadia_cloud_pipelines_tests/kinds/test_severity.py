@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arcadia_cloud_pipelines.common.severity import Severity
 from arcadia_cloud_pipelines.kinds import GONE, REGISTRY, severity_of
 from arcadia_cloud_pipelines.kinds.firewall_rules import lets_more_in
-from arcadia_cloud_pipelines.severity import Severity
 
 WARNING, ERROR, CRITICAL = Severity
 

@@ -16,8 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.metrics.collect import HELP, ORCHESTRATION, WAREHOUSE
-from arcadia_cloud_pipelines.secret import Secret
-from arcadia_cloud_pipelines.teams import TAG
+from arcadia_cloud_pipelines.settings.secret import Secret
+from arcadia_cloud_pipelines.settings.teams import TAG
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..api.conftest import Api, serve

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import dagster as dg
 import pytest
 
-from arcadia_cloud_pipelines.dagster_metadata import table
-from arcadia_cloud_pipelines.foreign_text import markdown
+from arcadia_cloud_pipelines.common.foreign_text import markdown
+from arcadia_cloud_pipelines.dagster_support.metadata import table
 
 from .browser import Deployment, deployment, dom, needs_chromium, text
 

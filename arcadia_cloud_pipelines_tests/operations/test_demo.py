@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.folders import OURS
+from arcadia_cloud_pipelines.common.folders import OURS
 from arcadia_cloud_pipelines.marts.reading import names
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 

@@ -12,14 +12,14 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines import folders
+from arcadia_cloud_pipelines.common import folders
+from arcadia_cloud_pipelines.common.times import utc_now
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations.doctor import Verdict, examine
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.operations.simulated import open_account
 from arcadia_cloud_pipelines.settings import Settings, load_settings
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
-from arcadia_cloud_pipelines.times import utc_now
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 from ..support.s3 import DENIED, KEY_ID, PATTERN, SECRET, answering, closed_port, listing

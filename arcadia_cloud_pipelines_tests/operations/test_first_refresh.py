@@ -15,8 +15,8 @@ from dagster._core.workspace.load_target import ModuleTarget
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from arcadia_cloud_pipelines.billing.definitions import balance_schedule
-from arcadia_cloud_pipelines.dagster_errors import PlainFailure
-from arcadia_cloud_pipelines.dagster_runs import (
+from arcadia_cloud_pipelines.dagster_support.errors import PlainFailure
+from arcadia_cloud_pipelines.dagster_support.runs import (
     AFTER_A_FAILURE,
     FIRST_REFRESH,
     newest_run_speaks_against,

@@ -20,7 +20,7 @@ from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._scheduler.scheduler import ScheduleIterationTimes, launch_scheduled_runs
 from dagster._utils.schedules import cron_string_iterator
 
-from arcadia_cloud_pipelines.dagster_runs import skipping_overlap
+from arcadia_cloud_pipelines.dagster_support.runs import skipping_overlap
 from arcadia_cloud_pipelines.definitions import defs as product
 
 # Two of our schedules, with jobs that need nothing.

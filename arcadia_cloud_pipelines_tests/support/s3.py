@@ -14,8 +14,8 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from arcadia_cloud_pipelines.secret import Secret
-from arcadia_cloud_pipelines.setting_values import SpacesKey, SpacesSettings
+from arcadia_cloud_pipelines.settings.secret import Secret
+from arcadia_cloud_pipelines.settings.values import SpacesKey, SpacesSettings
 
 KEY_ID = "CANARY-KEY-ID"
 SECRET = "CANARY-SECRET-0123456789"

@@ -23,8 +23,8 @@ from arcadia_cloud_pipelines.inventory.ledger import Observation, record
 from arcadia_cloud_pipelines.inventory.sightings import sightings
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.kinds import KIND_BY_NAME, NAMED
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose, load_settings
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.simulator import SimulatedAccount, serve
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 

@@ -22,11 +22,11 @@ from arcadia_cloud_pipelines.alarms.model import Answer
 from arcadia_cloud_pipelines.alarms.sources import Sources
 from arcadia_cloud_pipelines.alarms.state import marks, open_alarms
 from arcadia_cloud_pipelines.alarms.teams import newest_success
-from arcadia_cloud_pipelines.dagster_errors import PlainFailure
+from arcadia_cloud_pipelines.dagster_support.errors import PlainFailure
 from arcadia_cloud_pipelines.inventory.tables import cloud_sync_runs
 from arcadia_cloud_pipelines.operations.home import Home
 from arcadia_cloud_pipelines.settings import load_settings
-from arcadia_cloud_pipelines.teams import TAG
+from arcadia_cloud_pipelines.settings.teams import TAG
 from arcadia_cloud_pipelines.warehouse.dagster_marks import WHOLE_ACCOUNT
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 

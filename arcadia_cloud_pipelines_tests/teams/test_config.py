@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from arcadia_cloud_pipelines.operations.child_environment import for_child
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import Purpose, Settings, SettingsError, load_settings
-from arcadia_cloud_pipelines.teams import Team, read_teams, team_settings
+from arcadia_cloud_pipelines.settings.secret import Secret
+from arcadia_cloud_pipelines.settings.teams import Team, read_teams, team_settings
 
 SECRET = "dop_v1_0123456789abcdef"
 UUID = "1a2a1c8dab46423ee065bf730d8c42d991935f05"

@@ -10,12 +10,12 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from arcadia_cloud_pipelines.dagster_runs import FIRST_REFRESH, newest_run_speaks_against
+from arcadia_cloud_pipelines.dagster_support.runs import FIRST_REFRESH, newest_run_speaks_against
 from arcadia_cloud_pipelines.definitions import defs
 from arcadia_cloud_pipelines.operations.definitions import first_refresh_sensor
 from arcadia_cloud_pipelines.operations.first_refresh import OF_A_TEAM
+from arcadia_cloud_pipelines.settings.teams import TAG
 from arcadia_cloud_pipelines.simulator import RunningSimulator, SimulatedAccount, serve
-from arcadia_cloud_pipelines.teams import TAG
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 
 ASSETS = ["account", "projects", "droplets", "tags", "domains", "balance_snapshots"]

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 
 from arcadia_cloud_pipelines.operations.doctor.local import check_folder
 from arcadia_cloud_pipelines.operations.home import Home
-from arcadia_cloud_pipelines.setting_values import EMBEDDED_PORT
 from arcadia_cloud_pipelines.settings import SettingsError, load_settings
+from arcadia_cloud_pipelines.settings.values import EMBEDDED_PORT
 from arcadia_cloud_pipelines.warehouse import embedded_port
 from arcadia_cloud_pipelines.warehouse.embedded import EmbeddedPostgres
 from arcadia_cloud_pipelines.warehouse.embedded_programs import EmbeddedPostgresError

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql.psycopg2 import dialect
 
-from arcadia_cloud_pipelines.secret import Secret
 from arcadia_cloud_pipelines.settings import SettingsError
+from arcadia_cloud_pipelines.settings.secret import Secret
 from arcadia_cloud_pipelines.warehouse.engine import Warehouse
 from arcadia_cloud_pipelines.warehouse.errors import WarehouseUnreachable
 from arcadia_cloud_pipelines.warehouse.urls import sqlalchemy_url

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...common.times import Clock, utc_now
 from ...settings import Settings
-from ...times import Clock, utc_now
 from ..home import Home
 from .clock import check_clock
 from .configuration import check_configuration

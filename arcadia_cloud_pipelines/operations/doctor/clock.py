@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from ...common.times import Clock
 from ...settings import Settings
-from ...times import Clock
 from ...warehouse.engine import Warehouse
 from ...warehouse.errors import WarehouseError
 from .findings import Finding, neither, well, wrong

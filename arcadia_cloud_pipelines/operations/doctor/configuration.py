@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ... import environment_file
-from ...alarm_settings import NOTIFY_URLS
 from ...alarms.channels import unknown_addresses
 from ...alarms.rules import Router
 from ...allocation.rules import read_allocation_rules
@@ -14,8 +12,9 @@ from ...drift.state_sources import STATES, VARIABLE, configured_sources, unset
 from ...drift.terraform_files import find_files
 from ...forecast.budgets import read_budgets
 from ...inventory.rules import read_project_rules
-from ...reviewed_files import ReviewedFileError
-from ...settings import Settings
+from ...settings import Settings, environment_file
+from ...settings.alarms import NOTIFY_URLS
+from ...settings.reviewed_files import ReviewedFileError
 from ...tagging.policy import read_policy
 from .findings import Finding, neither, well, wrong
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from ...common.late import CLOCK_TOLERANCE
+from ...common.times import ago
 from ...inventory.freshness import STALE_AFTER, KindSyncs, kind_syncs, mirrored_teams
 from ...kinds import SPACES_BUCKET
-from ...late import CLOCK_TOLERANCE
 from ...settings import Settings
-from ...times import ago
 from ...warehouse.engine import Warehouse
 from ..home import Home
 from .findings import Finding, neither, well, wrong

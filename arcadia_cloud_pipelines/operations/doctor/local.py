@@ -6,9 +6,9 @@ import os
 import shutil
 from collections.abc import Iterator
 
-from ...folders import FolderError, check_home
-from ...setting_values import EMBEDDED_PORT
+from ...common.folders import FolderError, check_home
 from ...settings import Settings
+from ...settings.values import EMBEDDED_PORT
 from ...warehouse.embedded_port import HOST, LOGIN, password_file
 from ...warehouse.embedded_server import ServerFolder
 from ..home import Home

@@ -21,9 +21,9 @@ from ...inventory.accounts import odd_tokens
 from ...inventory.buckets import list_buckets
 from ...inventory.freshness import synced_accounts
 from ...kinds import KIND_BY_NAME, KINDS, PROJECT
-from ...secret import Secret
 from ...settings import Purpose, Settings, SettingsError
-from ...teams import read_teams
+from ...settings.secret import Secret
+from ...settings.teams import read_teams
 from ...warehouse.engine import Warehouse
 from ..home import Home
 from ..simulated import open_account

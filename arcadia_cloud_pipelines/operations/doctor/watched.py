@@ -11,9 +11,9 @@ from ...alarms.model import Alarm
 from ...alarms.sources import Sources
 from ...alarms.state import marks
 from ...alarms.texts import plain_text
-from ...late import lately
+from ...common.late import lately
+from ...common.severity import Severity
 from ...settings import Settings
-from ...severity import Severity
 from ...warehouse.embedded_programs import EmbeddedPostgresError
 from ...warehouse.engine import Warehouse, running_dagster_url
 from ..home import Home

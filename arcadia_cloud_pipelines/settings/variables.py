@@ -15,13 +15,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from . import environment_file
-from .alarm_settings import alarm_settings
+from .alarms import alarm_settings
 from .environment_file import API_URL as API_URL
 from .environment_file import SettingsError as SettingsError
 from .environment_file import checkout as checkout
 from .environment_file import environment, home_of
 from .secret import Secret, UnreadableSecret, check_token, read_secret
-from .setting_values import (
+from .values import (
     STRIKE_MINUTES,
     SpacesSettings,
     checked_api_url,

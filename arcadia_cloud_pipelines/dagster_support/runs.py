@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from .dagster_errors import reported_errors
-from .digitalocean.clients import expected_account
-from .late import lately
-from .settings import SettingsError, load_settings
-from .teams import TAG, read_teams
-from .times import utc_now
-from .warehouse.engine import Warehouse
+from ..common.late import lately
+from ..common.times import utc_now
+from ..digitalocean.clients import expected_account
+from ..settings import SettingsError, load_settings
+from ..settings.teams import TAG, read_teams
+from ..warehouse.engine import Warehouse
+from .errors import reported_errors
 
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,

@@ -13,8 +13,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
 
-from .foreign_text import line
-from .redaction import holds_secret, masked
+from ..common.foreign_text import line
+from ..common.redaction import holds_secret, masked
 
 M = TypeVar("M", bound=BaseModel)
 LARGEST = 1_000_000

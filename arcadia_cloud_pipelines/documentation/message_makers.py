@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from .digitalocean import errors as digitalocean_errors
+from ..digitalocean import errors as digitalocean_errors
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent.parent
 _NOT_FOR_PEOPLE = frozenset(
     {"ValueError", "TypeError", "RuntimeError", "KeyError", "NotImplementedError", "AssertionError",
      "OSError", "Exception", "HTTPError", "ConnectionError", "TimeoutError"}

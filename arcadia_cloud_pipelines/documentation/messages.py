@@ -1,7 +1,7 @@
 """The page `docs/messages.md`: the texts that can reach a person, and the commands.
 
 Texts are read from the source: `raise SettingsError(f"{name} is …")` gives "{name} is …". What is
-filled in stands in braces. Made by `python -m arcadia_cloud_pipelines.messages`.
+filled in stands in braces. Made by `python -m arcadia_cloud_pipelines.documentation`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import click
 
-from .cli import main as arcadia
+from ..cli import main as arcadia
 from .message_makers import PACKAGE, Message
 from .message_sources import collect
 
@@ -49,7 +49,8 @@ def messages_page() -> str:
     lines = [
         "# Messages",
         "",
-        "Made by `python -m arcadia_cloud_pipelines.messages`; change the code, not this page.",
+        "Made by `python -m arcadia_cloud_pipelines.documentation`: change the code, not this "
+        "page.",
         "It has every message, sorted, to look up what to do. `{word}` stands for what is",
         "filled in, `a | b` for one of two texts.",
     ]
@@ -101,7 +102,3 @@ def _of_command(name: str, command: click.Command) -> Iterator[str]:
     if isinstance(command, click.Group):
         for more, below in sorted(command.commands.items()):
             yield from _of_command(f"{name} {more}", below)
-
-
-if __name__ == "__main__":
-    PATH.write_text(messages_page(), encoding="utf-8")

@@ -12,12 +12,12 @@ from dagster._core.errors import DagsterUserCodeProcessError
 from dagster._core.execution.context.compute import current_execution_context
 from dagster_shared.error import SerializableErrorInfo
 
-from . import foreign_text
-from .digitalocean import DigitalOcean, DigitalOceanError
-from .digitalocean.clients import Clients
-from .settings import Purpose, SettingsError
-from .warehouse.dagster_marks import WHOLE_ACCOUNT
-from .warehouse.errors import WarehouseError, WarehouseUnreachable
+from ..common import foreign_text
+from ..digitalocean import DigitalOcean, DigitalOceanError
+from ..digitalocean.clients import Clients
+from ..settings import Purpose, SettingsError
+from ..warehouse.dagster_marks import WHOLE_ACCOUNT
+from ..warehouse.errors import WarehouseError, WarehouseUnreachable
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import dagster as dg
 from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 from dagster_shared.record import copy
 
-from . import kinds, marts
+from .. import kinds, marts
 
 KIND_TAG = "kind"
 """Tag of the assets that mirror one kind."""

@@ -1,6 +1,6 @@
 """Values of the environment's variables, each read into its type or refused with advice.
 
-What does not belong here: which variables there are together, and their defaults (`settings.py`).
+What does not belong here: which variables there are together, and their defaults (`variables.py`).
 """
 
 from __future__ import annotations

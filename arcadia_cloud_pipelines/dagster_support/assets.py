@@ -13,11 +13,11 @@ from typing import Any
 
 import dagster as dg
 
-from .dagster_errors import reported_errors
-from .digitalocean.clients import Clients
-from .settings import asset_owners, load_settings
-from .teams import TAG, settings_of_run
-from .warehouse.engine import Warehouse, open_warehouse
+from ..digitalocean.clients import Clients
+from ..settings import asset_owners, load_settings
+from ..settings.teams import TAG, settings_of_run
+from ..warehouse.engine import Warehouse, open_warehouse
+from .errors import reported_errors
 
 OWNERS = asset_owners()
 """Of every asset: ARCADIA_OWNERS."""

@@ -1,7 +1,7 @@
 """What is made from the registry, the database and the source: `docs/tables.md`,
 `docs/messages.md`, the scopes of `docs/start.md`, `marts/sources.sql` and `marts/schema.json`.
 
-To make them anew: `python -m arcadia_cloud_pipelines.docs`.
+To make them anew: `python -m arcadia_cloud_pipelines.documentation`.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from ..billing import account_facts, balance, rates
+from ..common.late import HOURLY, OTHER_SOURCES
+from ..inventory import actions
+from ..kinds import REGISTRY
+from ..warehouse import described_views
+from ..warehouse.embedded import EmbeddedPostgres
+from ..warehouse.embedded_server import WAREHOUSE_DATABASE
+from ..warehouse.engine import Warehouse
+from ..warehouse.migrate import migrate
 from . import messages
-from .billing import account_facts, balance, rates
-from .inventory import actions
-from .kinds import REGISTRY
-from .late import HOURLY, OTHER_SOURCES
 from .tables_page import cell, tables_page
-from .warehouse import described_views
-from .warehouse.embedded import EmbeddedPostgres
-from .warehouse.embedded_server import WAREHOUSE_DATABASE
-from .warehouse.engine import Warehouse
-from .warehouse.migrate import migrate
 
-PATH = Path(__file__).parent.parent / "docs" / "tables.md"
+PATH = Path(__file__).parent.parent.parent / "docs" / "tables.md"
 
 _SOURCES_VIEW = """\
 /*
 comment = \"\"\"
 Which sources does this release read, and when is each late? One row a source. Made from the
-registry and `late.py` by `python -m arcadia_cloud_pipelines.docs`.
+registry and `late.py` by `python -m arcadia_cloud_pipelines.documentation`.
 \"\"\"
 grain = ["source"]
 example = "SELECT source, source_group, late_after FROM marts.sources ORDER BY source"
@@ -54,7 +54,7 @@ FROM (
 ) AS s (source, source_group, late_after)
 """
 
-SOURCES_VIEW_PATH = Path(__file__).parent / "marts" / "sources.sql"
+SOURCES_VIEW_PATH = Path(__file__).parent.parent / "marts" / "sources.sql"
 
 
 def sources_view() -> str:
@@ -71,7 +71,7 @@ def _interval(age: timedelta) -> str:
 
 
 START_PATH = PATH.with_name("start.md")
-_SCOPES_BEGIN = "<!-- Made by `python -m arcadia_cloud_pipelines.docs`. -->\n"
+_SCOPES_BEGIN = "<!-- Made by `python -m arcadia_cloud_pipelines.documentation`. -->\n"
 _SCOPES_END = "<!-- The end of what is made. -->\n"
 
 _FURTHER_SCOPES = (
@@ -125,7 +125,3 @@ def main() -> None:
     PATH.write_text(tables_page(), encoding="utf-8")
     page = start_page(START_PATH.read_text(encoding="utf-8"))
     START_PATH.write_text(page, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -14,13 +14,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..common.redaction import masked
+from . import Purpose, Settings, SettingsError
 from .environment_file import environment
-from .redaction import masked
 from .reviewed_files import ReviewedFileError, read_text
 from .secret import Secret, UnreadableSecret
-from .setting_values import SpacesKey
-from .settings import Purpose, Settings, SettingsError
 from .team_file import TeamEntry, entry_problems, named_account, place_of_secret, secret_of_team
+from .values import SpacesKey
 
 TAG = "arcadia/account"
 """Tag of a run that says which team it is about, by the name that the file gives it."""

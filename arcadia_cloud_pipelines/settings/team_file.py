@@ -9,10 +9,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from .redaction import masked
+from ..common.redaction import masked
+from . import Purpose, SettingsError
 from .reviewed_files import ReviewedFileError, read_text
 from .secret import Secret, UnreadableSecret, check_token, read_secret
-from .settings import Purpose, SettingsError
 
 _ACCOUNT = re.compile(r"[0-9a-f]{40}")
 _VARIABLE = r"[A-Z_][A-Z0-9_]{0,127}"

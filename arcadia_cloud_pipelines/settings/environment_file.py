@@ -53,7 +53,7 @@ def checkout() -> Path:
 
     The checkout for an editable install, else the working directory.
     """
-    parent = Path(__file__).resolve().parent.parent
+    parent = Path(__file__).resolve().parent.parent.parent
     return parent if (parent / "pyproject.toml").is_file() else Path.cwd()
 
 
