@@ -43,7 +43,5 @@ def _try_if_idle(connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> No
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        # The question opened a transaction, which is not the caller's.
-        connection.rollback()
     except psycopg2.Error as error:
         raise sa.exc.DisconnectionError from error

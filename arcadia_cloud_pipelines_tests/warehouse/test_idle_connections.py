@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import sqlalchemy as sa
 
@@ -26,26 +28,30 @@ def pid(warehouse: Warehouse) -> int:
         return int(connection.execute(PID).scalar_one())
 
 
-@pytest.mark.parametrize("outside", [False, True])
+@pytest.fixture
+def reads(warehouse: Warehouse) -> Iterator[Warehouse]:
+    outside = warehouse.outside_transactions()
+    yield outside
+    outside.engine.dispose()
+
+
 def test_one_that_died_while_it_lay_idle_is_replaced(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, *, outside: bool
+    reads: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idle_connections, "IDLE_SECONDS", 0)
-    used = warehouse.outside_transactions() if outside else warehouse
-    first = pid(used)
-    assert pid(used) == first
-    end_connections(warehouse.engine.url)
-    assert pid(used) != first
-    used.engine.dispose()
+    first = pid(reads)
+    assert pid(reads) == first
+    end_connections(reads.engine.url)
+    assert pid(reads) != first
 
 
 def test_one_that_was_just_used_is_not_tried(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    reads: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idle_connections, "IDLE_SECONDS", 1e9)
-    first = pid(warehouse)
-    end_connections(warehouse.engine.url)
+    first = pid(reads)
+    end_connections(reads.engine.url)
     with pytest.raises(WarehouseUnreachable):
-        pid(warehouse)
+        pid(reads)
     # The pool knows now that the server went away.
-    assert pid(warehouse) != first
+    assert pid(reads) != first
