@@ -134,13 +134,16 @@ class Page:
         """What can be read on the page."""
         return " ".join(str(self.ask("document.body.innerText")).split())
 
-    def open(self, url: str, words: str) -> str:
-        """Open a page, wait until these words stand on it, and return all of them.
+    def open(self, url: str, *words: str) -> str:
+        """Open a page, wait until all of these words stand on it, and return what stands there.
+
+        A page of Dagster's loads its parts one by one: each that is asked about is waited for.
 
         No clock of the browser's own is moved on, which now and then never ends.
         """
         self.do("Page.navigate", url=url)
-        self.wait_for(words)
+        for text in words:
+            self.wait_for(text)
         return self.words()
 
     def picture(self) -> Image.Image:

@@ -176,7 +176,7 @@ def _assert_it_is_told(ui: Deployment) -> None:
         shown = page.open(f"{ui.url}/runs/{run}", SENTENCE)
         for noise in ("Traceback", "Stack Trace", "Exceeded max_retries"):
             assert noise not in shown
-        assert "Failed in" in page.open(f"{ui.url}/assets/account", SENTENCE)
+        assert "Failed in" in page.open(f"{ui.url}/assets/account", SENTENCE, "Failed in")
         # No wall of red: what was skipped is as it was, and the terminal has a line.
         assert "Failed in" not in page.open(f"{ui.url}/assets/droplets", "No materializations")
     [line] = [line for line in ui.said if "code-server" in line]
